@@ -1,0 +1,100 @@
+"""Everything that kakehashi raises on purpose.
+
+::
+
+    KakehashiError
+    ├── DataError (ValueError)            the caller's data cannot be used
+    │   ├── PairsError                    findings in a set of pairs, each with its row
+    │   ├── ReaderError                   a file of pairs cannot be read
+    │   └── VectorError                   vectors of a wrong shape, type or value
+    ├── EncoderError                      an encoder is missing or misbehaves
+    │   └── EncoderMismatchError          another encoder than the aligner was trained with
+    ├── FitError (ValueError)             the pairs do not suffice for what was asked
+    ├── BundleError                       a saved aligner cannot be loaded
+    │   ├── BundleNotFoundError
+    │   ├── BundleTruncatedError          a file is shorter or longer than recorded
+    │   ├── BundleTamperedError           a hash differs from the record, or a record is malformed
+    │   ├── BundleFormatError             written by a newer kakehashi
+    │   ├── BundlePathError               a file lies outside the aligner's folder
+    │   └── BundlePickleError             a pickle stands where tensors are expected
+    ├── AlignerMismatchError              another aligner than the one recorded
+    └── MissingExtraError (ImportError)   an optional package is not installed
+"""
+
+from __future__ import annotations
+
+
+class KakehashiError(Exception):
+    """Base of every error that kakehashi raises on purpose."""
+
+
+class DataError(KakehashiError, ValueError):
+    """The caller's data cannot be used."""
+
+
+class PairsError(DataError):
+    """A set of pairs has findings that the caller asked to raise on."""
+
+
+class ReaderError(DataError):
+    """A file of pairs cannot be read."""
+
+
+class VectorError(DataError):
+    """Vectors have a wrong shape, dtype or value."""
+
+
+class EncoderError(KakehashiError):
+    """An encoder is missing, or returns what no encoder should."""
+
+
+class EncoderMismatchError(EncoderError):
+    """The encoder at hand is not the one that the aligner was trained with."""
+
+
+class FitError(KakehashiError, ValueError):
+    """The pairs do not suffice for what was asked."""
+
+
+class BundleError(KakehashiError):
+    """A saved aligner cannot be loaded."""
+
+
+class BundleNotFoundError(BundleError):
+    """There is no aligner at this path."""
+
+
+class BundleTruncatedError(BundleError):
+    """A file of the aligner is shorter or longer than its record says."""
+
+
+class BundleTamperedError(BundleError):
+    """A hash differs from the record, or the record itself is malformed."""
+
+
+class BundleFormatError(BundleError):
+    """The aligner was written by a newer kakehashi."""
+
+
+class BundlePathError(BundleError):
+    """A file of the aligner lies outside its folder."""
+
+
+class BundlePickleError(BundleError):
+    """A pickle stands where tensors are expected; kakehashi never unpickles."""
+
+
+class AlignerMismatchError(KakehashiError):
+    """The aligner at a path is not the one that was recorded with it."""
+
+
+class MissingExtraError(KakehashiError, ImportError):
+    """An optional package is not installed; the message carries the pip line."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed. It comes with the extra '{extra}': "
+            f"pip install 'kakehashi[{extra}]'"
+        )
+        self.package = package
+        self.extra = extra

@@ -1,0 +1,1 @@
+"""Metrics, intervals and baselines: what a map is judged by."""

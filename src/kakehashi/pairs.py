@@ -1,0 +1,384 @@
+"""Pairs: texts or vectors of two modalities that mean the same, validated once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import DataError, PairsError
+from .vectors import FloatArray, chunks, describe_bad_row, squared_norms
+
+Side = Literal["source", "target"]
+SIDES: tuple[Side, Side] = ("source", "target")
+OnInvalid = Literal["raise", "drop"]
+OnDuplicate = Literal["keep", "raise", "drop"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One fault of one row. ``row`` counts from 0 in the order that was given."""
+
+    row: int
+    side: str
+    problem: str
+    is_duplicate: bool = False
+
+    def __str__(self) -> str:
+        return f"row {self.row}, {self.side}: {self.problem}"
+
+
+@dataclass(frozen=True)
+class ValidationReport:
+    """What validation found and how many rows it dropped."""
+
+    n_given: int
+    findings: tuple[Finding, ...] = ()
+    dropped: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        kinds = Counter(f"{f.side}: {f.problem.split(' (')[0]}" for f in self.findings)
+        lines = [f"{self.n_given} rows given, {len(self.dropped)} dropped"]
+        lines += [f"  {count} x {kind}" for kind, count in kinds.most_common()]
+        return "\n".join(lines)
+
+
+class Pairs:
+    """Pairs of two modalities: row i of the source means the same as row i of the target.
+
+    A side is given as texts, as stored vectors, or as both. Everything is checked here, once;
+    whatever holds a ``Pairs`` may rely on it. The object is read-only.
+
+    Args:
+        source_texts, target_texts: n texts a side.
+        source_vectors, target_vectors: (n, d) float16, float32 or float64 a side; the two
+            dimensions may differ. A memory-mapped array is read in chunks and never copied whole
+            (unless rows are dropped).
+        groups: for each row the document it comes from; splits never part a group.
+        ids: a name for each row, carried along.
+        on_invalid: what to do with a row that cannot be used (empty or non-Unicode text, NaN,
+            infinite or zero vector, a vector of another dimension): ``"raise"`` or ``"drop"``.
+        on_duplicate: what to do with a row whose text (or vector, where there is no text) stood
+            on the same side before: ``"keep"`` it and report, ``"raise"``, or ``"drop"`` it.
+        name, licence: what the data is and under which terms, kept in every aligner made of it.
+
+    Raises:
+        PairsError: sides of different lengths, no data, or findings that are to be raised.
+    """
+
+    def __init__(
+        self,
+        source_texts: Sequence[str] | None = None,
+        target_texts: Sequence[str] | None = None,
+        *,
+        source_vectors: Any = None,
+        target_vectors: Any = None,
+        groups: Sequence[Any] | None = None,
+        ids: Sequence[Any] | None = None,
+        on_invalid: OnInvalid = "raise",
+        on_duplicate: OnDuplicate = "keep",
+        name: str = "",
+        licence: str = "",
+    ) -> None:
+        _check_choice("on_invalid", on_invalid, ("raise", "drop"))
+        _check_choice("on_duplicate", on_duplicate, ("keep", "raise", "drop"))
+        texts = {"source": source_texts, "target": target_texts}
+        vectors = {"source": source_vectors, "target": target_vectors}
+        n = _common_length(texts, vectors, groups, ids)
+
+        findings: list[Finding] = []
+        self._texts: dict[Side, tuple[str, ...] | None] = {}
+        self._vectors: dict[Side, FloatArray | None] = {}
+        for side in SIDES:
+            self._texts[side] = _checked_texts(texts[side], side, findings)
+            self._vectors[side] = _checked_vectors(vectors[side], side, findings)
+        self.groups = _labels(groups, "groups", findings)
+        self.ids = _labels(ids, "ids", findings)
+        self.name = name
+        self.licence = licence
+
+        faulty = {f.row for f in findings}
+        for side in SIDES:
+            findings += _duplicates(self._keys(side, skip=faulty), side, faulty)
+        findings.sort(key=lambda f: f.row)
+        _raise_if_asked(findings, on_invalid, on_duplicate)
+        dropped = sorted({f.row for f in findings if not f.is_duplicate or on_duplicate == "drop"})
+        if len(dropped) == n:
+            raise PairsError(f"None of the {n} rows can be used; the first: {findings[0]}.")
+        self.validation = ValidationReport(n, tuple(findings), tuple(dropped))
+        if dropped:
+            self._keep_rows(np.delete(np.arange(n), dropped))
+
+    def __len__(self) -> int:
+        for side in SIDES:
+            texts, vectors = self._texts[side], self._vectors[side]
+            if texts is not None:
+                return len(texts)
+            if vectors is not None:
+                return len(vectors)
+        raise AssertionError("a Pairs holds at least one side")
+
+    def __repr__(self) -> str:
+        shapes = [
+            f"{side} {'texts' if self._texts[side] is not None else ''}"
+            f"{'' if (v := self._vectors[side]) is None else f'[{v.shape[1]}]'}"
+            for side in SIDES
+        ]
+        return f"Pairs({self.name!r}, {len(self)} rows, {', '.join(shapes)})"
+
+    @property
+    def source_texts(self) -> tuple[str, ...] | None:
+        """The n source texts, or None where only vectors were given."""
+        return self._texts["source"]
+
+    @property
+    def target_texts(self) -> tuple[str, ...] | None:
+        """The n target texts, or None where only vectors were given."""
+        return self._texts["target"]
+
+    @property
+    def source_vectors(self) -> FloatArray | None:
+        """The stored (n, d) source vectors in the dtype given, or None."""
+        return self._vectors["source"]
+
+    @property
+    def target_vectors(self) -> FloatArray | None:
+        """The stored (n, d) target vectors in the dtype given, or None."""
+        return self._vectors["target"]
+
+    def texts(self, side: Side) -> tuple[str, ...] | None:
+        """The texts of one side, or None."""
+        return self._texts[side]
+
+    def vectors(self, side: Side) -> FloatArray | None:
+        """The stored vectors of one side, or None."""
+        return self._vectors[side]
+
+    def select(self, rows: NDArray[np.intp] | Sequence[int]) -> Pairs:
+        """Return the given rows, in the given order, without validating them again."""
+        chosen = object.__new__(Pairs)
+        chosen.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
+        index = np.asarray(rows, dtype=np.intp)
+        chosen._keep_rows(index)
+        chosen.validation = ValidationReport(len(index))
+        return chosen
+
+    def with_vectors(self, source: FloatArray | None, target: FloatArray | None) -> Pairs:
+        """Return the same rows with the vectors of the given sides put in."""
+        given = {"source": source, "target": target}
+        filled = object.__new__(Pairs)
+        filled.__dict__.update(self.__dict__)
+        filled._vectors = {
+            side: self._vectors[side] if (v := given[side]) is None else v for side in SIDES
+        }
+        for side in SIDES:
+            vectors = filled._vectors[side]
+            if vectors is not None and len(vectors) != len(self):
+                raise PairsError(f"{len(vectors)} {side} vectors for {len(self)} pairs.")
+        return filled
+
+    def keys(self, side: Side) -> NDArray[np.uint64]:
+        """Return a 64-bit key a row, (n,): equal texts (or, without texts, vectors) share it."""
+        return self._keys(side, skip=set())
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over the rows as a set: the order of the rows does not matter."""
+        digests = []
+        for i in range(len(self)):
+            digest = hashlib.sha256()
+            for side in SIDES:
+                texts, vectors = self._texts[side], self._vectors[side]
+                if texts is not None:
+                    _update(digest, b"text", texts[i].encode())
+                if vectors is not None:
+                    kind = f"vector {vectors.dtype.str}".encode()
+                    _update(digest, kind, np.ascontiguousarray(vectors[i]).tobytes())
+                _update(digest, b"side", side.encode())
+            if self.groups is not None:
+                _update(digest, b"group", self.groups[i].encode())
+            digests.append(digest.digest())
+        return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+    def _keys(self, side: Side, skip: set[int]) -> NDArray[np.uint64]:
+        texts, vectors = self._texts[side], self._vectors[side]
+        if texts is not None:
+            return np.array(
+                [0 if i in skip else _text_key(text) for i, text in enumerate(texts)],
+                dtype=np.uint64,
+            )
+        if vectors is not None:
+            return _vector_keys(vectors)
+        return np.arange(len(self), dtype=np.uint64)
+
+    def _keep_rows(self, rows: NDArray[np.intp]) -> None:
+        for side in SIDES:
+            texts, vectors = self._texts[side], self._vectors[side]
+            if texts is not None:
+                self._texts = {**self._texts, side: tuple(texts[i] for i in rows)}
+            if vectors is not None:
+                self._vectors = {**self._vectors, side: vectors[rows]}
+        self.groups = None if self.groups is None else tuple(self.groups[i] for i in rows)
+        self.ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
+
+
+def find_leaks(train: Pairs, held_out: Pairs) -> NDArray[np.intp]:
+    """Return the rows of ``train`` whose source or target also stands in ``held_out``.
+
+    A map that has seen half of a test pair scores too well on it; fitting on the other rows only
+    keeps the held-out score honest.
+    """
+    leaked = np.zeros(len(train), dtype=bool)
+    for side in SIDES:
+        leaked |= np.isin(train.keys(side), held_out.keys(side))
+    return np.flatnonzero(leaked)
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise DataError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}.")
+
+
+def _common_length(texts: dict[str, Any], vectors: dict[str, Any], groups: Any, ids: Any) -> int:
+    lengths = {f"{side}_texts": len(x) for side, x in texts.items() if x is not None}
+    lengths |= {f"{side}_vectors": len(x) for side, x in vectors.items() if x is not None}
+    for side in SIDES:
+        if texts[side] is None and vectors[side] is None:
+            raise PairsError(f"No {side} was given: pass {side}_texts, {side}_vectors or both.")
+    lengths |= {k: len(x) for k, x in (("groups", groups), ("ids", ids)) if x is not None}
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{name} has {length}" for name, length in lengths.items())
+        raise PairsError(f"All columns need the same number of rows, but {listed}.")
+    n = next(iter(lengths.values()))
+    if n == 0:
+        raise PairsError("There are no rows.")
+    return n
+
+
+def _checked_texts(
+    texts: Sequence[str] | None, side: Side, findings: list[Finding]
+) -> tuple[str, ...] | None:
+    if texts is None:
+        return None
+    if isinstance(texts, str):
+        raise PairsError(f"{side}_texts is one string; pass a list of strings.")
+    for row, text in enumerate(texts):
+        problem = _text_problem(text)
+        if problem:
+            findings.append(Finding(row, side, problem))
+    return tuple(texts)
+
+
+def _text_problem(text: Any) -> str:
+    if not isinstance(text, str):
+        return f"not a string ({type(text).__name__})"
+    if text == "":
+        return "empty text"
+    if text.isspace():
+        return "only white space"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "not valid Unicode (a lone surrogate)"
+    return ""
+
+
+def _checked_vectors(vectors: Any, side: Side, findings: list[Finding]) -> FloatArray | None:
+    if vectors is None:
+        return None
+    array = vectors if isinstance(vectors, np.ndarray) else _stack(vectors, side, findings)
+    if array.ndim != 2 or array.shape[1] == 0 or array.dtype not in (np.float16, np.float32, float):
+        raise PairsError(
+            f"{side}_vectors: expected (n, d) of float16, float32 or float64, "
+            f"got shape {array.shape} of {array.dtype}."
+        )
+    known = {f.row for f in findings if f.side == side}
+    for part in chunks(len(array)):
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = np.asarray(array[part], dtype=np.float32)
+            norms = squared_norms(rows)
+        for i in np.flatnonzero(~np.isfinite(norms) | (norms == 0)):
+            row = part.start + int(i)
+            if row not in known:
+                findings.append(Finding(row, side, f"vector {describe_bad_row(rows[i])}"))
+    array = array.view()
+    array.flags.writeable = False
+    return array
+
+
+def _stack(vectors: Sequence[Any], side: Side, findings: list[Finding]) -> FloatArray:
+    """Stack a list of vectors; rows of a rare dimension become findings and NaN."""
+    sizes = [np.size(v) for v in vectors]
+    dimension = Counter(sizes).most_common(1)[0][0]
+    array = np.full((len(vectors), dimension), np.nan, dtype=np.float32)
+    for row, vector in enumerate(vectors):
+        if sizes[row] == dimension:
+            array[row] = vector
+        else:
+            problem = f"vector of dimension {sizes[row]} (the others have {dimension})"
+            findings.append(Finding(row, side, problem))
+    return array
+
+
+def _labels(
+    labels: Sequence[Any] | None, column: str, findings: list[Finding]
+) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    for row, label in enumerate(labels):
+        if label is None or str(label) == "":
+            findings.append(Finding(row, column, "empty"))
+    return tuple(map(str, labels))
+
+
+def _duplicates(keys: NDArray[np.uint64], side: Side, faulty: set[int]) -> list[Finding]:
+    values, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    if len(values) == len(keys):
+        return []
+    rows = np.flatnonzero(first[inverse] != np.arange(len(keys)))
+    return [
+        Finding(int(row), side, f"duplicate (of row {int(first[inverse[row]])})", True)
+        for row in rows
+        if int(row) not in faulty
+    ]
+
+
+def _raise_if_asked(
+    findings: list[Finding], on_invalid: OnInvalid, on_duplicate: OnDuplicate
+) -> None:
+    raised = [f for f in findings if (on_duplicate if f.is_duplicate else on_invalid) == "raise"]
+    if raised:
+        shown = "; ".join(map(str, raised[:5]))
+        more = f"; and {len(raised) - 5} more" if len(raised) > 5 else ""
+        which = "on_duplicate" if raised[0].is_duplicate else "on_invalid"
+        raise PairsError(
+            f"{len(raised)} finding(s): {shown}{more}. Mend the rows, or pass {which}='drop'."
+        )
+
+
+def _text_key(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def _vector_keys(vectors: FloatArray) -> NDArray[np.uint64]:
+    """Hash each row by random odd multipliers modulo 2**64 (multiply-shift hashing).
+
+    A million rows take about a second; a cryptographic hash a row would take several.
+    """
+    width = vectors.shape[1] * vectors.dtype.itemsize // 2
+    odd = np.random.default_rng(20241030).integers(0, 2**63, size=width, dtype=np.uint64) * 2 + 1
+    keys = np.empty(len(vectors), dtype=np.uint64)
+    for part in chunks(len(vectors)):
+        words = np.ascontiguousarray(vectors[part]).view(np.uint16).astype(np.uint64)
+        keys[part] = ((words + 1) * odd).sum(axis=1, dtype=np.uint64)
+    return keys
+
+
+def _update(digest: Any, kind: bytes, content: bytes) -> None:
+    digest.update(kind + len(content).to_bytes(8, "little") + content)

@@ -1,0 +1,45 @@
+"""Regularised canonical correlation analysis: the strongest closed form on most data."""
+
+from __future__ import annotations
+
+from .head import AffineHead
+from .moments import Spectrum
+from .projection import Mode, Projection
+
+
+def cca(
+    spectrum: Spectrum,
+    mode: Mode,
+    *,
+    reg_source: float,
+    reg_target: float,
+    power: float,
+    prior: float = 0.0,
+) -> Projection:
+    """Project both sides on their canonical directions, weighted by correlation.
+
+    With r_x = reg_source * mean source variance (r_y likewise), the SVD
+
+        (C_xx + r_x I)^-1/2 (C_xy + prior * v I) (C_yy + r_y I)^-1/2 = U S V'
+
+    gives A = (C_xx + r_x I)^-1/2 U and B = (C_yy + r_y I)^-1/2 V (Hotelling 1936; Vinod 1976 for
+    the ridge). ``shared`` mode maps both sides, x -> (x - mean_x) A S^(power/2) and y likewise.
+    ``keep`` mode folds the target's map into the query, x -> (x - mean_x) A S^power B', so that
+    the inner product with the untouched target is the same up to the target's norm.
+
+    ``prior``, only where both sides share one space, is ours: it adds to the cross-covariance
+    what pairs of equal vectors would (v: the mean variance), so that few pairs lean on the space
+    that is already there. With 200 pairs it makes the difference between far below raw cosine
+    and well above (docs/architecture.md, "What was measured").
+
+    Args:
+        power: how strongly directions of low correlation are held down; 1 to 2.
+    """
+    a, s, b = spectrum.whitened_svd(reg_source, reg_target, prior)
+    if mode == "keep":
+        weight = (a * s**power) @ b.T
+        return Projection(source=AffineHead.of(weight, -spectrum.mean_x @ weight))
+    a, b = a * s ** (power / 2), b * s ** (power / 2)
+    return Projection(
+        source=AffineHead.of(a, -spectrum.mean_x @ a), target=AffineHead.of(b, -spectrum.mean_y @ b)
+    )

@@ -1,0 +1,93 @@
+"""Query-bank hubness correction: documents that are near to every query give up some score.
+
+In high dimensions a few documents are among the nearest neighbours of very many queries. The
+correction subtracts from a document's score what it earns from queries in general:
+
+    s'(q, c) = q . c - strength * h(c),    h(c) = mean of the k largest b . c over a bank of queries
+
+(Lample et al., Word translation without parallel data, 2018, "CSLS"; Bogolin et al., Cross modal
+retrieval with querybank normalisation, 2022.) h depends on the document alone, so it folds into
+the stored vector and any vector store can serve it:
+
+    stored  (c, -strength * h, f) / R       R = sqrt(1 + strength^2), f fills up to length one
+    query   (q, 1, 0) / sqrt(2)
+
+Both have length one, so inner product, cosine and Euclidean distance all rank by s'.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..vectors import Float32Array, FloatArray, chunks, unit_rows
+
+N_NEIGHBOURS = 10
+MAX_BANK = 4096
+"""Bank rows kept; a random sample of the training queries beyond that (6 MB of 384 float32)."""
+
+
+@dataclass(frozen=True, eq=False)
+class HubnessCorrection:
+    """The correction of ``shared`` mode, folded into two more dimensions.
+
+    Attributes:
+        banks: for each modality of a *document*, the (m, d) projected training vectors of the
+            other modality, which stand for the queries to come.
+        strength: how much of h is subtracted.
+    """
+
+    banks: dict[str, Float32Array]
+    strength: float
+
+    def fold(self, y: Float32Array, *, modality: str, role: str) -> Float32Array:
+        """Extend unit vectors (n, d) to the (n, d + 2) unit vectors that are stored or asked."""
+        extended = np.zeros((len(y), y.shape[1] + 2), dtype=np.float32)
+        if role == "query":
+            extended[:, :-2] = y
+            extended[:, -2] = 1
+            return extended / np.float32(np.sqrt(2))
+        pull = np.float32(self.strength) * hubness(y, self.banks[modality])
+        extended[:, :-2] = y
+        extended[:, -2] = -pull
+        extended[:, -1] = np.sqrt(np.maximum(0, np.float32(self.strength**2) - pull**2))
+        return extended / np.float32(np.sqrt(1 + self.strength**2))
+
+
+def hubness(documents: Float32Array, bank: Float32Array, k: int = N_NEIGHBOURS) -> Float32Array:
+    """Return h: the mean of the k largest inner products of each document with the bank, (n,)."""
+    k = min(k, len(bank))
+    result = np.empty(len(documents), dtype=np.float32)
+    rows = max(2, 16_000_000 // len(bank))
+    for part in chunks(len(documents), rows):
+        block = documents[part]
+        alone = len(block) == 1  # as in head._product: one row must round as many do
+        products = (np.concatenate([block, block]) if alone else block) @ bank.T
+        nearest = np.partition(products, -k, axis=1)[:, -k:]
+        nearest.sort(axis=1)  # a fixed order of summation
+        result[part] = nearest.mean(axis=1)[: len(block)]
+    return result
+
+
+def query_offset(
+    documents: Float32Array, bank: Float32Array, *, strength: float, reg: float
+) -> FloatArray:
+    """Return the (d,) shift of a query that stands in for the correction in ``keep`` mode.
+
+    Stored vectors must not change there, but a query that moves by ``o`` changes the score of
+    document c by ``o . c``. The best linear stand-in for ``-strength * h(c)`` is a ridge
+    regression of h on the training documents (n, d) against the bank (m, d):
+
+        o = -strength * (C + reg * mean_variance * I)^-1 cov(c, h)
+    """
+    h = hubness(unit_rows(documents), bank).astype(np.float64)
+    centred = documents - documents.mean(axis=0, dtype=np.float64)
+    covariance = centred.T @ centred / len(documents)
+    dimension = len(covariance)
+    # A constant column, or a single document, leaves nothing to regress on: the shift is zero.
+    ridge = reg * max(float(np.trace(covariance)) / dimension, 1e-12)
+    slope = np.linalg.solve(
+        covariance + ridge * np.eye(dimension), centred.T @ (h - h.mean()) / len(documents)
+    )
+    return -strength * slope

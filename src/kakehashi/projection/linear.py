@@ -1,0 +1,62 @@
+"""Closed forms that move the source towards the target: centring, Procrustes, ridge.
+
+Every function takes the :class:`Spectrum` of the training pairs and gives a :class:`Projection`.
+``mode="keep"`` leaves the target as it is; ``mode="shared"`` also centres it. In ``keep`` mode
+``target_mean`` says how much of the target's mean is added back: 1 predicts the target vector
+itself, 0 leaves the direction that all targets have in common out of the score.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .head import AffineHead
+from .moments import Matrix, Spectrum
+from .projection import Mode, Projection
+
+
+def identity(spectrum: Spectrum, mode: Mode) -> Projection:
+    """Return the projection that changes nothing."""
+    return Projection()
+
+
+def centring(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> Projection:
+    """Take each side's mean away: the offset between two modalities of one space.
+
+    Li et al., Mind the gap (NeurIPS 2022); the spaces must have one dimension.
+    """
+    return _moved(spectrum, mode, np.eye(len(spectrum.mean_x)), target_mean)
+
+
+def procrustes(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> Projection:
+    """Rotate the centred source onto the centred target: W = U V', from the SVD of C_xy.
+
+    Schoenemann (1966). Between different dimensions W is semi-orthogonal.
+    """
+    u, _, v = spectrum.cross_svd
+    return _moved(spectrum, mode, u @ v.T, target_mean)
+
+
+def ridge(
+    spectrum: Spectrum, mode: Mode, *, reg: float, towards: str, target_mean: float = 1.0
+) -> Projection:
+    """Predict the centred target from the centred source, shrunk towards a prior map W0.
+
+        W = (C_xx + r I)^-1 (C_xy + r W0),   r = reg * mean source variance
+
+    W0 is zero, or the identity where both sides share one space: few pairs then leave the space
+    nearly as it is (Hoerl & Kennard 1970; the prior as in a Gaussian process of that mean).
+    """
+    values, vectors = spectrum.eigen_x
+    r = reg * spectrum.scale_x
+    cross = spectrum.cxy + (r * np.eye(len(spectrum.cxy)) if towards == "identity" else 0)
+    weight = vectors @ ((vectors.T @ cross) / (values + r)[:, None])
+    return _moved(spectrum, mode, weight, target_mean)
+
+
+def _moved(spectrum: Spectrum, mode: Mode, weight: Matrix, target_mean: float) -> Projection:
+    bias = -spectrum.mean_x @ weight
+    if mode == "keep":
+        return Projection(source=AffineHead.of(weight, bias + target_mean * spectrum.mean_y))
+    target = AffineHead.of(np.eye(len(spectrum.mean_y)), -spectrum.mean_y)
+    return Projection(source=AffineHead.of(weight, bias), target=target)

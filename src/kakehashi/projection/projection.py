@@ -1,0 +1,130 @@
+"""Projection: what serves. Two heads, and the hubness correction of the mode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from ..pairs import SIDES, Side
+from ..vectors import Float32Array, unit_rows
+from .head import AffineHead
+from .hubness import HubnessCorrection
+
+Mode = Literal["keep", "shared"]
+Role = Literal["query", "document"]
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """The map of each modality into the common space.
+
+    Attributes:
+        source, target: the head of each modality; None leaves its vectors as they are.
+        query_offset: (d,) float32, added to source queries before they get unit length: the
+            hubness correction of ``keep`` mode.
+        hubness: the correction of ``shared`` mode; vectors then have two more dimensions.
+    """
+
+    source: AffineHead | None = None
+    target: AffineHead | None = None
+    query_offset: Float32Array | None = None
+    hubness: HubnessCorrection | None = None
+
+    def __call__(self, x: Float32Array, *, modality: Side, role: Role) -> Float32Array:
+        """Project (n, d) float32 of finite, non-zero rows -> (n, d_out) float32."""
+        head = self.source if modality == "source" else self.target
+        offset = self.query_offset if modality == "source" and role == "query" else None
+        if head is None and offset is None and self.hubness is None:
+            return x
+        y = unit_rows(x) if head is None else head(x)
+        if offset is not None:
+            y = unit_rows(y + offset)
+        if self.hubness is not None:
+            y = self.hubness.fold(y, modality=modality, role=role)
+        return y
+
+    @property
+    def is_identity(self) -> bool:
+        """Nothing is changed on either side."""
+        return (self.source, self.target, self.query_offset, self.hubness) == (None,) * 4
+
+    def dimensions(self, modality: Side) -> tuple[int, int] | None:
+        """Return (d_in, d_out) of one modality, or None where the vectors pass unchanged."""
+        head = self.source if modality == "source" else self.target
+        extra = 2 if self.hubness is not None else 0
+        if head is not None:
+            return head.weight.shape[0], head.weight.shape[1] + extra
+        if self.hubness is not None:
+            dimension = self.hubness.banks[modality].shape[1]
+            return dimension, dimension + extra
+        if modality == "source" and self.query_offset is not None:
+            return len(self.query_offset), len(self.query_offset)
+        return None
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Float32Array]]:
+        """Return what rebuilds this projection: a JSON-ready record and named tensors."""
+        tensors: dict[str, Float32Array] = {}
+        for side, head in (("source", self.source), ("target", self.target)):
+            if head is not None:
+                tensors[f"{side}.weight"] = head.weight
+                tensors[f"{side}.bias"] = head.bias
+        if self.query_offset is not None:
+            tensors["query_offset"] = self.query_offset
+        record: dict[str, Any] = {"hubness_strength": None}
+        if self.hubness is not None:
+            record["hubness_strength"] = self.hubness.strength
+            tensors |= {f"hubness.{side}": self.hubness.banks[side] for side in SIDES}
+        return record, tensors
+
+    @classmethod
+    def from_state(
+        cls, record: Mapping[str, Any], tensors: Mapping[str, Float32Array]
+    ) -> Projection:
+        """Rebuild a projection from :meth:`state`.
+
+        Raises:
+            ValueError, KeyError: the tensors do not fit together.
+        """
+        heads = {side: _head(tensors, side) for side in SIDES}
+        strength = record["hubness_strength"]
+        correction = None
+        if strength is not None:
+            banks: dict[str, Float32Array] = {side: tensors[f"hubness.{side}"] for side in SIDES}
+            correction = HubnessCorrection(banks, float(strength))
+        projection = cls(heads["source"], heads["target"], tensors.get("query_offset"), correction)
+        if set(projection.state()[1]) != set(tensors):
+            raise ValueError(f"unexpected tensors: {sorted(tensors)}")
+        projection._check()
+        return projection
+
+    def _check(self) -> None:
+        widths = set()
+        for head in (self.source, self.target):
+            if head is not None:
+                if head.weight.ndim != 2 or head.bias.shape != head.weight.shape[1:]:
+                    raise ValueError("a head's weight and bias do not fit together")
+                widths.add(head.weight.shape[1])
+        if self.query_offset is not None:
+            if self.query_offset.ndim != 1:
+                raise ValueError("the query offset is not a vector")
+            widths.add(len(self.query_offset))
+        if self.hubness is not None:
+            for bank in self.hubness.banks.values():
+                if bank.ndim != 2 or len(bank) == 0:
+                    raise ValueError("a hubness bank is not a matrix")
+                widths.add(bank.shape[1])
+        if len(widths) > 1:
+            raise ValueError(f"the parts give vectors of different dimensions {sorted(widths)}")
+        _, tensors = self.state()
+        for name, tensor in tensors.items():
+            if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+                raise ValueError(f"tensor {name} is not finite float32")
+
+
+def _head(tensors: Mapping[str, Float32Array], side: str) -> AffineHead | None:
+    if f"{side}.weight" not in tensors:
+        return None
+    return AffineHead(tensors[f"{side}.weight"], tensors[f"{side}.bias"])

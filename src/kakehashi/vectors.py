@@ -1,0 +1,88 @@
+"""Checks and small operations on arrays of embedding vectors, shared by the whole package."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import VectorError
+
+FloatArray = NDArray[np.floating[Any]]
+Float32Array = NDArray[np.float32]
+
+CHUNK_ROWS = 8192
+"""Rows handled at a time wherever a set may be larger than memory (12 MB of 384 float32)."""
+
+
+def chunks(n_rows: int, size: int = CHUNK_ROWS) -> Iterator[slice]:
+    """Yield consecutive slices that cover ``n_rows`` rows."""
+    for start in range(0, n_rows, size):
+        yield slice(start, min(start + size, n_rows))
+
+
+def squared_norms(x: Float32Array) -> Float32Array:
+    """Return the squared length of each row: (n, d) -> (n,).
+
+    ``einsum`` sums every row by itself, so a row's result does not depend on its neighbours.
+    """
+    result: Float32Array = np.einsum("ij,ij->i", x, x)
+    return result
+
+
+def unit_rows(x: Float32Array) -> Float32Array:
+    """Scale each row to length one: (n, d) -> (n, d). A zero row stays zero."""
+    norms = np.sqrt(squared_norms(x))
+    norms[norms == 0] = 1
+    return x / norms[:, None]
+
+
+def as_matrix(vectors: Any, *, dimension: int | None = None, what: str = "vectors") -> Float32Array:
+    """Return ``vectors`` as a C-contiguous float32 matrix of finite, non-zero rows.
+
+    Args:
+        vectors: (n, d), float16, float32 or float64, or lists of numbers.
+        dimension: the d that is required, if any.
+        what: how an error names the array.
+
+    Raises:
+        VectorError: not two-dimensional, another dimension, not floating point, or a row with
+            NaN, an infinite value or only zeros; the message names the first such row.
+    """
+    try:
+        array = np.asarray(vectors)
+    except ValueError as error:
+        raise VectorError(f"{what}: rows have different lengths; all need the same.") from error
+    if array.dtype.kind not in "fiu" or array.ndim != 2:
+        raise VectorError(
+            f"{what}: expected a matrix (n, d) of float16, float32 or float64, "
+            f"got shape {array.shape} of {array.dtype}."
+        )
+    if dimension is not None and array.shape[1] != dimension:
+        raise VectorError(
+            f"{what}: expected dimension {dimension}, got {array.shape[1]}. "
+            "Is this the encoder that the aligner was trained with?"
+        )
+    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, found below
+        matrix = np.ascontiguousarray(array, dtype=np.float32)
+    # A sum of squares is finite and positive exactly where every value is finite and one is not 0.
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = squared_norms(matrix)
+    good = np.isfinite(norms) & (norms > 0)
+    if not good.all():
+        row = int(np.argmin(good))
+        raise VectorError(f"{what}: row {row} {describe_bad_row(matrix[row])}.")
+    return matrix
+
+
+def describe_bad_row(row: FloatArray) -> str:
+    """Say in words why a vector cannot be used."""
+    if np.isnan(row).any():
+        return "contains NaN"
+    if not np.isfinite(row).all():
+        return "contains an infinite value"
+    if not row.any():
+        return "is all zeros"
+    return "is too large or too small for float32"
