@@ -1,0 +1,120 @@
+"""Vectors on disk: each text is encoded once, and an interrupted run resumes."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from .encoders import Encoder, EncoderIdentity, checked_encode
+from .progress import track
+from .projection import Role
+from .vectors import Float32Array
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS encoders (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, dimension INTEGER NOT NULL, probes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS vectors (
+    encoder INTEGER NOT NULL, role TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (encoder, role, text)) WITHOUT ROWID;
+"""
+
+
+class VectorCache:
+    """One SQLite file of vectors, kept apart by the identity of the encoder that made them."""
+
+    def __init__(self, path: str | Path) -> None:
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._database = sqlite3.connect(path, timeout=60)
+        self._database.executescript(_SCHEMA)
+
+    def encoder_id(self, identity: EncoderIdentity) -> int:
+        """Return the number of this encoder; a changed model under an old name is a new one."""
+        rows = self._database.execute(
+            "SELECT id, probes FROM encoders WHERE name = ? AND dimension = ?",
+            (identity.name, identity.dimension),
+        )
+        for number, blob in rows:
+            probes = np.frombuffer(blob, dtype="<f4").reshape(-1, identity.dimension)
+            known = EncoderIdentity(identity.name, identity.dimension, None, probes)
+            if known.matches(identity):
+                return int(number)
+        with self._database:
+            cursor = self._database.execute(
+                "INSERT INTO encoders (name, dimension, probes) VALUES (?, ?, ?)",
+                (identity.name, identity.dimension, identity.probes.astype("<f4").tobytes()),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def get(self, encoder: int, role: Role, texts: Sequence[str]) -> dict[str, Float32Array]:
+        """Return the vectors that are known, by text."""
+        found = {}
+        for text in texts:
+            row = self._database.execute(
+                "SELECT vector FROM vectors WHERE encoder = ? AND role = ? AND text = ?",
+                (encoder, role, _key(text)),
+            ).fetchone()
+            if row:
+                found[text] = np.frombuffer(row[0], dtype="<f4")
+        return found
+
+    def put(self, encoder: int, role: Role, texts: Sequence[str], vectors: Float32Array) -> None:
+        """Store the vectors of these texts in one transaction."""
+        with self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
+                [
+                    (encoder, role, _key(text), vector.astype("<f4").tobytes())
+                    for text, vector in zip(texts, vectors, strict=True)
+                ],
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def encode_texts(
+    encoder: Encoder,
+    texts: Sequence[str],
+    role: Role,
+    *,
+    cache: str | Path | None = None,
+    batch_size: int = 64,
+    progress: bool = False,
+    label: str = "encoding",
+) -> Float32Array:
+    """Encode n texts -> (n, d) float32, each different text once.
+
+    Args:
+        cache: a file that keeps vectors between runs; what was encoded before an interruption is
+            found there again.
+    """
+    unique = list(dict.fromkeys(texts))
+    unique.sort(key=len)  # texts of one length together: less padding in a batch
+    store = VectorCache(cache) if cache is not None else None
+    try:
+        known: dict[str, Float32Array] = {}
+        number = 0
+        if store is not None:
+            number = store.encoder_id(EncoderIdentity.of(encoder))
+            known = store.get(number, role, unique)
+        missing = [text for text in unique if text not in known]
+        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
+        for batch in track(batches, f"{label} ({encoder.name})", enabled=progress):
+            vectors = checked_encode(encoder, batch, role)
+            known.update(zip(batch, vectors, strict=True))
+            if store is not None:
+                store.put(number, role, batch, vectors)
+    finally:
+        if store is not None:
+            store.close()
+    return np.stack([known[text] for text in texts])
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,213 @@
+"""Encoders: frozen embedding models behind one small protocol, and how to recognise one again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from .errors import EncoderError, EncoderMismatchError, MissingExtraError
+from .projection import Role
+from .vectors import Float32Array, as_matrix, unit_rows
+
+PROBES = (
+    "The quick brown fox jumps over the lazy dog.",
+    "圧力センサーの定格電圧は5Vです。",
+    "def add(a, b): return a + b",
+    "Part no. 74HC595, -40 to 125 °C",
+)
+"""Texts whose vectors tell one encoder from another, whatever both are called."""
+
+_PROBE_TOLERANCE = 5e-3
+"""Largest distance of two unit probe vectors that are taken for equal. Another batch size, thread
+count or library release moves a vector by 1e-6 to 1e-4; another model by 0.1 and more."""
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A frozen text encoder: a name, and texts to vectors."""
+
+    @property
+    def name(self) -> str:
+        """What the encoder is called; part of its identity."""
+
+    def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
+        """Encode n texts -> (n, d) float32."""
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderIdentity:
+    """How an aligner recognises its encoder: name, dimension, and vectors of the probe texts.
+
+    Attributes:
+        model: what sentence-transformers loads the encoder from (a path or a hub name), or None
+            for an encoder that has to be passed in.
+        probes: (4, d) float32 unit vectors of ``PROBES``.
+    """
+
+    name: str
+    dimension: int
+    model: str | None
+    probes: Float32Array
+
+    @classmethod
+    def of(cls, encoder: Encoder) -> EncoderIdentity:
+        """Encode the probe texts and return the identity."""
+        vectors = checked_encode(encoder, list(PROBES), "document")
+        model = encoder.model if isinstance(encoder, SentenceTransformersEncoder) else None
+        return cls(encoder.name, vectors.shape[1], model, unit_rows(vectors))
+
+    def matches(self, other: EncoderIdentity) -> bool:
+        """Whether both encode the probes alike; names may differ."""
+        if self.probes.shape != other.probes.shape:
+            return False
+        distances = np.linalg.norm(self.probes - other.probes, axis=1)
+        return bool(distances.max() <= _PROBE_TOLERANCE)
+
+    def require(self, found: EncoderIdentity, side: str) -> None:
+        """Raise EncoderMismatchError unless ``found`` is this encoder."""
+        if not self.matches(found):
+            reason = "" if self.name != found.name else ", under the same name but another model"
+            raise EncoderMismatchError(
+                f"The {side} encoder is {found.name!r} ({found.dimension} dimensions){reason}; "
+                f"this aligner was trained with {self.name!r} ({self.dimension} dimensions). "
+                "Pass that encoder, or fit a new aligner."
+            )
+
+
+def checked_encode(encoder: Encoder, texts: list[str], role: Role) -> Float32Array:
+    """Encode texts and check what comes back: one finite, non-zero row a text."""
+    vectors = as_matrix(encoder.encode(texts, role), what=f"vectors of encoder {encoder.name!r}")
+    if len(vectors) != len(texts):
+        raise EncoderError(
+            f"Encoder {encoder.name!r} returned {len(vectors)} vectors for {len(texts)} texts."
+        )
+    return vectors
+
+
+def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
+    """Wrap whatever embeds texts as an :class:`Encoder`.
+
+    Args:
+        model: an ``Encoder``; a sentence-transformers model, or its name or path; a LangChain
+            ``Embeddings``; a LlamaIndex ``BaseEmbedding``; any callable (or object with
+            ``encode``) that takes a list of texts and returns one vector each.
+        name: what to call it; otherwise taken from the model.
+
+    Raises:
+        EncoderError: nothing of the kind.
+        MissingExtraError: a name or path was given, and sentence-transformers is not installed.
+    """
+    if isinstance(model, (str, Path)):
+        return SentenceTransformersEncoder(str(model), name=name)
+    if isinstance(model, (SentenceTransformersEncoder, FunctionEncoder)):
+        return model
+    if _is_a(model, "SentenceTransformer"):
+        return SentenceTransformersEncoder(model, name=name)
+    name = name or _name_of(model)
+    if hasattr(model, "embed_documents") and hasattr(model, "embed_query"):
+        return FunctionEncoder(name, model.embed_documents, lambda ts: [*map(model.embed_query, ts)])
+    if hasattr(model, "get_text_embedding_batch"):
+        return FunctionEncoder(
+            name,
+            model.get_text_embedding_batch,
+            lambda texts: [model.get_query_embedding(text) for text in texts],
+        )
+    if hasattr(model, "name") and hasattr(model, "encode") and isinstance(model, Encoder):
+        return model
+    if hasattr(model, "encode"):
+        return FunctionEncoder(name, model.encode)
+    if callable(model):
+        return FunctionEncoder(name, model)
+    raise EncoderError(
+        f"{type(model).__name__} is no encoder. Pass the name or path of a sentence-transformers "
+        "model, a LangChain Embeddings, a LlamaIndex BaseEmbedding, or a callable that takes a "
+        "list of texts and returns their vectors."
+    )
+
+
+class SentenceTransformersEncoder:
+    """A sentence-transformers model, loaded when it is first needed."""
+
+    def __init__(self, model: Any, *, name: str | None = None) -> None:
+        self._loaded = None if isinstance(model, str) else model
+        path = model if isinstance(model, str) else _model_path(model)
+        self.model = path
+        self.name = name or (Path(path).name if path and Path(path).exists() else path) or "unnamed"
+
+    def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
+        """Encode n texts -> (n, d) float32, by the model's own way for the role if it has one."""
+        model = self._load()
+        encode = getattr(model, f"encode_{role}", model.encode)
+        result: Float32Array = encode(texts, show_progress_bar=False, convert_to_numpy=True)
+        return result
+
+    def _load(self) -> Any:
+        if self._loaded is None:
+            try:
+                from sentence_transformers import SentenceTransformer
+            except ImportError as error:
+                raise MissingExtraError("sentence-transformers", "sentence-transformers") from error
+            try:
+                self._loaded = SentenceTransformer(self.model)
+            except Exception as error:  # the library raises many kinds; the cause stays attached
+                raise EncoderError(
+                    f"sentence-transformers cannot load {self.model!r}: {error}"
+                ) from error
+        return self._loaded
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave a model behind that can be loaded again by its path."""
+        return {**self.__dict__, "_loaded": None if self.model else self._loaded}
+
+
+class FunctionEncoder:
+    """Any function from texts to vectors, and perhaps another one for queries."""
+
+    def __init__(
+        self,
+        name: str,
+        encode_documents: Callable[[list[str]], Any],
+        encode_queries: Callable[[list[str]], Any] | None = None,
+    ) -> None:
+        self.name = name
+        self._functions = {
+            "document": encode_documents,
+            "query": encode_queries or encode_documents,
+        }
+
+    def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
+        """Encode n texts -> (n, d) float32."""
+        return np.asarray(self._functions[role](texts), dtype=np.float32)
+
+
+def _is_a(model: Any, class_name: str) -> bool:
+    """Whether a class of this name is among the model's bases, without importing its package."""
+    return any(base.__name__ == class_name for base in type(model).__mro__)
+
+
+def _name_of(model: Any) -> str:
+    for attribute in ("model_name", "model"):
+        value = getattr(model, attribute, None)
+        if isinstance(value, str) and value:
+            return value
+    owner = getattr(model, "__self__", None)
+    if owner is not None:
+        return f"{type(owner).__module__}.{type(owner).__qualname__}"
+    named = model if hasattr(model, "__qualname__") else type(model)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
+def _model_path(model: Any) -> str | None:
+    """Return what a loaded SentenceTransformer was loaded from, if it still knows."""
+    card = getattr(model, "model_card_data", None)
+    for candidate in (
+        getattr(card, "base_model", None),
+        getattr(getattr(model[0], "auto_model", None), "name_or_path", None),
+    ):
+        if isinstance(candidate, str) and candidate:
+            return candidate
+    return None
