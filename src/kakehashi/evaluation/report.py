@@ -1,0 +1,73 @@
+"""The held-out report that every aligner carries."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from .intervals import Scores
+
+
+@dataclass(frozen=True)
+class RungResult:
+    """One rung: its hyper-parameters, its validation score, and its scores on the test part."""
+
+    mode: str
+    parameters: dict[str, Any]
+    validation: float
+    scores: Scores
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a fit measured, on queries that neither fitting nor choosing has seen.
+
+    Attributes:
+        base: raw cosine (or the store's own metric) between the untouched vectors; None where
+            the two spaces cannot be compared.
+        verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
+        describes: which weights the scores belong to.
+    """
+
+    mode: str
+    chosen: str
+    verdict: str
+    reason: str
+    describes: str
+    n_pairs: int
+    sizes: dict[str, int]
+    leaked_rows_left_out: int
+    metric: str
+    seed: int
+    rungs: dict[str, RungResult]
+    base: Scores | None
+    bm25: Scores | None
+    p_value: float | None
+    seconds: float
+    notes: tuple[str, ...] = field(default=())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready record that :meth:`from_dict` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Report:
+        """Rebuild a report from :meth:`to_dict`."""
+        rungs = {
+            name: RungResult(**{**row, "scores": _scores(row["scores"])})
+            for name, row in record["rungs"].items()
+        }
+        known = {
+            "rungs": rungs,
+            "base": _scores(record["base"]),
+            "bm25": _scores(record["bm25"]),
+            "notes": tuple(record["notes"]),
+        }
+        return cls(**{**record, **known})
+
+
+def _scores(record: dict[str, Any] | None) -> Any:
+    if record is None:
+        return None
+    intervals = {name: (low, high) for name, (low, high) in record["intervals"].items()}
+    return Scores(**{**record, "intervals": intervals})

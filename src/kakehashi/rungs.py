@@ -1,0 +1,117 @@
+"""The rungs of the ladder: each closed form with the hyper-parameters it is tried with."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .projection import Mode, Projection
+from .projection.cca import cca
+from .projection.hubness import MAX_BANK, HubnessCorrection, query_offset
+from .projection.linear import centring, procrustes, ridge
+from .projection.moments import Spectrum
+from .vectors import Float32Array, unit_rows
+
+Parameters = dict[str, Any]
+HUBNESS = "+hubness"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A closed form and its grid; ``refine`` gives neighbours of the best point of the grid."""
+
+    build: Callable[..., Projection]
+    grid: list[Parameters]
+    refine: Callable[[Parameters], list[Parameters]] = lambda best: []
+
+
+def rungs(mode: Mode, *, same_space: bool) -> dict[str, Rung]:
+    """Return the rungs that make sense for a mode, by name."""
+    means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
+    towards = ("zero", "identity") if same_space else ("zero",)
+    regs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+    priors = (0.0, 0.1, 0.3, 1.0, 3.0) if same_space else (0.0,)
+    ladder = {"centring": Rung(centring, means)} if same_space else {}
+    ladder["procrustes"] = Rung(procrustes, means)
+    ladder["ridge"] = Rung(
+        ridge,
+        [{"reg": r, "towards": t} | m for r, t, m in itertools.product(regs, towards, means)],
+    )
+    ladder["cca"] = Rung(
+        cca,
+        [
+            {"reg_source": r, "reg_target": r, "prior": prior, "power": p}
+            for r, prior, p in itertools.product(
+                (0.1, 0.3, 1.0, 3.0, 10.0), priors, (1.0, 1.5, 2.0)
+            )
+        ],
+        _unequal_regs,
+    )
+    return ladder
+
+
+def _unequal_regs(best: Parameters) -> list[Parameters]:
+    rx, ry = best["reg_source"], best["reg_target"]
+    around = [(rx * 3, ry), (rx / 3, ry), (rx, ry * 3), (rx, ry / 3), (rx * 3, ry / 3)]
+    return [best | {"reg_source": x, "reg_target": y} for x, y in around]
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """A sample of training vectors, unprojected: (m, d_x) and (m, d_y) float32."""
+
+    source: Float32Array
+    target: Float32Array
+
+    @classmethod
+    def sample(cls, source: Any, target: Any, rows: Any, *, seed: int) -> Bank:
+        """Take at most ``MAX_BANK`` of the given training rows."""
+        if len(rows) > MAX_BANK:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_BANK, replace=False))
+        return cls(np.asarray(source[rows], np.float32), np.asarray(target[rows], np.float32))
+
+
+def hubness_grid(mode: Mode) -> list[Parameters]:
+    """Return the strengths that the correction is tried with."""
+    if mode == "keep":
+        return [
+            {"strength": s, "offset_reg": reg} for s, reg in itertools.product((0.5, 1.0), (0.1, 1.0))
+        ]
+    return [{"strength": s} for s in (0.35, 0.5, 0.7)]
+
+
+def with_hubness(
+    projection: Projection,
+    mode: Mode,
+    bank: Bank,
+    *,
+    strength: float,
+    offset_reg: float = 1.0,
+) -> Projection:
+    """Add the query-bank hubness correction to a projection, in the form that its mode can hold."""
+    queries = _projected(projection, bank.source, "source")
+    if mode == "keep":
+        offset = query_offset(bank.target, queries, strength=strength, reg=offset_reg)
+        return Projection(projection.source, None, offset.astype(np.float32), None)
+    banks = {"target": queries, "source": _projected(projection, bank.target, "target")}
+    return Projection(
+        projection.source, projection.target, None, HubnessCorrection(banks, strength)
+    )
+
+
+def _projected(projection: Projection, x: Float32Array, side: Any) -> Float32Array:
+    return unit_rows(projection(x, modality=side, role="document"))
+
+
+def build(
+    rung: Rung | None, name: str, spectrum: Spectrum, mode: Mode, bank: Bank, parameters: Parameters
+) -> Projection:
+    """Build one rung, with the correction where the name asks for it; no rung is the identity."""
+    parameters = dict(parameters)
+    correction = {k: parameters.pop(k) for k in ("strength", "offset_reg") if k in parameters}
+    plain = Projection() if rung is None else rung.build(spectrum, mode, **parameters)
+    return with_hubness(plain, mode, bank, **correction) if name.endswith(HUBNESS) else plain
