@@ -1,0 +1,197 @@
+"""Aligner: what training gives and serving needs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import bundle
+from .encoders import Encoder, EncoderIdentity, as_encoder, checked_encode
+from .errors import BundleTamperedError, DataError, EncoderError
+from .evaluation.report import Report
+from .pairs import SIDES, Side
+from .projection import Mode, Projection, Role
+from .vectors import Float32Array, as_matrix
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Which data made an aligner."""
+
+    name: str
+    licence: str
+    content_hash: str
+    n_pairs: int
+
+
+@dataclass(frozen=True, eq=False)
+class Aligner:
+    """A fitted projection with the identities of its encoders, its report and its data record.
+
+    Attributes:
+        dimensions: of each modality's encoder.
+        encoders: identity of each modality's encoder, None where only vectors were given.
+        bound: the encoders at hand; they are not saved.
+        path: the folder it was loaded from or saved to.
+    """
+
+    projection: Projection
+    mode: Mode
+    dimensions: dict[str, int]
+    encoders: dict[str, EncoderIdentity | None]
+    data: DataRecord
+    report: Report
+    bound: dict[str, Encoder | None] = field(default_factory=dict)
+    path: Path | None = None
+    _verified: set[str] = field(default_factory=set, repr=False)
+
+    def project(
+        self, vectors: Any, *, modality: Side = "source", role: Role = "query"
+    ) -> Float32Array:
+        """Carry encoder vectors into the common space.
+
+        Args:
+            vectors: (n, d) or (d,) of any float dtype, as the modality's encoder gives them.
+            modality: which side they are of.
+            role: query or document; they differ where the hubness correction is used.
+
+        Returns:
+            (n, d_out) or (d_out,) float32.
+
+        Raises:
+            VectorError: another dimension, NaN, infinite or zero rows.
+        """
+        if modality not in SIDES or role not in ("query", "document"):
+            raise DataError(
+                f"modality={modality!r}, role={role!r}: a modality is source or target, "
+                "a role is query or document."
+            )
+        single = np.ndim(vectors) == 1
+        matrix = as_matrix(
+            np.asarray(vectors)[None] if single else vectors,
+            dimension=self.dimensions[modality],
+            what=f"{modality} vectors",
+        )
+        projected = self.projection(matrix, modality=modality, role=role)
+        return projected[0] if single else projected
+
+    def embed(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
+        """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
+
+        Raises:
+            EncoderError: no encoder is at hand.
+            EncoderMismatchError: it is not the one that the aligner was trained with.
+        """
+        vectors = checked_encode(self._encoder(modality), texts, role)
+        return self.project(vectors, modality=modality, role=role)
+
+    def bind(self, *, source: Any = None, target: Any = None) -> Aligner:
+        """Return this aligner with encoders to embed texts with; both are checked on first use."""
+        given = {"source": source, "target": target}
+        bound = {s: self.bound.get(s) if m is None else as_encoder(m) for s, m in given.items()}
+        return replace(self, bound=bound, _verified=set())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all that decides about vectors: weights, configuration, encoders."""
+        record, tensors = self.projection.state()
+        for side in SIDES:
+            identity = self.encoders[side]
+            if identity is not None:
+                record[side] = [identity.name, identity.dimension]
+                tensors = {**tensors, f"probes.{side}": identity.probes}
+        digest = hashlib.sha256(json.dumps([self.mode, record], sort_keys=True).encode())
+        for name in sorted(tensors):
+            digest.update(f"{name} {tensors[name].shape}".encode() + tensors[name].tobytes())
+        return digest.hexdigest()
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write the aligner as a folder; nothing half-written is ever left at ``path``.
+
+        Raises:
+            FileExistsError: something is there already and ``overwrite`` is not set.
+        """
+        from .card import render_card
+
+        record, tensors = self.projection.state()
+        encoders: dict[str, Any] = {}
+        for side in SIDES:
+            identity = self.encoders[side]
+            encoders[side] = None
+            if identity is not None:
+                encoders[side] = {
+                    "name": identity.name,
+                    "dimension": identity.dimension,
+                    "model": identity.model,
+                }
+                tensors[f"probes.{side}"] = identity.probes
+        document = {
+            "mode": self.mode,
+            "projection": record,
+            "dimensions": self.dimensions,
+            "encoders": encoders,
+            "data": self.data.__dict__,
+            "report": self.report.to_dict(),
+            "fingerprint": self.fingerprint,
+        }
+        return bundle.write(Path(path), document, tensors, render_card(self), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Aligner:
+        """Load a saved aligner: parse, check, build. Needs neither torch nor a framework.
+
+        Raises:
+            BundleError: see :mod:`kakehashi.errors`; each fault has its own kind.
+        """
+        folder = Path(path)
+        document, tensors = bundle.read(folder)
+        try:
+            encoders = {side: _identity(document, tensors, side) for side in SIDES}
+            weights = {k: v for k, v in tensors.items() if not k.startswith("probes.")}
+            aligner = cls(
+                projection=Projection.from_state(document["projection"], weights),
+                mode=document["mode"],
+                dimensions=document["dimensions"],
+                encoders=encoders,
+                data=DataRecord(**document["data"]),
+                report=Report.from_dict(document["report"]),
+                path=folder.resolve(),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleTamperedError(
+                f"{folder}: the record does not describe an aligner: {error}"
+            ) from error
+        if aligner.fingerprint != document["fingerprint"]:
+            raise BundleTamperedError(f"{folder}: the fingerprint differs from the record.")
+        return aligner
+
+    def _encoder(self, side: Side) -> Encoder:
+        encoder, identity = self.bound.get(side), self.encoders[side]
+        if encoder is None and identity is not None and identity.model is not None:
+            encoder = as_encoder(identity.model, name=identity.name)
+            self.bound[side] = encoder
+        if encoder is None:
+            known = "" if identity is None else f" It was trained with {identity.name!r}."
+            raise EncoderError(
+                f"No {side} encoder is at hand; pass it with bind({side}=...).{known}"
+            )
+        if side not in self._verified:
+            if identity is not None:
+                identity.require(EncoderIdentity.of(encoder), side)
+            self._verified.add(side)
+        return encoder
+
+
+def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:
+    record = document["encoders"][side]
+    if record is None:
+        return None
+    return EncoderIdentity(
+        record["name"], record["dimension"], record["model"], tensors[f"probes.{side}"]
+    )

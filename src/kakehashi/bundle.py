@@ -1,0 +1,158 @@
+"""The folder of a saved aligner, and how it is read without trusting it.
+
+::
+
+    aligner.json          record: format number, configuration, report, hashes
+    weights.safetensors   tensors
+    README.md             card for people; never read back
+
+``format`` is one integer. A change that an older kakehashi could not read raises it; this
+kakehashi reads its own number and every lower one. The record holds its own SHA-256 (of the
+canonical JSON without the field ``sha256``) and the size and SHA-256 of the tensor file: a damaged
+file is told from a sound one. The hashes are no signature: whoever can write the folder can write
+them, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from .errors import (
+    BundleFormatError,
+    BundleNotFoundError,
+    BundlePathError,
+    BundlePickleError,
+    BundleTamperedError,
+    BundleTruncatedError,
+)
+from .vectors import Float32Array
+
+FORMAT = 1
+RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
+_PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
+
+
+def write(
+    folder: Path,
+    document: dict[str, Any],
+    tensors: dict[str, Float32Array],
+    card: str,
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write a folder beside its place and move it there."""
+    if folder.exists() and not overwrite:
+        raise FileExistsError(f"{folder} exists; pass overwrite=True or another path.")
+    if folder.exists() and any(folder.iterdir()) and not (folder / RECORD).exists():
+        raise FileExistsError(f"{folder} exists and is no aligner; it is not overwritten.")
+    from . import __version__
+
+    blob = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
+    record = {
+        "format": FORMAT,
+        "versions": {"kakehashi": __version__, "numpy": np.__version__},
+        "weights": {"file": WEIGHTS, "bytes": len(blob), "sha256": _sha256(blob)},
+        **document,
+    }
+    record["sha256"] = _record_hash(record)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        (made / WEIGHTS).write_bytes(blob)
+        text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
+        (made / RECORD).write_text(text, encoding="utf-8")
+        (made / CARD).write_text(card, encoding="utf-8")
+        made.chmod(0o755)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
+            os.replace(folder, old)
+            os.replace(made, folder)
+            shutil.rmtree(old)
+        else:
+            os.replace(made, folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    return folder
+
+
+def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
+    """Parse the record, check every hash and size, and only then read tensors."""
+    record = _read_record(folder)
+    path = _weights_path(folder, record)
+    blob = path.read_bytes()
+    if blob[:1] == b"\x80" or blob[:4] == b"PK\x03\x04":
+        raise BundlePickleError(
+            f"{path} is a pickle or a torch archive, not safetensors. kakehashi never unpickles."
+        )
+    if len(blob) != record["weights"]["bytes"]:
+        raise BundleTruncatedError(
+            f"{path} has {len(blob)} bytes, the record says {record['weights']['bytes']}. "
+            "Copy the folder again."
+        )
+    if _sha256(blob) != record["weights"]["sha256"]:
+        raise BundleTamperedError(f"{path}: its SHA-256 differs from the record.")
+    try:
+        tensors = safetensors.numpy.load(blob)
+    except (safetensors.SafetensorError, ValueError, KeyError) as error:
+        raise BundleTamperedError(f"{path} is not safetensors: {error}") from error
+    return record, tensors
+
+
+def _read_record(folder: Path) -> dict[str, Any]:
+    path = folder / RECORD
+    if not path.is_file():
+        pickles = [p.name for p in folder.glob("*") if p.suffix in _PICKLE_ENDINGS]
+        if pickles:
+            raise BundlePickleError(
+                f"{folder} holds {pickles[0]} and no {RECORD}. kakehashi never unpickles."
+            )
+        raise BundleNotFoundError(f"{folder} holds no {RECORD}; is this a saved aligner?")
+    try:
+        record = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise BundleTamperedError(f"{path} is not JSON (cut off or damaged): {error}") from error
+    if not isinstance(record, dict) or type(record.get("format")) is not int:
+        raise BundleTamperedError(f"{path} has no format number.")
+    if record["format"] > FORMAT:
+        raise BundleFormatError(
+            f"{path} has format {record['format']}; this kakehashi reads up to {FORMAT}. "
+            "Upgrade: pip install -U kakehashi"
+        )
+    return record
+
+
+def _weights_path(folder: Path, record: dict[str, Any]) -> Path:
+    weights = record.get("weights")
+    name = weights.get("file") if isinstance(weights, dict) else None
+    if not isinstance(name, str):
+        raise BundleTamperedError(f"{folder / RECORD} names no weights file.")
+    if name.endswith(_PICKLE_ENDINGS):
+        raise BundlePickleError(f"{folder / RECORD} names {name!r}. kakehashi never unpickles.")
+    path = folder / name
+    if Path(name).name != name or path.resolve().parent != folder.resolve():
+        raise BundlePathError(f"{folder / RECORD} names {name!r}, outside the aligner's folder.")
+    if _record_hash(record) != record.get("sha256"):
+        raise BundleTamperedError(f"{folder / RECORD}: its SHA-256 differs from the record.")
+    if not path.is_file():
+        raise BundleTruncatedError(f"{path} is missing.")
+    return path
+
+
+def _record_hash(record: dict[str, Any]) -> str:
+    content = {k: v for k, v in record.items() if k != "sha256"}
+    return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode())
+
+
+def _sha256(blob: bytes) -> str:
+    return hashlib.sha256(blob).hexdigest()

@@ -1,0 +1,217 @@
+"""Files of pairs: JSONL, CSV/TSV, Parquet, TMX, gettext PO, and .npz of vectors."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import MissingExtraError, ReaderError
+from .pairs import OnDuplicate, OnInvalid, Pairs
+
+Columns = dict[str, list[Any]]
+
+
+def read_pairs(
+    path: str | Path,
+    *,
+    source: str = "source",
+    target: str = "target",
+    group: str = "group",
+    id: str = "id",
+    on_invalid: OnInvalid = "raise",
+    on_duplicate: OnDuplicate = "keep",
+    name: str = "",
+    licence: str = "",
+) -> Pairs:
+    """Read pairs from a file; the ending tells the format.
+
+    Args:
+        path: ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or ``.npz``.
+        source, target: the two columns (JSONL, CSV, TSV, Parquet), arrays (``.npz``) or language
+            codes (TMX). In a PO file the translation is the source and the original the target.
+        group, id: columns that are used where they exist.
+
+    Raises:
+        ReaderError: the file is missing, of an unknown format, or malformed; the message names
+            the line where there are lines.
+        PairsError: the rows do not pass validation.
+        MissingExtraError: the format needs an optional package.
+    """
+    path = Path(path)
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        known = ", ".join(_READERS)
+        raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
+    if not path.is_file():
+        raise ReaderError(f"{path} is not a file.")
+    try:
+        columns = reader(path, {"source": source, "target": target, "group": group, "id": id})
+    except UnicodeDecodeError as error:
+        raise ReaderError(f"{path} is not UTF-8: {error}. Convert it first.") from error
+    except OSError as error:
+        raise ReaderError(f"{path} cannot be read: {error}") from error
+    kind = "vectors" if path.suffix.lower() == ".npz" else "texts"
+    return Pairs(
+        **{f"source_{kind}": columns["source"], f"target_{kind}": columns["target"]},
+        groups=columns.get("group"),
+        ids=columns.get("id"),
+        on_invalid=on_invalid,
+        on_duplicate=on_duplicate,
+        name=name or path.name,
+        licence=licence,
+    )
+
+
+def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[str, str]) -> Columns:
+    columns: Columns = {}
+    for column, field in fields.items():
+        required = column in ("source", "target")
+        if not required and not all(row.get(field) is not None for _, row in rows):
+            continue
+        values = []
+        for line, row in rows:
+            if field not in row or row[field] is None:
+                present = ", ".join(map(str, row)) or "none"
+                raise ReaderError(
+                    f"{path}, line {line}: no field {field!r}; it has {present}. "
+                    f"Name the field with {column}=."
+                )
+            values.append(row[field])
+        columns[column] = values
+    return columns
+
+
+def _jsonl(path: Path, fields: dict[str, str]) -> Columns:
+    rows = []
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ReaderError(f"{path}, line {number}: not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise ReaderError(f"{path}, line {number}: expected an object, got {line[:40]!r}.")
+            rows.append((number, row))
+    return _columns(path, rows, fields)
+
+
+def _csv(path: Path, fields: dict[str, str]) -> Columns:
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    rows = []
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise ReaderError(
+                        f"{path}, line {reader.line_num}: another number of cells than the header."
+                    )
+                rows.append((reader.line_num, dict(row)))
+        except csv.Error as error:
+            raise ReaderError(f"{path}, line {reader.line_num}: {error}") from error
+    return _columns(path, rows, fields)
+
+
+def _parquet(path: Path, fields: dict[str, str]) -> Columns:
+    try:
+        import pyarrow
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "readers") from error
+    try:
+        table = pq.read_table(path)
+    except pyarrow.ArrowException as error:
+        raise ReaderError(f"{path} is not Parquet: {error}") from error
+    return _columns(path, list(enumerate(table.to_pylist(), 1)), fields)
+
+
+def _tmx(path: Path, fields: dict[str, str]) -> Columns:
+    try:
+        from defusedxml import DefusedXmlException, ElementTree
+    except ImportError as error:
+        raise MissingExtraError("defusedxml", "readers") from error
+    try:
+        root = ElementTree.parse(path).getroot()
+    except (ElementTree.ParseError, DefusedXmlException) as error:
+        raise ReaderError(f"{path} is not TMX: {error}") from error
+    columns: Columns = {"source": [], "target": []}
+    for unit in root.iter("tu"):
+        texts: dict[str, str] = {}
+        for variant in unit.iter("tuv"):
+            language = variant.get("{http://www.w3.org/XML/1998/namespace}lang") or variant.get(
+                "lang", ""
+            )
+            segment = variant.find("seg")
+            if segment is not None:
+                texts.setdefault(language.lower(), "".join(segment.itertext()))
+        found = [_by_language(texts, fields[side]) for side in ("source", "target")]
+        if found[0] is not None and found[1] is not None:
+            columns["source"].append(found[0])
+            columns["target"].append(found[1])
+    if not columns["source"]:
+        raise ReaderError(
+            f"{path}: no unit has both {fields['source']!r} and {fields['target']!r}; "
+            "pass the language codes as source= and target=."
+        )
+    return columns
+
+
+def _by_language(texts: dict[str, str], code: str) -> str | None:
+    """Find ``ja`` under ``ja`` or ``ja-JP``."""
+    code = code.lower()
+    for language, text in texts.items():
+        if language == code or language.split("-")[0] == code:
+            return text
+    return None
+
+
+def _po(path: Path, fields: dict[str, str]) -> Columns:
+    try:
+        import polib
+    except ImportError as error:
+        raise MissingExtraError("polib", "readers") from error
+    try:
+        entries = polib.pofile(str(path)).translated_entries()
+    except (OSError, ValueError) as error:
+        raise ReaderError(f"{path} is not a PO file: {error}") from error
+    entries = [entry for entry in entries if entry.msgstr]  # plural forms have no one msgstr
+    files = [entry.occurrences[0][0] if entry.occurrences else path.name for entry in entries]
+    return {
+        "source": [entry.msgstr for entry in entries],
+        "target": [entry.msgid for entry in entries],
+        "group": files,
+    }
+
+
+def _npz(path: Path, fields: dict[str, str]) -> Columns:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            missing = [f for c, f in fields.items() if c in ("source", "target") and f not in archive]
+            if missing:
+                raise ReaderError(
+                    f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
+                )
+            return {column: archive[f] for column, f in fields.items() if f in archive}
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        if isinstance(error, ReaderError):
+            raise
+        raise ReaderError(f"{path} is not an .npz of plain arrays: {error}") from error
+
+
+_READERS: dict[str, Callable[[Path, dict[str, str]], Columns]] = {
+    ".jsonl": _jsonl,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+    ".tmx": _tmx,
+    ".po": _po,
+    ".npz": _npz,
+}
