@@ -88,8 +88,13 @@ class Aligner:
             EncoderError: no encoder is at hand.
             EncoderMismatchError: it is not the one that the aligner was trained with.
         """
-        vectors = checked_encode(self._encoder(modality), texts, role)
-        return self.project(vectors, modality=modality, role=role)
+        return self.project(
+            self.encode(texts, modality=modality, role=role), modality=modality, role=role
+        )
+
+    def encode(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
+        """Encode n texts with the modality's own encoder, unprojected: (n, d) float32."""
+        return checked_encode(self._encoder(modality), texts, role)
 
     def bind(self, *, source: Any = None, target: Any = None) -> Aligner:
         """Return this aligner with encoders to embed texts with; both are checked on first use."""

@@ -109,7 +109,9 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         return SentenceTransformersEncoder(model, name=name)
     name = name or _name_of(model)
     if hasattr(model, "embed_documents") and hasattr(model, "embed_query"):
-        return FunctionEncoder(name, model.embed_documents, lambda ts: [*map(model.embed_query, ts)])
+        return FunctionEncoder(
+            name, model.embed_documents, lambda ts: [*map(model.embed_query, ts)]
+        )
     if hasattr(model, "get_text_embedding_batch"):
         return FunctionEncoder(
             name,

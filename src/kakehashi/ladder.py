@@ -113,23 +113,25 @@ def fit(
     dev, test_part, leaked = _development_and_test(pairs, test, seed)
     folds_, dev = _folds(dev, validation, test_part, seed)
     modes: list[Mode] = ["keep", "shared"] if mode == "auto" else [mode]
-    base = _evaluate(_Candidate("identity", modes[0], None, {}, np.zeros(0)), folds_, metric)
-    candidates: list[_Candidate] = []
+    base = None
+    if same_space:
+        untouched = _Candidate("identity", modes[0], None, {}, np.zeros(0))
+        base = _evaluate(untouched, folds_, metric)
+    candidates: list[_Candidate] = [] if base is None else [base]
     for m in modes:
-        candidates += _climb(m, folds_, metric, same_space, base, progress)
-    chosen = _choose(candidates, base if same_space else None, mode)
+        candidates += _climb(m, folds_, metric, base, progress)
+    chosen = _choose(candidates, base, mode)
 
     spectrum, bank = _fitted(dev, seed)
     test_ranks = {
-        _label(c, mode): _ranks(_build(c, spectrum, bank), test_part, metric)
-        for c in ([base] if same_space else []) + candidates
+        _label(c, mode): _ranks(_build(c, spectrum, bank), test_part, metric) for c in candidates
     }
     n_test = len(test_part)
     results = {
         _label(c, mode): RungResult(
             c.mode, c.parameters, c.score, Scores.of_ranks(test_ranks[_label(c, mode)], n_test)
         )
-        for c in ([base] if same_space else []) + candidates
+        for c in candidates
     }
     chosen_ranks = test_ranks[_label(chosen, mode)]
     bm25 = None
@@ -344,17 +346,16 @@ def _climb(
     mode: Mode,
     parts: list[_Fold],
     metric: Metric,
-    same_space: bool,
-    base: _Candidate,
+    base: _Candidate | None,
     progress: bool,
 ) -> list[_Candidate]:
     """Tune every rung of a mode, plain and corrected; return the best setting of each."""
     best: list[_Candidate] = []
-    ladder: dict[str, Rung | None] = {"identity": None} if same_space else {}
-    ladder |= rungs(mode, same_space=same_space)
+    ladder: dict[str, Rung | None] = {} if base is None else {"identity": None}
+    ladder |= rungs(mode, same_space=base is not None)
     for name, rung in track(list(ladder.items()), f"fitting ({mode})", enabled=progress):
         if rung is None:
-            ranked = [base]
+            ranked = [] if base is None else [base]
         else:
             tried = [
                 _evaluate(_Candidate(name, mode, rung, p, np.zeros(0)), parts, metric)

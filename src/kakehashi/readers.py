@@ -194,7 +194,9 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
 def _npz(path: Path, fields: dict[str, str]) -> Columns:
     try:
         with np.load(path, allow_pickle=False) as archive:
-            missing = [f for c, f in fields.items() if c in ("source", "target") and f not in archive]
+            missing = [
+                f for c, f in fields.items() if c in ("source", "target") and f not in archive
+            ]
             if missing:
                 raise ReaderError(
                     f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."

@@ -79,7 +79,8 @@ def hubness_grid(mode: Mode) -> list[Parameters]:
     """Return the strengths that the correction is tried with."""
     if mode == "keep":
         return [
-            {"strength": s, "offset_reg": reg} for s, reg in itertools.product((0.5, 1.0), (0.1, 1.0))
+            {"strength": s, "offset_reg": reg}
+            for s, reg in itertools.product((0.5, 1.0), (0.1, 1.0))
         ]
     return [{"strength": s} for s in (0.35, 0.5, 0.7)]
 
