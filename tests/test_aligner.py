@@ -1,0 +1,101 @@
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from kakehashi import Aligner, errors
+from kakehashi.errors import KakehashiError
+
+
+@pytest.fixture(scope="module")
+def folder(aligner, tmp_path_factory):
+    return aligner.save(tmp_path_factory.mktemp("saved") / "bridge")
+
+
+@pytest.fixture
+def copy(folder, tmp_path):
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def test_a_loaded_aligner_gives_the_same_bits(aligner, folder, vector_pairs):
+    loaded = Aligner.load(folder)
+    assert loaded.fingerprint == aligner.fingerprint
+    assert loaded.report == aligner.report
+    for side, role in (("source", "query"), ("target", "document"), ("source", "document")):
+        x = vector_pairs.vectors(side)
+        expected = aligner.project(x, modality=side, role=role)
+        assert np.array_equal(loaded.project(x, modality=side, role=role), expected)
+
+
+def test_loading_and_projecting_needs_neither_torch_nor_a_framework(folder):
+    code = (
+        "import sys\n"
+        "for m in ('torch', 'langchain_core', 'llama_index', 'chromadb', 'sentence_transformers'):\n"
+        "    sys.modules[m] = None\n"
+        f"import kakehashi; a = kakehashi.Aligner.load({str(folder)!r})\n"
+        "print(a.project([0.5] * 24).shape)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("(")
+
+
+def test_no_flipped_byte_goes_unnoticed(copy, aligner):
+    rng = np.random.default_rng(0)
+    for name in ("aligner.json", "weights.safetensors"):
+        path = copy / name
+        sound = path.read_bytes()
+        for position in rng.integers(0, len(sound), 40):
+            damaged = bytearray(sound)
+            damaged[position] ^= 1 << int(rng.integers(8))
+            path.write_bytes(bytes(damaged))
+            try:
+                assert Aligner.load(copy).fingerprint == aligner.fingerprint
+            except KakehashiError:
+                pass
+        path.write_bytes(sound)
+
+
+def test_each_fault_has_its_own_error(copy):
+    record = json.loads((copy / "aligner.json").read_text())
+    weights = copy / "weights.safetensors"
+    blob = weights.read_bytes()
+
+    weights.write_bytes(blob[:-5])
+    with pytest.raises(errors.BundleTruncatedError):
+        Aligner.load(copy)
+    weights.write_bytes(b"\x80\x04" + blob[2:])
+    with pytest.raises(errors.BundlePickleError):
+        Aligner.load(copy)
+    weights.write_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
+    with pytest.raises(errors.BundleTamperedError):
+        Aligner.load(copy)
+    for change, error in (
+        ({"format": 2}, errors.BundleFormatError),
+        ({"weights": {"file": "../x.safetensors"}}, errors.BundlePathError),
+        ({"weights": {"file": "x.pkl"}}, errors.BundlePickleError),
+        ({"mode": "keep"}, errors.BundleTamperedError),
+    ):
+        (copy / "aligner.json").write_text(json.dumps(record | change))
+        with pytest.raises(error):
+            Aligner.load(copy)
+    with pytest.raises(errors.BundleNotFoundError):
+        Aligner.load(copy / "nowhere")
+
+
+def test_project_refuses_what_it_cannot_project(aligner):
+    with pytest.raises(errors.VectorError, match="expected dimension 24, got 16"):
+        aligner.project(np.ones((2, 16)))
+    with pytest.raises(errors.VectorError, match="row 1 contains NaN"):
+        aligner.project([[1.0] * 24, [np.nan] * 24])
+
+
+def test_saving_over_something_is_refused(aligner, folder, tmp_path):
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        aligner.save(folder)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(FileExistsError, match="no aligner"):
+        aligner.save(tmp_path / "mine", overwrite=True)

@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+from conftest import two_views
+
+from kakehashi import Pairs, fit
+from kakehashi.errors import DataError, FitError
+from kakehashi.splits import folds, hold_out
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared", "auto"])
+def test_a_linear_bridge_is_found_between_different_dimensions(vector_pairs, mode):
+    report = fit(vector_pairs, mode=mode).report
+    assert report.verdict == "use"
+    assert report.base is None
+    assert report.rungs[report.chosen].scores.means["recall@1"] > 0.5
+
+
+def test_keep_mode_leaves_targets_alone(vector_pairs):
+    y = vector_pairs.target_vectors
+    kept = fit(vector_pairs, mode="keep").project(y, modality="target", role="document")
+    assert np.array_equal(kept, y)
+
+
+def test_the_report_is_what_a_store_would_measure(vector_pairs):
+    """Recompute a rung's recall by hand from projected vectors of the held-out rows."""
+    aligner = fit(vector_pairs, mode="shared", refit=False)
+    test = vector_pairs.select(hold_out(vector_pairs, 0.2, seed=0, at_most=5000).held_out)
+    q = aligner.project(test.source_vectors, modality="source", role="query")
+    d = aligner.project(test.target_vectors, modality="target", role="document")
+    recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
+    scores = aligner.report.rungs[aligner.report.chosen].scores
+    assert scores.n_queries == len(test)
+    assert recall == pytest.approx(scores.means["recall@1"])
+
+
+def test_noise_ships_the_identity():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((120, 8))
+    aligner = fit(Pairs(source_vectors=x, target_vectors=x + 1e-3), mode="auto")
+    assert aligner.report.verdict == "do not use"
+    assert aligner.projection.is_identity
+
+
+def test_unrelated_vectors_are_not_recommended():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 200, 8))
+    report = fit(Pairs(source_vectors=x, target_vectors=y[:, :7]), mode="keep").report
+    assert report.verdict == "do not use"
+
+
+def test_groups_are_never_parted(vector_pairs):
+    groups = np.array(vector_pairs.groups)
+    for split in [hold_out(vector_pairs, 0.2, seed=3), *folds(vector_pairs, 5, seed=3)]:
+        assert not set(groups[split.kept]) & set(groups[split.held_out])
+
+
+def test_a_leaked_row_is_left_out_of_training():
+    x, y, _ = two_views(120)
+    report = fit(
+        Pairs(source_vectors=x, target_vectors=y),
+        test=Pairs(source_vectors=x[:5], target_vectors=y[:5]),
+        mode="keep",
+    ).report
+    assert report.leaked_rows_left_out == 5
+
+
+def test_bad_options_are_named(vector_pairs):
+    with pytest.raises(DataError, match="choose keep, shared or auto"):
+        fit(vector_pairs, mode="both")
+    with pytest.raises(FitError, match="at least 10"):
+        fit(vector_pairs.select([0, 1, 2]))

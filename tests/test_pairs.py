@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from kakehashi import Pairs
+from kakehashi.errors import PairsError
+from kakehashi.pairs import find_leaks
+
+
+def test_every_finding_names_its_row():
+    with pytest.raises(PairsError, match=r"row 1, source: empty text; row 2, target: only white"):
+        Pairs(["a", "", "c"], ["x", "y", "  "])
+
+
+def test_dropping_reports_the_rows():
+    pairs = Pairs(["a", "", "c", "\ud800"], ["x", "y", "z", "w"], on_invalid="drop")
+    assert pairs.source_texts == ("a", "c")
+    assert pairs.validation.dropped == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"), [(np.nan, "NaN"), (np.inf, "infinite"), (0.0, "all zeros")]
+)
+def test_bad_vectors_are_found(value, problem):
+    x = np.ones((4, 3), np.float32)
+    x[2] = value
+    with pytest.raises(PairsError, match=f"row 2, target: vector .*{problem}"):
+        Pairs(source_vectors=np.ones((4, 3)), target_vectors=x)
+
+
+def test_mixed_dimensions_name_the_odd_row():
+    with pytest.raises(PairsError, match="row 1, source: vector of dimension 2"):
+        Pairs(source_vectors=[[1.0, 2, 3], [1.0, 2], [1.0, 2, 3]], target_vectors=np.ones((3, 2)))
+
+
+def test_lengths_must_agree():
+    with pytest.raises(PairsError, match="source_texts has 2, target_texts has 1"):
+        Pairs(["a", "b"], ["x"])
+
+
+def test_duplicates_are_kept_and_reported_unless_asked():
+    texts = ["a", "b", "a"], ["x", "y", "z"]
+    assert [str(f) for f in Pairs(*texts).validation.findings] == [
+        "row 2, source: duplicate (of row 0)"
+    ]
+    assert len(Pairs(*texts, on_duplicate="drop")) == 2
+    with pytest.raises(PairsError, match="on_duplicate='drop'"):
+        Pairs(*texts, on_duplicate="raise")
+
+
+def test_the_hash_is_of_the_set_not_of_the_order():
+    one = Pairs(["a", "b"], ["x", "y"])
+    assert one.content_hash == Pairs(["b", "a"], ["y", "x"]).content_hash
+    assert one.content_hash != Pairs(["a", "b"], ["y", "x"]).content_hash
+
+
+def test_leaks_are_found_on_either_side():
+    train = Pairs(["a", "b", "c"], ["x", "y", "z"])
+    assert list(find_leaks(train, Pairs(["a", "q"], ["r", "z"]))) == [0, 2]

@@ -1,0 +1,70 @@
+"""The closed forms against independent implementations, and the properties they rest on."""
+
+import numpy as np
+import pytest
+from conftest import two_views
+from scipy.linalg import orthogonal_procrustes
+from sklearn.cross_decomposition import CCA
+from sklearn.linear_model import Ridge
+
+from kakehashi.projection.cca import cca
+from kakehashi.projection.hubness import HubnessCorrection, hubness
+from kakehashi.projection.linear import procrustes, ridge
+from kakehashi.projection.moments import Moments, Spectrum
+
+
+def test_moments_add_up_and_match_numpy():
+    x, y, _ = two_views(300)
+    whole, a, b = Moments.of(x, y), Moments.of(x[:100], y[:100]), Moments.of(x[100:], y[100:])
+    np.testing.assert_allclose((whole - a).xy, b.xy, atol=1e-4)
+    np.testing.assert_allclose(Spectrum(a + b).cxx, np.cov(x.T.astype(float), bias=True), atol=1e-6)
+
+
+def test_procrustes_is_scipys():
+    x, y, _ = two_views(200, 12, 12)
+    head = procrustes(Spectrum(Moments.of(x, y)), "shared").source
+    expected, _ = orthogonal_procrustes(x - x.mean(0), y - y.mean(0))
+    np.testing.assert_allclose(head.weight, expected, atol=1e-4)
+
+
+def test_ridge_is_scikit_learns():
+    x, y, _ = two_views(200)
+    spectrum = Spectrum(Moments.of(x, y))
+    head = ridge(spectrum, "keep", reg=0.3, towards="zero").source
+    model = Ridge(alpha=0.3 * spectrum.scale_x * len(x)).fit(x.astype(float), y.astype(float))
+    np.testing.assert_allclose(head.weight, model.coef_.T, atol=1e-4)
+    np.testing.assert_allclose(head.bias, model.intercept_, atol=1e-4)
+
+
+def test_canonical_correlations_are_scikit_learns():
+    x, y, _ = two_views(500)
+    _, s, _ = Spectrum(Moments.of(x, y)).whitened_svd(1e-9, 1e-9, 0.0)
+    u, v = CCA(n_components=3, max_iter=5000).fit_transform(x.astype(float), y.astype(float))
+    expected = [np.corrcoef(u[:, i], v[:, i])[0, 1] for i in range(3)]
+    np.testing.assert_allclose(s[:3], expected, atol=2e-3)
+
+
+def test_a_row_has_the_same_bits_alone_and_in_a_batch():
+    x, y, _ = two_views(300)
+    projection = cca(
+        Spectrum(Moments.of(x, y)), "shared", reg_source=1.0, reg_target=1.0, power=1.0
+    )
+    whole = projection(x, modality="source", role="query")
+    for size in (1, 2, 3, 7, 64):
+        part = projection(x[:size].copy(), modality="source", role="query")
+        assert np.array_equal(part, whole[:size])
+
+
+@pytest.mark.parametrize("strength", [0.3, 0.7])
+def test_the_folded_correction_ranks_as_the_formula_in_every_metric(strength):
+    rng = np.random.default_rng(1)
+    unit = lambda v: (v / np.linalg.norm(v, axis=1, keepdims=True)).astype(np.float32)  # noqa: E731
+    q, c, bank = unit(rng.standard_normal((3, 60, 8)).reshape(180, 8)).reshape(3, 60, 8)
+    correction = HubnessCorrection({"target": bank}, strength)
+    asked = correction.fold(q, modality="source", role="query")
+    stored = correction.fold(c, modality="target", role="document")
+    for vectors in (asked, stored):
+        np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
+    expected = q @ c.T - strength * hubness(c, bank)
+    scale = np.sqrt(2) * np.sqrt(1 + strength**2)
+    np.testing.assert_allclose(asked @ stored.T * scale, expected, atol=1e-5)
