@@ -1,3 +1,4 @@
+import contextlib
 import json
 import shutil
 import subprocess
@@ -33,7 +34,7 @@ def test_a_loaded_aligner_gives_the_same_bits(aligner, folder, vector_pairs):
 def test_loading_and_projecting_needs_neither_torch_nor_a_framework(folder):
     code = (
         "import sys\n"
-        "for m in ('torch', 'langchain_core', 'llama_index', 'chromadb', 'sentence_transformers'):\n"
+        "for m in ('torch', 'langchain_core', 'llama_index', 'chromadb'):\n"
         "    sys.modules[m] = None\n"
         f"import kakehashi; a = kakehashi.Aligner.load({str(folder)!r})\n"
         "print(a.project([0.5] * 24).shape)\n"
@@ -51,10 +52,8 @@ def test_no_flipped_byte_goes_unnoticed(copy, aligner):
             damaged = bytearray(sound)
             damaged[position] ^= 1 << int(rng.integers(8))
             path.write_bytes(bytes(damaged))
-            try:
+            with contextlib.suppress(KakehashiError):
                 assert Aligner.load(copy).fingerprint == aligner.fingerprint
-            except KakehashiError:
-                pass
         path.write_bytes(sound)
 
 

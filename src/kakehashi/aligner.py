@@ -157,7 +157,9 @@ class Aligner:
         folder = Path(path)
         document, tensors = bundle.read(folder)
         try:
-            encoders = {side: _identity(document, tensors, side) for side in SIDES}
+            encoders: dict[str, EncoderIdentity | None] = {
+                side: _identity(document, tensors, side) for side in SIDES
+            }
             weights = {k: v for k, v in tensors.items() if not k.startswith("probes.")}
             aligner = cls(
                 projection=Projection.from_state(document["projection"], weights),

@@ -99,9 +99,11 @@ def fit(
         side: None if model is None else as_encoder(model)
         for side, model in (("source", source), ("target", target))
     }
-    sets = [pairs, validation, test]
-    pairs, validation, test = (_with_vectors(s, encoders, cache, progress) for s in sets)
-    assert pairs is not None
+    pairs = _with_vectors(pairs, encoders, cache, progress)
+    if validation is not None:
+        validation = _with_vectors(validation, encoders, cache, progress)
+    if test is not None:
+        test = _with_vectors(test, encoders, cache, progress)
     _check_dimensions(pairs, validation, test)
     identities = {s: None if e is None else EncoderIdentity.of(e) for s, e in encoders.items()}
     if same_space is None:
@@ -186,13 +188,11 @@ def _check_options(pairs: Pairs, mode: str, metric: str | None) -> None:
 
 
 def _with_vectors(
-    pairs: Pairs | None,
+    pairs: Pairs,
     encoders: dict[str, Encoder | None],
     cache: str | Path | None,
     progress: bool,
-) -> Pairs | None:
-    if pairs is None:
-        return None
+) -> Pairs:
     made: dict[str, FloatArray | None] = {}
     for side in SIDES:
         made[side] = None

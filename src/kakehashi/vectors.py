@@ -36,7 +36,8 @@ def unit_rows(x: Float32Array) -> Float32Array:
     """Scale each row to length one: (n, d) -> (n, d). A zero row stays zero."""
     norms = np.sqrt(squared_norms(x))
     norms[norms == 0] = 1
-    return x / norms[:, None]
+    result: Float32Array = np.divide(x, norms[:, None], dtype=np.float32)
+    return result
 
 
 def as_matrix(vectors: Any, *, dimension: int | None = None, what: str = "vectors") -> Float32Array:

@@ -29,7 +29,10 @@ class AffineHead:
     def __call__(self, x: Float32Array) -> Float32Array:
         """Project (n, d_in) float32 -> (n, d_out) float32 of unit length."""
         lengths = np.sqrt(squared_norms(x))
-        return unit_rows(_product(x, self.weight) / lengths[:, None] + self.bias)
+        y = _product(x, self.weight)
+        y /= lengths[:, None]
+        y += self.bias
+        return unit_rows(y)
 
 
 def _product(x: Float32Array, weight: Float32Array) -> Float32Array:

@@ -47,12 +47,14 @@ class HubnessCorrection:
         if role == "query":
             extended[:, :-2] = y
             extended[:, -2] = 1
-            return extended / np.float32(np.sqrt(2))
+            extended /= np.float32(np.sqrt(2))
+            return extended
         pull = np.float32(self.strength) * hubness(y, self.banks[modality])
         extended[:, :-2] = y
         extended[:, -2] = -pull
         extended[:, -1] = np.sqrt(np.maximum(0, np.float32(self.strength**2) - pull**2))
-        return extended / np.float32(np.sqrt(1 + self.strength**2))
+        extended /= np.float32(np.sqrt(1 + self.strength**2))
+        return extended
 
 
 def hubness(documents: Float32Array, bank: Float32Array, k: int = N_NEIGHBOURS) -> Float32Array:
