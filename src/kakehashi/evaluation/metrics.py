@@ -55,7 +55,7 @@ def ranks(
 
 
 def ranks_of_scores(block: Float32Array, relevant: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the rank of column ``relevant[i]`` in row i of a score matrix, ties counted against."""
+    """Return the rank of column ``relevant[i]`` in row i of a score matrix, ties against."""
     own = block[np.arange(len(block)), relevant]
     # "not lower" rather than "at least": every comparison with NaN is false and so counts against.
     result: NDArray[np.intp] = (~(block < own[:, None])).sum(axis=1)
