@@ -32,3 +32,32 @@ def vector_pairs() -> kakehashi.Pairs:
 @pytest.fixture(scope="session")
 def aligner(vector_pairs) -> kakehashi.Aligner:
     return kakehashi.fit(vector_pairs, mode="shared")
+
+
+def hashed_letters(texts: list[str]) -> np.ndarray:
+    """Encode texts by their character trigrams: a real, if humble, deterministic encoder."""
+    import zlib
+
+    vectors = np.zeros((len(texts), 32), np.float32)
+    for row, text in enumerate(texts):
+        padded = f"  {text.lower()} "
+        for i in range(len(padded) - 2):
+            vectors[row, zlib.crc32(padded[i : i + 3].encode()) % 32] += 1
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def reversed_letters(texts: list[str]) -> np.ndarray:
+    """Encode as above, in another space."""
+    return hashed_letters([text[::-1] for text in texts])[:, :24] + 1e-3
+
+
+@pytest.fixture(scope="session")
+def text_aligner(tmp_path_factory) -> kakehashi.Aligner:
+    """An aligner between two text encoders, saved, loaded and bound."""
+    parts, things = ("reset", "check", "drain", "fit", "oil"), ("pump", "valve", "tank", "seal")
+    texts = [f"{p} the {t} {n}" for p in parts for t in things for n in range(4)]
+    pairs = kakehashi.Pairs(texts, [t.upper() + "." for t in texts])
+    encoders = {"source": hashed_letters, "target": reversed_letters}
+    fitted = kakehashi.fit(pairs, **encoders, mode="shared")
+    folder = fitted.save(tmp_path_factory.mktemp("text") / "bridge")
+    return kakehashi.Aligner.load(folder).bind(**encoders)

@@ -1,0 +1,1 @@
+"""Native types of LangChain, LlamaIndex and Chroma. They convert types and delegate."""

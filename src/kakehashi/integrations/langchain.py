@@ -1,0 +1,187 @@
+"""LangChain: embeddings and a retriever that put an aligner before a store that exists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, MissingExtraError
+from ..pairs import SIDES, Side
+from ._field import AlignerField
+
+try:
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForRetrieverRun,
+        CallbackManagerForRetrieverRun,
+    )
+    from langchain_core.documents import Document
+    from langchain_core.embeddings import Embeddings
+    from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
+    from langchain_core.runnables.config import run_in_executor
+    from langchain_core.vectorstores import VectorStore
+except ImportError as error:
+    raise MissingExtraError("langchain-core", "langchain") from error
+
+from pydantic import BaseModel, ConfigDict, Field
+
+_document_modality: ContextVar[Side | None] = ContextVar("document_modality", default=None)
+
+
+class AlignedEmbeddings(BaseModel, Embeddings):
+    """Embeddings in the aligner's space: queries of one modality find documents of another.
+
+    Args:
+        aligner: an ``Aligner`` or the folder of a saved one. Encoders that it does not record (a
+            LangChain ``Embeddings``, a callable) are bound to it: ``aligner.bind(source=...)``.
+        query_modality, document_modality: which side queries and documents are of.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+
+    aligner: AlignerField
+    query_modality: Side = "source"
+    document_modality: Side = "target"
+
+    @classmethod
+    def load(
+        cls, path: str | Path, *, source: Any = None, target: Any = None, **fields: Any
+    ) -> AlignedEmbeddings:
+        """Load a saved aligner; pass the encoders that it does not record."""
+        from ..aligner import Aligner
+
+        return cls(aligner=Aligner.load(path).bind(source=source, target=target), **fields)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Embed documents, all of a call in one batch."""
+        modality = _document_modality.get() or self.document_modality
+        if not texts:
+            return []
+        found: list[list[float]] = self.aligner.embed(
+            texts, modality=modality, role="document"
+        ).tolist()
+        return found
+
+    def embed_query(self, text: str, *, modality: Side | None = None) -> list[float]:
+        """Embed one query, of this object's query modality unless another is named."""
+        found: list[float] = self.aligner.embed(
+            [text], modality=modality or self.query_modality, role="query"
+        )[0].tolist()
+        return found
+
+    def add_documents(
+        self, store: VectorStore, documents: list[Document], *, modality_field: str = "modality"
+    ) -> list[str]:
+        """Add documents to a store that embeds with this object, each as its own modality.
+
+        A document's metadata names its modality under ``modality_field``; without it, it is of
+        ``document_modality``. Every name is checked before the first document is written.
+
+        Returns:
+            the ids, in the order of the documents.
+        """
+        sides = [d.metadata.get(modality_field, self.document_modality) for d in documents]
+        for row, side in enumerate(sides):
+            if side not in SIDES:
+                raise DataError(
+                    f"Document {row} has {modality_field}={side!r}; allowed are source and target."
+                )
+        ids: dict[int, str] = {}
+        for side in SIDES:
+            rows = [i for i, s in enumerate(sides) if s == side]
+            if rows:
+                with self._documents_as(side):
+                    added = store.add_documents([documents[i] for i in rows])
+                ids.update(zip(rows, added, strict=True))
+        return [ids[i] for i in range(len(documents))]
+
+    @contextmanager
+    def _documents_as(self, modality: Side) -> Iterator[None]:
+        token = _document_modality.set(modality)
+        try:
+            yield
+        finally:
+            _document_modality.reset(token)
+
+
+class AlignedRetriever(BaseRetriever):
+    """Search any vector store that searches by vector, with a projected query.
+
+    Args:
+        vectorstore: the store as it is; its own embedding function is not used.
+        embeddings: what embeds the query.
+        k: number of documents.
+        search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
+        score_threshold: least relevance score, for stores that return relevance by vector.
+        search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ``lambda_mult``, ...
+    """
+
+    vectorstore: VectorStore
+    embeddings: AlignedEmbeddings
+    k: int = Field(default=4, ge=1)
+    search_type: str = Field(default="similarity", pattern="^(similarity|mmr)$")
+    score_threshold: float | None = None
+    search_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int | None = None,
+        modality: Side | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        return self._search(query, k, modality, kwargs)
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | None = None,
+        modality: Side | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        return await run_in_executor(None, self._search, query, k, modality, kwargs)
+
+    def _search(
+        self, query: str, k: int | None, modality: Side | None, kwargs: dict[str, Any]
+    ) -> list[Document]:
+        k = self.k if k is None else k
+        if k < 1:
+            raise DataError(f"k={k}; ask for at least 1 document.")
+        vector = self.embeddings.embed_query(query, modality=modality)
+        options = {**self.search_kwargs, **kwargs}
+        store: Any = self.vectorstore
+        if self.search_type == "mmr":
+            found = store.max_marginal_relevance_search_by_vector(vector, k=k, **options)
+        elif self.score_threshold is not None:
+            found = self._above_threshold(store, vector, k, options)
+        else:
+            found = store.similarity_search_by_vector(vector, k=k, **options)
+        documents: list[Document] = found
+        return documents
+
+    def _above_threshold(
+        self, store: Any, vector: list[float], k: int, options: dict[str, Any]
+    ) -> list[Document]:
+        search = getattr(store, "similarity_search_by_vector_with_relevance_scores", None)
+        select = getattr(store, "_select_relevance_score_fn", None)
+        if search is None or select is None:
+            raise DataError(
+                f"{type(store).__name__} gives no scores by vector; leave score_threshold out."
+            )
+        relevance = select()  # that search returns distances; this turns them into relevance
+        scored = search(vector, k=k, **options)
+        assert self.score_threshold is not None
+        return [doc for doc, distance in scored if relevance(distance) >= self.score_threshold]
+
+    def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
+        params = super()._get_ls_params(**kwargs)
+        params["ls_vector_store_provider"] = type(self.vectorstore).__name__
+        params["ls_embedding_provider"] = type(self.embeddings).__name__
+        params["ls_embedding_model"] = f"kakehashi-{self.embeddings.aligner.fingerprint[:12]}"
+        return params
