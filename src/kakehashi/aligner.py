@@ -7,6 +7,7 @@ import json
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from .evaluation.report import Report
 from .pairs import SIDES, Side
 from .projection import Mode, Projection, Role
 from .vectors import Float32Array, as_matrix
+
+_FIRST_USE = Lock()
+"""Held while an encoder is loaded and recognised, so that many threads load it once. It belongs to
+the module and not to an aligner, because a lock cannot be pickled."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class Aligner:
     report: Report
     bound: dict[str, Encoder | None] = field(default_factory=dict)
     path: Path | None = None
-    _verified: set[str] = field(default_factory=set, repr=False)
+    _verified: set[Side] = field(default_factory=set, repr=False)
 
     def project(
         self, vectors: Any, *, modality: Side = "source", role: Role = "query"
@@ -179,6 +184,14 @@ class Aligner:
         return aligner
 
     def _encoder(self, side: Side) -> Encoder:
+        if side in self._verified:
+            ready = self.bound[side]
+            assert ready is not None
+            return ready
+        with _FIRST_USE:
+            return self._verified_encoder(side)
+
+    def _verified_encoder(self, side: Side) -> Encoder:
         encoder, identity = self.bound.get(side), self.encoders[side]
         if encoder is None and identity is not None and identity.model is not None:
             encoder = as_encoder(identity.model, name=identity.name)
@@ -188,10 +201,9 @@ class Aligner:
             raise EncoderError(
                 f"No {side} encoder is at hand; pass it with bind({side}=...).{known}"
             )
-        if side not in self._verified:
-            if identity is not None:
-                identity.require(EncoderIdentity.of(encoder), side)
-            self._verified.add(side)
+        if identity is not None:
+            identity.require(EncoderIdentity.of(encoder), side)
+        self._verified.add(side)
         return encoder
 
 

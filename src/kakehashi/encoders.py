@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -109,14 +110,12 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         return SentenceTransformersEncoder(model, name=name)
     name = name or _name_of(model)
     if hasattr(model, "embed_documents") and hasattr(model, "embed_query"):
-        return FunctionEncoder(
-            name, model.embed_documents, lambda ts: [*map(model.embed_query, ts)]
-        )
+        return FunctionEncoder(name, model.embed_documents, partial(_one_by_one, model.embed_query))
     if hasattr(model, "get_text_embedding_batch"):
         return FunctionEncoder(
             name,
             model.get_text_embedding_batch,
-            lambda texts: [model.get_query_embedding(text) for text in texts],
+            partial(_one_by_one, model.get_query_embedding),
         )
     if hasattr(model, "name") and hasattr(model, "encode") and isinstance(model, Encoder):
         return model
@@ -184,6 +183,10 @@ class FunctionEncoder:
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32."""
         return np.asarray(self._functions[role](texts), dtype=np.float32)
+
+
+def _one_by_one(encode: Callable[[str], Any], texts: list[str]) -> list[Any]:
+    return [encode(text) for text in texts]
 
 
 def _is_a(model: Any, class_name: str) -> bool:

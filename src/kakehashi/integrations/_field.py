@@ -11,12 +11,18 @@ from ..aligner import Aligner
 from ..errors import AlignerMismatchError, KakehashiError
 
 
-def load_checked(path: str | Path, fingerprint: str | None = None) -> Aligner:
+def load_checked(path: str | Path | None, fingerprint: str | None = None) -> Aligner:
     """Load an aligner and refuse another one than was recorded.
 
     Raises:
         AlignerMismatchError: the aligner at the path has another fingerprint.
+        KakehashiError: no path was recorded; the aligner lived in memory only.
     """
+    if path is None:
+        raise KakehashiError(
+            "This was written down with an aligner that had never been saved, so nothing can load "
+            "it again. Call aligner.save(DIR) first, then build on Aligner.load(DIR)."
+        )
     aligner = Aligner.load(path)
     if fingerprint is not None and aligner.fingerprint != fingerprint:
         raise AlignerMismatchError(
@@ -26,25 +32,17 @@ def load_checked(path: str | Path, fingerprint: str | None = None) -> Aligner:
     return aligner
 
 
-def reference(aligner: Aligner) -> dict[str, str]:
-    """Return what rebuilds a saved aligner: its path and its fingerprint.
-
-    Raises:
-        KakehashiError: it was never saved, so nothing could rebuild it.
-    """
-    if aligner.path is None:
-        raise KakehashiError(
-            "This aligner lives in memory only and cannot be written down; call "
-            "aligner.save(DIR) and use Aligner.load(DIR)."
-        )
-    return {"path": str(aligner.path), "fingerprint": aligner.fingerprint}
+def reference(aligner: Aligner) -> dict[str, str | None]:
+    """Return what names an aligner in a dump: its path, if it was saved, and its fingerprint."""
+    path = None if aligner.path is None else str(aligner.path)
+    return {"path": path, "fingerprint": aligner.fingerprint}
 
 
 def _validate(value: Any) -> Any:
     if isinstance(value, (str, Path)):
         return load_checked(value)
     if isinstance(value, dict):
-        return load_checked(value["path"], value.get("fingerprint"))
+        return load_checked(value.get("path"), value.get("fingerprint"))
     return value
 
 

@@ -1,0 +1,149 @@
+"""Chroma: an embedding function whose stored configuration rebuilds it and guards it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..aligner import Aligner
+from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
+from ..pairs import SIDES, Side
+from ..projection import Role
+from ._field import load_checked
+
+try:
+    from chromadb.api import ClientAPI
+    from chromadb.api.models.Collection import Collection
+    from chromadb.api.types import Documents, EmbeddingFunction, Embeddings, Space
+    from chromadb.utils.embedding_functions import register_embedding_function
+except ImportError as error:
+    raise MissingExtraError("chromadb", "chroma") from error
+
+NAME = "kakehashi"
+_load = lru_cache(maxsize=8)(load_checked)
+
+
+@register_embedding_function
+class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
+    """Chroma's embedding function in the aligner's space.
+
+    Chroma stores the configuration with the collection: the aligner's folder and fingerprint. A
+    process that has imported this module opens the collection without naming the function, and an
+    aligner that has changed in that folder is refused. Chroma compares the names of functions
+    only; :func:`open_collection` compares aligners.
+
+    Args:
+        aligner: a saved ``Aligner``, or its folder.
+        query_modality, document_modality: which side queries and documents are of.
+
+    Raises:
+        KakehashiError: the aligner was never saved, so no configuration could rebuild it.
+    """
+
+    def __init__(
+        self,
+        aligner: Aligner | str | Path,
+        *,
+        query_modality: Side = "source",
+        document_modality: Side = "target",
+    ) -> None:
+        aligner = aligner if isinstance(aligner, Aligner) else Aligner.load(aligner)
+        if aligner.path is None:
+            raise KakehashiError(
+                "This aligner lives in memory only and a collection could not find it again; call "
+                "aligner.save(DIR) and use Aligner.load(DIR)."
+            )
+        for modality in (query_modality, document_modality):
+            if modality not in SIDES:
+                raise DataError(f"modality={modality!r}; a modality is source or target.")
+        self._aligner: Aligner | None = aligner
+        self._config: dict[str, Any] = {
+            "path": str(aligner.path),
+            "fingerprint": aligner.fingerprint,
+            "query_modality": query_modality,
+            "document_modality": document_modality,
+            "space": aligner.report.metric,
+        }
+
+    @property
+    def aligner(self) -> Aligner:
+        """The aligner; of a stored configuration it is loaded, and checked, on first use."""
+        if self._aligner is None:
+            self._aligner = _load(self._config["path"], self._config["fingerprint"])
+        return self._aligner
+
+    def __call__(self, input: Documents) -> Embeddings:
+        """Embed documents: n texts -> n float32 vectors."""
+        return self._embed(input, self._config["document_modality"], "document")
+
+    def embed_query(self, input: Documents) -> Embeddings:
+        """Embed queries: n texts -> n float32 vectors."""
+        return self._embed(input, self._config["query_modality"], "query")
+
+    def _embed(self, texts: Documents, modality: Side, role: Role) -> Embeddings:
+        return list(self.aligner.embed(list(texts), modality=modality, role=role))
+
+    @staticmethod
+    def name() -> str:
+        """Return the name that Chroma registers and stores."""
+        return NAME
+
+    def default_space(self) -> Space:
+        """Return the metric that the aligner was chosen and scored with."""
+        space: Space = self._config["space"]
+        return space
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what Chroma stores with a collection."""
+        return dict(self._config)
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> AlignedEmbeddingFunction:
+        """Rebuild from a stored configuration. Chroma does so often: nothing is loaded yet."""
+        AlignedEmbeddingFunction.validate_config(config)
+        made = object.__new__(AlignedEmbeddingFunction)
+        made._aligner, made._config = None, dict(config)
+        return made
+
+    @staticmethod
+    def validate_config(config: dict[str, Any]) -> None:
+        """Raise DataError unless a configuration has all its fields."""
+        fields = {"path", "fingerprint", "query_modality", "document_modality", "space"}
+        if missing := fields - config.keys():
+            raise DataError(f"The configuration lacks {', '.join(sorted(missing))}.")
+
+    def validate_config_update(
+        self, old_config: dict[str, Any], new_config: dict[str, Any]
+    ) -> None:
+        """Raise AlignerMismatchError where a collection is to change its aligner."""
+        _require_same(old_config, new_config)
+
+
+def open_collection(
+    client: ClientAPI, name: str, function: AlignedEmbeddingFunction, **options: Any
+) -> Collection:
+    """Open a collection with an embedding function, or create it; refuse another aligner.
+
+    Args:
+        options: passed on to ``client.get_or_create_collection``, for a collection that is new.
+
+    Raises:
+        AlignerMismatchError: the collection was filled through another aligner.
+    """
+    ours: Any = function
+    collection = client.get_or_create_collection(name, embedding_function=ours, **options)
+    stored = collection.configuration_json.get("embedding_function") or {}
+    if stored.get("name") == NAME:
+        _require_same(stored["config"], function.get_config())
+    return collection
+
+
+def _require_same(stored: dict[str, Any], given: dict[str, Any]) -> None:
+    for field in ("fingerprint", "document_modality"):
+        if stored[field] != given[field]:
+            raise AlignerMismatchError(
+                f"The collection was filled with {field} {stored[field][:12]}, not "
+                f"{given[field][:12]}: vectors of the two do not mix. Use that aligner "
+                f"({stored['path']}), or fill a new collection."
+            )

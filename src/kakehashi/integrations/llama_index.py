@@ -1,0 +1,239 @@
+"""LlamaIndex: an embedding model and a retriever for an index that exists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from ..aligner import Aligner
+from ..errors import DataError, MissingExtraError
+from ..pairs import SIDES, Side
+from ..projection import Role
+from ._field import AlignerField
+
+try:
+    from llama_index.core.base.base_retriever import BaseRetriever
+    from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
+    from llama_index.core.indices import VectorStoreIndex
+    from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
+except ImportError as error:
+    raise MissingExtraError("llama-index-core", "llama-index") from error
+
+from pydantic import ConfigDict, Field, PrivateAttr
+
+from ._llama_index_cache import CacheByKind
+
+_role: ContextVar[Role] = ContextVar("role", default="document")
+_document_modality: ContextVar[Side | None] = ContextVar("document_modality", default=None)
+
+
+@contextmanager
+def _set(variable: ContextVar[Any], value: Any) -> Iterator[None]:
+    token = variable.set(value)
+    try:
+        yield
+    finally:
+        variable.reset(token)
+
+
+class AlignedEmbedding(BaseEmbedding):
+    """Embeddings in the aligner's space: queries of one modality find nodes of another.
+
+    Args:
+        aligner: an ``Aligner`` or the folder of a saved one. Encoders that it does not record (a
+            LlamaIndex ``BaseEmbedding``, a callable) are bound to it: ``aligner.bind(source=...)``.
+        query_modality, document_modality: which side queries and nodes are of.
+        modality_field: metadata field in which a node may name its own modality. It is read where
+            nodes are embedded by calling this object, as an ``IngestionPipeline`` does; an index
+            hands over bare texts and takes all for ``document_modality``.
+        embeddings_cache: a LlamaIndex key-value store. Entries are kept apart by aligner,
+            modality and role; LlamaIndex itself keeps one vector per text.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+
+    # The base class names its own default "unknown"; the fingerprint is what tells maps apart in
+    # traces, and what makes the cache of an IngestionPipeline notice another aligner.
+    aligner: AlignerField
+    query_modality: Side = "source"
+    document_modality: Side = "target"
+    modality_field: str = "modality"
+    embed_batch_size: int = Field(default=32, gt=0, le=2048)
+    embeddings_cache: Any = Field(default=None, exclude=True)
+    _cache: Any = PrivateAttr(default=None)
+
+    def __init__(self, **fields: Any) -> None:
+        super().__init__(**fields)
+        self.model_name = f"kakehashi-{self.aligner.fingerprint[:12]}"
+        cache = self.embeddings_cache
+        if cache is not None and not isinstance(cache, CacheByKind):
+            self.embeddings_cache = CacheByKind(cache, self._kind)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Return the name that LlamaIndex writes into a dump."""
+        return "AlignedEmbedding"
+
+    @classmethod
+    def load(
+        cls, path: str | Path, *, source: Any = None, target: Any = None, **fields: Any
+    ) -> AlignedEmbedding:
+        """Load a saved aligner; pass the encoders that it does not record."""
+        return cls(aligner=Aligner.load(path).bind(source=source, target=target), **fields)
+
+    @classmethod
+    def from_dict(
+        cls, data: dict[str, Any], *, source: Any = None, target: Any = None, **fields: Any
+    ) -> AlignedEmbedding:
+        """Rebuild from :meth:`to_dict`; pass the encoders that the aligner does not record."""
+        made = cls(**{k: v for k, v in {**data, **fields}.items() if k != "class_name"})
+        made.aligner = made.aligner.bind(source=source, target=target)
+        return made
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Keep the fields; what cannot be pickled raises here instead of being dropped quietly."""
+        skipped = ("callback_manager", "rate_limiter", "embeddings_cache")
+        return {k: v for k, v in self.__dict__.items() if k not in skipped}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Build again from the fields."""
+        self.__init__(**state)  # type: ignore[misc]
+
+    # Query and document are told apart here, above the cache of the base class.
+
+    def get_query_embedding(self, query: str) -> Embedding:
+        """Embed a query."""
+        with _set(_role, "query"):
+            return super().get_query_embedding(query)
+
+    async def aget_query_embedding(self, query: str) -> Embedding:
+        """Embed a query without blocking the event loop."""
+        with _set(_role, "query"):
+            return await super().aget_query_embedding(query)
+
+    def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Embed nodes, each as the modality that its metadata names."""
+        for side, texts, members in self._by_modality(nodes):
+            with _set(_document_modality, side):
+                vectors = self.get_text_embedding_batch(texts, **kwargs)
+            for node, vector in zip(members, vectors, strict=True):
+                node.embedding = vector
+        return nodes
+
+    async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
+        """Embed nodes without blocking the event loop."""
+        for side, texts, members in self._by_modality(nodes):
+            with _set(_document_modality, side):
+                vectors = await self.aget_text_embedding_batch(texts, **kwargs)
+            for node, vector in zip(members, vectors, strict=True):
+                node.embedding = vector
+        return nodes
+
+    def _by_modality(
+        self, nodes: Sequence[BaseNode]
+    ) -> Iterator[tuple[Side, list[str], list[BaseNode]]]:
+        sides = [n.metadata.get(self.modality_field, self.document_modality) for n in nodes]
+        for node, side in zip(nodes, sides, strict=True):
+            if side not in SIDES:
+                raise DataError(
+                    f"Node {node.node_id} has {self.modality_field}={side!r}; "
+                    "allowed are source and target."
+                )
+        for side in SIDES:
+            members = [n for n, s in zip(nodes, sides, strict=True) if s == side]
+            if members:
+                yield side, [self._content(node) for node in members], members
+
+    def _content(self, node: BaseNode) -> str:
+        """What LlamaIndex embeds of a node, without the name of its modality."""
+        hidden = [*node.excluded_embed_metadata_keys, self.modality_field]
+        bare = node.model_copy(update={"excluded_embed_metadata_keys": hidden})
+        return str(bare.get_content(metadata_mode=MetadataMode.EMBED))
+
+    def _kind(self) -> str:
+        role = _role.get()
+        side = self.query_modality if role == "query" else self._side()
+        return f"{self.aligner.fingerprint}/{side}/{role}"
+
+    def _side(self) -> Side:
+        return _document_modality.get() or self.document_modality
+
+    def _get_query_embedding(self, query: str) -> Embedding:
+        found: Embedding = self.aligner.embed([query], modality=self.query_modality, role="query")[
+            0
+        ].tolist()
+        return found
+
+    async def _aget_query_embedding(self, query: str) -> Embedding:
+        return await asyncio.to_thread(self._get_query_embedding, query)
+
+    def _get_text_embedding(self, text: str) -> Embedding:
+        return self._get_text_embeddings([text])[0]
+
+    async def _aget_text_embedding(self, text: str) -> Embedding:
+        return await asyncio.to_thread(self._get_text_embedding, text)
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        found: list[Embedding] = self.aligner.embed(
+            texts, modality=self._side(), role="document"
+        ).tolist()
+        return found
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        return await asyncio.to_thread(self._get_text_embeddings, texts)
+
+
+class AlignedRetriever(BaseRetriever):
+    """Search an index that exists with a projected query; the index keeps its own embed model.
+
+    Args:
+        index: the index as it is.
+        embedding: what embeds the query.
+        similarity_top_k: number of nodes.
+        options: passed on to ``index.as_retriever``: ``filters``, ``node_ids``,
+            ``vector_store_query_mode``, ``vector_store_kwargs``, ...
+
+    Raises:
+        DataError: ``similarity_top_k`` is less than 1.
+    """
+
+    def __init__(
+        self,
+        index: VectorStoreIndex,
+        embedding: AlignedEmbedding,
+        *,
+        similarity_top_k: int = 4,
+        **options: Any,
+    ) -> None:
+        if similarity_top_k < 1:
+            raise DataError(f"similarity_top_k={similarity_top_k}; ask for at least 1 node.")
+        self.embedding = embedding
+        self._retriever: Any = index.as_retriever(
+            embed_model=embedding, similarity_top_k=similarity_top_k, **options
+        )
+        super().__init__(
+            callback_manager=self._retriever.callback_manager,
+            object_map=self._retriever.object_map,
+        )
+
+    def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
+        return found
+
+    async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        found: list[NodeWithScore] = await self._retriever._aretrieve(_fresh(query_bundle))
+        return found
+
+
+def _fresh(bundle: QueryBundle) -> QueryBundle:
+    """Copy the texts of a bundle without its vector.
+
+    LlamaIndex writes a retriever's vector into the bundle that it was handed. Where several
+    retrievers share one, as in a ``QueryFusionRetriever``, the next would search with the vector
+    of another embedding model.
+    """
+    return QueryBundle(bundle.query_str, custom_embedding_strs=bundle.custom_embedding_strs)
