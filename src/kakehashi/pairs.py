@@ -95,6 +95,7 @@ class Pairs:
         findings: list[Finding] = []
         self._texts: dict[Side, tuple[str, ...] | None] = {}
         self._vectors: dict[Side, FloatArray | None] = {}
+        self._known_keys: dict[Side, NDArray[np.uint64]] = {}
         for side in SIDES:
             self._texts[side] = _checked_texts(texts[side], side, findings)
             self._vectors[side] = _checked_vectors(vectors[side], side, findings)
@@ -160,10 +161,22 @@ class Pairs:
         """The stored vectors of one side, or None."""
         return self._vectors[side]
 
+    def required_vectors(self, side: Side) -> FloatArray:
+        """Return the vectors of one side.
+
+        Raises:
+            DataError: the side has texts only.
+        """
+        vectors = self._vectors[side]
+        if vectors is None:
+            raise DataError(f"The {side} side has texts only; encode it first.")
+        return vectors
+
     def select(self, rows: NDArray[np.intp] | Sequence[int]) -> Pairs:
         """Return the given rows, in the given order, without validating them again."""
         chosen = object.__new__(Pairs)
         chosen.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
+        chosen._known_keys = {}
         index = np.asarray(rows, dtype=np.intp)
         chosen._keep_rows(index)
         chosen.validation = ValidationReport(len(index))
@@ -173,7 +186,7 @@ class Pairs:
         """Return the same rows with the vectors of the given sides put in."""
         given = {"source": source, "target": target}
         filled = object.__new__(Pairs)
-        filled.__dict__.update(self.__dict__)
+        filled.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
         filled._vectors = {
             side: self._vectors[side] if (v := given[side]) is None else v for side in SIDES
         }
@@ -185,7 +198,9 @@ class Pairs:
 
     def keys(self, side: Side) -> NDArray[np.uint64]:
         """Return a 64-bit key a row, (n,): equal texts (or, without texts, vectors) share it."""
-        return self._keys(side, skip=set())
+        if side not in self._known_keys:
+            self._known_keys[side] = self._keys(side, skip=set())
+        return self._known_keys[side]
 
     @cached_property
     def content_hash(self) -> str:

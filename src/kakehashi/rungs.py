@@ -11,7 +11,7 @@ import numpy as np
 
 from .projection import Mode, Projection
 from .projection.cca import cca
-from .projection.hubness import MAX_BANK, HubnessCorrection, query_offset
+from .projection.hubness import MAX_BANK, HubnessCorrection, QueryPull
 from .projection.linear import centring, procrustes, ridge
 from .projection.moments import Spectrum
 from .vectors import Float32Array, unit_rows
@@ -85,23 +85,27 @@ def hubness_grid(mode: Mode) -> list[Parameters]:
     return [{"strength": s} for s in (0.35, 0.5, 0.7)]
 
 
-def with_hubness(
-    projection: Projection,
-    mode: Mode,
-    bank: Bank,
-    *,
-    strength: float,
-    offset_reg: float = 1.0,
-) -> Projection:
-    """Add the query-bank hubness correction to a projection, in the form that its mode can hold."""
+def corrected(
+    projection: Projection, mode: Mode, bank: Bank, settings: list[Parameters]
+) -> list[Projection]:
+    """Add the query-bank hubness correction in the form that the mode can hold, once a setting.
+
+    What does not depend on the setting, the similarities with the bank, is computed once.
+    """
     queries = _projected(projection, bank.source, "source")
     if mode == "keep":
-        offset = query_offset(bank.target, queries, strength=strength, reg=offset_reg)
-        return Projection(projection.source, None, offset.astype(np.float32), None)
+        pull = QueryPull.of(bank.target, queries)
+        return [
+            Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)
+            for s in settings
+        ]
     banks = {"target": queries, "source": _projected(projection, bank.target, "target")}
-    return Projection(
-        projection.source, projection.target, None, HubnessCorrection(banks, strength)
-    )
+    return [
+        Projection(
+            projection.source, projection.target, None, HubnessCorrection(banks, s["strength"])
+        )
+        for s in settings
+    ]
 
 
 def _projected(projection: Projection, x: Float32Array, side: Any) -> Float32Array:
@@ -109,10 +113,11 @@ def _projected(projection: Projection, x: Float32Array, side: Any) -> Float32Arr
 
 
 def build(
-    rung: Rung | None, name: str, spectrum: Spectrum, mode: Mode, bank: Bank, parameters: Parameters
+    rung: Rung | None, spectrum: Spectrum, mode: Mode, bank: Bank, parameters: Parameters
 ) -> Projection:
-    """Build one rung, with the correction where the name asks for it; no rung is the identity."""
-    parameters = dict(parameters)
-    correction = {k: parameters.pop(k) for k in ("strength", "offset_reg") if k in parameters}
-    plain = Projection() if rung is None else rung.build(spectrum, mode, **parameters)
-    return with_hubness(plain, mode, bank, **correction) if name.endswith(HUBNESS) else plain
+    """Build one rung, corrected where the parameters say how strongly; no rung is the identity."""
+    plain = {k: v for k, v in parameters.items() if k not in ("strength", "offset_reg")}
+    projection = Projection() if rung is None else rung.build(spectrum, mode, **plain)
+    if "strength" not in parameters:
+        return projection
+    return corrected(projection, mode, bank, [parameters])[0]

@@ -20,7 +20,14 @@ class Split(NamedTuple):
     held_out: Rows
 
 
-def hold_out(pairs: Pairs, fraction: float, *, seed: int, at_most: int | None = None) -> Split:
+def hold_out(
+    pairs: Pairs,
+    fraction: float,
+    *,
+    seed: int,
+    at_most: int | None = None,
+    rows: Rows | None = None,
+) -> Split:
     """Set about ``fraction`` of the rows aside, whole groups at a time.
 
     Groups are visited in an order drawn from ``seed`` and set aside while they still fit into the
@@ -30,53 +37,56 @@ def hold_out(pairs: Pairs, fraction: float, *, seed: int, at_most: int | None = 
     Args:
         fraction: share of the rows to hold out, between 0 and 1.
         at_most: an upper bound in rows, for sets so large that a share would be wasteful.
+        rows: split these rows of the pairs only.
 
     Raises:
         FitError: fewer than two rows.
     """
-    n = len(pairs)
+    rows = np.arange(len(pairs)) if rows is None else rows
+    n = len(rows)
     if n < 2:
         raise FitError(f"{n} pair(s) cannot be split; at least 2 are needed.")
     quota = min(max(1, round(fraction * n)), n - 1, at_most or n)
     rng = np.random.default_rng(seed)
     held = np.zeros(n, dtype=bool)
     taken = 0
-    for members in _shuffled_groups(pairs, rng):
+    for members in _shuffled_groups(pairs, rows, rng):
         if taken + len(members) <= quota:
             held[members] = True
             taken += len(members)
         if taken == quota:
             break
     if taken == 0:  # every group is larger than the quota: the smallest one has to serve
-        smallest = min(_shuffled_groups(pairs, rng), key=len)
+        smallest = min(_shuffled_groups(pairs, rows, rng), key=len)
         held[smallest] = True
-    return Split(np.flatnonzero(~held), np.flatnonzero(held))
+    return Split(rows[~held], rows[held])
 
 
-def folds(pairs: Pairs, n_folds: int, *, seed: int) -> list[Split]:
+def folds(pairs: Pairs, n_folds: int, *, seed: int, rows: Rows | None = None) -> list[Split]:
     """Cut the rows into ``n_folds`` parts of about equal size; each is held out once.
 
     Groups stay whole where there are at least ``n_folds`` of them; otherwise rows are dealt out.
     """
+    rows = np.arange(len(pairs)) if rows is None else rows
     rng = np.random.default_rng(seed)
-    members = _shuffled_groups(pairs, rng)
+    members = _shuffled_groups(pairs, rows, rng)
     if len(members) < n_folds:
-        members = [np.array([i]) for i in rng.permutation(len(pairs))]
+        members = [np.array([i]) for i in rng.permutation(len(rows))]
     members.sort(key=len, reverse=True)  # stable: equal sizes keep their drawn order
-    part = np.empty(len(pairs), dtype=np.intp)
+    part = np.empty(len(rows), dtype=np.intp)
     sizes = np.zeros(n_folds, dtype=np.intp)
-    for rows in members:
+    for group in members:
         smallest = int(np.argmin(sizes))
-        part[rows] = smallest
-        sizes[smallest] += len(rows)
-    return [Split(np.flatnonzero(part != k), np.flatnonzero(part == k)) for k in range(n_folds)]
+        part[group] = smallest
+        sizes[smallest] += len(group)
+    return [Split(rows[part != k], rows[part == k]) for k in range(n_folds)]
 
 
-def _shuffled_groups(pairs: Pairs, rng: np.random.Generator) -> list[Rows]:
-    """Return the rows of each group, the groups in random order."""
-    n = len(pairs)
-    if pairs.groups is None or len(set(pairs.groups)) == 1:
-        return list(rng.permutation(n)[:, None])
-    _, inverse = np.unique(np.array(pairs.groups), return_inverse=True)
+def _shuffled_groups(pairs: Pairs, rows: Rows, rng: np.random.Generator) -> list[Rows]:
+    """Return the positions in ``rows`` of each group, the groups in random order."""
+    if pairs.groups is None or len(named := {pairs.groups[i] for i in rows}) == 1:
+        return list(rng.permutation(len(rows))[:, None])
+    number = {group: i for i, group in enumerate(sorted(named))}
+    inverse = np.array([number[pairs.groups[i]] for i in rows])
     by_group = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     return [by_group[i] for i in rng.permutation(len(by_group))]

@@ -96,7 +96,9 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
 
     asked = encode(japanese, test.source_texts, "query", "Japanese notes")
     blind = encode(english, test.source_texts, "query", "Japanese notes, as it was")
-    multilingual = encode(japanese, test.target_texts, "document", "the index again, for the ceiling")
+    multilingual = encode(
+        japanese, test.target_texts, "document", "the index again, for the ceiling"
+    )
     keep, shared = aligners["keep"], aligners["shared"]
     reprojected = shared.project(stored, modality="target", role="document")
     pools = {
@@ -202,7 +204,8 @@ def _ask(test: Pairs, aligner: Aligner, english: Encoder, folder: Path) -> list[
     from llama_index.vector_stores.chroma import ChromaVectorStore
 
     from ..integrations.langchain import AlignedEmbeddings, AlignedRetriever
-    from ..integrations.llama_index import AlignedEmbedding, AlignedRetriever as LlamaRetriever
+    from ..integrations.llama_index import AlignedEmbedding
+    from ..integrations.llama_index import AlignedRetriever as LlamaRetriever
 
     class OldLangChain(Embeddings):
         """The encoder that the index was built with, as LangChain calls it."""

@@ -72,24 +72,37 @@ def hubness(documents: Float32Array, bank: Float32Array, k: int = N_NEIGHBOURS) 
     return result
 
 
-def query_offset(
-    documents: Float32Array, bank: Float32Array, *, strength: float, reg: float
-) -> FloatArray:
-    """Return the (d,) shift of a query that stands in for the correction in ``keep`` mode.
+@dataclass(frozen=True, eq=False)
+class QueryPull:
+    """The correction of ``keep`` mode: a shift of the query that stands in for it.
 
     Stored vectors must not change there, but a query that moves by ``o`` changes the score of
     document c by ``o . c``. The best linear stand-in for ``-strength * h(c)`` is a ridge
-    regression of h on the training documents (n, d) against the bank (m, d):
+    regression of h on the training documents:
 
         o = -strength * (C + reg * mean_variance * I)^-1 cov(c, h)
+
+    Attributes:
+        values, vectors: eigenvalues (d,) and eigenvectors (d, d) of the documents' covariance C.
+        slope: (d,), cov(c, h) in that basis.
     """
-    h = hubness(unit_rows(documents), bank).astype(np.float64)
-    centred = documents - documents.mean(axis=0, dtype=np.float64)
-    covariance = centred.T @ centred / len(documents)
-    dimension = len(covariance)
-    # A constant column, or a single document, leaves nothing to regress on: the shift is zero.
-    ridge = reg * max(float(np.trace(covariance)) / dimension, 1e-12)
-    slope = np.linalg.solve(
-        covariance + ridge * np.eye(dimension), centred.T @ (h - h.mean()) / len(documents)
-    )
-    return -strength * slope
+
+    values: FloatArray
+    vectors: FloatArray
+    slope: FloatArray
+
+    @classmethod
+    def of(cls, documents: Float32Array, bank: Float32Array) -> QueryPull:
+        """Regress h of the (n, d) documents, given the (m, d) bank of projected queries."""
+        h = hubness(unit_rows(documents), bank).astype(np.float64)
+        centred = documents - documents.mean(axis=0, dtype=np.float64)
+        values, vectors = np.linalg.eigh(centred.T @ centred / len(documents))
+        slope = vectors.T @ (centred.T @ (h - h.mean()) / len(documents))
+        return cls(values.clip(0), vectors, slope)
+
+    def offset(self, strength: float, reg: float) -> Float32Array:
+        """Return the (d,) shift of a query."""
+        # A constant column, or a single document, leaves nothing to regress on: the shift is zero.
+        ridge = reg * max(float(self.values.mean()), 1e-12)
+        shift = self.vectors @ (self.slope / (self.values + ridge))
+        return (-strength * shift).astype(np.float32)

@@ -1,0 +1,65 @@
+"""The verdict of a fit: use the aligner, or do not, and why."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .evaluation.intervals import Scores, paired_test
+from .evaluation.metrics import per_query
+
+Ranks = NDArray[np.intp]
+
+
+class Verdict(NamedTuple):
+    """What is advised, the reason, and the p-value of the test behind it."""
+
+    advice: Literal["use", "do not use"]
+    reason: str
+    p_value: float | None
+
+
+def judge(chosen: Ranks, base: Ranks | None, bm25: Ranks | None, *, is_identity: bool) -> Verdict:
+    """Judge the chosen rung on the test queries, by paired tests of MRR@10.
+
+    It has to beat the untouched vectors, where those can be compared, and must not lose to BM25,
+    where there are texts. With neither to compare with, it has to beat a random order.
+
+    Args:
+        chosen, base, bm25: rank of the relevant document for each of the n test queries.
+        is_identity: validation chose to change nothing.
+    """
+    n = len(chosen)
+    score = per_query(chosen)["mrr@10"]
+    test = None
+    if base is not None:
+        if is_identity:
+            return Verdict(
+                "do not use", "no rung beats the vectors as they are on validation", None
+            )
+        test = paired_test(score, per_query(base)["mrr@10"])
+        if not test.better:
+            reason = (
+                f"not shown to help on {n} held-out queries (MRR@10 {test.difference:+.3f}, "
+                f"p={test.p_value:.3f}); more pairs may"
+            )
+            return Verdict("do not use", reason, test.p_value)
+    if bm25 is not None:
+        against = paired_test(score, per_query(bm25)["mrr@10"])
+        if against.worse:
+            reason = f"BM25 alone finds more (MRR@10 {-against.difference:+.3f})"
+            return Verdict("do not use", reason, against.p_value)
+        if test is None and not against.better:
+            reason = f"not shown to beat BM25 on {n} held-out queries"
+            return Verdict("do not use", reason, against.p_value)
+        test = test or against
+    if test is None:
+        random_order = float(np.mean(1 / np.arange(1, n + 1)))
+        if Scores.of_ranks(chosen, n).intervals["mrr@10"][0] <= random_order:
+            return Verdict("do not use", "no better than a random order of the documents", None)
+        reason = f"found where a random order would not be (MRR@10 {score.mean():.3f})"
+        return Verdict("use", reason, None)
+    reason = f"MRR@10 {test.difference:+.3f} on {n} held-out queries (p={test.p_value:.4f})"
+    return Verdict("use", reason, test.p_value)
