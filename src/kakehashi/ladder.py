@@ -27,6 +27,7 @@ from .rungs import HUBNESS, Parameters, Rung, build, corrected, hubness_grid, ru
 from .vectors import FloatArray, squared_norms, unit_rows
 from .verdict import judge
 
+_ROUNDS = 4  # of stepping from a rung's best setting to its neighbours
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
 
 
@@ -174,8 +175,12 @@ def _tuned(
         return [_Candidate(name, mode, rung, p, s) for p, s in zip(grid, scores, strict=True)]
 
     tried = scored(rung.grid)
-    best = max(tried, key=lambda c: c.score)
-    tried += scored(rung.refine(best.parameters))
+    for _ in range(_ROUNDS):
+        best = max(tried, key=lambda c: c.score)
+        known = [c.parameters for c in tried]
+        tried += scored([p for p in rung.refine(best.parameters) if p not in known])
+        if max(tried, key=lambda c: c.score) is best:
+            break
     return sorted(tried, key=lambda c: -c.score)
 
 

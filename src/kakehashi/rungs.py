@@ -34,7 +34,7 @@ def rungs(mode: Mode, *, same_space: bool) -> dict[str, Rung]:
     means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
     towards = ("zero", "identity") if same_space else ("zero",)
     regs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-    priors = (0.0, 0.1, 0.3, 1.0, 3.0) if same_space else (0.0,)
+    priors = (0.0, 0.2, 1.0) if same_space else (0.0,)
     ladder = {"centring": Rung(centring, means)} if same_space else {}
     ladder["procrustes"] = Rung(procrustes, means)
     ladder["ridge"] = Rung(
@@ -45,19 +45,25 @@ def rungs(mode: Mode, *, same_space: bool) -> dict[str, Rung]:
         cca,
         [
             {"reg_source": r, "reg_target": r, "prior": prior, "power": p}
-            for r, prior, p in itertools.product(
-                (0.1, 0.3, 1.0, 3.0, 10.0), priors, (1.0, 1.5, 2.0)
-            )
+            for r, prior, p in itertools.product((0.1, 1.0, 10.0), priors, (1.0, 1.75))
         ],
-        _unequal_regs,
+        _cca_neighbours,
     )
     return ladder
 
 
-def _unequal_regs(best: Parameters) -> list[Parameters]:
-    rx, ry = best["reg_source"], best["reg_target"]
-    around = [(rx * 3, ry), (rx / 3, ry), (rx, ry * 3), (rx, ry / 3), (rx * 3, ry / 3)]
-    return [best | {"reg_source": x, "reg_target": y} for x, y in around]
+def _cca_neighbours(best: Parameters) -> list[Parameters]:
+    """Step every hyper-parameter of CCA up and down by itself, and both strengths together."""
+    rx, ry, prior, power = (best[k] for k in ("reg_source", "reg_target", "prior", "power"))
+    found = [
+        best | {"reg_source": rx * a, "reg_target": ry * b}
+        for a, b in itertools.product((1 / 3, 1.0, 3.0), repeat=2)
+        if (a, b) != (1.0, 1.0)
+    ]
+    found += [best | {"power": p} for p in (power - 0.25, power + 0.25)]
+    if prior:
+        found += [best | {"prior": prior * step} for step in (0.5, 2.0)]
+    return found
 
 
 @dataclass(frozen=True, eq=False)
