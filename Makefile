@@ -5,7 +5,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup test
+.PHONY: setup demo test
 
 setup: .venv/.done
 
@@ -16,6 +16,9 @@ setup: .venv/.done
 	$(BIN)/pip install --quiet --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[all,demo]'
 	touch $@
+
+demo: setup
+	$(BIN)/kakehashi demo
 
 test: setup
 	$(BIN)/ruff format --check .

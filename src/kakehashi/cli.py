@@ -1,9 +1,11 @@
-"""The command line: fit, evaluate, project, info."""
+"""The command line: demo, fit, evaluate, project, info."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from .aligner import Aligner
 from .errors import KakehashiError
@@ -38,6 +41,52 @@ def main() -> None:
     except (KakehashiError, FileExistsError, PermissionError) as error:
         Console(stderr=True).print(f"[red]error:[/] {' '.join(str(error).split())}", soft_wrap=True)
         sys.exit(2)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the aligner and the Chroma index.")] = Path(
+        "kakehashi-demo"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Train on a sample that comes along, and search an English index in Japanese."""
+    from .demo.pipeline import LEGEND, run
+
+    result = run(out, progress=not as_json)
+    if as_json:
+        _print_json(
+            {
+                "rows": {name: _row(scores) for name, scores in result.rows.items()},
+                "questions": [asdict(question) for question in result.questions],
+                "verdict": result.verdict,
+                "n_train": result.n_train,
+                "aligner": str(result.aligner),
+                "chroma": str(result.chroma),
+                "seconds": result.seconds,
+            }
+        )
+        return
+    console = Console()
+    pool = next(iter(result.rows.values())).pool
+    _print_table(
+        f"{pool} Japanese queries in {pool} English documents, trained on {result.n_train} others",
+        result.rows,
+        ("recall@1", "recall@10", "mrr@10"),
+    )
+    for name, meaning in LEGEND.items():
+        console.print(f"[dim]{name:14}{meaning}")
+    console.print(f"\n[bold]verdict (keep): {result.verdict}[/]\n")
+    for number, question in enumerate(result.questions, 1):
+        console.print(f"[bold]{number}. {_short(question.text)}[/]")
+        for label, hit in question.hits.items():
+            mark = "[green]✓[/]" if hit == question.wanted else "[red]✗[/]"
+            console.print(f"   {label:18} {mark} ", end="")
+            console.print(_short(hit), markup=False)
+    console.print(
+        f"\n{result.seconds:.0f} s. Left for you: the aligner in {result.aligner}/, the Chroma "
+        f"index in {result.chroma}/ (the README's next step uses both)."
+    )
 
 
 @app.command()
@@ -215,15 +264,23 @@ def _print_report(report: Report, as_json: bool) -> None:
     )
 
 
-def _print_table(title: str, rows: dict[str, Scores | None]) -> None:
-    table = Table("", *METRICS, title=title)
+def _short(text: str, cells: int = 70) -> str:
+    line = Text(" ".join(text.split()))
+    line.truncate(cells, overflow="ellipsis")
+    return line.plain
+
+
+def _print_table(
+    title: str, rows: Mapping[str, Scores | None], metrics: Sequence[str] = METRICS
+) -> None:
+    table = Table("", *metrics, title=title)
     for name, scores in rows.items():
         if scores is None:
-            table.add_row(name, *["not comparable" if name != "BM25" else "no texts"] * 4)
+            table.add_row(name, *["not comparable" if name != "BM25" else "no texts"])
             continue
         cells = [
             f"{scores.means[m]:.3f} [dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
-            for m in METRICS
+            for m in metrics
         ]
         table.add_row(name, *cells)
     Console().print(table)

@@ -33,7 +33,7 @@ def judge(chosen: Ranks, base: Ranks | None, bm25: Ranks | None, *, is_identity:
     """
     n = len(chosen)
     score = per_query(chosen)["mrr@10"]
-    test = None
+    test, rival = None, "the untouched vectors"
     if base is not None:
         if is_identity:
             return Verdict(
@@ -54,12 +54,15 @@ def judge(chosen: Ranks, base: Ranks | None, bm25: Ranks | None, *, is_identity:
         if test is None and not against.better:
             reason = f"not shown to beat BM25 on {n} held-out queries"
             return Verdict("do not use", reason, against.p_value)
-        test = test or against
+        if test is None:
+            test, rival = against, "BM25"
     if test is None:
         random_order = float(np.mean(1 / np.arange(1, n + 1)))
         if Scores.of_ranks(chosen, n).intervals["mrr@10"][0] <= random_order:
             return Verdict("do not use", "no better than a random order of the documents", None)
         reason = f"found where a random order would not be (MRR@10 {score.mean():.3f})"
         return Verdict("use", reason, None)
-    reason = f"MRR@10 {test.difference:+.3f} on {n} held-out queries (p={test.p_value:.4f})"
+    reason = (
+        f"MRR@10 {test.difference:+.3f} over {rival} on {n} held-out queries, p={test.p_value:.4f}"
+    )
     return Verdict("use", reason, test.p_value)

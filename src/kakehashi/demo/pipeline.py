@@ -5,6 +5,7 @@ Every recall but BM25's is asked of Chroma itself, as a pipeline would ask.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,15 @@ N_SHOWN = 6
 _NEIGHBOURS = 10
 
 
+LEGEND = {
+    "before": "MiniLM, which made the English index, asks it in Japanese",
+    "BM25": "words and character bigrams that both languages share",
+    "after, keep": "USE asks in Japanese, projected; the index is untouched",
+    "after, shared": "the same, and the stored vectors are projected once",
+    "ceiling": "the whole index embedded again by USE",
+}
+
+
 @dataclass(frozen=True)
 class Question:
     """One held-out query, the document it should find, and the top hit of each pipeline."""
@@ -59,8 +69,8 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     """Build the pipeline as it was, train, drop the aligner in, and measure before and after.
 
     Args:
-        folder: receives ``aligner/``, ``aligner-shared/``, ``chroma/`` and a cache of vectors. A
-            second run replaces the first three and encodes nothing again.
+        folder: receives ``train.jsonl`` and ``test.jsonl``, ``aligner/``, ``aligner-shared/``,
+            ``chroma/`` and a cache of vectors. A second run encodes nothing again.
 
     Raises:
         MissingExtraError: the extra ``demo`` is not installed.
@@ -68,6 +78,9 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     started = time.perf_counter()
     japanese, english = _encoders()
     train, test = split()
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in (("train", train), ("test", test)):
+        _write_jsonl(folder / f"{name}.jsonl", part)
     cache = folder / "vectors.sqlite"
 
     def encode(encoder: Encoder, texts: Sequence[str] | None, role: Role, what: str) -> Any:
@@ -102,10 +115,10 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     keep, shared = aligners["keep"], aligners["shared"]
     reprojected = shared.project(stored, modality="target", role="document")
     pools = {
-        "before: MiniLM asks its own index": (blind, stored),
-        "after, index untouched (keep)": (keep.project(asked), stored),
-        "after, index re-projected (shared)": (shared.project(asked), reprojected),
-        "ceiling: all embedded again by USE": (asked, multilingual),
+        "before": (blind, stored),
+        "after, keep": (keep.project(asked), stored),
+        "after, shared": (shared.project(asked), reprojected),
+        "ceiling": (asked, multilingual),
     }
     assert test.source_texts is not None
     assert test.target_texts is not None
@@ -184,6 +197,16 @@ def _fresh_collections(folder: Path) -> Any:
         return collection
 
     return make
+
+
+def _write_jsonl(path: Path, pairs: Pairs) -> None:
+    assert pairs.source_texts is not None
+    assert pairs.target_texts is not None
+    assert pairs.groups is not None
+    rows = zip(pairs.source_texts, pairs.target_texts, pairs.groups, strict=True)
+    lines = [{"source": s, "target": t, "group": g} for s, t, g in rows]
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    path.write_text(text, encoding="utf-8")
 
 
 def _ranks_in(collection: Any, queries: Float32Array) -> Any:

@@ -46,6 +46,25 @@ class Report:
     seconds: float
     notes: tuple[str, ...] = field(default=())
 
+    def __str__(self) -> str:
+        """Return the verdict, and the chosen rung beside what it had to beat."""
+        rows = {
+            "untouched vectors": self.base,
+            "BM25": self.bm25,
+            f"{self.chosen} ({self.mode})": self.rungs[self.chosen].scores,
+        }
+        lines = [f"{self.verdict}: {self.reason}"]
+        for name, scores in rows.items():
+            if scores is None:
+                lines.append(f"  {name:24} {'no texts' if name == 'BM25' else 'not comparable'}")
+                continue
+            low, high = scores.intervals["recall@1"]
+            lines.append(
+                f"  {name:24} recall@1 {scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}], "
+                f"MRR@10 {scores.means['mrr@10']:.3f}"
+            )
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""
         return asdict(self)
