@@ -9,6 +9,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
         rows[label] = Scores.of_ranks(_ranks_in(collection, queries), len(test))
         if number == 0:
             rows["BM25"] = Scores.of_ranks(bm25, len(test))
-    questions = _ask(test, keep, english, folder / "chroma")
+    questions = _ask(test, keep, folder / "chroma")
     return DemoResult(
         rows=rows,
         questions=questions,
@@ -171,9 +172,15 @@ def english_model() -> str:
 
 
 def _encoders() -> tuple[Encoder, Encoder]:
-    for package in ("langchain_chroma", "llama_index.vector_stores.chroma"):
+    packages = (
+        "langchain_chroma",
+        "langchain_huggingface",
+        "llama_index.vector_stores.chroma",
+        "llama_index.embeddings.huggingface",
+    )
+    for package in packages:  # before the work begins, not after a minute of it
         try:
-            __import__(package)
+            import_module(package)
         except ImportError as error:
             raise MissingExtraError(package, "demo") from error
     return multilingual_encoder(), as_encoder(english_model(), name="all-MiniLM-L6-v2")
@@ -217,51 +224,34 @@ def _ranks_in(collection: Any, queries: Float32Array) -> Any:
     return np.array(ranks)
 
 
-def _ask(test: Pairs, aligner: Aligner, english: Encoder, folder: Path) -> list[Question]:
+def _ask(test: Pairs, aligner: Aligner, folder: Path) -> list[Question]:
     """Put six evenly spaced questions to both frameworks, before and after."""
     import chromadb
     from langchain_chroma import Chroma
-    from langchain_core.embeddings import Embeddings
+    from langchain_huggingface import HuggingFaceEmbeddings
     from llama_index.core import VectorStoreIndex
-    from llama_index.core.base.embeddings.base import BaseEmbedding
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
     from llama_index.vector_stores.chroma import ChromaVectorStore
 
     from ..integrations.langchain import AlignedEmbeddings, AlignedRetriever
     from ..integrations.llama_index import AlignedEmbedding
-    from ..integrations.llama_index import AlignedRetriever as LlamaRetriever
-
-    class OldLangChain(Embeddings):
-        """The encoder that the index was built with, as LangChain calls it."""
-
-        def embed_documents(self, texts: list[str]) -> list[list[float]]:
-            return [list(map(float, v)) for v in english.encode(texts, "document")]
-
-        def embed_query(self, text: str) -> list[float]:
-            return [float(x) for x in english.encode([text], "query")[0]]
-
-    class OldLlamaIndex(BaseEmbedding):
-        """The same, as LlamaIndex calls it."""
-
-        def _get_query_embedding(self, query: str) -> list[float]:
-            return [float(x) for x in english.encode([query], "query")[0]]
-
-        async def _aget_query_embedding(self, query: str) -> list[float]:
-            return self._get_query_embedding(query)
-
-        def _get_text_embedding(self, text: str) -> list[float]:
-            return [float(x) for x in english.encode([text], "document")[0]]
 
     client = chromadb.PersistentClient(str(folder))
-    store = Chroma(COLLECTION, embedding_function=OldLangChain(), client=client)
-    index = VectorStoreIndex.from_vector_store(
-        ChromaVectorStore(client.get_collection(COLLECTION)), embed_model=OldLlamaIndex()
+    model = english_model()
+    store = Chroma(
+        COLLECTION, embedding_function=HuggingFaceEmbeddings(model_name=model), client=client
     )
     chain_before = store.as_retriever(search_kwargs={"k": 1})
-    chain_after = AlignedRetriever(
-        vectorstore=store, embeddings=AlignedEmbeddings(aligner=aligner), k=1
+    embeddings = AlignedEmbeddings(aligner=aligner)
+    chain_after = AlignedRetriever(vectorstore=store, embeddings=embeddings, k=1)
+
+    index = VectorStoreIndex.from_vector_store(
+        ChromaVectorStore(client.get_collection(COLLECTION)),
+        embed_model=HuggingFaceEmbedding(model_name=model),
     )
     index_before = index.as_retriever(similarity_top_k=1)
-    index_after = LlamaRetriever(index, AlignedEmbedding(aligner=aligner), similarity_top_k=1)
+    embedding = AlignedEmbedding(aligner=aligner)
+    index_after = index.as_retriever(similarity_top_k=1, embed_model=embedding)
     assert test.source_texts is not None
     assert test.target_texts is not None
     asked = []
