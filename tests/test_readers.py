@@ -1,0 +1,358 @@
+"""Every format of pairs, what is read from it, and what is said of a file that cannot be read."""
+
+import json
+import struct
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from kakehashi import read_pairs
+from kakehashi.errors import KakehashiError, PairsError, ReaderError
+
+JA = ("弁を締める", "油を抜く", "栓")
+EN = ("close the valve", 'drain, "the" oil', "plug")
+GROUPS = ("a", "a", "b")
+IDS = ("1", "2", "3")
+
+
+def jsonl(path, rows):
+    path.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
+
+
+def table(delimiter):
+    def write(path, rows):
+        def cell(text):
+            return '"' + text.replace('"', '""') + '"'
+
+        lines = [list(rows[0]), *(row.values() for row in rows)]
+        text = "\r\n".join(delimiter.join(map(cell, line)) for line in lines)
+        path.write_bytes(text.encode())
+
+    return write
+
+
+def parquet(path, rows):
+    pq.write_table(pa.Table.from_pylist(rows), path)
+
+
+WRITERS = {"jsonl": jsonl, "csv": table(","), "tsv": table("\t"), "parquet": parquet}
+TABULAR = pytest.mark.parametrize("ending", WRITERS)
+
+
+def rows_of(fields):
+    columns = zip(JA, EN, GROUPS, IDS, strict=True)
+    return [dict(zip(fields, row, strict=True)) for row in columns]
+
+
+@TABULAR
+@pytest.mark.parametrize("fields", [("source", "target", "group", "id"), ("ja", "en", "doc", "#")])
+def test_fields_are_read_under_the_names_that_are_asked_for(ending, fields, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    WRITERS[ending](path, rows_of(fields))
+    names = dict(zip(("source", "target", "group", "id"), fields, strict=True))
+    pairs = read_pairs(path, **names)
+    assert (pairs.source_texts, pairs.target_texts) == (JA, EN)
+    assert (pairs.groups, pairs.ids) == (GROUPS, IDS)
+
+
+@TABULAR
+def test_group_and_id_may_be_absent(ending, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    rows = [{"source": s, "target": t} for s, t in zip(JA, EN, strict=True)]
+    WRITERS[ending](path, rows)
+    pairs = read_pairs(path)
+    assert (pairs.groups, pairs.ids, pairs.name) == (None, None, path.name)
+
+
+@TABULAR
+def test_a_missing_column_is_named_with_those_that_are_there(ending, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    WRITERS[ending](path, rows_of(("source", "en", "group", "id")))
+    with pytest.raises(ReaderError, match=r"no field 'target'; it has source, en.*target="):
+        read_pairs(path)
+
+
+@TABULAR
+def test_a_row_with_an_empty_text_is_raised_or_dropped(ending, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    rows = rows_of(("source", "target", "group", "id"))
+    rows[1]["target"] = ""
+    WRITERS[ending](path, rows)
+    with pytest.raises(PairsError, match="row 1, target: empty text"):
+        read_pairs(path)
+    pairs = read_pairs(path, on_invalid="drop")
+    assert (pairs.source_texts, pairs.groups) == ((JA[0], JA[2]), ("a", "b"))
+    assert pairs.validation.dropped == (1,)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+@pytest.mark.xfail(strict=True, reason="a null stops the whole file, on_invalid='drop' or not")
+def test_a_null_is_an_invalid_row_and_not_a_missing_field(ending, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    rows = rows_of(("source", "target", "group", "id"))
+    rows[1]["target"] = None
+    WRITERS[ending](path, rows)
+    assert read_pairs(path, on_invalid="drop").validation.dropped == (1,)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "tsv"])
+def test_a_byte_order_mark_is_no_part_of_the_first_field(ending, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    WRITERS[ending](path, rows_of(("source", "target", "group", "id")))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_pairs(path).source_texts == JA
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.jsonl", '{"source": "a", "target": "b"}\n\n{"source": "c"\n', "line 3: not JSON"),
+        ("x.jsonl", '{"source": "a", "target": "b"}\n["c", "d"]\n', "line 2: expected an object"),
+        ("x.jsonl", '{"source": "a", "target": "b"}\n{"source": "c"}\n', "line 2: no field"),
+        ("x.csv", "source,target\na,b\nc\n", "line 3: another number of cells"),
+        ("x.csv", "source,target\na,b,c\n", "line 2: another number of cells"),
+        pytest.param(
+            "x.csv",
+            'source,target\na,b\na,"b"c\n',
+            "line 3",
+            marks=pytest.mark.xfail(strict=True, reason="names the line before the broken one"),
+        ),
+        ("x.tmx", "<tmx>\n<body>\n</tmx>", "not TMX.*line 3"),
+        ("x.po", 'msgid "a"\nmsgstr "b"\nrubbish\n', r"not a PO file.*line 3"),
+    ],
+)
+def test_a_broken_line_is_named(name, content, message, tmp_path):
+    path = tmp_path / name
+    path.write_text(content)
+    with pytest.raises(ReaderError, match=message):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize("ending", [*WRITERS, "tmx", "po", "npz"])
+def test_an_empty_file_is_refused(ending, tmp_path):
+    path = tmp_path / f"empty.{ending}"
+    path.write_bytes(b"")
+    with pytest.raises((ReaderError, PairsError)):
+        read_pairs(path)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "po"])
+def test_another_encoding_than_utf_8_is_refused(ending, tmp_path):
+    path = tmp_path / f"x.{ending}"
+    lines = {
+        "jsonl": '{"source": "日本", "target": "b"}',
+        "csv": "source,target\n日本,b",
+        "po": 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n\n'
+        'msgid "b"\nmsgstr "日本"\n',
+    }
+    path.write_bytes(lines[ending].encode("cp932"))
+    with pytest.raises(ReaderError, match=r"x\.\w+ is not.*utf-8"):
+        read_pairs(path)
+
+
+def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path):
+    with pytest.raises(ReaderError, match=r"unknown ending '\.xls'.*\.jsonl, \.csv.*\.npz"):
+        read_pairs(tmp_path / "pairs.xls")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(ReaderError, match="is not a file"):
+        read_pairs(tmp_path / "pairs.csv")
+
+
+def test_an_ending_in_capitals_is_known(tmp_path):
+    jsonl(tmp_path / "PAIRS.JSONL", rows_of(("source", "target", "group", "id")))
+    assert len(read_pairs(tmp_path / "PAIRS.JSONL")) == 3
+
+
+def test_name_licence_and_duplicates_reach_the_pairs(tmp_path):
+    row = {"source": "a", "target": "b"}
+    jsonl(tmp_path / "x.jsonl", [row, row])
+    pairs = read_pairs(tmp_path / "x.jsonl", name="N", licence="L", on_duplicate="drop")
+    assert (pairs.name, pairs.licence, len(pairs)) == ("N", "L", 1)
+
+
+def tmx(path, *units):
+    variants = "".join(
+        "<tu>" + "".join(f"<tuv {lang}><seg>{text}</seg></tuv>" for lang, text in unit) + "</tu>"
+        for unit in units
+    )
+    path.write_text(f'<?xml version="1.0"?><tmx><body>{variants}</body></tmx>', "utf-8")
+    return path
+
+
+@pytest.mark.parametrize("language", ["ja", "ja-JP", "JA-jp"])
+@pytest.mark.parametrize("attribute", ["xml:lang", "lang"])
+def test_tmx_finds_a_language_with_or_without_its_country(language, attribute, tmp_path):
+    unit = ((f'{attribute}="en-US"', "plug"), (f'{attribute}="{language}"', "栓"))
+    pairs = read_pairs(tmx(tmp_path / "x.tmx", unit), source="ja", target="EN")
+    assert (pairs.source_texts, pairs.target_texts) == (("栓",), ("plug",))
+
+
+def test_tmx_asked_for_a_country_takes_no_other(tmp_path):
+    unit = (('xml:lang="en-GB"', "colour"), ('xml:lang="en-US"', "color"), ('xml:lang="ja"', "色"))
+    path = tmx(tmp_path / "x.tmx", unit)
+    assert read_pairs(path, source="ja", target="en-us").target_texts == ("color",)
+    with pytest.raises(ReaderError, match="no unit has both 'ja' and 'en-AU'"):
+        read_pairs(path, source="ja", target="en-AU")
+
+
+def test_tmx_leaves_out_units_that_lack_a_side_and_keeps_text_inside_markup(tmp_path):
+    units = (
+        (('xml:lang="ja"', "甲"),),
+        (('xml:lang="ja"', "乙<hi>丙</hi>丁"), ('xml:lang="en"', "b")),
+    )
+    pairs = read_pairs(tmx(tmp_path / "x.tmx", *units), source="ja", target="en")
+    assert pairs.source_texts == ("乙丙丁",)
+
+
+def test_tmx_with_entities_of_its_own_is_refused(tmp_path):
+    path = tmp_path / "x.tmx"
+    path.write_text('<!DOCTYPE tmx [<!ENTITY a "aaaa">]><tmx><body>&a;</body></tmx>')
+    with pytest.raises(ReaderError, match="not TMX"):
+        read_pairs(path, source="ja", target="en")
+
+
+PO = r"""
+msgid ""
+msgstr "Content-Type: text/plain; charset=UTF-8\n"
+
+#: valve.c:3 other.c:9
+msgid "close the valve"
+msgstr "弁を締める"
+
+#, fuzzy
+#: valve.c:4
+msgid "open the valve"
+msgstr "弁"
+
+msgid "not translated"
+msgstr ""
+
+msgid "%d bolt"
+msgid_plural "%d bolts"
+msgstr[0] "ボルト%d本"
+
+msgid "two "
+"lines"
+msgstr "二"
+"行"
+
+#~ msgid "obsolete"
+#~ msgstr "廃止"
+"""
+
+
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_po_gives_the_translated_entries_and_groups_them_by_file(mark, tmp_path):
+    """Fuzzy, obsolete, plural and untranslated entries are no pairs."""
+    path = tmp_path / "x.po"
+    path.write_text(mark + PO.lstrip(), "utf-8")
+    pairs = read_pairs(path)
+    assert pairs.source_texts == ("弁を締める", "二行")
+    assert pairs.target_texts == ("close the valve", "two lines")
+    assert pairs.groups == ("valve.c", "x.po")
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_keeps_vectors_and_their_dtype(dtype, save, tmp_path):
+    x, y = np.random.default_rng(0).standard_normal((2, 5, 3)).astype(dtype)
+    save(tmp_path / "x.npz", ja=x, target=y, doc=np.array([0, 0, 1, 1, 2]))
+    pairs = read_pairs(tmp_path / "x.npz", source="ja", group="doc")
+    assert pairs.source_vectors.dtype == dtype
+    assert np.array_equal(pairs.source_vectors, x)
+    assert np.array_equal(pairs.target_vectors, y)
+    assert pairs.groups == ("0", "0", "1", "1", "2")
+    assert pairs.source_texts is None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"source": np.ones((2, 3)), "y": np.ones((2, 3))}, "no array 'target'; it has source, y"),
+        ({"source": np.ones((2, 3)), "target": np.ones((3, 3))}, "source_vectors has 2"),
+        ({"source": np.ones((2, 3), int), "target": np.ones((2, 3))}, "got shape .* of int64"),
+        ({"source": np.ones(2), "target": np.ones((2, 3))}, r"got shape \(2,\)"),
+        ({"source": np.ones((2, 3)), "target": [[1.0], [np.nan]]}, "row 1, target: .*NaN"),
+        ({"source": np.array([{}, {}]), "target": np.ones((2, 3))}, "Object arrays cannot"),
+        (
+            {"source": np.ones((2, 3)), "target": np.ones((2, 3)), "group": np.array([{}, {}])},
+            "Object arrays cannot",
+        ),
+    ],
+)
+def test_npz_that_cannot_be_used_says_why(arrays, message, tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises((ReaderError, PairsError), match=message):
+        read_pairs(tmp_path / "x.npz")
+
+
+def test_npz_rows_that_cannot_be_used_are_dropped(tmp_path):
+    x, y = np.ones((2, 3, 4))
+    y[1, 2] = np.inf
+    np.savez(tmp_path / "x.npz", source=x, target=y, group=["a", "b", "c"])
+    pairs = read_pairs(tmp_path / "x.npz", on_invalid="drop")
+    assert (len(pairs), pairs.groups) == (2, ("a", "c"))
+
+
+def test_npz_is_never_unpickled(tmp_path):
+    """The array would create a file if it were unpickled."""
+
+    class Trap:
+        def __reduce__(self):
+            return open, (str(tmp_path / "sprung"), "w")
+
+    trap = np.array([Trap()], dtype=object)
+    np.savez(tmp_path / "x.npz", source=trap, target=np.ones((1, 2)))
+    with pytest.raises(ReaderError):
+        read_pairs(tmp_path / "x.npz")
+    assert not (tmp_path / "sprung").exists()
+
+
+def npy_named_npz(path):
+    with path.open("wb") as file:
+        np.save(file, np.ones((3, 2)))
+
+
+def broken_compression(path):
+    x = np.random.default_rng(0).random((50, 8))
+    np.savez_compressed(path, source=x, target=x)
+    content = bytearray(path.read_bytes())
+    name, extra = struct.unpack("<HH", content[26:30])  # lengths, from the first local header
+    content[30 + name + extra] = 0xFF  # no such type of deflate block
+    path.write_bytes(content)
+
+
+def numbers_instead_of_arrays(path):
+    np.savez(path, source=3.0, target=np.ones((3, 2)))
+
+
+def cut_off(path):
+    np.savez(path, source=np.ones((9, 9)), target=np.ones((9, 9)))
+    path.write_bytes(path.read_bytes()[:700])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_off,
+        pytest.param(
+            npy_named_npz, marks=pytest.mark.xfail(strict=True, reason="raises TypeError")
+        ),
+        pytest.param(
+            broken_compression,
+            marks=pytest.mark.xfail(strict=True, reason="raises zlib.error"),
+        ),
+        pytest.param(
+            numbers_instead_of_arrays,
+            marks=pytest.mark.xfail(strict=True, reason="raises TypeError"),
+        ),
+    ],
+)
+def test_a_damaged_npz_raises_an_error_of_ours(damage, tmp_path):
+    damage(tmp_path / "x.npz")
+    with pytest.raises(KakehashiError):
+        read_pairs(tmp_path / "x.npz")
