@@ -167,7 +167,17 @@ def show(runs: list[dict[str, Any]]) -> str:
                 names(group, "verdict"),
             ]
         )
-    header = "data,source,mode,pairs,base,chosen,best closed form,seconds,verdict".split(",")
+    header = [
+        "data",
+        "source",
+        "mode",
+        "pairs",
+        "base",
+        "chosen",
+        "best closed form",
+        "seconds",
+        "verdict",
+    ]
     return "recall@1; over several draws the mean (lowest to highest)\n\n" + table(header, rows)
 
 
