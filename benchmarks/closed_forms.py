@@ -1,9 +1,9 @@
 """Measure what the ladder of closed forms chooses, with many pairs and with few.
 
-    python benchmarks/closed_forms.py DATA [--out result.json]
+    python benchmarks/closed_forms.py DATA [--names ...] [--encoders ...] [--out result.json]
 
-DATA/vectors/NAME.npz holds (n, d) arrays `minilm_source`, `use_source` and `minilm_target` of
-matching rows, and `group`. For each data set, source encoder and mode, `kakehashi.fit` runs
+DATA/vectors/NAME.npz holds (n, d) arrays such as `use_source` and `minilm_target` of matching
+rows, and `group`. For each data set, pair of encoders and mode, `kakehashi.fit` runs
 
 - on all pairs, with the split by group that it makes itself (seed 0), and
 - on 200 and on 1,000 pairs, drawn three times from the rows that this split keeps, and judged on
@@ -36,8 +36,7 @@ from kakehashi.evaluation.metrics import per_query, ranks
 from kakehashi.splits import hold_out
 
 NAMES = ("pydocs_ja_en", "kicad_ja_en")
-SOURCES = ("use_source", "minilm_source")
-TARGET = "minilm_target"
+ENCODERS = ("use:minilm", "minilm:minilm")
 MODES = ("keep", "shared")
 METRICS = ("recall@1", "mrr@10")
 TEST_SHARE = 0.2
@@ -49,18 +48,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--names", nargs="+", default=NAMES, help="data sets")
+    parser.add_argument("--encoders", nargs="+", default=ENCODERS, help="source:target")
     parser.add_argument("--out", type=Path, metavar="JSON")
     args = parser.parse_args()
     found = setting()
     runs = []
     for name in args.names:
-        for source in SOURCES:
-            pairs = stored_pairs(args.data, name, source, TARGET)
+        for encoders in args.encoders:
+            source, _, target = encoders.partition(":")
+            pairs = stored_pairs(args.data, name, f"{source}_source", f"{target}_target")
             for run in measure(pairs):
-                runs.append({"data": name, "source": source, "target": TARGET} | run)
+                runs.append({"data": name, "encoders": encoders} | run)
                 print(summary(runs[-1]), file=sys.stderr)
     worst = worst_case(runs)
-    print(f"{describe(found)}\n\n{show(runs)}\n\n{worst['text']}")
+    print(f"{describe(found)}\n\n{show(runs)}\n\n{worst}")
     write({"setting": found, "runs": runs, "worst_against_base": worst}, args.out)
 
 
@@ -128,9 +129,11 @@ def against_base(aligner: Aligner, test: Pairs) -> dict[str, Any]:
     }
 
 
-def worst_case(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def worst_case(runs: list[dict[str, Any]]) -> str:
     """Say whether the chosen map was ever below the base on test, and where it came nearest."""
     compared = [run for run in runs if run["against_base"] is not None]
+    if not compared:
+        return "no base to compare with: the two spaces have different dimensions"
     lines = []
     for name in METRICS:
         worst = min(compared, key=lambda run: run["against_base"][name]["difference"])
@@ -141,7 +144,7 @@ def worst_case(runs: list[dict[str, Any]]) -> dict[str, Any]:
             f"gain {worst['against_base'][name]['difference']:+.3f} [{low:+.3f}, {high:+.3f}] "
             f"({summary(worst)})"
         )
-    return {"fits": len(compared), "text": "\n".join(lines)}
+    return "\n".join(lines)
 
 
 def show(runs: list[dict[str, Any]]) -> str:
@@ -150,14 +153,14 @@ def show(runs: list[dict[str, Any]]) -> str:
     for run in runs:
         size = "all" if run["all_pairs"] else run["n_fitted"]
         size = size if run["all_pairs"] else min(SIZES, key=lambda n: abs(n - run["n_fitted"]))
-        grouped.setdefault((run["data"], run["source"], run["mode"], size), []).append(run)
+        grouped.setdefault((run["data"], run["encoders"], run["mode"], size), []).append(run)
     rows = []
-    for (data, source, mode, size), group in grouped.items():
+    for (data, encoders, mode, size), group in grouped.items():
         size_text = f"all ({group[0]['n_fitted']})" if size == "all" else f"{size} x {len(group)}"
         rows.append(
             [
                 data,
-                source.removesuffix("_source"),
+                encoders,
                 mode,
                 size_text,
                 "-" if group[0]["base_scores"] is None else scores(group, "base_scores"),
@@ -169,7 +172,7 @@ def show(runs: list[dict[str, Any]]) -> str:
         )
     header = [
         "data",
-        "source",
+        "encoders",
         "mode",
         "pairs",
         "base",
@@ -196,7 +199,7 @@ def names(group: list[dict[str, Any]], key: str) -> str:
 def summary(run: dict[str, Any]) -> str:
     """Return a run in a few words."""
     return (
-        f"{run['data']} {run['source']} {run['mode']} on {run['n_fitted']} pairs, seed "
+        f"{run['data']} {run['encoders']} {run['mode']} on {run['n_fitted']} pairs, seed "
         f"{run['seed']}: {run['chosen']} {run['chosen_scores']['recall@1']:.3f}"
     )
 
