@@ -13,8 +13,9 @@ part is the best. As nothing keeps a user from training on the validation part o
 the best setting is run again on both parts ("best_refitted").
 
 The engine gets a synthetic key as each text and a base model that looks the row up, so encoding
-costs nothing. Loss, optimiser, schedule and start (the identity, hence square) are its own, and
-batch size and learning rate, too, unless they are given. It never shuffles, so --seed can change only the training rows' order: permuted once.
+costs nothing. Loss, optimiser, schedule and start (the identity, hence square) are its own; batch
+size and learning rate, too, unless they are given. It never shuffles, so --seed can change only
+the training rows' order: permuted once.
 """
 
 import argparse
