@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..vectors import Float32Array, FloatArray, squared_norms, unit_rows
+from ..vectors import Float32Array, FloatArray, chunks, unit_rows
+from .exact import GRID, exact_product, on_grid
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,7 +17,7 @@ class AffineHead:
     """Carry vectors into the common space: ``y = unit(unit(x) @ weight + bias)``.
 
     Attributes:
-        weight: (d_in, d_out) float32.
+        weight: (d_in, d_out) float32, on the grid of :mod:`.exact`.
         bias: (d_out,) float32; the centring of the input, folded.
     """
 
@@ -24,23 +27,21 @@ class AffineHead:
     @classmethod
     def of(cls, weight: FloatArray, bias: FloatArray) -> AffineHead:
         """Build a head from float64 results of a fit."""
-        return cls(np.ascontiguousarray(weight, np.float32), np.ascontiguousarray(bias, np.float32))
+        largest = float(np.abs(weight).max())
+        scale = 2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0
+        return cls(
+            np.ascontiguousarray(on_grid(weight / scale) * scale, np.float32),
+            np.ascontiguousarray(bias, np.float32),
+        )
 
     def __call__(self, x: Float32Array) -> Float32Array:
         """Project (n, d_in) float32 -> (n, d_out) float32 of unit length."""
-        lengths = np.sqrt(squared_norms(x))
-        y = _product(x, self.weight)
-        y /= lengths[:, None]
-        y += self.bias
-        return unit_rows(y)
+        projected = np.empty((len(x), self.weight.shape[1]), dtype=np.float32)
+        for part in chunks(len(x), 1024):
+            projected[part] = exact_product(unit_rows(x[part]), self._scaled)
+            projected[part] += self.bias
+        return unit_rows(projected)
 
-
-def _product(x: Float32Array, weight: Float32Array) -> Float32Array:
-    """Return ``x @ weight`` such that a row's bits do not depend on the size of its batch.
-
-    BLAS computes a single row by another routine (gemv) that rounds differently; two rows take
-    the matrix routine. A text then has one vector, whether it was embedded alone or in a batch.
-    """
-    if len(x) == 1:
-        return (np.concatenate([x, x]) @ weight)[:1]
-    return x @ weight
+    @cached_property
+    def _scaled(self) -> NDArray[np.float64]:
+        return self.weight.astype(np.float64) / GRID
