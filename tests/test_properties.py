@@ -96,19 +96,16 @@ def random_projection(rng, d_in, d_out, *, hubness):
     return Projection(source=AffineHead.of(weight, bias), hubness=correction)
 
 
-BY_BATCH_SIZE = pytest.mark.xfail(strict=True, reason="BLAS rounds by the size of the batch")
-
-
 @pytest.mark.parametrize(
     ("shape", "hubness"),
     [
         ((24, 10), False),
         ((24, 10), True),
         ((384, 384), False),
-        pytest.param((384, 384), True, marks=BY_BATCH_SIZE),
-        pytest.param((384, 386), False, marks=BY_BATCH_SIZE),
-        pytest.param((512, 384), False, marks=BY_BATCH_SIZE),
-        pytest.param((512, 512), True, marks=BY_BATCH_SIZE),
+        ((384, 384), True),
+        ((384, 386), False),
+        ((512, 384), False),
+        ((512, 512), True),
     ],
 )
 def test_a_row_has_the_same_bits_alone_and_in_a_batch_of_any_size(shape, hubness):
@@ -134,9 +131,9 @@ def test_projecting_is_row_wise(hubness, seed, d_in, d_out, n):
     x = rng.standard_normal((n, d_in)).astype(np.float32)
     whole = projection(x, modality="source", role="document")
     np.testing.assert_allclose(np.linalg.norm(whole, axis=1), 1, atol=1e-5)
-    order = rng.permutation(n)
-    mixed = projection(x[order], modality="source", role="document")
-    np.testing.assert_allclose(mixed, whole[order], atol=1e-5)
+    order = rng.permutation(n)[: rng.integers(1, n + 1)]
+    some = projection(x[order], modality="source", role="document")
+    assert np.array_equal(some, whole[order])
     scaled = x * np.exp2(rng.integers(-15, 15, size=(n, 1))).astype(np.float32)
     assert np.array_equal(projection(scaled, modality="source", role="document"), whole)
 
