@@ -1,0 +1,91 @@
+"""The demo runs, and every snippet of the READMEs runs beside what it leaves."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+READMES = ["README.md", "README.ja.md"]
+
+
+def snippets(name: str, language: str) -> list[str]:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder in which the demo was run, with its table as JSON."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    kakehashi = Path(sys.executable).with_name("kakehashi")
+    (folder / "demo.json").write_text(run([str(kakehashi), "demo", "--json"], folder))
+    return folder
+
+
+def test_the_demo_beats_the_pipeline_as_it_was_and_bm25(folder):
+    result = json.loads((folder / "demo.json").read_text())
+    rows = {name: row["recall@1"] for name, row in result["rows"].items()}
+    assert max(rows["before"], rows["BM25"]) + 0.5 < rows["after, keep"] <= rows["after, shared"]
+    assert rows["after, shared"] < rows["ceiling"]
+    assert len(result["questions"]) == 6
+    for question in result["questions"]:
+        hits = question["hits"]
+        assert hits["before, LangChain"] == hits["before, LlamaIndex"]
+        assert hits["after, LangChain"] == hits["after, LlamaIndex"]
+
+
+def test_a_second_demo_encodes_nothing_again_and_says_the_same(folder):
+    kakehashi = Path(sys.executable).with_name("kakehashi")
+    first = json.loads((folder / "demo.json").read_text())
+    second = json.loads(run([str(kakehashi), "demo", "--json"], folder))
+    assert second["rows"] == first["rows"]
+    assert second["questions"] == first["questions"]
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_python_snippets_run_and_print_what_they_say(folder, readme):
+    for code in snippets(readme, "python"):
+        printed = run([sys.executable, "-c", code], folder)
+        for said in re.findall(r"^print\(.*\)  # (.+)$", code, re.MULTILINE):
+            assert said in printed
+
+
+@pytest.mark.parametrize("readme", READMES)
+def test_commands_run(folder, readme, minilm):
+    """Hub names need a network; the same model stands in a package, under its path."""
+    commands = "".join(snippets(readme, "bash")).replace("\\\n", " ").splitlines()
+    ours = [line for line in commands if line.startswith("kakehashi ")]
+    assert len(ours) == 3
+    for line in ours:
+        words = shlex.split(line.replace("sentence-transformers/all-MiniLM-L6-v2", minilm))
+        program = os.fspath(Path(sys.executable).with_name(words[0]))
+        extra = ["--overwrite"] if words[1] == "fit" else []
+        run([program, *words[1:], *extra], folder)
+
+
+def test_the_two_readmes_have_the_same_code():
+    def bare(name):
+        return [re.sub(r"  #.*", "", c) for c in snippets(name, "python") + snippets(name, "bash")]
+
+    assert [re.sub(r" +#.*", "", c) for c in bare(READMES[0])] == [
+        re.sub(r" +#.*", "", c) for c in bare(READMES[1])
+    ]
+
+
+@pytest.mark.parametrize("document", [*READMES, "docs/architecture.md"])
+def test_links_and_named_files_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#]+)\)", text):
+        assert link.startswith("http") or ((ROOT / document).parent / link).exists(), link
