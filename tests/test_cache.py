@@ -170,7 +170,6 @@ def short_vectors(path):
 
 
 @pytest.mark.parametrize("damage", [garbage, cut_off, other_tables, short_vectors])
-@pytest.mark.xfail(strict=True, reason="bare errors of sqlite3 and NumPy come through")
 def test_a_damaged_cache_is_recovered_or_refused_with_an_error_of_ours(damage, cache):
     run(Recording(), cache)
     damage(cache)

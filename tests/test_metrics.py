@@ -109,7 +109,6 @@ def test_a_store_that_holds_one_document_many_times_finds_it_last(metric):
 
 
 @STORE_METRICS
-@pytest.mark.xfail(strict=True, reason="BLAS rounds equal columns differently; the tie is missed")
 def test_a_copy_of_the_relevant_document_counts_against_the_query_in_any_shape(metric):
     rng = np.random.default_rng(0)
     for n in (3, 5, 7, 11) * 20:

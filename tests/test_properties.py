@@ -182,7 +182,7 @@ def assert_moments(found, x, y):
         "xy": x.T @ y,
     }
     for name, value in expected.items():
-        np.testing.assert_allclose(getattr(found, name), value, rtol=1e-5, atol=1e-6 * len(x))
+        np.testing.assert_allclose(getattr(found, name), value, rtol=1e-5, atol=1e-6 * (1 + len(x)))
 
 
 @given(seed=seeds, n=st.integers(2, 60), size=st.integers(1, 20), part=st.floats(0, 1))
@@ -273,10 +273,7 @@ POOR = {
     "name",
     [
         *POOR,
-        pytest.param(
-            "targets that stand six times",
-            marks=pytest.mark.xfail(strict=True, reason="a fold is left without a training row"),
-        ),
+        pytest.param("targets that stand six times"),
     ],
 )
 def test_poor_data_give_finite_projections(name, mode):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kakehashi import Pairs
 from kakehashi.errors import FitError
+from kakehashi.pairs import link_rows
 from kakehashi.splits import folds, hold_out
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=80)
@@ -82,10 +83,23 @@ def test_at_most_bounds_the_rows():
     assert len(hold_out(pairs_of(groups), 0.5, seed=0, at_most=7).held_out) == 6
 
 
-@pytest.mark.xfail(strict=True, reason="the smallest group serves even if it is beyond at_most")
-def test_at_most_bounds_the_rows_where_every_group_is_larger():
-    groups = [f"g{i // 10}" for i in range(100)]
-    assert len(hold_out(pairs_of(groups), 0.5, seed=0, at_most=7).held_out) <= 7
+def test_the_smallest_group_is_held_out_whole_where_every_group_is_larger_than_at_most():
+    groups = [f"g{min(i // 10, 8)}" for i in range(100)]
+    held = hold_out(pairs_of(groups), 0.5, seed=0, at_most=7).held_out
+    assert len(held) == 10
+    assert len({groups[i] for i in held}) == 1
+
+
+def test_rows_that_repeat_a_text_stay_together_without_groups():
+    targets = [f"target {i % 20}" for i in range(100)]
+    pairs = Pairs([f"source {i}" for i in range(100)], targets)
+    for split in [hold_out(pairs, 0.2, seed=0), *folds(pairs, 5, seed=0)]:
+        assert not {targets[i] for i in split.kept} & {targets[i] for i in split.held_out}
+
+
+def test_rows_are_linked_through_each_other():
+    pairs = Pairs(["a", "b", "b", "c", "d"], ["1", "1", "2", "3", "3"])
+    assert list(link_rows(pairs, np.arange(5))) == [0, 0, 0, 3, 3]
 
 
 def test_a_group_larger_than_the_quota_is_kept():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
 from .encoders import Encoder, EncoderIdentity, checked_encode
+from .errors import CacheError
 from .progress import track
 from .projection import Role
 from .vectors import Float32Array
@@ -27,10 +29,13 @@ class VectorCache:
     """One SQLite file of vectors, kept apart by the identity of the encoder that made them."""
 
     def __init__(self, path: str | Path) -> None:
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, timeout=60)
-        self._database.executescript(_SCHEMA)
+        self._path = Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self.readable():
+            self._database = sqlite3.connect(self._path, timeout=60)
+            self._database.executescript(_SCHEMA)
+            self._database.execute("SELECT id, name, dimension, probes FROM encoders LIMIT 1")
+            self._database.execute("SELECT encoder, role, text, vector FROM vectors LIMIT 1")
 
     def encoder_id(self, identity: EncoderIdentity) -> int:
         """Return the number of this encoder; a changed model under an old name is a new one."""
@@ -39,6 +44,8 @@ class VectorCache:
             (identity.name, identity.dimension),
         )
         for number, blob in rows:
+            if len(blob) != identity.probes.size * 4:
+                continue
             probes = np.frombuffer(blob, dtype="<f4").reshape(-1, identity.dimension)
             known = EncoderIdentity(identity.name, identity.dimension, None, probes)
             if known.matches(identity):
@@ -50,15 +57,17 @@ class VectorCache:
             )
         return int(cursor.lastrowid or 0)
 
-    def get(self, encoder: int, role: Role, texts: Sequence[str]) -> dict[str, Float32Array]:
-        """Return the vectors that are known, by text."""
+    def get(
+        self, encoder: int, role: Role, texts: Sequence[str], dimension: int
+    ) -> dict[str, Float32Array]:
+        """Return the vectors that are known, by text; what is not whole is not known."""
         found = {}
         for text in texts:
             row = self._database.execute(
                 "SELECT vector FROM vectors WHERE encoder = ? AND role = ? AND text = ?",
                 (encoder, role, _key(text)),
             ).fetchone()
-            if row:
+            if row and len(row[0]) == 4 * dimension:
                 found[text] = np.frombuffer(row[0], dtype="<f4")
         return found
 
@@ -72,6 +81,17 @@ class VectorCache:
                     for text, vector in zip(texts, vectors, strict=True)
                 ],
             )
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """Turn every error of SQLite into one that says what to do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CacheError(
+                f"{self._path} cannot be used as a cache of vectors: {error}. Move it away; it "
+                "holds nothing that cannot be encoded again."
+            ) from error
 
     def close(self) -> None:
         """Close the file."""
@@ -101,15 +121,18 @@ def encode_texts(
         known: dict[str, Float32Array] = {}
         number = 0
         if store is not None:
-            number = store.encoder_id(EncoderIdentity.of(encoder))
-            known = store.get(number, role, unique)
+            identity = EncoderIdentity.of(encoder)
+            with store.readable():
+                number = store.encoder_id(identity)
+                known = store.get(number, role, unique, identity.dimension)
         missing = [text for text in unique if text not in known]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
         for batch in track(batches, f"{label} ({encoder.name})", enabled=progress):
             vectors = checked_encode(encoder, batch, role)
             known.update(zip(batch, vectors, strict=True))
             if store is not None:
-                store.put(number, role, batch, vectors)
+                with store.readable():
+                    store.put(number, role, batch, vectors)
     finally:
         if store is not None:
             store.close()

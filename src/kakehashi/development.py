@@ -111,8 +111,15 @@ def develop(
         for split in splits:
             held = pairs.select(split.held_out)
             train = np.setdiff1d(split.kept, find_leaks(pairs, held))
+            if len(train) < MIN_PAIRS // 2:
+                continue  # nearly every row repeats a held-out text
             fitted = _without(moments, pairs, rows, train, seed)
             parts.append(ValidationPart(fitted, *_float32(held)))
+        if not parts:
+            raise FitError(
+                "Every pair shares a text with so many others that none can be held out. Give "
+                "more different pairs, or validation and test sets of your own."
+            )
     fitted = Fitted(Spectrum(moments), _bank(pairs, rows, seed))
     everything, all_rows = fitted, rows
     if len(rows) + len(leaks) < n:  # the test part was split off here, so it may be learned from

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from .errors import EncoderError, EncoderMismatchError, MissingExtraError
+from .errors import EncoderError, EncoderMismatchError, MissingExtraError, VectorError
 from .projection import Role
 from .vectors import Float32Array, as_matrix, unit_rows
 
@@ -58,7 +59,8 @@ class EncoderIdentity:
     def of(cls, encoder: Encoder) -> EncoderIdentity:
         """Encode the probe texts and return the identity."""
         vectors = checked_encode(encoder, list(PROBES), "document")
-        model = encoder.model if isinstance(encoder, SentenceTransformersEncoder) else None
+        known = isinstance(encoder, (SentenceTransformersEncoder, _Renamed))
+        model: str | None = getattr(encoder, "model", None) if known else None
         return cls(encoder.name, vectors.shape[1], model, unit_rows(vectors))
 
     def matches(self, other: EncoderIdentity) -> bool:
@@ -104,8 +106,8 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
     """
     if isinstance(model, (str, Path)):
         return SentenceTransformersEncoder(str(model), name=name)
-    if isinstance(model, (SentenceTransformersEncoder, FunctionEncoder)):
-        return model
+    if isinstance(model, (SentenceTransformersEncoder, FunctionEncoder)) or _is_encoder(model):
+        return model if name in (None, model.name) else _Renamed(model, str(name))
     if _is_a(model, "SentenceTransformer"):
         return SentenceTransformersEncoder(model, name=name)
     name = name or _name_of(model)
@@ -117,8 +119,6 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
             model.get_text_embedding_batch,
             partial(_one_by_one, model.get_query_embedding),
         )
-    if hasattr(model, "name") and hasattr(model, "encode") and isinstance(model, Encoder):
-        return model
     if hasattr(model, "encode"):
         return FunctionEncoder(name, model.encode)
     if callable(model):
@@ -182,7 +182,37 @@ class FunctionEncoder:
 
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32."""
-        return np.asarray(self._functions[role](texts), dtype=np.float32)
+        vectors = self._functions[role](texts)
+        try:
+            return np.asarray(vectors, dtype=np.float32)
+        except ValueError as error:
+            raise VectorError(
+                f"vectors of encoder {self.name!r}: rows have different lengths, or hold something "
+                f"that is no number: {error}"
+            ) from error
+
+
+class _Renamed:
+    """An encoder under another name."""
+
+    def __init__(self, encoder: Encoder, name: str) -> None:
+        self._encoder, self.name = encoder, name
+        known = isinstance(encoder, SentenceTransformersEncoder)
+        self.model: str | None = getattr(encoder, "model", None) if known else None
+
+    def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
+        """Encode n texts -> (n, d) float32."""
+        return self._encoder.encode(texts, role)
+
+
+def _is_encoder(model: Any) -> bool:
+    """Whether an object is an :class:`Encoder` as it stands: its ``encode`` takes a role, too."""
+    if not isinstance(model, Encoder) or isinstance(model, type):
+        return False
+    try:
+        return "role" in inspect.signature(model.encode).parameters
+    except (TypeError, ValueError):
+        return False
 
 
 def _one_by_one(encode: Callable[[str], Any], texts: list[str]) -> list[Any]:
@@ -197,7 +227,7 @@ def _is_a(model: Any, class_name: str) -> bool:
 def _name_of(model: Any) -> str:
     for attribute in ("model_name", "model"):
         value = getattr(model, attribute, None)
-        if isinstance(value, str) and value:
+        if isinstance(value, str) and value not in ("", "unknown"):  # LlamaIndex's own default
             return value
     owner = getattr(model, "__self__", None)
     if owner is not None:

@@ -7,6 +7,7 @@
     │   ├── PairsError                    findings in a set of pairs, each with its row
     │   ├── ReaderError                   a file of pairs cannot be read
     │   └── VectorError                   vectors of a wrong shape, type or value
+    ├── CacheError                        a file of cached vectors is damaged or no such file
     ├── EncoderError                      an encoder is missing or misbehaves
     │   └── EncoderMismatchError          another encoder than the aligner was trained with
     ├── FitError (ValueError)             the pairs do not suffice for what was asked
@@ -42,6 +43,10 @@ class ReaderError(DataError):
 
 class VectorError(DataError):
     """Vectors have a wrong shape, dtype or value."""
+
+
+class CacheError(KakehashiError):
+    """A file of cached vectors is damaged, or is something else."""
 
 
 class EncoderError(KakehashiError):

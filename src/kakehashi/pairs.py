@@ -255,6 +255,26 @@ def find_leaks(train: Pairs, held_out: Pairs) -> NDArray[np.intp]:
     return np.flatnonzero(leaked)
 
 
+def link_rows(pairs: Pairs, rows: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Return a label for each of the rows, (n,): rows that share a source or a target share it.
+
+    Sharing carries on: two rows are linked through a third that has the source of one and the
+    target of the other.
+    """
+    labels = np.arange(len(rows))
+    sides = [np.unique(pairs.keys(side)[rows], return_inverse=True) for side in SIDES]
+    if all(len(values) == len(rows) for values, _ in sides):
+        return labels
+    while True:
+        before = labels
+        for values, member in sides:
+            lowest = np.full(len(values), len(rows))
+            np.minimum.at(lowest, member, labels)
+            labels = lowest[member]
+        if np.array_equal(labels, before):
+            return labels
+
+
 def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise DataError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}.")

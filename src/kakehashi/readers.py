@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,7 @@ def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[st
             continue
         values = []
         for line, row in rows:
-            if field not in row or row[field] is None:
+            if field not in row:
                 present = ", ".join(map(str, row)) or "none"
                 raise ReaderError(
                     f"{path}, line {line}: no field {field!r}; it has {present}. "
@@ -95,7 +96,7 @@ def _jsonl(path: Path, fields: dict[str, str]) -> Columns:
                 continue
             try:
                 row = json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ReaderError(f"{path}, line {number}: not JSON: {error}") from error
             if not isinstance(row, dict):
                 raise ReaderError(f"{path}, line {number}: expected an object, got {line[:40]!r}.")
@@ -115,8 +116,8 @@ def _csv(path: Path, fields: dict[str, str]) -> Columns:
                         f"{path}, line {reader.line_num}: another number of cells than the header."
                     )
                 rows.append((reader.line_num, dict(row)))
-        except csv.Error as error:
-            raise ReaderError(f"{path}, line {reader.line_num}: {error}") from error
+        except csv.Error as error:  # DictReader's own count stops before the broken line
+            raise ReaderError(f"{path}, line {reader.reader.line_num}: {error}") from error
     return _columns(path, rows, fields)
 
 
@@ -193,7 +194,10 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
 
 def _npz(path: Path, fields: dict[str, str]) -> Columns:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        loaded = np.load(path, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            raise ReaderError(f"{path} holds one array; save source and target with np.savez.")
+        with loaded as archive:
             missing = [
                 f for c, f in fields.items() if c in ("source", "target") and f not in archive
             ]
@@ -201,11 +205,15 @@ def _npz(path: Path, fields: dict[str, str]) -> Columns:
                 raise ReaderError(
                     f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
                 )
-            return {column: archive[f] for column, f in fields.items() if f in archive}
-    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+            columns: dict[str, Any] = {c: archive[f] for c, f in fields.items() if f in archive}
+    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
         if isinstance(error, ReaderError):
             raise
         raise ReaderError(f"{path} is not an .npz of plain arrays: {error}") from error
+    for column, array in columns.items():
+        if array.ndim == 0:
+            raise ReaderError(f"{path}: {fields[column]!r} is one value, not an array of rows.")
+    return columns
 
 
 _READERS: dict[str, Callable[[Path, dict[str, str]], Columns]] = {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FitError
-from .pairs import Pairs
+from .pairs import Pairs, link_rows
 
 Rows = NDArray[np.intp]
 
@@ -32,11 +32,12 @@ def hold_out(
 
     Groups are visited in an order drawn from ``seed`` and set aside while they still fit into the
     quota; a group larger than the whole quota therefore stays in the kept part. Without groups,
-    or with a single one, rows are drawn one by one.
+    or with a single one, rows are drawn one by one, those that repeat a text together.
 
     Args:
         fraction: share of the rows to hold out, between 0 and 1.
-        at_most: an upper bound in rows, for sets so large that a share would be wasteful.
+        at_most: an upper bound in rows, for sets so large that a share would be wasteful; only
+            where every group alone is larger, the smallest of them is held out whole.
         rows: split these rows of the pairs only.
 
     Raises:
@@ -85,8 +86,13 @@ def folds(pairs: Pairs, n_folds: int, *, seed: int, rows: Rows | None = None) ->
 def _shuffled_groups(pairs: Pairs, rows: Rows, rng: np.random.Generator) -> list[Rows]:
     """Return the positions in ``rows`` of each group, the groups in random order."""
     if pairs.groups is None or len(named := {pairs.groups[i] for i in rows}) == 1:
-        return list(rng.permutation(len(rows))[:, None])
+        return _shuffled_units(link_rows(pairs, rows), rng)
     number = {group: i for i, group in enumerate(sorted(named))}
     inverse = np.array([number[pairs.groups[i]] for i in rows])
+    return _shuffled_units(inverse, rng)
+
+
+def _shuffled_units(labels: Rows, rng: np.random.Generator) -> list[Rows]:
+    _, inverse = np.unique(labels, return_inverse=True)
     by_group = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     return [by_group[i] for i in rng.permutation(len(by_group))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -13,22 +14,33 @@ from numpy.typing import NDArray
 from ..vectors import chunks
 from .metrics import ranks_of_scores
 
-_WORD = re.compile(r"[a-z0-9]+|[^\W_a-z0-9]+")
-_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"  # kana, Han
+)
 
 
 def tokenize(text: str) -> list[str]:
     """Cut a text into lower-case words; scripts without spaces into character bigrams.
 
-    Compatibility forms are folded first (NFKC), so that full-width letters and digits match.
+    Compatibility forms are folded first (NFKC), so that full-width letters and digits match. A
+    word is a run of letters, marks and digits (Unicode categories L, M, N).
     """
     tokens: list[str] = []
-    for run in _WORD.findall(unicodedata.normalize("NFKC", text).lower()):
-        if _UNSPACED.search(run) and len(run) > 1:
+    folded = unicodedata.normalize("NFKC", text).lower()
+    for kind, letters in itertools.groupby(folded, _kind):
+        run = "".join(letters)
+        if kind == "unspaced" and len(run) > 1:
             tokens += [run[i : i + 2] for i in range(len(run) - 1)]
-        else:
+        elif kind != "between":
             tokens.append(run)
     return tokens
+
+
+def _kind(letter: str) -> str:
+    if _UNSPACED.match(letter):
+        return "unspaced"
+    return "word" if unicodedata.category(letter)[0] in "LMN" else "between"
 
 
 def bm25_ranks(queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.intp]:
@@ -46,14 +58,6 @@ def bm25_ranks(queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.i
         block = np.stack([_scores(index, tokenize(q), len(documents)) for q in queries[part]])
         found[part] = ranks_of_scores(block, np.arange(part.start, part.stop))
     return found
-
-
-def bm25_best(queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.intp]:
-    """Return the number of the best document of each query by BM25, or -1 where none matches."""
-    index = bm25s.BM25()
-    index.index([tokenize(text) for text in documents], show_progress=False)
-    block = np.stack([_scores(index, tokenize(q), len(documents)) for q in queries])
-    return np.where(block.max(axis=1) > 0, block.argmax(axis=1), -1)
 
 
 def _scores(index: bm25s.BM25, tokens: list[str], n_documents: int) -> NDArray[np.float32]:

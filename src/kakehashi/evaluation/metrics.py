@@ -19,6 +19,9 @@ from ..vectors import Float32Array, chunks, squared_norms, unit_rows
 Metric = Literal["cosine", "ip", "l2"]
 METRICS = ("recall@1", "recall@10", "mrr@10", "ndcg@10")
 
+_ROUNDING = np.float32(1e-6)
+"""Share of the largest score within which two scores are a tie."""
+
 _SCORE_CELLS = 16_000_000
 """Scores held at a time (64 MB of float32)."""
 
@@ -57,8 +60,10 @@ def ranks(
 def ranks_of_scores(block: Float32Array, relevant: NDArray[np.intp]) -> NDArray[np.intp]:
     """Return the rank of column ``relevant[i]`` in row i of a score matrix, ties against."""
     own = block[np.arange(len(block)), relevant]
+    # Two equal documents may score a rounding error apart, so that near is as good as equal.
+    margin = _ROUNDING * np.maximum(np.nanmax(block, axis=1), -np.nanmin(block, axis=1))
     # "not lower" rather than "at least": every comparison with NaN is false and so counts against.
-    result: NDArray[np.intp] = (~(block < own[:, None])).sum(axis=1)
+    result: NDArray[np.intp] = (~(block < (own - margin)[:, None])).sum(axis=1)
     return result
 
 
