@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from ..vectors import FloatArray, chunks, unit_rows
 
 Matrix = NDArray[np.float64]
+
+_SVDS_KEPT = 8  # of 384 dimensions, 2.4 MB each, for every fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +92,7 @@ class Spectrum:
         # Pairs that are all equal have no variance; a tiny scale keeps every formula defined.
         self.scale_x = max(float(np.trace(self.cxx)) / len(self.cxx), 1e-12)
         self.scale_y = max(float(np.trace(self.cyy)) / len(self.cyy), 1e-12)
-        self.whitened_svd = lru_cache(maxsize=64)(self._whitened_svd)
+        self._svds: dict[tuple[float, float, float], tuple[Matrix, Matrix, Matrix]] = {}
 
     @property
     def square(self) -> bool:
@@ -112,10 +114,23 @@ class Spectrum:
         """U (d_x, k), singular values (k,) and V (d_y, k) of the cross-covariance."""
         return _svd(self.cxy)
 
+    def whitened_svd(
+        self, reg_source: float, reg_target: float, prior: float
+    ) -> tuple[Matrix, Matrix, Matrix]:
+        """Canonical directions A (d_x, k), correlations s (k,), B (d_y, k); see ``cca.cca``.
+
+        The last few are kept: settings that differ in their power alone share one.
+        """
+        setting = (reg_source, reg_target, prior)
+        if setting not in self._svds:
+            if len(self._svds) >= _SVDS_KEPT:
+                self._svds.pop(next(iter(self._svds)))
+            self._svds[setting] = self._whitened_svd(*setting)
+        return self._svds[setting]
+
     def _whitened_svd(
         self, reg_source: float, reg_target: float, prior: float
     ) -> tuple[Matrix, Matrix, Matrix]:
-        """Canonical directions A (d_x, k), correlations s (k,), B (d_y, k); see ``cca.cca``."""
         lx, qx = self.eigen_x
         ly, qy = self.eigen_y
         white_x = qx / np.sqrt(lx + reg_source * self.scale_x)
