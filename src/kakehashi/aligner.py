@@ -13,26 +13,17 @@ from typing import Any
 import numpy as np
 
 from . import bundle
+from .card import render_card
 from .encoders import Encoder, EncoderIdentity, as_encoder, checked_encode
 from .errors import BundleTamperedError, DataError, EncoderError
 from .evaluation.report import Report
-from .pairs import SIDES, Side
+from .pairs import SIDES, DataRecord, Side
 from .projection import Mode, Projection, Role
 from .vectors import Float32Array, as_matrix
 
 _FIRST_USE = Lock()
 """Held while an encoder is loaded and recognised, so that many threads load it once. It belongs to
 the module and not to an aligner, because a lock cannot be pickled."""
-
-
-@dataclass(frozen=True)
-class DataRecord:
-    """Which data made an aligner."""
-
-    name: str
-    licence: str
-    content_hash: str
-    n_pairs: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,8 +118,6 @@ class Aligner:
         Raises:
             FileExistsError: something is there already and ``overwrite`` is not set.
         """
-        from .card import render_card
-
         record, tensors = self.projection.state()
         encoders: dict[str, Any] = {}
         for side in SIDES:
@@ -150,7 +139,8 @@ class Aligner:
             "report": self.report.to_dict(),
             "fingerprint": self.fingerprint,
         }
-        return bundle.write(Path(path), document, tensors, render_card(self), overwrite=overwrite)
+        card = render_card(self.report, self.data, self.encoders, self.dimensions)
+        return bundle.write(Path(path), document, tensors, card, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | Path) -> Aligner:

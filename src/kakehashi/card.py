@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
+from .encoders import EncoderIdentity
 from .evaluation.metrics import METRICS
+from .evaluation.report import Report
+from .pairs import DataRecord
 
-if TYPE_CHECKING:
-    from .aligner import Aligner
 
-
-def render_card(aligner: Aligner) -> str:
+def render_card(
+    report: Report,
+    data: DataRecord,
+    encoders: Mapping[str, EncoderIdentity | None],
+    dimensions: Mapping[str, int],
+) -> str:
     """Return the card as Markdown."""
-    report, data = aligner.report, aligner.data
-    names = {s: "vectors only" if e is None else e.name for s, e in aligner.encoders.items()}
+    names = {s: "vectors only" if e is None else e.name for s, e in encoders.items()}
     lines = [
         "# kakehashi aligner",
         "",
         f"**Verdict: {report.verdict}.** {report.reason}.",
         "",
-        f"- source encoder: {names['source']} ({aligner.dimensions['source']})",
-        f"- target encoder: {names['target']} ({aligner.dimensions['target']})",
-        f"- mode: {aligner.mode}; chosen rung: {report.chosen}",
+        f"- source encoder: {names['source']} ({dimensions['source']})",
+        f"- target encoder: {names['target']} ({dimensions['target']})",
+        f"- mode: {report.mode}; chosen rung: {report.chosen}",
         f"- scores describe {report.describes}",
         f"- data: {data.name or 'unnamed'}, {data.n_pairs} pairs, SHA-256 {data.content_hash}",
         f"- licence of the data: {data.licence or 'not stated'}",

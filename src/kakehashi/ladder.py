@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from .aligner import Aligner, DataRecord
+from .aligner import Aligner
 from .cache import encode_texts
 from .development import Development, Fitted, ValidationPart, develop
 from .encoders import Encoder, EncoderIdentity, as_encoder
@@ -21,7 +21,7 @@ from .evaluation.baselines import bm25_ranks
 from .evaluation.intervals import Scores
 from .evaluation.metrics import Metric, ranks, reciprocal
 from .evaluation.report import Report, RungResult
-from .pairs import SIDES, Pairs
+from .pairs import SIDES, DataRecord, Pairs
 from .progress import track
 from .projection import Mode, Projection
 from .rungs import HUBNESS, Parameters, Rung, build, corrected, hubness_grid, rungs
