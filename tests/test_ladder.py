@@ -5,6 +5,7 @@ from conftest import two_views
 from kakehashi import Pairs, fit
 from kakehashi.errors import DataError, FitError
 from kakehashi.splits import folds, hold_out
+from kakehashi.verdict import judge
 
 
 @pytest.mark.parametrize("mode", ["keep", "shared", "auto"])
@@ -69,3 +70,39 @@ def test_bad_options_are_named(vector_pairs):
         fit(vector_pairs, mode="both")
     with pytest.raises(FitError, match="at least 10"):
         fit(vector_pairs.select([0, 1, 2]))
+
+
+def test_a_map_that_is_not_shown_to_help_on_the_test_part_does_not_ship():
+    """Nearly equal sides: whatever leads on validation by luck has nothing to add."""
+    rng = np.random.default_rng(1)
+    for seed in range(5):
+        y = rng.standard_normal((300, 12))
+        pairs = Pairs(source_vectors=y + 0.15 * rng.standard_normal(y.shape), target_vectors=y)
+        aligner = fit(pairs, mode="auto", seed=seed)
+        if aligner.report.verdict == "do not use":
+            assert aligner.projection.is_identity
+            assert aligner.report.chosen == "identity"
+        else:
+            base = aligner.report.base.means["mrr@10"]
+            assert aligner.report.rungs[aligner.report.chosen].scores.means["mrr@10"] > base
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "advice", "ships"),
+    [
+        ([1] * 40, [3] * 40, "use", True),
+        ([3] * 40, [1] * 40, "do not use", False),
+        ([1, 3] * 20, [3, 1] * 20, "do not use", False),
+    ],
+)
+def test_the_verdict_follows_the_paired_test_against_the_base(ours, theirs, advice, ships):
+    verdict = judge(np.array(ours), np.array(theirs), None, is_identity=False)
+    assert (verdict.advice, verdict.beats_base) == (advice, ships)
+
+
+def test_a_map_that_loses_to_bm25_is_not_advised_but_ships_where_it_beats_the_base():
+    ours, base, bm25 = (np.full(40, rank) for rank in (3, 9, 1))
+    verdict = judge(ours, base, bm25, is_identity=False)
+    assert verdict.advice == "do not use"
+    assert "BM25 alone finds more" in verdict.reason
+    assert verdict.beats_base

@@ -109,7 +109,8 @@ class Aligner:
                 tensors = {**tensors, f"probes.{side}": identity.probes}
         digest = hashlib.sha256(json.dumps([self.mode, record], sort_keys=True).encode())
         for name in sorted(tensors):
-            digest.update(f"{name} {tensors[name].shape}".encode() + tensors[name].tobytes())
+            digest.update(f"{name} {tensors[name].shape}".encode())
+            digest.update(np.ascontiguousarray(tensors[name]).data)
         return digest.hexdigest()
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:

@@ -18,8 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +53,9 @@ def write(
         raise FileExistsError(f"{folder} exists; pass overwrite=True or another path.")
     if folder.exists() and any(folder.iterdir()) and not (folder / RECORD).exists():
         raise FileExistsError(f"{folder} exists and is no aligner; it is not overwritten.")
+    import shutil
+    import tempfile
+
     from . import __version__
 
     blob = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})

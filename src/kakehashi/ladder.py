@@ -112,7 +112,9 @@ def fit(
     with threadpool_limits(limits=1, user_api="blas"):
         candidates, base = _climb(mode, data.parts, metric, same_space, progress)
         chosen = _choose(candidates, base, mode)
-        report = _judged(candidates, chosen, base, data, metric, mode)
+        report, beats_base = _judged(candidates, chosen, base, data, metric, mode)
+    if base is not None and not beats_base:
+        chosen = base
     shipped = data.everything if refit else data.fitted
     n_shipped = data.n_everything if refit else data.n_fitted
     describes = "the very weights that ship"
@@ -211,16 +213,21 @@ def _score(
 ) -> list[NDArray[np.float64]]:
     """Return, for each projection that is built, the reciprocal rank of every validation query."""
     found = [
-        [reciprocal(_ranks(p, part.source, part.target, metric)) for p in build_all(part.fitted)]
+        [
+            reciprocal(_ranks(p, part.source, part.target, metric, roughly=True))
+            for p in build_all(part.fitted)
+        ]
         for part in parts
     ]
     return [np.concatenate(of_parts) for of_parts in zip(*found, strict=True)]
 
 
-def _ranks(projection: Projection, x: Any, y: Any, metric: Metric) -> NDArray[np.intp]:
+def _ranks(
+    projection: Projection, x: Any, y: Any, metric: Metric, *, roughly: bool = False
+) -> NDArray[np.intp]:
     """Rank as a store would: from the vectors that it is asked and the vectors that it holds."""
-    queries = projection(x, modality="source", role="query")
-    documents = projection(y, modality="target", role="document")
+    queries = projection(x, modality="source", role="query", roughly=roughly)
+    documents = projection(y, modality="target", role="document", roughly=roughly)
     return ranks(queries, documents, metric)
 
 
@@ -258,8 +265,8 @@ def _judged(
     data: Development,
     metric: Metric,
     mode: str,
-) -> dict[str, Any]:
-    """Score every candidate on the test part, and judge the chosen one."""
+) -> tuple[dict[str, Any], bool]:
+    """Score every candidate on the test part; judge the chosen one, also against the base."""
     test = data.test
     x, y = (np.asarray(test.required_vectors(side), np.float32) for side in SIDES)
     found = {id(c): _ranks(c.build(data.fitted), x, y, metric) for c in candidates}
@@ -269,7 +276,7 @@ def _judged(
     base_ranks = None if base is None else found[id(base)]
     verdict = judge(found[id(chosen)], base_ranks, bm25, is_identity=chosen is base)
     scores = {id(c): Scores.of_ranks(found[id(c)], len(test)) for c in candidates}
-    return {
+    report = {
         "verdict": verdict.advice,
         "reason": verdict.reason,
         "p_value": verdict.p_value,
@@ -280,6 +287,7 @@ def _judged(
         "base": None if base is None else scores[id(base)],
         "bm25": None if bm25 is None else Scores.of_ranks(bm25, len(test)),
     }
+    return report, verdict.beats_base
 
 
 def _with_vectors(

@@ -98,8 +98,9 @@ class Pairs:
         self.licence = licence
 
         faulty = {f.row for f in findings}
+        keys = {side: self._keys(side, skip=faulty) for side in SIDES}
         for side in SIDES:
-            findings += duplicates(self._keys(side, skip=faulty), side, faulty)
+            findings += duplicates(keys[side], side, faulty)
         findings.sort(key=lambda f: f.row)
         raise_if_asked(findings, on_invalid, on_duplicate)
         dropped = sorted({f.row for f in findings if not f.is_duplicate or on_duplicate == "drop"})
@@ -108,6 +109,8 @@ class Pairs:
         self.validation = ValidationReport(n, tuple(findings), tuple(dropped))
         if dropped:
             self._keep_rows(np.delete(np.arange(n), dropped))
+        else:
+            self._known_keys = keys
 
     def __len__(self) -> int:
         for side in SIDES:
@@ -178,6 +181,8 @@ class Pairs:
     def with_vectors(self, source: FloatArray | None, target: FloatArray | None) -> Pairs:
         """Return the same rows with the vectors of the given sides put in."""
         given = {"source": source, "target": target}
+        if source is None and target is None:
+            return self
         filled = object.__new__(Pairs)
         filled.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
         filled._vectors = {
@@ -198,20 +203,22 @@ class Pairs:
     @cached_property
     def content_hash(self) -> str:
         """SHA-256 over the rows as a set: the order of the rows does not matter."""
-        digests = []
-        for i in range(len(self)):
-            digest = hashlib.sha256()
-            for side in SIDES:
-                texts, vectors = self._texts[side], self._vectors[side]
-                if texts is not None:
-                    _update(digest, b"text", texts[i].encode())
-                if vectors is not None:
-                    kind = f"vector {vectors.dtype.str}".encode()
-                    _update(digest, kind, np.ascontiguousarray(vectors[i]).tobytes())
-                _update(digest, b"side", side.encode())
-            if self.groups is not None:
-                _update(digest, b"group", self.groups[i].encode())
-            digests.append(digest.digest())
+        digests: list[bytes] = []
+        for part in chunks(len(self)):
+            blocks = {s: None if v is None else v[part] for s, v in self._vectors.items()}
+            for offset, row in enumerate(range(part.start, part.stop)):
+                digest = hashlib.sha256()
+                for side in SIDES:
+                    texts, block = self._texts[side], blocks[side]
+                    if texts is not None:
+                        _update(digest, b"text", texts[row].encode())
+                    if block is not None:
+                        kind = f"vector {block.dtype.str}".encode()
+                        _update(digest, kind, np.asarray(block[offset]).tobytes())
+                    _update(digest, b"side", side.encode())
+                if self.groups is not None:
+                    _update(digest, b"group", self.groups[row].encode())
+                digests.append(digest.digest())
         return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
     def _keys(self, side: Side, skip: set[int]) -> NDArray[np.uint64]:
@@ -277,12 +284,13 @@ def _vector_keys(vectors: FloatArray) -> NDArray[np.uint64]:
 
     A million rows take about a second; a cryptographic hash a row would take several.
     """
-    width = vectors.shape[1] * vectors.dtype.itemsize // 2
+    word = np.uint32 if vectors.shape[1] * vectors.dtype.itemsize % 4 == 0 else np.uint16
+    width = vectors.shape[1] * vectors.dtype.itemsize // np.dtype(word).itemsize
     odd = np.random.default_rng(20241030).integers(0, 2**63, size=width, dtype=np.uint64) * 2 + 1
     keys = np.empty(len(vectors), dtype=np.uint64)
-    for part in chunks(len(vectors)):
-        words = np.ascontiguousarray(vectors[part]).view(np.uint16).astype(np.uint64)
-        keys[part] = ((words + 1) * odd).sum(axis=1, dtype=np.uint64)
+    for part in chunks(len(vectors), 1024):
+        words = np.ascontiguousarray(vectors[part]).view(word).astype(np.uint64)
+        keys[part] = (words + 1) @ odd
     return keys
 
 

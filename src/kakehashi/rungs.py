@@ -105,7 +105,8 @@ def corrected(
             Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)
             for s in settings
         ]
-    banks = {"target": queries, "source": _projected(projection, bank.target, "target")}
+    targets = _projected(projection, bank.target, "target")
+    banks = {"target": queries.astype(np.float16), "source": targets.astype(np.float16)}
     return [
         Projection(
             projection.source, projection.target, None, HubnessCorrection(banks, s["strength"])
@@ -115,7 +116,7 @@ def corrected(
 
 
 def _projected(projection: Projection, x: Float32Array, side: Any) -> Float32Array:
-    return unit_rows(projection(x, modality=side, role="document"))
+    return unit_rows(projection(x, modality=side, role="document", roughly=True))
 
 
 def build(

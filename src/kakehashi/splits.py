@@ -93,6 +93,8 @@ def _shuffled_groups(pairs: Pairs, rows: Rows, rng: np.random.Generator) -> list
 
 
 def _shuffled_units(labels: Rows, rng: np.random.Generator) -> list[Rows]:
-    _, inverse = np.unique(labels, return_inverse=True)
+    values, inverse = np.unique(labels, return_inverse=True)
+    if len(values) == len(labels):
+        return list(rng.permutation(len(labels))[:, None])
     by_group = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse))[:-1])
     return [by_group[i] for i in rng.permutation(len(by_group))]

@@ -66,10 +66,10 @@ def as_matrix(vectors: Any, *, dimension: int | None = None, what: str = "vector
             f"{what}: expected dimension {dimension}, got {array.shape[1]}. "
             "Is this the encoder that the aligner was trained with?"
         )
-    with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite, found below
-        matrix = np.ascontiguousarray(array, dtype=np.float32)
-    # A sum of squares is finite and positive exactly where every value is finite and one is not 0.
+    # A float64 beyond float32 becomes infinite. A sum of squares is finite and positive exactly
+    # where every value is finite and one is not 0.
     with np.errstate(over="ignore", invalid="ignore"):
+        matrix = np.ascontiguousarray(array, dtype=np.float32)
         norms = squared_norms(matrix)
     good = np.isfinite(norms) & (norms > 0)
     if not good.all():

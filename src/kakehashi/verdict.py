@@ -14,11 +14,16 @@ Ranks = NDArray[np.intp]
 
 
 class Verdict(NamedTuple):
-    """What is advised, the reason, and the p-value of the test behind it."""
+    """What is advised, the reason, and the p-value of the test behind it.
+
+    ``beats_base`` is False where the untouched vectors can be compared and the map is not shown
+    to be better: then the identity ships.
+    """
 
     advice: Literal["use", "do not use"]
     reason: str
     p_value: float | None
+    beats_base: bool = True
 
 
 def judge(chosen: Ranks, base: Ranks | None, bm25: Ranks | None, *, is_identity: bool) -> Verdict:
@@ -36,16 +41,15 @@ def judge(chosen: Ranks, base: Ranks | None, bm25: Ranks | None, *, is_identity:
     test, rival = None, "the untouched vectors"
     if base is not None:
         if is_identity:
-            return Verdict(
-                "do not use", "no rung beats the vectors as they are on validation", None
-            )
+            reason = "no rung beats the vectors as they are on validation"
+            return Verdict("do not use", reason, None, False)
         test = paired_test(score, per_query(base)["mrr@10"])
         if not test.better:
             reason = (
-                f"not shown to help on {n} held-out queries (MRR@10 {test.difference:+.3f}, "
-                f"p={test.p_value:.3f}); more pairs may"
+                f"the rung that led on validation is not shown to help on {n} held-out queries "
+                f"(MRR@10 {test.difference:+.3f}, p={test.p_value:.3f}); more pairs may"
             )
-            return Verdict("do not use", reason, test.p_value)
+            return Verdict("do not use", reason, test.p_value, False)
     if bm25 is not None:
         against = paired_test(score, per_query(bm25)["mrr@10"])
         if against.worse:

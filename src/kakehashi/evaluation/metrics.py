@@ -9,7 +9,7 @@ The tests hold these against ir_measures.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ Metric = Literal["cosine", "ip", "l2"]
 METRICS = ("recall@1", "recall@10", "mrr@10", "ndcg@10")
 
 _ROUNDING = np.float32(1e-6)
-"""Share of the largest score within which two scores are a tie."""
+"""Share of the largest possible score within which two scores are a tie."""
 
 _SCORE_CELLS = 16_000_000
 """Scores held at a time (64 MB of float32)."""
@@ -50,18 +50,25 @@ def ranks(
     """
     if metric == "cosine":
         queries, documents, metric = unit_rows(queries), unit_rows(documents), "ip"
+    # Equal documents may score a rounding error apart, so that near is as good as equal.
+    largest = np.sqrt(squared_norms(documents).max() * squared_norms(queries))
+    margin = _ROUNDING * (largest if metric == "ip" else largest + squared_norms(documents).max())
     found = np.empty(len(queries), dtype=np.intp)
     for part in chunks(len(queries), max(1, _SCORE_CELLS // max(1, len(documents)))):
         block = scores(queries[part], documents, metric)
-        found[part] = ranks_of_scores(block, np.arange(part.start, part.stop))
+        relevant = np.arange(part.start, part.stop)
+        found[part] = ranks_of_scores(block, relevant, margin[part])
     return found
 
 
-def ranks_of_scores(block: Float32Array, relevant: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the rank of column ``relevant[i]`` in row i of a score matrix, ties against."""
+def ranks_of_scores(
+    block: Float32Array, relevant: NDArray[np.intp], margin: Any = 0.0
+) -> NDArray[np.intp]:
+    """Return the rank of column ``relevant[i]`` in row i of a score matrix, ties against.
+
+    Scores that differ by no more than ``margin``, one for all or one a row, are a tie.
+    """
     own = block[np.arange(len(block)), relevant]
-    # Two equal documents may score a rounding error apart, so that near is as good as equal.
-    margin = _ROUNDING * np.maximum(np.nanmax(block, axis=1), -np.nanmin(block, axis=1))
     # "not lower" rather than "at least": every comparison with NaN is false and so counts against.
     result: NDArray[np.intp] = (~(block < (own - margin)[:, None])).sum(axis=1)
     return result

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..vectors import Float32Array, FloatArray
+from ..vectors import Float32Array, FloatArray, squared_norms
 
 GRID = 2.0**22
 
@@ -28,7 +28,7 @@ def on_grid(x: FloatArray) -> FloatArray:
 
 
 def exact_product(x: Float32Array, scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Multiply unit vectors (n, d) with a matrix (d, m) on the grid, without any rounding.
+    """Multiply the directions of (n, d) vectors with a matrix (d, m) on the grid, exactly.
 
     Args:
         scaled: the matrix divided by ``GRID``.
@@ -36,5 +36,8 @@ def exact_product(x: Float32Array, scaled: NDArray[np.float64]) -> NDArray[np.fl
     Returns:
         (n, m) float64.
     """
-    result: NDArray[np.float64] = np.rint(x * np.float32(GRID)).astype(np.float64) @ scaled
+    lengths = np.sqrt(squared_norms(x))
+    lengths[lengths == 0] = 1
+    on_integers = np.rint(x * (np.float32(GRID) / lengths)[:, None])
+    result: NDArray[np.float64] = on_integers.astype(np.float64) @ scaled
     return result

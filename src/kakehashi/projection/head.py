@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ..vectors import Float32Array, FloatArray, chunks, unit_rows
 from .exact import GRID, exact_product, on_grid
 
+_TINY = 1e-150  # a row that the map sends to zero stays zero
+
 
 @dataclass(frozen=True, eq=False)
 class AffineHead:
@@ -35,12 +37,24 @@ class AffineHead:
         )
 
     def __call__(self, x: Float32Array) -> Float32Array:
-        """Project (n, d_in) float32 -> (n, d_out) float32 of unit length."""
+        """Project (n, d_in) float32 -> (n, d_out) float32 of unit length.
+
+        A row's bits depend on the row alone; see :mod:`.exact`.
+        """
         projected = np.empty((len(x), self.weight.shape[1]), dtype=np.float32)
         for part in chunks(len(x), 1024):
-            projected[part] = exact_product(unit_rows(x[part]), self._scaled)
-            projected[part] += self.bias
-        return unit_rows(projected)
+            y = exact_product(x[part], self._scaled)
+            y += self.bias
+            y /= np.sqrt(np.einsum("ij,ij->i", y, y)).clip(_TINY)[:, None]
+            projected[part] = y
+        return projected
+
+    def roughly(self, x: Float32Array) -> Float32Array:
+        """Project in float32 throughout: half the time, and bits that depend on the batch.
+
+        Good enough to compare hyper-parameters, of which a fit tries hundreds.
+        """
+        return unit_rows(unit_rows(x) @ self.weight + self.bias)
 
     @cached_property
     def _scaled(self) -> NDArray[np.float64]:

@@ -17,16 +17,18 @@ Both have length one, so inner product, cosine and Euclidean distance all rank b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..vectors import Float32Array, FloatArray, chunks, unit_rows
 from .exact import GRID, exact_product, on_grid
 
 N_NEIGHBOURS = 10
 MAX_BANK = 4096
-"""Bank rows kept; a random sample of the training queries beyond that (6 MB of 384 float32)."""
+"""Bank rows kept; a random sample of the training queries beyond that (3 MB of 384 float16)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,14 +37,18 @@ class HubnessCorrection:
 
     Attributes:
         banks: for each modality of a *document*, the (m, d) projected training vectors of the
-            other modality, which stand for the queries to come.
+            other modality, which stand for the queries to come; float16, whose rounding moves h
+            by about 1e-4.
         strength: how much of h is subtracted.
     """
 
-    banks: dict[str, Float32Array]
+    banks: dict[str, NDArray[np.float16]]
     strength: float
+    _scaled: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
-    def fold(self, y: Float32Array, *, modality: str, role: str) -> Float32Array:
+    def fold(
+        self, y: Float32Array, *, modality: str, role: str, roughly: bool = False
+    ) -> Float32Array:
         """Extend unit vectors (n, d) to the (n, d + 2) unit vectors that are stored or asked."""
         extended = np.zeros((len(y), y.shape[1] + 2), dtype=np.float32)
         if role == "query":
@@ -50,29 +56,40 @@ class HubnessCorrection:
             extended[:, -2] = 1
             extended /= np.float32(np.sqrt(2))
             return extended
-        pull = np.float32(self.strength) * hubness(y, self.banks[modality])
+        pull = np.float32(self.strength) * self.hubness(y, modality, roughly=roughly)
         extended[:, :-2] = y
         extended[:, -2] = -pull
         extended[:, -1] = np.sqrt(np.maximum(0, np.float32(self.strength**2) - pull**2))
         extended /= np.float32(np.sqrt(1 + self.strength**2))
         return extended
 
+    def hubness(
+        self, documents: Float32Array, modality: str, *, roughly: bool = False
+    ) -> Float32Array:
+        """Return h of (n, d) unit vectors: the mean of their ten largest products, (n,)."""
+        if roughly:
+            return hubness(documents, self.banks[modality].astype(np.float32))
+        if modality not in self._scaled:
+            bank = on_grid(self.banks[modality].astype(np.float64))
+            self._scaled[modality] = np.ascontiguousarray(bank.T) / GRID
+        scaled = self._scaled[modality]
+        found = np.empty(len(documents), dtype=np.float32)
+        for part in chunks(len(documents), max(1, 8_000_000 // scaled.shape[1])):
+            found[part] = _mean_of_largest(exact_product(documents[part], scaled))
+        return found
+
 
 def hubness(documents: Float32Array, bank: Float32Array) -> Float32Array:
-    """Return h: the mean of the ten largest inner products of each document with the bank, (n,)."""
-    result = np.empty(len(documents), dtype=np.float32)
-    scaled = on_grid(bank).T.astype(np.float64) / GRID
-    for part in chunks(len(documents), max(1, 8_000_000 // len(bank))):
-        result[part] = _mean_of_largest(exact_product(documents[part], scaled))
-    return result
+    """Return h of (n, d) documents against an (m, d) bank in float32, (n,)."""
+    parts = [_mean_of_largest(documents[part] @ bank.T) for part in chunks(len(documents), 2048)]
+    return np.concatenate(parts)
 
 
-def _mean_of_largest(products: FloatArray) -> FloatArray:
+def _mean_of_largest(products: Any) -> Any:
     k = min(N_NEIGHBOURS, products.shape[1])
     nearest = np.partition(products, -k, axis=1)[:, -k:]
     nearest.sort(axis=1)  # a fixed order of summation
-    result: FloatArray = nearest.mean(axis=1)
-    return result
+    return nearest.mean(axis=1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,11 +114,7 @@ class QueryPull:
     @classmethod
     def of(cls, documents: Float32Array, bank: Float32Array) -> QueryPull:
         """Regress h of the (n, d) documents, given the (m, d) bank of projected queries."""
-        # What is regressed on need not be exact to the last bit: float32 halves the time of a fit.
-        unit = unit_rows(documents)
-        h = np.concatenate(
-            [_mean_of_largest(unit[part] @ bank.T) for part in chunks(len(unit), 2048)]
-        ).astype(np.float64)
+        h = hubness(unit_rows(documents), bank).astype(np.float64)
         centred = documents - documents.mean(axis=0, dtype=np.float64)
         values, vectors = np.linalg.eigh(centred.T @ centred / len(documents))
         slope = vectors.T @ (centred.T @ (h - h.mean()) / len(documents))

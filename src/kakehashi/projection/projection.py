@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..pairs import SIDES, Side
 from ..vectors import Float32Array, unit_rows
@@ -33,17 +34,22 @@ class Projection:
     query_offset: Float32Array | None = None
     hubness: HubnessCorrection | None = None
 
-    def __call__(self, x: Float32Array, *, modality: Side, role: Role) -> Float32Array:
-        """Project (n, d) float32 of finite, non-zero rows -> (n, d_out) float32."""
+    def __call__(
+        self, x: Float32Array, *, modality: Side, role: Role, roughly: bool = False
+    ) -> Float32Array:
+        """Project (n, d) float32 of finite, non-zero rows -> (n, d_out) float32.
+
+        ``roughly`` computes in float32, for comparing many maps; what serves is exact.
+        """
         head = self.source if modality == "source" else self.target
         offset = self.query_offset if modality == "source" and role == "query" else None
         if head is None and offset is None and self.hubness is None:
             return x
-        y = unit_rows(x) if head is None else head(x)
+        y = unit_rows(x) if head is None else head.roughly(x) if roughly else head(x)
         if offset is not None:
             y = unit_rows(y + offset)
         if self.hubness is not None:
-            y = self.hubness.fold(y, modality=modality, role=role)
+            y = self.hubness.fold(y, modality=modality, role=role, roughly=roughly)
         return y
 
     @property
@@ -64,9 +70,9 @@ class Projection:
             return len(self.query_offset), len(self.query_offset)
         return None
 
-    def state(self) -> tuple[dict[str, Any], dict[str, Float32Array]]:
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what rebuilds this projection: a JSON-ready record and named tensors."""
-        tensors: dict[str, Float32Array] = {}
+        tensors: dict[str, NDArray[Any]] = {}
         for side, head in (("source", self.source), ("target", self.target)):
             if head is not None:
                 tensors[f"{side}.weight"] = head.weight
@@ -81,7 +87,7 @@ class Projection:
 
     @classmethod
     def from_state(
-        cls, record: Mapping[str, Any], tensors: Mapping[str, Float32Array]
+        cls, record: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
     ) -> Projection:
         """Rebuild a projection from :meth:`state`.
 
@@ -92,7 +98,7 @@ class Projection:
         strength = record["hubness_strength"]
         correction = None
         if strength is not None:
-            banks: dict[str, Float32Array] = {side: tensors[f"hubness.{side}"] for side in SIDES}
+            banks: dict[str, Any] = {side: tensors[f"hubness.{side}"] for side in SIDES}
             correction = HubnessCorrection(banks, float(strength))
         projection = cls(heads["source"], heads["target"], tensors.get("query_offset"), correction)
         if set(projection.state()[1]) != set(tensors):
@@ -120,11 +126,12 @@ class Projection:
             raise ValueError(f"the parts give vectors of different dimensions {sorted(widths)}")
         _, tensors = self.state()
         for name, tensor in tensors.items():
-            if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
-                raise ValueError(f"tensor {name} is not finite float32")
+            expected = np.float16 if name.startswith("hubness.") else np.float32
+            if tensor.dtype != expected or not np.isfinite(tensor).all():
+                raise ValueError(f"tensor {name} is not finite {np.dtype(expected)}")
 
 
-def _head(tensors: Mapping[str, Float32Array], side: str) -> AffineHead | None:
+def _head(tensors: Mapping[str, NDArray[Any]], side: str) -> AffineHead | None:
     if f"{side}.weight" not in tensors:
         return None
     return AffineHead(tensors[f"{side}.weight"], tensors[f"{side}.bias"])
