@@ -1,12 +1,15 @@
 """LangChain's own standard suites, unmodified, and what they do not ask for."""
 
+import asyncio
 import pickle
+import uuid
 
 import numpy as np
 import pytest
+from langchain_chroma import Chroma
 from langchain_core.documents import Document
 from langchain_core.runnables import ConfigurableField
-from langchain_core.vectorstores import InMemoryVectorStore
+from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests, RetrieversIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 
@@ -64,12 +67,96 @@ class TestRetriever(RetrieversIntegrationTests):
         return "pump"
 
 
-def test_an_lcel_chain_configures_k_and_keeps_the_weights(text_aligner):
-    embeddings = AlignedEmbeddings(aligner=text_aligner)
+def chroma(embeddings, texts=TEXTS):
+    return Chroma.from_texts(
+        texts,
+        embeddings,
+        metadatas=[{"part": text.split()[-1]} for text in texts],
+        collection_name=f"c{uuid.uuid4().hex}",
+        collection_configuration={"hnsw": {"space": "cosine"}},
+    )
+
+
+@pytest.fixture
+def embeddings(text_aligner):
+    return AlignedEmbeddings(aligner=text_aligner)
+
+
+def contents(documents):
+    return [document.page_content for document in documents]
+
+
+def test_an_lcel_chain_configures_k_and_keeps_the_weights(embeddings):
     retriever = AlignedRetriever(vectorstore=_store(embeddings), embeddings=embeddings)
-    chain = retriever.configurable_fields(k=ConfigurableField(id="k")) | len
-    assert chain.invoke("pump") == 4
-    assert chain.with_config(configurable={"k": 2}).invoke("pump") == 2
+    chain = retriever.configurable_fields(k=ConfigurableField(id="k")) | contents
+    assert chain.invoke("pump") == contents(retriever.invoke("pump"))
+    assert chain.with_config(configurable={"k": 2}).invoke("pump") == chain.invoke("pump")[:2]
+
+
+def test_async_and_batches_find_the_same(embeddings):
+    retriever = AlignedRetriever(vectorstore=chroma(embeddings), embeddings=embeddings, k=2)
+    expected = [contents(retriever.invoke(text)) for text in TEXTS]
+
+    async def run():
+        one_by_one = [await retriever.ainvoke(text) for text in TEXTS]
+        return one_by_one, await retriever.abatch(TEXTS), await retriever.ainvoke("pump", k=3)
+
+    one_by_one, together, three = asyncio.run(run())
+    assert [*map(contents, one_by_one)] == [*map(contents, together)] == expected
+    assert [*map(contents, retriever.batch(TEXTS))] == expected
+    assert len(three) == 3
+
+
+@pytest.mark.parametrize("make", [_store, chroma], ids=["in memory", "chroma"])
+def test_the_score_threshold_keeps_what_is_relevant_enough(make, embeddings):
+    store = make(embeddings)
+    every = AlignedRetriever(vectorstore=store, embeddings=embeddings, k=4, score_threshold=-2.0)
+    assert len(every.invoke("reset the pump")) == 4
+    query = np.array(embeddings.embed_query("reset the pump"))
+    cosines = np.sort(np.array(embeddings.embed_documents(TEXTS)) @ query)
+    threshold = float(cosines[1] + cosines[2]) / 2
+    above = every.model_copy(update={"score_threshold": threshold})
+    assert len(above.invoke("reset the pump")) == 2
+
+
+def test_a_store_without_scores_by_vector_refuses_a_threshold(embeddings):
+    retriever = AlignedRetriever(
+        vectorstore=_store(embeddings), embeddings=embeddings, score_threshold=0.5
+    )
+    retriever.vectorstore = VectorStoreWithoutScores()
+    with pytest.raises(DataError, match="gives no scores by vector"):
+        retriever.invoke("pump")
+
+
+class VectorStoreWithoutScores(VectorStore):
+    """A store that searches by vector and says no more."""
+
+    def similarity_search(self, query, k=4, **kwargs):
+        return []
+
+    def similarity_search_by_vector(self, embedding, k=4, **kwargs):
+        return []
+
+    @classmethod
+    def from_texts(cls, texts, embedding, metadatas=None, **kwargs):
+        return cls()
+
+
+def test_a_chroma_store_is_searched_with_a_filter_and_by_mmr(embeddings):
+    store = chroma(embeddings)
+    retriever = AlignedRetriever(
+        vectorstore=store, embeddings=embeddings, search_kwargs={"filter": {"part": "seal"}}
+    )
+    assert contents(retriever.invoke("pump")) == ["replace the seal"]
+    mmr = AlignedRetriever(vectorstore=store, embeddings=embeddings, search_type="mmr", k=3)
+    assert len(set(contents(mmr.invoke("pump", fetch_k=4)))) == 3
+
+
+def test_traces_name_store_and_aligner(embeddings):
+    retriever = AlignedRetriever(vectorstore=chroma(embeddings), embeddings=embeddings)
+    params = retriever._get_ls_params()
+    assert params["ls_vector_store_provider"] == "Chroma"
+    assert params["ls_embedding_model"].endswith(embeddings.aligner.fingerprint[:12])
 
 
 def test_pickling_and_dumping_keep_the_weights(text_aligner):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -106,6 +106,21 @@ class AlignedEmbeddings(BaseModel, Embeddings):
             _document_modality.reset(token)
 
 
+_SCORED = (
+    "similarity_search_by_vector_with_relevance_scores",  # Chroma, whose scores are distances
+    "similarity_search_with_score_by_vector",
+)
+
+
+def _relevance(store: Any) -> Callable[[float], float]:
+    """Return what turns a store's score into relevance, by the store's own account."""
+    try:
+        relevance: Callable[[float], float] = store._select_relevance_score_fn()
+    except (AttributeError, NotImplementedError):
+        return float  # the in-memory store scores by similarity, which is relevance as it is
+    return relevance
+
+
 class AlignedRetriever(BaseRetriever):
     """Search any vector store that searches by vector, with a projected query.
 
@@ -114,7 +129,7 @@ class AlignedRetriever(BaseRetriever):
         embeddings: what embeds the query.
         k: number of documents.
         search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
-        score_threshold: least relevance score, for stores that return relevance by vector.
+        score_threshold: least relevance score, for stores that give scores by vector.
         search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ``lambda_mult``, ...
     """
 
@@ -168,16 +183,15 @@ class AlignedRetriever(BaseRetriever):
     def _above_threshold(
         self, store: Any, vector: list[float], k: int, options: dict[str, Any]
     ) -> list[Document]:
-        search = getattr(store, "similarity_search_by_vector_with_relevance_scores", None)
-        select = getattr(store, "_select_relevance_score_fn", None)
-        if search is None or select is None:
+        search = next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
+        if search is None:
             raise DataError(
                 f"{type(store).__name__} gives no scores by vector; leave score_threshold out."
             )
-        relevance = select()  # that search returns distances; this turns them into relevance
-        scored = search(vector, k=k, **options)
         assert self.score_threshold is not None
-        return [doc for doc, distance in scored if relevance(distance) >= self.score_threshold]
+        relevance = _relevance(store)
+        scored = search(vector, k=k, **options)
+        return [doc for doc, score in scored if relevance(score) >= self.score_threshold]
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         params = super()._get_ls_params(**kwargs)
