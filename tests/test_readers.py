@@ -70,7 +70,7 @@ def test_group_and_id_may_be_absent(ending, tmp_path):
 def test_a_missing_column_is_named_with_those_that_are_there(ending, tmp_path):
     path = tmp_path / f"pairs.{ending}"
     WRITERS[ending](path, rows_of(("source", "en", "group", "id")))
-    with pytest.raises(ReaderError, match=r"no field 'target'; it has source, en.*target="):
+    with pytest.raises(ReaderError, match=r"no field 'target'; it has source, en.*--target"):
         read_pairs(path)
 
 

@@ -90,7 +90,7 @@ class Aligner:
 
     def encode(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
         """Encode n texts with the modality's own encoder, unprojected: (n, d) float32."""
-        return checked_encode(self._encoder(modality), texts, role)
+        return checked_encode(self.encoder(modality), texts, role)
 
     def bind(self, *, source: Any = None, target: Any = None) -> Aligner:
         """Return this aligner with encoders to embed texts with; both are checked on first use."""
@@ -174,7 +174,13 @@ class Aligner:
             raise BundleTamperedError(f"{folder}: the fingerprint differs from the record.")
         return aligner
 
-    def _encoder(self, side: Side) -> Encoder:
+    def encoder(self, side: Side) -> Encoder:
+        """Return a modality's encoder, once it is known to be the one of the training.
+
+        Raises:
+            EncoderError: none is at hand, or it cannot be loaded.
+            EncoderMismatchError: it is another one.
+        """
         if side in self._verified:
             ready = self.bound[side]
             assert ready is not None

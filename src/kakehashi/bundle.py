@@ -70,7 +70,7 @@ def write(
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         (made / WEIGHTS).write_bytes(blob)
-        text = json.dumps(record, indent=1, ensure_ascii=False, sort_keys=True)
+        text = json.dumps(record, indent=1, ensure_ascii=False)
         (made / RECORD).write_text(text, encoding="utf-8")
         (made / CARD).write_text(card, encoding="utf-8")
         made.chmod(0o755)

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import json
+import os
 import sys
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from . import __version__
 from .aligner import Aligner
-from .errors import KakehashiError
+from .cache import encode_texts
+from .console import print_json, print_report, print_table, report_json, row, short
+from .encoders import as_encoder
+from .errors import DataError, EncoderError, KakehashiError, ReaderError
 from .evaluation.intervals import Scores
-from .evaluation.metrics import METRICS, ranks
-from .evaluation.report import Report
+from .evaluation.metrics import ranks
 from .ladder import fit as fit_aligner
-from .pairs import SIDES, Pairs
+from .pairs import SIDES, Pairs, Side
 from .readers import read_pairs
 
 app = typer.Typer(
@@ -29,23 +30,52 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Train a small projection on pairs of texts, and see whether it helps.",
 )
+PairsFile = Annotated[
+    Path, typer.Argument(help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po, or vectors: .npz.")
+]
+Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Source = Annotated[str, typer.Option(help="Column, array or language of the source.")]
 Target = Annotated[str, typer.Option(help="Column, array or language of the target.")]
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        help="A sentence-transformers name or path, or module:attribute of a function or class."
+    ),
+]
+Cache = Annotated[Path | None, typer.Option(help="File that keeps encoded vectors between runs.")]
 
 
 def main() -> None:
     """Run the command line; bad input is one line on standard error and exit code 2."""
+    os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries; ours are rich's
     try:
         app()
-    except (KakehashiError, FileExistsError, PermissionError) as error:
-        Console(stderr=True).print(f"[red]error:[/] {' '.join(str(error).split())}", soft_wrap=True)
+    except (KakehashiError, OSError) as error:
+        console = Console(stderr=True)
+        console.print("[red]error:[/] ", end="")
+        console.print(" ".join(str(error).split()), soft_wrap=True, markup=False)
         sys.exit(2)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _app(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
 
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the aligner and the Chroma index.")] = Path(
+    out: Annotated[Path, typer.Option(help="Folder for all that the demo leaves.")] = Path(
         "kakehashi-demo"
     ),
     as_json: AsJson = False,
@@ -55,9 +85,9 @@ def demo(
 
     result = run(out, progress=not as_json)
     if as_json:
-        _print_json(
+        print_json(
             {
-                "rows": {name: _row(scores) for name, scores in result.rows.items()},
+                "rows": {name: row(scores) for name, scores in result.rows.items()},
                 "questions": [asdict(question) for question in result.questions],
                 "verdict": result.verdict,
                 "n_train": result.n_train,
@@ -69,115 +99,148 @@ def demo(
         return
     console = Console()
     pool = next(iter(result.rows.values())).pool
-    _print_table(
+    print_table(
         f"{pool} Japanese queries in {pool} English documents, trained on {result.n_train} others",
         result.rows,
-        ("recall@1", "recall@10", "mrr@10"),
     )
     for name, meaning in LEGEND.items():
         console.print(f"[dim]{name:14}{meaning}")
     console.print(f"\n[bold]verdict (keep): {result.verdict}[/]\n")
     for number, question in enumerate(result.questions, 1):
-        console.print(f"[bold]{number}. {_short(question.text)}[/]")
+        console.print(f"[bold]{number}. {short(question.text)}[/]")
         for label, hit in question.hits.items():
             mark = "[green]✓[/]" if hit == question.wanted else "[red]✗[/]"
             console.print(f"   {label:18} {mark} ", end="")
-            console.print(_short(hit), markup=False)
+            console.print(short(hit), markup=False)
     console.print(
-        f"\n{result.seconds:.0f} s. Left for you: the aligner in {result.aligner}/, the Chroma "
-        f"index in {result.chroma}/ (the README's next step uses both)."
+        f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
+        "train.jsonl, test.jsonl. The README's next step uses them."
     )
 
 
 @app.command()
 def fit(
-    pairs: Path,
+    pairs: PairsFile,
     out: Annotated[Path, typer.Option(help="Folder to write the aligner to.")],
-    source_encoder: Annotated[str | None, typer.Option(help="Model name or path.")] = None,
-    target_encoder: Annotated[str | None, typer.Option(help="Model name or path.")] = None,
-    mode: Annotated[str, typer.Option(help="keep, shared or auto.")] = "auto",
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    mode: Annotated[
+        str, typer.Option(help="keep: the index stays; shared: re-projected; auto: whichever pays.")
+    ] = "auto",
     validation: Annotated[Path | None, typer.Option(help="Pairs to choose by.")] = None,
     test: Annotated[Path | None, typer.Option(help="Pairs to report on.")] = None,
-    seed: int = 0,
-    refit: Annotated[bool, typer.Option(help="Refit the chosen rung on all pairs.")] = True,
+    seed: Annotated[int, typer.Option(help="Decides which pairs are held out.")] = 0,
+    refit: Annotated[bool, typer.Option(help="Fit the chosen map again on all pairs.")] = True,
     source: Source = "source",
     target: Target = "target",
-    group: str = "group",
+    group: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of the document that a pair comes from; none is ever on both sides of a "
+            "split. By default the column 'group', where there is one."
+        ),
+    ] = None,
     licence: Annotated[str, typer.Option(help="Licence of the data, kept in the record.")] = "",
-    cache: Annotated[Path | None, typer.Option(help="File that keeps encoded vectors.")] = None,
-    overwrite: bool = False,
+    cache: Cache = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an aligner in --out.")] = False,
+    every_rung: Annotated[bool, typer.Option("--all", help="Show every map tried.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train an aligner on PAIRS and report on held-out queries."""
+    """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
-
-    def read(path: Path | None) -> Pairs | None:
-        if path is None:
-            return None
-        names = {"source": source, "target": target, "group": group}
-        found = read_pairs(path, **names, on_invalid="drop", licence=licence)  # type: ignore[arg-type]
-        if found.validation.findings:
-            Console(stderr=True).print(f"{path}: {found.validation}")
-        return found
-
-    training = read(pairs)
-    assert training is not None
+    names = {"source": source, "target": target, "group": group, "licence": licence}
+    training = _read(pairs, **names)
+    given = {"source": source_encoder, "target": target_encoder}
+    for side in SIDES:
+        if training.vectors(side) is None and given[side] is None:
+            raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
     aligner = fit_aligner(
         training,
-        source=source_encoder,
-        target=target_encoder,
+        source=_encoder(source_encoder),
+        target=_encoder(target_encoder),
         mode=mode,  # type: ignore[arg-type]  # fit names the allowed values
-        validation=read(validation),
-        test=read(test),
+        validation=None if validation is None else _read(validation, **names),
+        test=None if test is None else _read(test, **names),
         seed=seed,
         refit=refit,
         cache=cache,
         progress=sys.stderr.isatty() and not as_json,
     )
     aligner.save(out, overwrite=overwrite)
-    _print_report(aligner.report, as_json)
+    if as_json:
+        print_json({"out": str(out), **report_json(aligner.report)})
+        return
+    print_report(aligner.report, every_rung=every_rung)
+    _print_next_step(aligner, out)
+
+
+def _print_next_step(aligner: Aligner, out: Path) -> None:
+    console = Console()
+    if aligner.projection.is_identity:
+        console.print(
+            f"{out} holds the identity and changes nothing: keep your pipeline. More pairs, or an "
+            "encoder that reads the source better, may help."
+        )
+        return
+    console.print(f'saved: AlignedEmbeddings.load("{out}") or AlignedEmbedding.load("{out}")')
+    if aligner.mode == "shared":
+        console.print("shared mode: project the stored vectors once (kakehashi project) and index")
+    console.print(f"check it on other pairs: kakehashi evaluate {out} OTHER_PAIRS")
 
 
 @app.command()
 def evaluate(
-    folder: Path,
-    pairs: Path,
+    folder: Folder,
+    pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
     source: Source = "source",
     target: Target = "target",
+    cache: Cache = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a saved aligner on PAIRS: each query's own target among all targets of the file."""
-    aligner = Aligner.load(folder)
-    data = read_pairs(pairs, source=source, target=target)
-    x, y = (_vectors_of(aligner, data, side) for side in SIDES)
+    aligner = Aligner.load(folder).bind(
+        source=_encoder(source_encoder), target=_encoder(target_encoder)
+    )
+    data = _read(pairs, source=source, target=target)
+    x, y = (_vectors_of(aligner, data, side, cache) for side in SIDES)
     metric: Any = aligner.report.metric
     queries = aligner.project(x, modality="source", role="query")
     documents = aligner.project(y, modality="target", role="document")
-    rows = {"base": None, "aligned": Scores.of_ranks(ranks(queries, documents, metric), len(data))}
+    base = None
     if aligner.report.base is not None:
         raw = ranks(np.asarray(x, np.float32), np.asarray(y, np.float32), metric)
-        rows["base"] = Scores.of_ranks(raw, len(data))
+        base = Scores.of_ranks(raw, len(data))
+    aligned = Scores.of_ranks(ranks(queries, documents, metric), len(data))
     if as_json:
-        means = {name: None if row is None else row.means for name, row in rows.items()}
-        _print_json({"n_queries": len(data), "pool": len(data), **means})
+        scored = {"base": None if base is None else row(base), "aligned": row(aligned)}
+        print_json({"n_queries": len(data), "pool": len(data), **scored})
         return
-    _print_table(f"{len(data)} queries in as many documents", rows)
+    print_table(
+        f"{len(data)} queries in as many documents", {"untouched": base, "aligned": aligned}
+    )
 
 
 @app.command()
-def project(folder: Path, vectors: Path, out: Path, as_json: AsJson = False) -> None:
-    """Project an .npz: its array `source` as queries, its array `target` as documents."""
+def project(
+    folder: Folder,
+    vectors: Annotated[Path, typer.Argument(help="An .npz with an array source, target or both.")],
+    out: Annotated[Path, typer.Argument(help="The .npz to write.")],
+    as_json: AsJson = False,
+) -> None:
+    """Project stored vectors: the array `source` as queries, the array `target` as documents."""
     aligner = Aligner.load(folder)
     if vectors.suffix != ".npz" or not vectors.is_file():
-        raise typer.BadParameter(f"{vectors} is not an .npz file")
+        raise ReaderError(f"{vectors} is not an .npz file.")
     try:
         with np.load(vectors, allow_pickle=False) as archive:
             given = {side: archive[side] for side in SIDES if side in archive}
-    except (ValueError, OSError, EOFError) as error:
-        raise typer.BadParameter(f"{vectors} is not an .npz of plain arrays: {error}") from error
+    except (ValueError, OSError, EOFError, TypeError) as error:
+        raise ReaderError(f"{vectors} is not an .npz of plain arrays: {error}") from error
     if not given:
-        raise typer.BadParameter(f"{vectors} has neither an array 'source' nor 'target'")
+        raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
     roles: Any = {"source": "query", "target": "document"}
     projected: dict[str, Any] = {
         side: aligner.project(x, modality=side, role=roles[side]) for side, x in given.items()
@@ -185,106 +248,60 @@ def project(folder: Path, vectors: Path, out: Path, as_json: AsJson = False) -> 
     np.savez(out, **projected)
     shapes = {side: list(x.shape) for side, x in projected.items()}
     if as_json:
-        _print_json({"out": str(out), "shapes": shapes})
+        print_json({"out": str(out), "shapes": shapes})
     else:
         Console().print(f"{out}: {shapes}")
 
 
 @app.command()
-def info(folder: Path, as_json: AsJson = False) -> None:
+def info(
+    folder: Folder,
+    every_rung: Annotated[bool, typer.Option("--all", help="Show every map tried.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Show what a saved aligner is, which data made it, and what it scored."""
     aligner = Aligner.load(folder)
     names = {s: None if e is None else e.name for s, e in aligner.encoders.items()}
     if as_json:
         about = {"fingerprint": aligner.fingerprint, "encoders": names}
-        _print_json({**about, "data": aligner.data.__dict__, **_report_json(aligner.report)})
+        print_json({**about, "data": asdict(aligner.data), **report_json(aligner.report)})
         return
     console = Console()
     console.print(f"encoders {names}, dimensions {aligner.dimensions}")
     console.print(f"data {aligner.data.name!r}, licence {aligner.data.licence or 'not stated'!r}")
     console.print(f"SHA-256 of the data {aligner.data.content_hash}")
-    _print_report(aligner.report, False)
+    print_report(aligner.report, every_rung=every_rung)
 
 
-def _vectors_of(aligner: Aligner, data: Pairs, side: Any) -> Any:
-    stored = data.vectors(side)
+def _read(path: Path, **names: Any) -> Pairs:
+    """Read pairs, drop rows that cannot be used, and say on standard error what was found."""
+    found = read_pairs(path, **names, on_invalid="drop")
+    if found.validation.findings:
+        Console(stderr=True).print(f"{path}: {found.validation}", markup=False)
+    return found
+
+
+def _encoder(name: str | None) -> Any:
+    """Resolve an encoder's name; ``module:attribute`` is imported, and a class is called."""
+    if name is None or ":" not in name or Path(name).exists():
+        return name
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise EncoderError(f"encoder {name!r} cannot be imported: {error}") from error
+    return as_encoder(found() if isinstance(found, type) else found)
+
+
+def _vectors_of(aligner: Aligner, data: Pairs, side: Side, cache: Path | None) -> Any:
+    stored, texts = data.vectors(side), data.texts(side)
     if stored is not None:
         return stored
-    return aligner.encode(
-        list(data.texts(side) or ()),
-        modality=side,
-        role="query" if side == "source" else "document",
+    identity = aligner.encoders[side]
+    if aligner.bound.get(side) is None and (identity is None or identity.model is None):
+        known = "" if identity is None else f"; it was trained with {identity.name!r}"
+        raise EncoderError(f"the aligner records no {side} model{known}. Pass --{side}-encoder.")
+    role: Any = "query" if side == "source" else "document"
+    return encode_texts(
+        aligner.encoder(side), list(texts or ()), role, cache=cache, label=f"encoding {side}"
     )
-
-
-def _report_json(report: Report) -> dict[str, Any]:
-    return {
-        "mode": report.mode,
-        "chosen": report.chosen,
-        "verdict": report.verdict,
-        "reason": report.reason,
-        "n_pairs": report.n_pairs,
-        "sizes": report.sizes,
-        "describes": report.describes,
-        "leaked_rows_left_out": report.leaked_rows_left_out,
-        "metric": report.metric,
-        "base": "not comparable" if report.base is None else _row(report.base),
-        "bm25": None if report.bm25 is None else _row(report.bm25),
-        "rungs": {
-            name: {**_row(r.scores), "parameters": r.parameters, "validation_mrr": r.validation}
-            for name, r in report.rungs.items()
-        },
-        "p_value": report.p_value,
-        "notes": report.notes,
-        "seconds": report.seconds,
-    }
-
-
-def _row(scores: Scores) -> dict[str, Any]:
-    return {
-        **scores.means,
-        "interval": scores.intervals["recall@1"],
-        "intervals": scores.intervals,
-    }
-
-
-def _print_report(report: Report, as_json: bool) -> None:
-    if as_json:
-        _print_json(_report_json(report))
-        return
-    rows: dict[str, Scores | None] = {n: r.scores for n, r in report.rungs.items()}
-    if report.base is None:
-        rows = {"identity": None, **rows}
-    rows["BM25"] = report.bm25
-    _print_table(f"{report.sizes['test']} held-out queries in as many documents", rows)
-    console = Console()
-    console.print(f"[bold]verdict: {report.verdict}[/] ({report.reason})")
-    console.print(
-        f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
-    )
-
-
-def _short(text: str, cells: int = 70) -> str:
-    line = Text(" ".join(text.split()))
-    line.truncate(cells, overflow="ellipsis")
-    return line.plain
-
-
-def _print_table(
-    title: str, rows: Mapping[str, Scores | None], metrics: Sequence[str] = METRICS
-) -> None:
-    table = Table("", *metrics, title=title)
-    for name, scores in rows.items():
-        if scores is None:
-            table.add_row(name, *["not comparable" if name != "BM25" else "no texts"])
-            continue
-        cells = [
-            f"{scores.means[m]:.3f} [dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
-            for m in metrics
-        ]
-        table.add_row(name, *cells)
-    Console().print(table)
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

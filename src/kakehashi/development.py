@@ -73,8 +73,6 @@ def develop(
         FitError: too few pairs, or nothing left beside the test set.
     """
     n = len(pairs)
-    if n < MIN_PAIRS:
-        raise FitError(f"{n} pairs are too few; at least {MIN_PAIRS} are needed.")
     rows = np.arange(n)
     if test is None:
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)

@@ -137,7 +137,7 @@ class SentenceTransformersEncoder:
         self._loaded = None if isinstance(model, str) else model
         path = model if isinstance(model, str) else _model_path(model)
         self.model = path
-        self.name = name or (Path(path).name if path and Path(path).exists() else path) or "unnamed"
+        self.name = name or _short_name(path) or "unnamed"
 
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32, by the model's own way for the role if it has one."""
@@ -156,13 +156,21 @@ class SentenceTransformersEncoder:
                 self._loaded = SentenceTransformer(self.model)
             except Exception as error:  # the library raises many kinds; the cause stays attached
                 raise EncoderError(
-                    f"sentence-transformers cannot load {self.model!r}: {error}"
+                    f"sentence-transformers cannot load {self.model!r}: {error}. Where the model "
+                    "has moved, bind it to the aligner by its new path."
                 ) from error
         return self._loaded
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave a model behind that can be loaded again by its path."""
         return {**self.__dict__, "_loaded": None if self.model else self._loaded}
+
+
+def _short_name(model: str | None) -> str | None:
+    """Return a hub name as it is, and of a path the last two parts."""
+    if model is None or not Path(model).exists():
+        return model
+    return "/".join(Path(model).parts[-2:])
 
 
 class FunctionEncoder:

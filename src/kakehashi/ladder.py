@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 
 from .aligner import Aligner
 from .cache import encode_texts
-from .development import Development, Fitted, ValidationPart, develop
+from .development import MIN_PAIRS, Development, Fitted, ValidationPart, develop
 from .encoders import Encoder, EncoderIdentity, as_encoder
-from .errors import DataError
+from .errors import DataError, FitError
 from .evaluation.baselines import bm25_ranks
 from .evaluation.intervals import Scores
 from .evaluation.metrics import Metric, ranks, reciprocal
@@ -28,6 +28,7 @@ from .rungs import HUBNESS, Parameters, Rung, build, corrected, hubness_grid, ru
 from .vectors import FloatArray, squared_norms, unit_rows
 from .verdict import judge
 
+_FEW_QUERIES = 50
 _ROUNDS = 4  # of stepping from a rung's best setting to its neighbours
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
 
@@ -91,6 +92,8 @@ def fit(
         raise DataError(f"mode={mode!r} is not known; choose keep, shared or auto.")
     if metric not in (None, "cosine", "ip", "l2"):
         raise DataError(f"metric={metric!r} is not known; choose cosine, ip or l2.")
+    if len(pairs) < MIN_PAIRS:  # before anything is encoded
+        raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
     encoders = {
         side: None if model is None else as_encoder(model)
         for side, model in (("source", source), ("target", target))
@@ -118,7 +121,9 @@ def fit(
     shipped = data.everything if refit else data.fitted
     n_shipped = data.n_everything if refit else data.n_fitted
     describes = "the very weights that ship"
-    if n_shipped != data.n_fitted:
+    if chosen is base:
+        describes = "the untouched vectors; nothing was fitted"
+    elif n_shipped != data.n_fitted:
         describes = (
             f"the same rung fitted on {data.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
@@ -139,10 +144,20 @@ def fit(
             metric=metric,
             seed=seed,
             seconds=time.perf_counter() - started,
-            notes=() if same_space else ("raw vectors of the two sides are not comparable",),
+            notes=_notes(same_space, len(data.test)),
         ),
         bound=encoders,
     )
+
+
+def _notes(same_space: bool, n_test: int) -> tuple[str, ...]:
+    notes = [] if same_space else ["raw vectors of the two sides are not comparable"]
+    if n_test < _FEW_QUERIES:
+        notes.append(
+            f"{n_test} held-out queries say little, and so few documents are easily told apart: "
+            "expect lower scores in a larger index"
+        )
+    return tuple(notes)
 
 
 def _climb(

@@ -23,8 +23,8 @@ def read_pairs(
     *,
     source: str = "source",
     target: str = "target",
-    group: str = "group",
-    id: str = "id",
+    group: str | None = None,
+    id: str | None = None,
     on_invalid: OnInvalid = "raise",
     on_duplicate: OnDuplicate = "keep",
     name: str = "",
@@ -36,7 +36,7 @@ def read_pairs(
         path: ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or ``.npz``.
         source, target: the two columns (JSONL, CSV, TSV, Parquet), arrays (``.npz``) or language
             codes (TMX). In a PO file the translation is the source and the original the target.
-        group, id: columns that are used where they exist.
+        group, id: columns; by default ``group`` and ``id`` where they exist.
 
     Raises:
         ReaderError: the file is missing, of an unknown format, or malformed; the message names
@@ -51,12 +51,18 @@ def read_pairs(
         raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
     if not path.is_file():
         raise ReaderError(f"{path} is not a file.")
+    fields = {"source": source, "target": target, "group": group or "group", "id": id or "id"}
     try:
-        columns = reader(path, {"source": source, "target": target, "group": group, "id": id})
+        columns = reader(path, fields)
     except UnicodeDecodeError as error:
-        raise ReaderError(f"{path} is not UTF-8: {error}. Convert it first.") from error
+        raise ReaderError(
+            f"{path} is not UTF-8: {error}. Convert it first (Excel: save as 'CSV UTF-8')."
+        ) from error
     except OSError as error:
         raise ReaderError(f"{path} cannot be read: {error}") from error
+    for column, field in (("group", group), ("id", id)):
+        if field is not None and column not in columns:
+            raise ReaderError(f"{path} has no {column} {field!r} in every row.")
     kind = "vectors" if path.suffix.lower() == ".npz" else "texts"
     return Pairs(
         **{f"source_{kind}": columns["source"], f"target_{kind}": columns["target"]},
@@ -81,7 +87,7 @@ def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[st
                 present = ", ".join(map(str, row)) or "none"
                 raise ReaderError(
                     f"{path}, line {line}: no field {field!r}; it has {present}. "
-                    f"Name the field with {column}=."
+                    f"Name the field with `{column}` (--{column})."
                 )
             values.append(row[field])
         columns[column] = values

@@ -41,9 +41,15 @@ class ValidationReport:
     dropped: tuple[int, ...] = ()
 
     def __str__(self) -> str:
-        kinds = Counter(f"{f.side}: {f.problem.split(' (')[0]}" for f in self.findings)
+        gone = set(self.dropped)
+        kinds: dict[str, list[int]] = {}
+        for f in self.findings:
+            what = f"{f.side}: {f.problem.split(' (')[0]}, {'dropped' if f.row in gone else 'kept'}"
+            kinds.setdefault(what, []).append(f.row)
         lines = [f"{self.n_given} rows given, {len(self.dropped)} dropped"]
-        lines += [f"  {count} x {kind}" for kind, count in kinds.most_common()]
+        for what, rows in sorted(kinds.items(), key=lambda kind: -len(kind[1])):
+            shown = ", ".join(map(str, rows[:3])) + (", ..." if len(rows) > 3 else "")
+            lines.append(f"  {len(rows)} x {what} (rows {shown}, from 0)")
         return "\n".join(lines)
 
 

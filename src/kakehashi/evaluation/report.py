@@ -63,7 +63,7 @@ class Report:
                 f"  {name:24} recall@1 {scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}], "
                 f"MRR@10 {scores.means['mrr@10']:.3f}"
             )
-        return "\n".join(lines)
+        return "\n".join(lines + [f"  note: {note}" for note in self.notes])
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""

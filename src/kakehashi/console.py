@@ -1,0 +1,97 @@
+"""What the command line prints: JSON for machines, short tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from .evaluation.intervals import Scores
+from .evaluation.metrics import METRICS
+from .evaluation.report import Report
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON object on one line."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def row(scores: Scores) -> dict[str, Any]:
+    """Return scores as JSON: the means, and their 95% intervals."""
+    return {
+        **scores.means,
+        "interval": scores.intervals["recall@1"],
+        "intervals": scores.intervals,
+    }
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Return a report as JSON."""
+    return {
+        "mode": report.mode,
+        "chosen": report.chosen,
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "n_pairs": report.n_pairs,
+        "sizes": report.sizes,
+        "describes": report.describes,
+        "leaked_rows_left_out": report.leaked_rows_left_out,
+        "metric": report.metric,
+        "base": "not comparable" if report.base is None else row(report.base),
+        "bm25": None if report.bm25 is None else row(report.bm25),
+        "rungs": {
+            name: {**row(r.scores), "parameters": r.parameters, "validation_mrr": r.validation}
+            for name, r in report.rungs.items()
+        },
+        "p_value": report.p_value,
+        "notes": report.notes,
+        "seconds": report.seconds,
+    }
+
+
+def print_report(report: Report, *, every_rung: bool) -> None:
+    """Print the verdict, then what was chosen beside what it had to beat, or every rung."""
+    console = Console()
+    console.print(f"[bold]verdict: {report.verdict}[/] ({report.reason})")
+    rows: dict[str, Scores | None] = {"untouched": report.base, "BM25": report.bm25}
+    rungs = {n: r.scores for n, r in report.rungs.items() if n != "identity"}
+    if every_rung:
+        rows |= rungs
+    elif report.chosen in rungs:
+        rows[report.chosen] = rungs[report.chosen]
+    n = report.sizes["test"]
+    print_table(f"{n} held-out queries in as many documents", rows)
+    console.print(
+        f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
+    )
+    for note in report.notes:
+        console.print(f"note: {note}")
+
+
+def print_table(
+    title: str, rows: Mapping[str, Scores | None], metrics: Sequence[str] = METRICS[:3]
+) -> None:
+    """Print metrics with their intervals, a row for each name."""
+    table = Table("", *metrics, title=title)
+    for name, scores in rows.items():
+        if scores is None:
+            table.add_row(name, *["no texts" if name == "BM25" else "not comparable"])
+            continue
+        cells = [
+            f"{scores.means[m]:.3f} [dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
+            for m in metrics
+        ]
+        table.add_row(name, *cells)
+    Console().print(table)
+
+
+def short(text: str, cells: int = 70) -> str:
+    """Cut a text to one line of so many terminal cells."""
+    line = Text(" ".join(text.split()))
+    line.truncate(cells, overflow="ellipsis")
+    return line.plain
