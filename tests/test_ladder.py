@@ -3,7 +3,10 @@ import pytest
 from conftest import two_views
 
 from kakehashi import Pairs, fit
+from kakehashi.development import develop
 from kakehashi.errors import DataError, FitError
+from kakehashi.projection.linear import procrustes
+from kakehashi.rungs import corrected
 from kakehashi.splits import folds, hold_out
 from kakehashi.verdict import judge
 
@@ -106,3 +109,48 @@ def test_a_map_that_loses_to_bm25_is_not_advised_but_ships_where_it_beats_the_ba
     assert verdict.advice == "do not use"
     assert "BM25 alone finds more" in verdict.reason
     assert verdict.beats_base
+
+
+def test_a_validation_set_does_not_choose_by_rows_of_the_test_set():
+    x, y, _ = two_views(200)
+
+    def part(rows):
+        return Pairs(source_vectors=x[rows], target_vectors=y[rows])
+
+    with pytest.raises(FitError, match="what judges must not choose"):
+        fit(part(range(100)), validation=part(range(100, 200)), test=part(range(100, 200)))
+    shared = develop(
+        part(range(100)), validation=part(range(100, 160)), test=part(range(150, 200)), seed=0
+    )
+    assert len(shared.parts[0].source) == 50
+
+
+def test_a_row_leaks_in_any_precision():
+    x, y, _ = two_views(120)
+    test = Pairs(source_vectors=x[:7].astype(np.float16), target_vectors=y[:7].astype(np.float64))
+    report = fit(Pairs(source_vectors=x, target_vectors=y), test=test, mode="keep").report
+    assert report.leaked_rows_left_out == 7
+
+
+def test_few_held_out_queries_advise_nothing():
+    x, y, _ = two_views(40)
+    report = fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report
+    assert report.verdict == "do not use"
+    assert "too few to tell" in report.reason
+
+
+def test_the_correction_does_not_depend_on_the_length_of_targets():
+    x, y, groups = two_views(400)
+    offsets = []
+    for scale in (0.1, 1, 10):
+        pairs = Pairs(source_vectors=x, target_vectors=scale * y, groups=groups)
+        data = develop(pairs, validation=None, test=None, seed=0)
+        [p] = corrected(
+            procrustes(data.fitted.spectrum, "keep", target_mean=0.0),
+            "keep",
+            data.fitted.bank,
+            [{"strength": 1.0, "offset_reg": 1.0}],
+        )
+        offsets.append(p.query_offset)
+    assert offsets[0] == pytest.approx(offsets[1], abs=1e-5)
+    assert offsets[2] == pytest.approx(offsets[1], abs=1e-5)

@@ -9,8 +9,10 @@ from hypothesis.extra import numpy as hnp
 from ir_measures import RR, R, nDCG
 from scipy.stats import permutation_test
 
-from kakehashi.evaluation.intervals import Scores, bootstrap, paired_test
+from kakehashi import Pairs
+from kakehashi.evaluation.intervals import Scores, bootstrap, clusters_of, paired_test
 from kakehashi.evaluation.metrics import METRICS, per_query, ranks, ranks_of_scores, reciprocal
+from kakehashi.evaluation.relevance import Relevance
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60)
 STORE_METRICS = pytest.mark.parametrize("metric", ["ip", "cosine", "l2"])
@@ -27,7 +29,7 @@ def test_each_metric_of_each_query_is_that_of_ir_measures(pool):
     run = [
         ir_measures.ScoredDoc(str(q), str(d), float(block[q, d])) for q, d in np.ndindex(30, pool)
     ]
-    found = per_query(ranks_of_scores(block, relevant))
+    found = per_query(ranks_of_scores(block, relevant[:, None]))
     assert tuple(found) == METRICS
     for name, measure in JUDGES.items():
         expected = {m.query_id: m.value for m in ir_measures.iter_calc([measure], qrels, run)}
@@ -118,7 +120,7 @@ def test_a_copy_of_the_relevant_document_counts_against_the_query_in_any_shape(m
 
 def test_a_score_that_is_no_number_ranks_last_and_counts_against():
     block = np.array([[np.nan, 1, 2], [0, 1, np.nan]], np.float32)
-    assert list(ranks_of_scores(block, np.array([0, 1]))) == [3, 2]
+    assert list(ranks_of_scores(block, np.array([[0], [1]]))) == [3, 2]
 
 
 def heavy_tailed(n, seed=0):
@@ -210,3 +212,39 @@ def test_the_p_value_is_never_zero_and_the_same_for_the_same_seed():
     near = heavy_tailed(400, 2)
     assert paired_test(near, theirs, seed=5) == paired_test(near, theirs, seed=5)
     assert paired_test(near, theirs, seed=5).p_value != paired_test(near, theirs, seed=6).p_value
+
+
+def test_a_document_that_answers_many_queries_is_stored_once():
+    """A perfect retriever is perfect, however many questions a document answers."""
+    documents = np.eye(6, dtype=np.float32)
+    x = np.repeat(documents, 5, axis=0)
+    pairs = Pairs(source_vectors=x + 1e-3 * np.arange(30)[:, None], target_vectors=x)
+    relevance = Relevance.of(pairs)
+    assert len(relevance.pool) == 6
+    assert list(ranks(x, x, relevance=relevance)) == [1] * 30
+
+
+def test_every_target_of_a_source_answers_it():
+    pairs = Pairs(["a", "a", "b"], ["1", "2", "3"])
+    relevance = Relevance.of(pairs)
+    scores = np.array([[1, 3, 2], [1, 3, 2], [1, 3, 2]], np.float32)
+    assert list(ranks_of_scores(scores, relevance.answers)) == [1, 1, 2]
+
+
+def test_clusters_are_resampled_and_flipped_whole():
+    """Twenty copies of each query add nothing to what is known."""
+    values = heavy_tailed(40)
+    clusters = np.repeat(np.arange(40), 20)
+    once = bootstrap({"a": values}, seed=0)["a"]
+    copied = bootstrap({"a": values[clusters]}, clusters=clusters, seed=0)["a"]
+    assert copied == pytest.approx(once)
+    other = heavy_tailed(40, 1)
+    p = paired_test(values, other).p_value
+    many = paired_test(values[clusters], other[clusters], clusters=clusters).p_value
+    assert many == pytest.approx(p, abs=0.02)
+
+
+def test_fewer_than_twenty_groups_are_no_clusters():
+    assert clusters_of([f"g{i % 19}" for i in range(100)]) is None
+    assert len(np.unique(clusters_of([f"g{i % 20}" for i in range(100)]))) == 20
+    assert clusters_of(None) is None

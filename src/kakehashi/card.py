@@ -30,7 +30,7 @@ def render_card(
         f"- data: {data.name or 'unnamed'}, {data.n_pairs} pairs, SHA-256 {data.content_hash}",
         f"- licence of the data: {data.licence or 'not stated'}",
         "",
-        f"Held-out scores, {report.sizes['test']} queries in as many documents:",
+        f"Held-out scores, {report.sizes['test']} queries:",
         "",
         "| rung | " + " | ".join(METRICS) + " |",
         "| --- |" + " --- |" * len(METRICS),

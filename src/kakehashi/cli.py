@@ -19,8 +19,9 @@ from .cache import encode_texts
 from .console import print_json, print_report, print_table, report_json, row, short
 from .encoders import as_encoder
 from .errors import DataError, EncoderError, KakehashiError, ReaderError
-from .evaluation.intervals import Scores
+from .evaluation.intervals import Scores, clusters_of
 from .evaluation.metrics import ranks
+from .evaluation.relevance import Relevance
 from .ladder import fit as fit_aligner
 from .pairs import SIDES, Pairs, Side
 from .readers import read_pairs
@@ -129,6 +130,9 @@ def fit(
     ] = "auto",
     validation: Annotated[Path | None, typer.Option(help="Pairs to choose by.")] = None,
     test: Annotated[Path | None, typer.Option(help="Pairs to report on.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The store's: cosine, ip or l2. Found out by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Decides which pairs are held out.")] = 0,
     refit: Annotated[bool, typer.Option(help="Fit the chosen map again on all pairs.")] = True,
     source: Source = "source",
@@ -162,6 +166,7 @@ def fit(
         mode=mode,  # type: ignore[arg-type]  # fit names the allowed values
         validation=None if validation is None else _read(validation, **names),
         test=None if test is None else _read(test, **names),
+        metric=metric,  # type: ignore[arg-type]
         seed=seed,
         refit=refit,
         cache=cache,
@@ -209,18 +214,21 @@ def evaluate(
     metric: Any = aligner.report.metric
     queries = aligner.project(x, modality="source", role="query")
     documents = aligner.project(y, modality="target", role="document")
+    relevance, clusters = Relevance.of(data), clusters_of(data.groups)
+    pool = len(relevance.pool)
     base = None
     if aligner.report.base is not None:
-        raw = ranks(np.asarray(x, np.float32), np.asarray(y, np.float32), metric)
-        base = Scores.of_ranks(raw, len(data))
-    aligned = Scores.of_ranks(ranks(queries, documents, metric), len(data))
+        raw = ranks(
+            np.asarray(x, np.float32), np.asarray(y, np.float32), metric, relevance=relevance
+        )
+        base = Scores.of_ranks(raw, pool, clusters=clusters)
+    found = ranks(queries, documents, metric, relevance=relevance)
+    aligned = Scores.of_ranks(found, pool, clusters=clusters)
     if as_json:
         scored = {"base": None if base is None else row(base), "aligned": row(aligned)}
-        print_json({"n_queries": len(data), "pool": len(data), **scored})
+        print_json({"n_queries": len(data), "pool": pool, **scored})
         return
-    print_table(
-        f"{len(data)} queries in as many documents", {"untouched": base, "aligned": aligned}
-    )
+    print_table(f"{len(data)} queries in {pool} documents", {"untouched": base, "aligned": aligned})
 
 
 @app.command()

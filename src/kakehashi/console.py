@@ -64,8 +64,8 @@ def print_report(report: Report, *, every_rung: bool) -> None:
         rows |= rungs
     elif report.chosen in rungs:
         rows[report.chosen] = rungs[report.chosen]
-    n = report.sizes["test"]
-    print_table(f"{n} held-out queries in as many documents", rows)
+    scored = next(iter(report.rungs.values())).scores
+    print_table(f"{scored.n_queries} held-out queries in {scored.pool} documents", rows)
     console.print(
         f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .errors import FitError
+from .evaluation.intervals import Clusters, clusters_of
+from .evaluation.relevance import Relevance
 from .pairs import SIDES, Pairs, find_leaks
 from .projection.moments import Moments, Spectrum
 from .rungs import Bank
@@ -36,6 +37,8 @@ class ValidationPart:
     fitted: Fitted
     source: Float32Array
     target: Float32Array
+    relevance: Relevance
+    clusters: Clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +84,18 @@ def develop(
     rows = np.setdiff1d(rows, leaks)
     if len(rows) < MIN_PAIRS // 2:
         raise FitError(
-            f"{len(leaks)} of {len(leaks) + len(rows)} training pairs also stand in the test set; "
-            "nothing is left to fit on. Are both the same file?"
+            f"{len(leaks)} of {len(leaks) + len(rows)} training pairs share a text with the test "
+            "set; nothing is left to fit on. Are both the same file, or most texts the same?"
         )
     moments = _moments(pairs, rows)
     if validation is not None:
+        unseen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, test))
+        if len(unseen) < MIN_PAIRS // 2:
+            raise FitError(
+                f"{len(validation) - len(unseen)} of {len(validation)} validation pairs also "
+                "stand in the test set; what judges must not choose."
+            )
+        validation = validation.select(unseen)
         train = np.setdiff1d(rows, find_leaks(pairs, validation))
         if len(train) < MIN_PAIRS // 2:
             raise FitError(
@@ -93,8 +103,8 @@ def develop(
                 "validation set; nothing is left to fit on. Are both the same file?"
             )
         inner = _without(moments, pairs, rows, train, seed)
-        parts = [ValidationPart(inner, *_float32(validation))]
-        seen = np.delete(np.arange(len(validation)), find_leaks(validation, test))
+        parts = [_part(inner, validation)]
+        seen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, pairs))
         moments = moments + _moments(validation, seen)
     else:
         seen = rows[:0]
@@ -112,7 +122,7 @@ def develop(
             if len(train) < MIN_PAIRS // 2:
                 continue  # nearly every row repeats a held-out text
             fitted = _without(moments, pairs, rows, train, seed)
-            parts.append(ValidationPart(fitted, *_float32(held)))
+            parts.append(_part(fitted, held))
         if not parts:
             raise FitError(
                 "Every pair shares a text with so many others that none can be held out. Give "
@@ -151,6 +161,6 @@ def _bank(pairs: Pairs, rows: Rows, seed: int) -> Bank:
     return Bank.sample(x, y, rows, seed=seed)
 
 
-def _float32(pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
-    return x, y
+def _part(fitted: Fitted, held: Pairs) -> ValidationPart:
+    x, y = (np.asarray(held.required_vectors(side), np.float32) for side in SIDES)
+    return ValidationPart(fitted, x, y, Relevance.of(held), clusters_of(held.groups))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,8 +19,9 @@ from .development import MIN_PAIRS, Development, Fitted, ValidationPart, develop
 from .encoders import Encoder, EncoderIdentity, as_encoder
 from .errors import DataError, FitError
 from .evaluation.baselines import bm25_ranks
-from .evaluation.intervals import Scores
+from .evaluation.intervals import Clusters, Scores, clusters_of, sums_by_cluster
 from .evaluation.metrics import Metric, ranks, reciprocal
+from .evaluation.relevance import Relevance
 from .evaluation.report import Report, RungResult
 from .pairs import SIDES, DataRecord, Pairs
 from .progress import track
@@ -109,12 +111,12 @@ def fit(
         raise DataError("same_space=True, but the two sides have different dimensions.")
     metric = metric or _store_metric(pairs)
 
-    data = develop(pairs, validation=validation, test=test, seed=seed)
     # Thousands of small products follow. Two BLAS threads gain nothing on them, and where another
     # process keeps a core busy each call waits for the slower thread: measured 16 times slower.
     with threadpool_limits(limits=1, user_api="blas"):
+        data = develop(pairs, validation=validation, test=test, seed=seed)
         candidates, base = _climb(mode, data.parts, metric, same_space, progress)
-        chosen = _choose(candidates, base, mode)
+        chosen = _choose(candidates, base, mode, _clusters_of_parts(data.parts))
         report, beats_base = _judged(candidates, chosen, base, data, metric, mode)
     if base is not None and not beats_base:
         chosen = base
@@ -132,7 +134,7 @@ def fit(
         mode=chosen.mode,
         dimensions=dimensions,
         encoders=identities,
-        data=DataRecord(pairs.name, pairs.licence, pairs.content_hash, len(pairs)),
+        data=_record(pairs, validation),
         report=Report(
             **report,
             mode=chosen.mode,
@@ -148,6 +150,18 @@ def fit(
         ),
         bound=encoders,
     )
+
+
+def _record(pairs: Pairs, validation: Pairs | None) -> DataRecord:
+    """Name the data that made the weights: a validation set is fitted in the end, too."""
+    sets = [pairs] if validation is None else [pairs, validation]
+    content = pairs.content_hash
+    if validation is not None:
+        both = f"{pairs.content_hash} {validation.content_hash}"
+        content = hashlib.sha256(both.encode()).hexdigest()
+    names = " + ".join(dict.fromkeys(s.name for s in sets if s.name))
+    licences = " + ".join(dict.fromkeys(s.licence for s in sets if s.licence))
+    return DataRecord(names, licences, content, sum(map(len, sets)))
 
 
 def _notes(same_space: bool, n_test: int) -> tuple[str, ...]:
@@ -229,7 +243,7 @@ def _score(
     """Return, for each projection that is built, the reciprocal rank of every validation query."""
     found = [
         [
-            reciprocal(_ranks(p, part.source, part.target, metric, roughly=True))
+            reciprocal(_ranks(p, part.source, part.target, metric, part.relevance, roughly=True))
             for p in build_all(part.fitted)
         ]
         for part in parts
@@ -238,15 +252,23 @@ def _score(
 
 
 def _ranks(
-    projection: Projection, x: Any, y: Any, metric: Metric, *, roughly: bool = False
+    projection: Projection,
+    x: Any,
+    y: Any,
+    metric: Metric,
+    relevance: Relevance,
+    *,
+    roughly: bool = False,
 ) -> NDArray[np.intp]:
     """Rank as a store would: from the vectors that it is asked and the vectors that it holds."""
     queries = projection(x, modality="source", role="query", roughly=roughly)
     documents = projection(y, modality="target", role="document", roughly=roughly)
-    return ranks(queries, documents, metric)
+    return ranks(queries, documents, metric, relevance=relevance)
 
 
-def _choose(candidates: list[_Candidate], base: _Candidate | None, mode: str) -> _Candidate:
+def _choose(
+    candidates: list[_Candidate], base: _Candidate | None, mode: str, clusters: Clusters
+) -> _Candidate:
     """Take the best by validation, if it beats the base by more than its own uncertainty.
 
     The best of many is lucky; a lead of less than one standard error of the paired difference is
@@ -255,17 +277,30 @@ def _choose(candidates: list[_Candidate], base: _Candidate | None, mode: str) ->
     chosen = max(candidates, key=lambda c: c.score)
     if mode == "auto" and chosen.mode == "shared":
         keep = max((c for c in candidates if c.mode == "keep"), key=lambda c: c.score)
-        if not _leads(chosen, keep, 2.0):
+        if not _leads(chosen, keep, clusters, 2.0):
             chosen = keep
-    if base is not None and not _leads(chosen, base, 1.0):
+    if base is not None and not _leads(chosen, base, clusters, 1.0):
         return base
     return chosen
 
 
-def _leads(a: _Candidate, b: _Candidate, errors: float) -> bool:
+def _leads(a: _Candidate, b: _Candidate, clusters: Clusters, errors: float) -> bool:
+    """Whether a mean difference is more than so many of its standard errors, by cluster."""
     difference = a.per_query - b.per_query
-    standard_error = float(difference.std()) / np.sqrt(len(difference))
-    return bool(difference.mean() > errors * standard_error)
+    mean = float(difference.mean())
+    sums = sums_by_cluster(difference - mean, clusters)
+    standard_error = float(np.sqrt((sums**2).sum())) / len(difference)
+    return mean > errors * standard_error
+
+
+def _clusters_of_parts(parts: list[ValidationPart]) -> Clusters:
+    """Number the clusters of all validation parts through; None if any part has none."""
+    found: list[NDArray[np.intp]] = []
+    for part in parts:
+        if part.clusters is None:
+            return None
+        found.append(part.clusters + (found[-1].max() + 1 if found else 0))
+    return np.concatenate(found)
 
 
 def _label(candidate: _Candidate, mode: str) -> str:
@@ -284,13 +319,17 @@ def _judged(
     """Score every candidate on the test part; judge the chosen one, also against the base."""
     test = data.test
     x, y = (np.asarray(test.required_vectors(side), np.float32) for side in SIDES)
-    found = {id(c): _ranks(c.build(data.fitted), x, y, metric) for c in candidates}
+    relevance, clusters = Relevance.of(test), clusters_of(test.groups)
+    pool = len(relevance.pool)
+    found = {id(c): _ranks(c.build(data.fitted), x, y, metric, relevance) for c in candidates}
     bm25 = None
     if test.source_texts is not None and test.target_texts is not None:
-        bm25 = bm25_ranks(test.source_texts, test.target_texts)
+        bm25 = bm25_ranks(test.source_texts, test.target_texts, relevance=relevance)
     base_ranks = None if base is None else found[id(base)]
-    verdict = judge(found[id(chosen)], base_ranks, bm25, is_identity=chosen is base)
-    scores = {id(c): Scores.of_ranks(found[id(c)], len(test)) for c in candidates}
+    verdict = judge(
+        found[id(chosen)], base_ranks, bm25, is_identity=chosen is base, clusters=clusters
+    )
+    scores = {id(c): Scores.of_ranks(found[id(c)], pool, clusters=clusters) for c in candidates}
     report = {
         "verdict": verdict.advice,
         "reason": verdict.reason,
@@ -300,7 +339,7 @@ def _judged(
             for c in candidates
         },
         "base": None if base is None else scores[id(base)],
-        "bm25": None if bm25 is None else Scores.of_ranks(bm25, len(test)),
+        "bm25": None if bm25 is None else Scores.of_ranks(bm25, pool, clusters=clusters),
     }
     return report, verdict.beats_base
 
@@ -340,24 +379,28 @@ def _checked_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:
 def _share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
     """Whether cosines between the two sides mean anything.
 
-    Two encoders share a space if they encode the probe texts alike. Without encoders the vectors
-    answer: in a common space a row is nearer to its own target than to another row's most of the
-    time; between unrelated spaces it is so half of the time.
+    Two encoders share a space if they encode the probe texts alike. Otherwise the vectors answer
+    (a student may have learned its teacher's space for one language only): in a common space a
+    row is nearer to its own target than to another row's most of the time; between unrelated
+    spaces it is so half of the time. Of few rows less is asked: a base that is missing costs more
+    than one that is poor.
     """
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     if x.shape[1] != y.shape[1]:
         return False
     if identities["source"] is not None and identities["target"] is not None:
         a, b = identities["source"].probes, identities["target"].probes
-        return bool((a * b).sum(axis=1).mean() > 0.9)
+        if (a * b).sum(axis=1).mean() > 0.9:
+            return True
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(pairs), min(len(pairs), 1000), replace=False))
     x, y = (unit_rows(np.asarray(v[rows], np.float32)) for v in (x, y))
     products = x @ y.T
     wins = (products < np.diag(products)[:, None]).sum() / (len(rows) * (len(rows) - 1))
-    return bool(wins > 0.6)
+    return bool(wins > 0.5 + 0.1 * min(1, len(rows) / 50))
 
 
 def _store_metric(pairs: Pairs) -> Metric:
-    sample = np.asarray(pairs.required_vectors("target")[:1000], np.float32)
-    return "ip" if np.allclose(squared_norms(sample), 1, atol=2e-2) else "cosine"
+    stored = pairs.required_vectors("target")
+    sample = np.asarray(stored[:: max(1, len(stored) // 1000)], np.float32)
+    return "ip" if np.allclose(squared_norms(sample), 1, atol=2e-3) else "cosine"

@@ -53,7 +53,8 @@ class Pairs:
         source_vectors, target_vectors: (n, d) float16, float32 or float64 a side; the two
             dimensions may differ. A memory-mapped array is read in chunks and never copied whole
             (unless rows are dropped).
-        groups: for each row the document it comes from; splits never part a group.
+        groups: for each row the document it comes from; splits never part a group (unless there is
+            only one).
         ids: a name for each row, carried along.
         on_invalid: what to do with a row that cannot be used (empty or non-Unicode text, NaN,
             infinite or zero vector, a vector of another dimension): ``"raise"`` or ``"drop"``.
@@ -89,6 +90,7 @@ class Pairs:
         self._texts: dict[Side, tuple[str, ...] | None] = {}
         self._vectors: dict[Side, FloatArray | None] = {}
         self._known_keys: dict[Side, NDArray[np.uint64]] = {}
+        self._known_vector_keys: dict[Side, NDArray[np.uint64]] = {}
         for side in SIDES:
             self._texts[side] = checked_texts(texts[side], side, findings)
             self._vectors[side] = checked_vectors(vectors[side], side, findings)
@@ -172,7 +174,7 @@ class Pairs:
         """Return the given rows, in the given order, without validating them again."""
         chosen = object.__new__(Pairs)
         chosen.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
-        chosen._known_keys = {}
+        chosen._known_keys, chosen._known_vector_keys = {}, {}
         index = np.asarray(rows, dtype=np.intp)
         chosen._keep_rows(index)
         chosen.validation = ValidationReport(len(index))
@@ -199,6 +201,14 @@ class Pairs:
         if side not in self._known_keys:
             self._known_keys[side] = self._keys(side, skip=set())
         return self._known_keys[side]
+
+    def vector_keys(self, side: Side) -> NDArray[np.uint64]:
+        """Return a 64-bit key a row, (n,): vectors that are equal in float16 share it."""
+        if self._texts[side] is None:
+            return self.keys(side)
+        if side not in self._known_vector_keys:
+            self._known_vector_keys[side] = _vector_keys(self.required_vectors(side))
+        return self._known_vector_keys[side]
 
     @cached_property
     def content_hash(self) -> str:
@@ -251,7 +261,11 @@ def find_leaks(train: Pairs, held_out: Pairs) -> NDArray[np.intp]:
     """
     leaked = np.zeros(len(train), dtype=bool)
     for side in SIDES:
-        leaked |= np.isin(train.keys(side), held_out.keys(side))
+        if train.texts(side) is not None and held_out.texts(side) is not None:
+            leaked |= np.isin(train.keys(side), held_out.keys(side))
+        x, y = train.vectors(side), held_out.vectors(side)
+        if x is not None and y is not None and x.shape[1] == y.shape[1]:
+            leaked |= np.isin(train.vector_keys(side), held_out.vector_keys(side))
     return np.flatnonzero(leaked)
 
 
@@ -280,18 +294,33 @@ def _text_key(text: str) -> int:
 
 
 def _vector_keys(vectors: FloatArray) -> NDArray[np.uint64]:
-    """Hash each row by random odd multipliers modulo 2**64 (multiply-shift hashing).
+    """Hash each row, rounded to float16, by random odd multipliers modulo 2**64.
 
-    A million rows take about a second; a cryptographic hash a row would take several.
+    The rounding makes one of a vector and its copy in another precision. Each word is mixed before
+    the sum (the finaliser of MurmurHash3), for plain multiply-shift is linear, and rows of the
+    same few values would collide. A million rows take seconds; SHA-256 would take many more.
     """
-    word = np.uint32 if vectors.shape[1] * vectors.dtype.itemsize % 4 == 0 else np.uint16
-    width = vectors.shape[1] * vectors.dtype.itemsize // np.dtype(word).itemsize
+    width = (vectors.shape[1] + 1) // 2
     odd = np.random.default_rng(20241030).integers(0, 2**63, size=width, dtype=np.uint64) * 2 + 1
     keys = np.empty(len(vectors), dtype=np.uint64)
     for part in chunks(len(vectors), 1024):
-        words = np.ascontiguousarray(vectors[part]).view(word).astype(np.uint64)
-        keys[part] = (words + 1) @ odd
+        rows = _in_range(np.asarray(vectors[part], np.float32)).astype(np.float16) + np.float16(0)
+        halves = np.zeros((len(rows), 2 * width), np.float16)
+        halves[:, : rows.shape[1]] = rows
+        words = halves.view(np.uint32).astype(np.uint64) + 1
+        words *= np.uint64(0xFF51AFD7ED558CCD)
+        words ^= words >> np.uint64(33)
+        keys[part] = words @ odd
     return keys
+
+
+def _in_range(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale rows that float16 cannot hold by a power of two; leave all others as they are."""
+    largest = np.abs(rows).max(axis=1, initial=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        outside = np.isfinite(largest) & (largest > 0) & ((largest < 2**-6) | (largest >= 2**15))
+        exponents = np.where(outside, np.floor(np.log2(largest)), 0)
+    return rows if not outside.any() else np.ldexp(rows, -exponents.astype(np.int32)[:, None])
 
 
 def _update(digest: Any, kind: bytes, content: bytes) -> None:

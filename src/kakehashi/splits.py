@@ -57,22 +57,23 @@ def hold_out(
             taken += len(members)
         if taken == quota:
             break
-    if taken == 0:  # every group is larger than the quota: the smallest one has to serve
-        smallest = min(_shuffled_groups(pairs, rows, rng), key=len)
-        held[smallest] = True
+    if taken < quota / 2:  # the groups left are larger than what is missing: the smallest serves
+        left = [m for m in _shuffled_groups(pairs, rows, rng) if not held[m[0]]]
+        smallest = min(left, key=len)
+        if len(smallest) < n - taken:
+            held[smallest] = True
     return Split(rows[~held], rows[held])
 
 
 def folds(pairs: Pairs, n_folds: int, *, seed: int, rows: Rows | None = None) -> list[Split]:
     """Cut the rows into ``n_folds`` parts of about equal size; each is held out once.
 
-    Groups stay whole where there are at least ``n_folds`` of them; otherwise rows are dealt out.
+    Groups stay whole; with fewer than ``n_folds`` of them, there are as many parts as groups.
     """
     rows = np.arange(len(pairs)) if rows is None else rows
     rng = np.random.default_rng(seed)
     members = _shuffled_groups(pairs, rows, rng)
-    if len(members) < n_folds:
-        members = [np.array([i]) for i in rng.permutation(len(rows))]
+    n_folds = min(n_folds, len(members))
     members.sort(key=len, reverse=True)  # stable: equal sizes keep their drawn order
     part = np.empty(len(rows), dtype=np.intp)
     sizes = np.zeros(n_folds, dtype=np.intp)

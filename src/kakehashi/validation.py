@@ -145,7 +145,7 @@ def checked_labels(
     if labels is None:
         return None
     for row, label in enumerate(labels):
-        if label is None or str(label) == "":
+        if label is None or str(label) == "" or (isinstance(label, float) and np.isnan(label)):
             findings.append(Finding(row, column, "empty"))
     return tuple(map(str, labels))
 

@@ -6,6 +6,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import bm25s
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from ..vectors import chunks
 from .metrics import ranks_of_scores
+from .relevance import Relevance
 
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
@@ -43,11 +45,17 @@ def _kind(letter: str) -> str:
     return "word" if unicodedata.category(letter)[0] in "LMN" else "between"
 
 
-def bm25_ranks(queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.intp]:
-    """Rank document i for query i by BM25 (Lucene's variant, k1=1.5, b=0.75), ties against.
+def bm25_ranks(
+    queries: Sequence[str], documents: Sequence[str], *, relevance: Relevance | None = None
+) -> NDArray[np.intp]:
+    """Rank the best answer to each query by BM25 (Lucene's variant, k1=1.5, b=0.75), ties against.
 
     A query that shares no word with any document scores 0 everywhere and so ranks last.
     """
+    if relevance is None:
+        answers: list[Any] = list(np.arange(len(queries))[:, None])
+    else:
+        documents, answers = [documents[i] for i in relevance.pool], relevance.answers
     corpus = [tokenize(text) for text in documents]
     if not any(corpus):
         return np.full(len(queries), len(documents), dtype=np.intp)
@@ -56,7 +64,7 @@ def bm25_ranks(queries: Sequence[str], documents: Sequence[str]) -> NDArray[np.i
     found = np.empty(len(queries), dtype=np.intp)
     for part in chunks(len(queries), 256):
         block = np.stack([_scores(index, tokenize(q), len(documents)) for q in queries[part]])
-        found[part] = ranks_of_scores(block, np.arange(part.start, part.stop))
+        found[part] = ranks_of_scores(block, answers[part])
     return found
 
 

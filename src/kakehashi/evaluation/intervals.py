@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +11,12 @@ from numpy.typing import NDArray
 from .metrics import per_query
 
 Interval = tuple[float, float]
+Clusters = NDArray[np.intp] | None
+"""The cluster of each query, (n,), or None."""
 
 _N_RESAMPLES = 1000
 _N_FLIPS = 10_000
+_MIN_CLUSTERS = 20
 
 
 @dataclass(frozen=True)
@@ -25,26 +29,53 @@ class Scores:
     intervals: dict[str, Interval]
 
     @classmethod
-    def of_ranks(cls, rank: NDArray[np.intp], pool: int, *, seed: int = 0) -> Scores:
+    def of_ranks(
+        cls, rank: NDArray[np.intp], pool: int, *, clusters: Clusters = None, seed: int = 0
+    ) -> Scores:
         """Summarise the ranks of n queries in a pool of ``pool`` documents."""
         metrics = per_query(rank)
         means = {name: float(values.mean()) for name, values in metrics.items()}
-        return cls(len(rank), pool, means, bootstrap(metrics, seed=seed))
+        return cls(len(rank), pool, means, bootstrap(metrics, clusters=clusters, seed=seed))
 
 
-def bootstrap(metrics: dict[str, NDArray[np.float64]], *, seed: int) -> dict[str, Interval]:
+def clusters_of(groups: Sequence[str] | None) -> Clusters:
+    """Return the cluster of each query, (n,), or None where queries are to count one by one.
+
+    Queries of one document rise and fall together. Where there are at least twenty groups they
+    are resampled and flipped whole; with fewer, whole groups could show nothing at all.
+    """
+    if groups is None:
+        return None
+    names, labels = np.unique(np.array(groups), return_inverse=True)
+    return labels if len(names) >= _MIN_CLUSTERS else None
+
+
+def sums_by_cluster(values: NDArray[np.float64], clusters: Clusters) -> NDArray[np.float64]:
+    """Add the values of each cluster: (n,) or (n, m) -> (clusters,) or (clusters, m)."""
+    if clusters is None:
+        return values
+    found = np.zeros((clusters.max() + 1, *values.shape[1:]))
+    np.add.at(found, clusters, values)
+    return found
+
+
+def bootstrap(
+    metrics: dict[str, NDArray[np.float64]], *, clusters: Clusters = None, seed: int
+) -> dict[str, Interval]:
     """Return the percentile bootstrap 95% interval of each mean, resampling whole queries.
 
     Every metric sees the same resamples. Efron & Tibshirani, An Introduction to the Bootstrap
-    (1993), section 13.3.
+    (1993), section 13.3. With clusters whole clusters are drawn (Davison & Hinkley 1997, 3.8).
     """
     values = np.stack(list(metrics.values()), axis=1)  # (n, metrics)
+    sizes = sums_by_cluster(np.ones(len(values)), clusters)
+    values = sums_by_cluster(values, clusters)
     n = len(values)
     rng = np.random.default_rng(seed)
     means = np.empty((_N_RESAMPLES, values.shape[1]))
     for i in range(_N_RESAMPLES):  # one at a time: memory stays O(n) for any number of queries
         times_drawn = np.bincount(rng.integers(n, size=n), minlength=n)
-        means[i] = times_drawn @ values / n
+        means[i] = times_drawn @ values / (times_drawn @ sizes)
     low, high = np.percentile(means, [2.5, 97.5], axis=0)
     return {name: (float(low[j]), float(high[j])) for j, name in enumerate(metrics)}
 
@@ -68,16 +99,21 @@ class PairedTest:
 
 
 def paired_test(
-    ours: NDArray[np.float64], theirs: NDArray[np.float64], *, seed: int = 0
+    ours: NDArray[np.float64],
+    theirs: NDArray[np.float64],
+    *,
+    clusters: Clusters = None,
+    seed: int = 0,
 ) -> PairedTest:
     """Two-sided sign-flip randomisation test of the mean per-query difference.
 
     Under the null hypothesis each query's difference is as likely to have either sign (Smucker,
     Allan & Carterette, CIKM 2007). The p-value counts the observed assignment itself, so it is
-    never zero.
+    never zero. With clusters, whole clusters change sign.
     """
     differences = ours - theirs
-    moved = differences[differences != 0]
+    sums = sums_by_cluster(differences, clusters)
+    moved = sums[sums != 0]
     observed = abs(moved.sum())
     rng = np.random.default_rng(seed)
     at_least = 0

@@ -1,4 +1,4 @@
-"""Retrieval metrics, computed from the rank of the one relevant document of each query.
+"""Retrieval metrics, computed from the rank of the best answer to each query.
 
 With one relevant document a query, every metric is a function of its rank r (1 is best):
 
@@ -9,12 +9,16 @@ The tests hold these against ir_measures.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..vectors import Float32Array, chunks, squared_norms, unit_rows
+
+if TYPE_CHECKING:
+    from .relevance import Relevance
 
 Metric = Literal["cosine", "ip", "l2"]
 METRICS = ("recall@1", "recall@10", "mrr@10", "ndcg@10")
@@ -41,13 +45,20 @@ def scores(queries: Float32Array, documents: Float32Array, metric: Metric = "ip"
 
 
 def ranks(
-    queries: Float32Array, documents: Float32Array, metric: Metric = "ip"
+    queries: Float32Array,
+    documents: Float32Array,
+    metric: Metric = "ip",
+    *,
+    relevance: Relevance | None = None,
 ) -> NDArray[np.intp]:
-    """Return the rank of document i for query i among all documents, (n,), 1 being the best.
+    """Return the rank of the best answer to each of n queries, (n,), 1 being the best.
 
-    Ties count against the query: a document that scores the same as the relevant one is taken to
-    stand before it. A score that is not a number ranks last.
+    Without ``relevance`` document i alone answers query i, among all n documents. Ties count
+    against the query: a document that scores the same as the answer is taken to stand before it.
+    A score that is not a number ranks last.
     """
+    if relevance is not None:
+        documents = documents[relevance.pool]
     if metric == "cosine":
         queries, documents, metric = unit_rows(queries), unit_rows(documents), "ip"
     # Equal documents may score a rounding error apart, so that near is as good as equal.
@@ -56,21 +67,30 @@ def ranks(
     found = np.empty(len(queries), dtype=np.intp)
     for part in chunks(len(queries), max(1, _SCORE_CELLS // max(1, len(documents)))):
         block = scores(queries[part], documents, metric)
-        relevant = np.arange(part.start, part.stop)
-        found[part] = ranks_of_scores(block, relevant, margin[part])
+        if relevance is None:
+            answers = list(np.arange(part.start, part.stop)[:, None])
+        else:
+            answers = relevance.answers[part]
+        found[part] = ranks_of_scores(block, answers, margin[part])
     return found
 
 
 def ranks_of_scores(
-    block: Float32Array, relevant: NDArray[np.intp], margin: Any = 0.0
+    block: Float32Array, answers: Sequence[NDArray[np.intp]], margin: Any = 0.0
 ) -> NDArray[np.intp]:
-    """Return the rank of column ``relevant[i]`` in row i of a score matrix, ties against.
+    """Return the rank of the best of ``answers[i]`` in row i of a score matrix, ties against.
 
-    Scores that differ by no more than ``margin``, one for all or one a row, are a tie.
+    Scores that differ by no more than ``margin``, one for all or one a row, are a tie. The other
+    answers of a query do not stand in the way of its best.
     """
-    own = block[np.arange(len(block)), relevant]
+    rows = np.repeat(np.arange(len(block)), [len(a) for a in answers])
+    columns = np.concatenate(answers)
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    own = np.maximum.reduceat(block[rows, columns], starts) - margin
     # "not lower" rather than "at least": every comparison with NaN is false and so counts against.
-    result: NDArray[np.intp] = (~(block < (own - margin)[:, None])).sum(axis=1)
+    before = ~(block < own[:, None])
+    others = before.sum(axis=1) - np.add.reduceat(before[rows, columns], starts, dtype=np.intp)
+    result: NDArray[np.intp] = 1 + others
     return result
 
 

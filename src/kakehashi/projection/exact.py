@@ -1,4 +1,4 @@
-"""Products whose bits depend on nothing but their operands.
+"""Products whose bits do not depend on the batch.
 
 BLAS sums a dot product in an order that depends on the size of the batch, the number of threads
 and the machine; in floating point every order rounds differently. A text embedded alone and the

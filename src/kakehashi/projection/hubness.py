@@ -114,7 +114,8 @@ class QueryPull:
     @classmethod
     def of(cls, documents: Float32Array, bank: Float32Array) -> QueryPull:
         """Regress h of the (n, d) documents, given the (m, d) bank of projected queries."""
-        h = hubness(unit_rows(documents), bank).astype(np.float64)
+        documents = unit_rows(documents)
+        h = hubness(documents, bank).astype(np.float64)
         centred = documents - documents.mean(axis=0, dtype=np.float64)
         values, vectors = np.linalg.eigh(centred.T @ centred / len(documents))
         slope = vectors.T @ (centred.T @ (h - h.mean()) / len(documents))

@@ -1,0 +1,40 @@
+"""Which documents of a pool answer which query, where texts stand more than once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..pairs import Pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """The pool of different targets, and what in it answers each source.
+
+    A store holds a document once, however many questions it answers; and every target that is
+    paired with a query's text answers it.
+
+    Attributes:
+        pool: (m,) row of each different target.
+        answers: for each of the n queries the positions in the pool that answer it.
+    """
+
+    pool: NDArray[np.intp]
+    answers: list[NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, pairs: Pairs) -> Relevance:
+        """Read it off the pairs: equal texts (or, without texts, equal vectors) are one."""
+        _, asked = np.unique(pairs.keys("source"), return_inverse=True)
+        _, first, stored = np.unique(pairs.keys("target"), return_index=True, return_inverse=True)
+        order = np.argsort(first)  # the pool in the order of the rows
+        position = np.empty_like(order)
+        position[order] = np.arange(len(order))
+        first, stored = first[order], position[stored]
+        by_query = np.argsort(asked, kind="stable")
+        groups = np.split(stored[by_query], np.cumsum(np.bincount(asked))[:-1])
+        distinct = [np.unique(group) for group in groups]
+        return cls(first, [distinct[i] for i in asked])
