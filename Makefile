@@ -9,11 +9,13 @@ export HF_HUB_OFFLINE ?= 1
 
 setup: .venv/.done
 
-# torch comes first and alone: with no torch installed, a range pulls a CUDA build of gigabytes.
+# torch comes first and alone, pinned. PyPI's build for Linux brings CUDA along, gigabytes of it; the
+# CPU build is enough: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
 .venv/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt torch
+	$(BIN)/pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
 	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[all,demo]'
 	touch $@
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import asdict
 from importlib import import_module
@@ -49,7 +48,6 @@ Cache = Annotated[Path | None, typer.Option(help="File that keeps encoded vector
 
 def main() -> None:
     """Run the command line; bad input is one line on standard error and exit code 2."""
-    os.environ.setdefault("TQDM_DISABLE", "1")  # bars of libraries; ours are rich's
     try:
         app()
     except (KakehashiError, OSError) as error:

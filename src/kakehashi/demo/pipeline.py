@@ -21,7 +21,7 @@ from ..cache import encode_texts
 from ..encoders import Encoder, as_encoder
 from ..errors import MissingExtraError
 from ..evaluation.baselines import bm25_ranks
-from ..evaluation.intervals import Scores
+from ..evaluation.intervals import Scores, clusters_of
 from ..ladder import fit
 from ..pairs import Pairs, find_leaks
 from ..projection import Role
@@ -123,14 +123,16 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     }
     assert test.source_texts is not None
     assert test.target_texts is not None
+    clusters = clusters_of(test.groups)
     bm25 = np.minimum(bm25_ranks(test.source_texts, test.target_texts), len(test))
     rows = {}
     for number, (label, (queries, documents)) in enumerate(pools.items()):
         suffix = "" if documents is stored else f"_{number}"
         collection = index(suffix, ids, test.target_texts, documents)
-        rows[label] = Scores.of_ranks(_ranks_in(collection, queries), len(test))
+        found = _ranks_in(collection, queries)
+        rows[label] = Scores.of_ranks(found, len(test), clusters=clusters)
         if number == 0:
-            rows["BM25"] = Scores.of_ranks(bm25, len(test))
+            rows["BM25"] = Scores.of_ranks(bm25, len(test), clusters=clusters)
     questions = _ask(test, keep, folder / "chroma")
     return DemoResult(
         rows=rows,
