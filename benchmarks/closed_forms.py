@@ -31,8 +31,9 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.evaluation.intervals import bootstrap
+from kakehashi.evaluation.intervals import bootstrap, clusters_of
 from kakehashi.evaluation.metrics import per_query, ranks
+from kakehashi.evaluation.relevance import Relevance
 from kakehashi.splits import hold_out
 
 NAMES = ("pydocs_ja_en", "kicad_ja_en")
@@ -109,20 +110,22 @@ def against_base(aligner: Aligner, test: Pairs) -> dict[str, Any]:
     """Return the paired difference to the untouched vectors, with its 95% bootstrap interval."""
     x, y = (np.asarray(test.required_vectors(s), np.float32) for s in ("source", "target"))
     metric: Any = aligner.report.metric
+    relevance, clusters = Relevance.of(test), clusters_of(test.groups)
     ours = per_query(
         ranks(
             aligner.project(x, modality="source", role="query"),
             aligner.project(y, modality="target", role="document"),
             metric,
+            relevance=relevance,
         )
     )
     assert (
         ours["recall@1"].mean()
         == aligner.report.rungs[aligner.report.chosen].scores.means["recall@1"]
     ), "the report describes other weights"
-    base = per_query(ranks(x, y, metric))
+    base = per_query(ranks(x, y, metric, relevance=relevance))
     differences = {name: ours[name] - base[name] for name in METRICS}
-    intervals = bootstrap(differences, seed=0)
+    intervals = bootstrap(differences, clusters=clusters, seed=0)
     return {
         name: {"difference": float(d.mean()), "interval": intervals[name]}
         for name, d in differences.items()

@@ -24,7 +24,7 @@ class Recording:
         self._encode, self.fails_at, self.batches = encode, fails_at, []
 
     def __call__(self, texts):
-        if tuple(texts) != PROBES:
+        if tuple(texts) not in (PROBES, PROBES[:1]):
             if len(self.batches) + 1 == self.fails_at:
                 raise ConnectionError("the third batch is lost")
             self.batches.append(list(texts))
@@ -124,7 +124,7 @@ def test_another_model_never_gets_the_vectors_of_the_first(other, name, cache):
 def test_a_broken_batch_is_not_kept(cache):
     def broken(texts):
         vectors = hashed_letters(texts)
-        if tuple(texts) != PROBES:
+        if tuple(texts) not in (PROBES, PROBES[:1]):
             vectors[0] = np.nan
         return vectors
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import two_views
 
-from kakehashi import Pairs, fit
+from kakehashi import Pairs, fit, ladder
 from kakehashi.development import develop
 from kakehashi.errors import DataError, FitError
 from kakehashi.projection.linear import procrustes
@@ -154,3 +154,55 @@ def test_the_correction_does_not_depend_on_the_length_of_targets():
         offsets.append(p.query_offset)
     assert offsets[0] == pytest.approx(offsets[1], abs=1e-5)
     assert offsets[2] == pytest.approx(offsets[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("per_target", [1, 10])
+def test_noise_is_not_advised_however_small_the_pool(per_target):
+    rng = np.random.default_rng(3)
+    targets = np.repeat(rng.standard_normal((200 // per_target, 7)), per_target, axis=0)
+    pairs = Pairs(source_vectors=rng.standard_normal((200, 8)), target_vectors=targets)
+    assert fit(pairs, mode="keep").report.verdict == "do not use"
+
+
+def candidate(name, mode, per_query):
+    return ladder._Candidate(name, mode, None, {}, np.asarray(per_query, float))
+
+
+def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
+    rng = np.random.default_rng(0)
+    base = candidate("identity", "keep", rng.random(100))
+    noise = rng.standard_normal(100)
+    noise = (noise - noise.mean()) / noise.std()
+    lucky = candidate("lucky", "keep", base.per_query + 0.01 * (noise + 0.05))
+    better = candidate("better", "keep", base.per_query + 0.01 * (noise + 0.2))
+    assert ladder._choose([base, lucky], base, "keep", None) is base
+    assert ladder._choose([base, lucky, better], base, "keep", None) is better
+
+
+def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
+    rng = np.random.default_rng(0)
+    keep = candidate("cca", "keep", rng.random(100))
+    noise = rng.standard_normal(100)
+    noise = (noise - noise.mean()) / noise.std()
+    near = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.15))
+    clear = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.25))
+    assert ladder._choose([keep, near], None, "auto", None) is keep
+    assert ladder._choose([keep, clear], None, "auto", None) is clear
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [([1.0], "ip"), ([3.0], "cosine"), ([0.99, 1.01], "cosine")]
+)
+def test_the_metric_is_read_off_the_length_of_the_targets(scale, expected):
+    x, y, _ = two_views(100)
+    y = y * np.resize(scale, (100, 1))
+    assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.metric == expected
+
+
+def test_spaces_are_told_apart_by_the_vectors():
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal((200, 12))
+    x = y + rng.standard_normal(y.shape)
+    turned = x @ np.linalg.qr(rng.standard_normal((12, 12)))[0]
+    assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.base is not None
+    assert fit(Pairs(source_vectors=turned, target_vectors=y), mode="keep").report.base is None

@@ -152,6 +152,28 @@ def test_a_chroma_store_is_searched_with_a_filter_and_by_mmr(embeddings):
     assert len(set(contents(mmr.invoke("pump", fetch_k=4)))) == 3
 
 
+def test_mmr_is_the_stores_own(embeddings):
+    store = chroma(embeddings, [f"{text} {i}" for text in TEXTS for i in range(4)])
+    mmr = AlignedRetriever(vectorstore=store, embeddings=embeddings, search_type="mmr", k=4)
+    options = {"fetch_k": 12, "lambda_mult": 0.1}
+    own = store.max_marginal_relevance_search_by_vector(
+        embeddings.embed_query("pump"), k=4, **options
+    )
+    assert contents(mmr.invoke("pump", **options)) == contents(own)
+    plain = mmr.model_copy(update={"search_type": "similarity"})
+    assert contents(mmr.invoke("pump", **options)) != contents(plain.invoke("pump"))
+
+
+def test_a_score_threshold_with_mmr_is_refused(embeddings):
+    with pytest.raises(ValueError, match="no meaning with search_type='mmr'"):
+        AlignedRetriever(
+            vectorstore=_store(embeddings),
+            embeddings=embeddings,
+            search_type="mmr",
+            score_threshold=0.5,
+        )
+
+
 def test_traces_name_store_and_aligner(embeddings):
     retriever = AlignedRetriever(vectorstore=chroma(embeddings), embeddings=embeddings)
     params = retriever._get_ls_params()

@@ -8,9 +8,10 @@ from sklearn.cross_decomposition import CCA
 from sklearn.linear_model import Ridge
 
 from kakehashi.projection.cca import cca
-from kakehashi.projection.hubness import HubnessCorrection, hubness
+from kakehashi.projection.hubness import HubnessCorrection, QueryPull, hubness
 from kakehashi.projection.linear import procrustes, ridge
 from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.vectors import unit_rows as unit
 
 
 def test_moments_add_up_and_match_numpy():
@@ -68,3 +69,28 @@ def test_the_folded_correction_ranks_as_the_formula_in_every_metric(strength):
     expected = q @ c.T - strength * hubness(c, bank)
     scale = np.sqrt(2) * np.sqrt(1 + strength**2)
     np.testing.assert_allclose(asked @ stored.T * scale, expected, atol=1e-5)
+
+
+def test_the_shift_of_keep_mode_is_the_ridge_regression_of_scikit_learn():
+    rng = np.random.default_rng(4)
+    documents = unit(rng.standard_normal((80, 6)))
+    bank = unit(rng.standard_normal((50, 6)))
+    reg = 0.7
+    variance = documents.var(axis=0).mean()
+    model = Ridge(alpha=reg * variance * len(documents)).fit(documents, hubness(documents, bank))
+    found = QueryPull.of(documents, bank).offset(0.5, reg)
+    np.testing.assert_allclose(found, -0.5 * model.coef_, atol=1e-5)
+
+
+def test_the_prior_of_cca_is_what_equal_pairs_add_to_the_cross_covariance():
+    rng = np.random.default_rng(5)
+    x = unit(rng.standard_normal((60, 5)))
+    y = unit(x + 0.5 * rng.standard_normal((60, 5)))
+    spectrum = Spectrum(Moments.of(x, y))
+    settings = {"reg_source": 0.5, "reg_target": 0.5, "power": 1.0}
+    found = cca(spectrum, "keep", prior=2.0, **settings).source
+    shifted = Spectrum(Moments.of(x, y))
+    shifted.cxy = spectrum.cxy + 2.0 * np.sqrt(spectrum.scale_x * spectrum.scale_y) * np.eye(5)
+    expected = cca(shifted, "keep", prior=0.0, **settings).source
+    np.testing.assert_allclose(found.weight, expected.weight, atol=1e-5)
+    assert np.abs(found.weight - cca(spectrum, "keep", **settings).source.weight).max() > 1e-3

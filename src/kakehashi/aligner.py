@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,22 @@ from .errors import BundleTamperedError, DataError, EncoderError
 from .evaluation.report import Report
 from .pairs import SIDES, DataRecord, Side
 from .projection import Mode, Projection, Role
+from .validation import text_problem
 from .vectors import Float32Array, as_matrix
 
-_FIRST_USE = Lock()
+_FIRST_USE = RLock()
 """Held while an encoder is loaded and recognised, so that many threads load it once. It belongs to
-the module and not to an aligner, because a lock cannot be pickled."""
+the module and not to an aligner, because a lock cannot be pickled; it can be entered again, because
+an encoder may itself be built on an aligner."""
+
+
+def _renew_lock() -> None:
+    global _FIRST_USE  # noqa: PLW0603
+    _FIRST_USE = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that it does not have
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +102,7 @@ class Aligner:
 
     def encode(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
         """Encode n texts with the modality's own encoder, unprojected: (n, d) float32."""
+        _check_texts(texts)
         return checked_encode(self.encoder(modality), texts, role)
 
     def bind(self, *, source: Any = None, target: Any = None) -> Aligner:
@@ -166,13 +179,30 @@ class Aligner:
                 report=Report.from_dict(document["report"]),
                 path=folder.resolve(),
             )
-        except (KeyError, TypeError, ValueError) as error:
+            aligner._check()
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleTamperedError(
                 f"{folder}: the record does not describe an aligner: {error}"
             ) from error
         if aligner.fingerprint != document["fingerprint"]:
             raise BundleTamperedError(f"{folder}: the fingerprint differs from the record.")
         return aligner
+
+    def _check(self) -> None:
+        """Raise ValueError where a record contradicts itself."""
+        widths = set()
+        for side in SIDES:
+            stated, identity = self.dimensions[side], self.encoders[side]
+            found = self.projection.dimensions(side)
+            if type(stated) is not int or (found is not None and found[0] != stated):
+                raise ValueError(f"dimension {stated!r} of the {side} does not fit the weights")
+            if identity is not None and identity.probes.shape[1:] != (stated,):
+                raise ValueError(f"dimension {stated!r} of the {side} does not fit its encoder")
+            widths.add(stated if found is None else found[1])
+        if len(widths) > 1:
+            raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
+        if self.report.chosen not in self.report.rungs:
+            raise ValueError(f"the report has no rung {self.report.chosen!r}")
 
     def encoder(self, side: Side) -> Encoder:
         """Return a modality's encoder, once it is known to be the one of the training.
@@ -202,6 +232,15 @@ class Aligner:
             identity.require(EncoderIdentity.of(encoder), side)
         self._verified.add(side)
         return encoder
+
+
+def _check_texts(texts: Any) -> None:
+    if not isinstance(texts, (list, tuple)):
+        raise DataError(f"texts: expected a list of strings, got {type(texts).__name__}.")
+    for row, text in enumerate(texts):
+        problem = text_problem(text)
+        if problem and text != "" and not (isinstance(text, str) and text.isspace()):
+            raise DataError(f"text {row} is {problem}.")
 
 
 def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:

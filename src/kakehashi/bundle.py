@@ -48,11 +48,24 @@ def write(
     *,
     overwrite: bool,
 ) -> Path:
-    """Write a folder beside its place and move it there."""
-    if folder.exists() and not overwrite:
-        raise FileExistsError(f"{folder} exists; pass overwrite=True or another path.")
-    if folder.exists() and any(folder.iterdir()) and not (folder / RECORD).exists():
-        raise FileExistsError(f"{folder} exists and is no aligner; it is not overwritten.")
+    """Write a folder beside its place and exchange the two.
+
+    Raises:
+        FileExistsError: something is there that is not to be overwritten, or that is no aligner
+            or more than one: nobody's other files are deleted.
+    """
+    if os.path.lexists(folder):
+        if not overwrite:
+            raise FileExistsError(f"{folder} exists; pass overwrite=True or another path.")
+        if folder.is_symlink() or not folder.is_dir():
+            raise FileExistsError(f"{folder} is no folder; it is not overwritten.")
+        present = {path.name for path in folder.iterdir()}
+        if present and RECORD not in present:
+            raise FileExistsError(f"{folder} exists and is no aligner; it is not overwritten.")
+        if others := sorted(present - {RECORD, WEIGHTS, CARD}):
+            raise FileExistsError(
+                f"{folder} also holds {', '.join(others)}; it is not overwritten. Move that away."
+            )
     import shutil
     import tempfile
 
@@ -69,39 +82,61 @@ def write(
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        (made / WEIGHTS).write_bytes(blob)
         text = json.dumps(record, indent=1, ensure_ascii=False)
-        (made / RECORD).write_text(text, encoding="utf-8")
-        (made / CARD).write_text(card, encoding="utf-8")
+        for name, content in ((WEIGHTS, blob), (RECORD, text.encode()), (CARD, card.encode())):
+            with (made / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
         made.chmod(0o755)
         if folder.exists():
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-            os.replace(folder, old)
-            os.replace(made, folder)
-            shutil.rmtree(old)
+            _exchange(made, folder)
         else:
             os.replace(made, folder)
-    except BaseException:
+    finally:
         shutil.rmtree(made, ignore_errors=True)
-        raise
     return folder
+
+
+def _exchange(a: Path, b: Path) -> None:
+    """Let two folders change places: in one step where the system can, else with a way back."""
+    import ctypes
+
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+        here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE (Linux)
+        if renameat2(here, os.fsencode(a), here, os.fsencode(b), exchange) == 0:
+            return
+    except (AttributeError, OSError, TypeError):
+        pass  # no such call here
+    aside = a.with_name(a.name + "-old")
+    os.replace(b, aside)
+    try:
+        os.replace(a, b)
+    except BaseException:
+        os.replace(aside, b)
+        raise
+    os.replace(aside, a)
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
     """Parse the record, check every hash and size, and only then read tensors."""
-    record = _read_record(folder)
-    path = _weights_path(folder, record)
-    blob = path.read_bytes()
+    try:
+        record = _read_record(folder)
+        path = _weights_path(folder, record)
+        blob = path.read_bytes()
+        size, sha256 = record["weights"]["bytes"], record["weights"]["sha256"]
+    except (OSError, ValueError, RuntimeError, RecursionError, KeyError) as error:
+        raise BundleTamperedError(f"{folder} cannot be read as an aligner: {error}") from error
     if blob[:1] == b"\x80" or blob[:4] == b"PK\x03\x04":
         raise BundlePickleError(
             f"{path} is a pickle or a torch archive, not safetensors. kakehashi never unpickles."
         )
-    if len(blob) != record["weights"]["bytes"]:
+    if len(blob) != size:
         raise BundleTruncatedError(
-            f"{path} has {len(blob)} bytes, the record says {record['weights']['bytes']}. "
-            "Copy the folder again."
+            f"{path} has {len(blob)} bytes, the record says {size}. Copy the folder again."
         )
-    if _sha256(blob) != record["weights"]["sha256"]:
+    if _sha256(blob) != sha256:
         raise BundleTamperedError(f"{path}: its SHA-256 differs from the record.")
     try:
         tensors = safetensors.numpy.load(blob)
@@ -124,6 +159,8 @@ def _read_record(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise BundleTamperedError(f"{path} is not JSON (cut off or damaged): {error}") from error
     if not isinstance(record, dict) or type(record.get("format")) is not int:
+        raise BundleTamperedError(f"{path} has no format number.")
+    if record["format"] < 1:
         raise BundleTamperedError(f"{path} has no format number.")
     if record["format"] > FORMAT:
         raise BundleFormatError(

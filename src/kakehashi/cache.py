@@ -16,6 +16,7 @@ from .progress import track
 from .projection import Role
 from .vectors import Float32Array
 
+_DIGEST = 8  # bytes after each stored vector
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS encoders (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, dimension INTEGER NOT NULL, probes BLOB NOT NULL);
@@ -44,7 +45,7 @@ class VectorCache:
             (identity.name, identity.dimension),
         )
         for number, blob in rows:
-            if len(blob) != identity.probes.size * 4:
+            if not isinstance(blob, bytes) or len(blob) != identity.probes.size * 4:
                 continue
             probes = np.frombuffer(blob, dtype="<f4").reshape(-1, identity.dimension)
             known = EncoderIdentity(identity.name, identity.dimension, None, probes)
@@ -67,8 +68,10 @@ class VectorCache:
                 "SELECT vector FROM vectors WHERE encoder = ? AND role = ? AND text = ?",
                 (encoder, role, _key(text)),
             ).fetchone()
-            if row and len(row[0]) == 4 * dimension:
-                found[text] = np.frombuffer(row[0], dtype="<f4")
+            content = row[0] if row and isinstance(row[0], bytes) else b""
+            vector, digest = content[:-_DIGEST], content[-_DIGEST:]
+            if len(vector) == 4 * dimension and digest == _digest(text, vector):
+                found[text] = np.frombuffer(vector, dtype="<f4")
         return found
 
     def put(self, encoder: int, role: Role, texts: Sequence[str], vectors: Float32Array) -> None:
@@ -77,8 +80,10 @@ class VectorCache:
             self._database.executemany(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
                 [
-                    (encoder, role, _key(text), vector.astype("<f4").tobytes())
-                    for text, vector in zip(texts, vectors, strict=True)
+                    (encoder, role, _key(text), content + _digest(text, content))
+                    for text, content in zip(
+                        texts, (v.astype("<f4").tobytes() for v in vectors), strict=True
+                    )
                 ],
             )
 
@@ -137,6 +142,11 @@ def encode_texts(
         if store is not None:
             store.close()
     return np.stack([known[text] for text in texts])
+
+
+def _digest(text: str, vector: bytes) -> bytes:
+    """A damaged entry is encoded again instead of being believed."""
+    return hashlib.blake2b(_key(text) + vector, digest_size=_DIGEST).digest()
 
 
 def _key(text: str) -> bytes:

@@ -203,7 +203,11 @@ def evaluate(
     cache: Cache = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score a saved aligner on PAIRS: each query's own target among all targets of the file."""
+    """Score a saved aligner on PAIRS: each query's own target among all targets of the file.
+
+    A target that stands several times is one document; of several targets of one source, the best
+    counts.
+    """
     aligner = Aligner.load(folder).bind(
         source=_encoder(source_encoder), target=_encoder(target_encoder)
     )
@@ -251,7 +255,8 @@ def project(
     projected: dict[str, Any] = {
         side: aligner.project(x, modality=side, role=roles[side]) for side, x in given.items()
     }
-    np.savez(out, **projected)
+    with out.open("wb") as file:  # np.savez would add an ending to the name that was asked for
+        np.savez(file, **projected)
     shapes = {side: list(x.shape) for side, x in projected.items()}
     if as_json:
         print_json({"out": str(out), "shapes": shapes})

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from .errors import FitError
-from .evaluation.intervals import Clusters, clusters_of
 from .evaluation.relevance import Relevance
 from .pairs import SIDES, Pairs, find_leaks
 from .projection.moments import Moments, Spectrum
@@ -38,7 +37,7 @@ class ValidationPart:
     source: Float32Array
     target: Float32Array
     relevance: Relevance
-    clusters: Clusters
+    groups: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,4 +162,4 @@ def _bank(pairs: Pairs, rows: Rows, seed: int) -> Bank:
 
 def _part(fitted: Fitted, held: Pairs) -> ValidationPart:
     x, y = (np.asarray(held.required_vectors(side), np.float32) for side in SIDES)
-    return ValidationPart(fitted, x, y, Relevance.of(held), clusters_of(held.groups))
+    return ValidationPart(fitted, x, y, Relevance.of(held), held.groups)

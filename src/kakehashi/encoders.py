@@ -20,8 +20,11 @@ PROBES = (
     "圧力センサーの定格電圧は5Vです。",
     "def add(a, b): return a + b",
     "Part no. 74HC595, -40 to 125 °C",
+    " ".join(f"Step {i}: turn valve {i} until gauge {i} reads zero." for i in range(60)),
 )
-"""Texts whose vectors tell one encoder from another, whatever both are called."""
+"""Texts whose vectors tell one encoder from another, whatever both are called. The last is longer
+than most encoders read: where they cut it is part of what they are. The first is asked as a query,
+too, for some encoders put other words before a query."""
 
 _PROBE_TOLERANCE = 5e-3
 """Largest distance of two unit probe vectors that are taken for equal. Another batch size, thread
@@ -47,7 +50,7 @@ class EncoderIdentity:
     Attributes:
         model: what sentence-transformers loads the encoder from (a path or a hub name), or None
             for an encoder that has to be passed in.
-        probes: (4, d) float32 unit vectors of ``PROBES``.
+        probes: (6, d) float32 unit vectors of ``PROBES`` as documents, and of the first as a query.
     """
 
     name: str
@@ -58,7 +61,14 @@ class EncoderIdentity:
     @classmethod
     def of(cls, encoder: Encoder) -> EncoderIdentity:
         """Encode the probe texts and return the identity."""
-        vectors = checked_encode(encoder, list(PROBES), "document")
+        documents = checked_encode(encoder, list(PROBES), "document")
+        queries = checked_encode(encoder, list(PROBES[:1]), "query")
+        if queries.shape[1] != documents.shape[1]:
+            raise EncoderError(
+                f"Encoder {encoder.name!r} gives queries {queries.shape[1]} dimensions and "
+                f"documents {documents.shape[1]}; both need the same."
+            )
+        vectors = np.concatenate([documents, queries])
         known = isinstance(encoder, (SentenceTransformersEncoder, _Renamed))
         model: str | None = getattr(encoder, "model", None) if known else None
         return cls(encoder.name, vectors.shape[1], model, unit_rows(vectors))

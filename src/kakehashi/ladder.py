@@ -112,11 +112,14 @@ def fit(
     metric = metric or _store_metric(pairs)
 
     # Thousands of small products follow. Two BLAS threads gain nothing on them, and where another
-    # process keeps a core busy each call waits for the slower thread: measured 16 times slower.
+    # process keeps a core busy each call waits for the slower thread: measured 14 times slower.
     with threadpool_limits(limits=1, user_api="blas"):
         data = develop(pairs, validation=validation, test=test, seed=seed)
         candidates, base = _climb(mode, data.parts, metric, same_space, progress)
-        chosen = _choose(candidates, base, mode, _clusters_of_parts(data.parts))
+        groups = [part.groups for part in data.parts]
+        known = [label for of_part in groups if of_part is not None for label in of_part]
+        clusters = None if None in groups else clusters_of(known)
+        chosen = _choose(candidates, base, mode, clusters)
         report, beats_base = _judged(candidates, chosen, base, data, metric, mode)
     if base is not None and not beats_base:
         chosen = base
@@ -293,16 +296,6 @@ def _leads(a: _Candidate, b: _Candidate, clusters: Clusters, errors: float) -> b
     return mean > errors * standard_error
 
 
-def _clusters_of_parts(parts: list[ValidationPart]) -> Clusters:
-    """Number the clusters of all validation parts through; None if any part has none."""
-    found: list[NDArray[np.intp]] = []
-    for part in parts:
-        if part.clusters is None:
-            return None
-        found.append(part.clusters + (found[-1].max() + 1 if found else 0))
-    return np.concatenate(found)
-
-
 def _label(candidate: _Candidate, mode: str) -> str:
     prefix = f"{candidate.mode}/" if mode == "auto" and candidate.name != "identity" else ""
     return prefix + candidate.name
@@ -321,24 +314,29 @@ def _judged(
     x, y = (np.asarray(test.required_vectors(side), np.float32) for side in SIDES)
     relevance, clusters = Relevance.of(test), clusters_of(test.groups)
     pool = len(relevance.pool)
-    found = {id(c): _ranks(c.build(data.fitted), x, y, metric, relevance) for c in candidates}
+    found = {c: _ranks(c.build(data.fitted), x, y, metric, relevance) for c in candidates}
     bm25 = None
     if test.source_texts is not None and test.target_texts is not None:
         bm25 = bm25_ranks(test.source_texts, test.target_texts, relevance=relevance)
-    base_ranks = None if base is None else found[id(base)]
+    base_ranks = None if base is None else found[base]
     verdict = judge(
-        found[id(chosen)], base_ranks, bm25, is_identity=chosen is base, clusters=clusters
+        found[chosen],
+        base_ranks,
+        bm25,
+        is_identity=chosen is base,
+        relevance=relevance,
+        clusters=clusters,
     )
-    scores = {id(c): Scores.of_ranks(found[id(c)], pool, clusters=clusters) for c in candidates}
+    scores = {c: Scores.of_ranks(found[c], pool, clusters=clusters) for c in candidates}
     report = {
         "verdict": verdict.advice,
         "reason": verdict.reason,
         "p_value": verdict.p_value,
         "rungs": {
-            _label(c, mode): RungResult(c.mode, c.parameters, c.score, scores[id(c)])
+            _label(c, mode): RungResult(c.mode, c.parameters, c.score, scores[c])
             for c in candidates
         },
-        "base": None if base is None else scores[id(base)],
+        "base": None if base is None else scores[base],
         "bm25": None if bm25 is None else Scores.of_ranks(bm25, pool, clusters=clusters),
     }
     return report, verdict.beats_base

@@ -96,8 +96,9 @@ class Pairs:
             self._vectors[side] = checked_vectors(vectors[side], side, findings)
         self.groups = checked_labels(groups, "groups", findings)
         self.ids = checked_labels(ids, "ids", findings)
-        self.name = name
-        self.licence = licence
+        # A file's name may hold bytes that are no Unicode; the record could not be written.
+        self.name = name.encode("utf-8", "replace").decode()
+        self.licence = licence.encode("utf-8", "replace").decode()
 
         faulty = {f.row for f in findings}
         keys = {side: self._keys(side, skip=faulty) for side in SIDES}

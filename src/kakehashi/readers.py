@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,6 +18,8 @@ from .errors import MissingExtraError, ReaderError
 from .pairs import OnDuplicate, OnInvalid, Pairs
 
 Columns = dict[str, list[Any]]
+
+_MAX_GROWTH = 100  # compressed vectors shrink to half; only constant ones shrink to a hundredth
 
 
 def read_pairs(
@@ -147,12 +151,13 @@ def _tmx(path: Path, fields: dict[str, str]) -> Columns:
         raise MissingExtraError("defusedxml", "readers") from error
     try:
         root = ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, DefusedXmlException) as error:
-        raise ReaderError(f"{path} is not TMX: {error}") from error
+    except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        hint = "; save it as UTF-8" if "encoding" in str(error) else ""
+        raise ReaderError(f"{path} is not TMX: {error}{hint}") from error
     columns: Columns = {"source": [], "target": []}
     for unit in root.iter("tu"):
         texts: dict[str, str] = {}
-        for variant in unit.iter("tuv"):
+        for variant in unit.findall("tuv"):
             language = variant.get("{http://www.w3.org/XML/1998/namespace}lang") or variant.get(
                 "lang", ""
             )
@@ -198,8 +203,35 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
     }
 
 
+_NPZ_FAULTS = (
+    ValueError,
+    TypeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,  # encrypted; NotImplementedError: an unknown compression
+    SyntaxError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+)
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Raise ReaderError for an archive that grows far more than vectors can when unpacked."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(_MAX_GROWTH * path.stat().st_size, 1 << 24):
+        raise ReaderError(
+            f"{path} would unpack to {unpacked:,} bytes, {_MAX_GROWTH} times its size and more."
+        )
+
+
 def _npz(path: Path, fields: dict[str, str]) -> Columns:
     try:
+        _refuse_bomb(path)
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             raise ReaderError(f"{path} holds one array; save source and target with np.savez.")
@@ -212,12 +244,12 @@ def _npz(path: Path, fields: dict[str, str]) -> Columns:
                     f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
                 )
             columns: dict[str, Any] = {c: archive[f] for c, f in fields.items() if f in archive}
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except _NPZ_FAULTS as error:
         if isinstance(error, ReaderError):
             raise
         raise ReaderError(f"{path} is not an .npz of plain arrays: {error}") from error
     for column, array in columns.items():
-        if array.ndim == 0:
+        if not isinstance(array, np.ndarray) or array.ndim == 0:
             raise ReaderError(f"{path}: {fields[column]!r} is one value, not an array of rows.")
     return columns
 

@@ -101,7 +101,7 @@ def corrected(
     """
     queries = _projected(projection, bank.source, "source")
     if mode == "keep":
-        thin = slice(None, None, 1 + len(queries) // _REGRESSED)
+        thin = slice(None, None, -(-len(queries) // _REGRESSED))
         pull = QueryPull.of(bank.target[thin], queries[thin])
         return [
             Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)

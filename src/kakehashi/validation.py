@@ -82,13 +82,14 @@ def checked_texts(
     if isinstance(texts, str):
         raise PairsError(f"{side}_texts is one string; pass a list of strings.")
     for row, text in enumerate(texts):
-        problem = _text_problem(text)
+        problem = text_problem(text)
         if problem:
             findings.append(Finding(row, side, problem))
     return tuple(texts)
 
 
-def _text_problem(text: Any) -> str:
+def text_problem(text: Any) -> str:
+    """Say why a text cannot be used, or nothing."""
     if not isinstance(text, str):
         return f"not a string ({type(text).__name__})"
     if text == "":
@@ -147,6 +148,8 @@ def checked_labels(
     for row, label in enumerate(labels):
         if label is None or str(label) == "" or (isinstance(label, float) and np.isnan(label)):
             findings.append(Finding(row, column, "empty"))
+        elif "Unicode" in text_problem(str(label)):
+            findings.append(Finding(row, column, text_problem(str(label))))
     return tuple(map(str, labels))
 
 

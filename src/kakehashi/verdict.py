@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import comb
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -9,10 +10,26 @@ from numpy.typing import NDArray
 
 from .evaluation.intervals import Clusters, Scores, paired_test
 from .evaluation.metrics import per_query
+from .evaluation.relevance import Relevance
 
 Ranks = NDArray[np.intp]
 
 MIN_QUERIES = 10
+
+
+def _by_chance(relevance: Relevance | None, n: int) -> float:
+    """Return the mean MRR@10 of documents in random order.
+
+    With a of m documents answering, the best stands at rank r with probability
+    C(m - r, a - 1) / C(m, a).
+    """
+    m = n if relevance is None else len(relevance.pool)
+    sizes = np.ones(n, int) if relevance is None else np.array([len(a) for a in relevance.answers])
+    expected = {
+        a: sum(comb(m - r, a - 1) / r for r in range(1, min(10, m - a + 1) + 1)) / comb(m, a)
+        for a in map(int, np.unique(sizes))
+    }
+    return float(np.mean([expected[int(a)] for a in sizes]))
 
 
 class Verdict(NamedTuple):
@@ -34,6 +51,7 @@ def judge(
     bm25: Ranks | None,
     *,
     is_identity: bool,
+    relevance: Relevance | None = None,
     clusters: Clusters = None,
 ) -> Verdict:
     """Judge the chosen rung on the test queries, by paired tests of MRR@10.
@@ -42,7 +60,9 @@ def judge(
     where there are texts. With neither to compare with, it has to beat a random order.
 
     Args:
-        chosen, base, bm25: rank of the relevant document for each of the n test queries.
+        chosen, base, bm25: rank of the best answer to each of the n test queries.
+        relevance: the pool, and how many of it answer each query; by default n documents, of
+            which one answers.
         is_identity: validation chose to change nothing.
         clusters: the cluster of each query, for the paired tests.
     """
@@ -74,7 +94,7 @@ def judge(
         if test is None:
             test, rival = against, "BM25"
     if test is None:
-        random_order = float(np.mean(1 / np.arange(1, n + 1)))
+        random_order = _by_chance(relevance, n)
         if Scores.of_ranks(chosen, n, clusters=clusters).intervals["mrr@10"][0] <= random_order:
             return Verdict("do not use", "no better than a random order of the documents", None)
         reason = f"found where a random order would not be (MRR@10 {score.mean():.3f})"

@@ -1,10 +1,11 @@
 """Retrieval metrics, computed from the rank of the best answer to each query.
 
-With one relevant document a query, every metric is a function of its rank r (1 is best):
+Every metric is a function of the rank r (1 is best) of the best document that answers:
 
     recall@k = [r <= k]      MRR@k = [r <= k] / r      nDCG@k = [r <= k] / log2(1 + r)
 
-The tests hold these against ir_measures.
+With one answer a query these are the field's own, held against ir_measures by the tests. With
+several, recall@k is a hit rate, and nDCG is that of the first answer.
 """
 
 from __future__ import annotations

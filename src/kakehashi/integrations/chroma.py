@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from ..aligner import Aligner
@@ -22,6 +23,7 @@ except ImportError as error:
 
 NAME = "kakehashi"
 _load = lru_cache(maxsize=8)(load_checked)
+_LOADING = Lock()  # the cache alone would let every thread of a first use load its own
 
 
 @register_embedding_function
@@ -70,7 +72,8 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
     def aligner(self) -> Aligner:
         """The aligner; of a stored configuration it is loaded, and checked, on first use."""
         if self._aligner is None:
-            self._aligner = _load(self._config["path"], self._config["fingerprint"])
+            with _LOADING:
+                self._aligner = _load(self._config["path"], self._config["fingerprint"])
         return self._aligner
 
     def __call__(self, input: Documents) -> Embeddings:

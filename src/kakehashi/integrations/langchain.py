@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import DataError, MissingExtraError
 from ..pairs import SIDES, Side
@@ -25,9 +25,13 @@ try:
 except ImportError as error:
     raise MissingExtraError("langchain-core", "langchain") from error
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_document_modality: ContextVar[Side | None] = ContextVar("document_modality", default=None)
+_document_modality: ContextVar[tuple[int, Side] | None] = ContextVar(
+    "document_modality", default=None
+)
+"""Whose documents are being added (the object's id), and their modality: an encoder may itself be
+built on an ``AlignedEmbeddings``, which must not listen."""
 
 
 class AlignedEmbeddings(BaseModel, Embeddings):
@@ -56,7 +60,9 @@ class AlignedEmbeddings(BaseModel, Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
-        modality = _document_modality.get() or self.document_modality
+        owner, modality = _document_modality.get() or (None, self.document_modality)
+        if owner != id(self):
+            modality = self.document_modality
         if not texts:
             return []
         found: list[list[float]] = self.aligner.embed(
@@ -99,7 +105,7 @@ class AlignedEmbeddings(BaseModel, Embeddings):
 
     @contextmanager
     def _documents_as(self, modality: Side) -> Iterator[None]:
-        token = _document_modality.set(modality)
+        token = _document_modality.set((id(self), modality))
         try:
             yield
         finally:
@@ -136,9 +142,15 @@ class AlignedRetriever(BaseRetriever):
     vectorstore: VectorStore
     embeddings: AlignedEmbeddings
     k: int = Field(default=4, ge=1)
-    search_type: str = Field(default="similarity", pattern="^(similarity|mmr)$")
+    search_type: Literal["similarity", "mmr"] = "similarity"
     score_threshold: float | None = None
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> AlignedRetriever:
+        if self.search_type == "mmr" and self.score_threshold is not None:
+            raise ValueError("score_threshold has no meaning with search_type='mmr'; drop one.")
+        return self
 
     def _get_relevant_documents(
         self,

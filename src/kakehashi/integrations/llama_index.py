@@ -27,8 +27,12 @@ from pydantic import ConfigDict, Field, PrivateAttr
 
 from ._llama_index_cache import CacheByKind
 
-_role: ContextVar[Role] = ContextVar("role", default="document")
-_document_modality: ContextVar[Side | None] = ContextVar("document_modality", default=None)
+# Whose call it is (the object's id), and what it said: an encoder may itself be built on an
+# AlignedEmbedding, which must not listen.
+_role: ContextVar[tuple[int, Role] | None] = ContextVar("role", default=None)
+_document_modality: ContextVar[tuple[int, Side] | None] = ContextVar(
+    "document_modality", default=None
+)
 
 
 @contextmanager
@@ -107,18 +111,18 @@ class AlignedEmbedding(BaseEmbedding):
 
     def get_query_embedding(self, query: str) -> Embedding:
         """Embed a query."""
-        with _set(_role, "query"):
+        with _set(_role, (id(self), "query")):
             return super().get_query_embedding(query)
 
     async def aget_query_embedding(self, query: str) -> Embedding:
         """Embed a query without blocking the event loop."""
-        with _set(_role, "query"):
+        with _set(_role, (id(self), "query")):
             return await super().aget_query_embedding(query)
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Embed nodes, each as the modality that its metadata names."""
         for side, texts, members in self._by_modality(nodes):
-            with _set(_document_modality, side):
+            with _set(_document_modality, (id(self), side)):
                 vectors = self.get_text_embedding_batch(texts, **kwargs)
             for node, vector in zip(members, vectors, strict=True):
                 node.embedding = vector
@@ -127,7 +131,7 @@ class AlignedEmbedding(BaseEmbedding):
     async def acall(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Embed nodes without blocking the event loop."""
         for side, texts, members in self._by_modality(nodes):
-            with _set(_document_modality, side):
+            with _set(_document_modality, (id(self), side)):
                 vectors = await self.aget_text_embedding_batch(texts, **kwargs)
             for node, vector in zip(members, vectors, strict=True):
                 node.embedding = vector
@@ -155,12 +159,14 @@ class AlignedEmbedding(BaseEmbedding):
         return str(bare.get_content(metadata_mode=MetadataMode.EMBED))
 
     def _kind(self) -> str:
-        role = _role.get()
+        said = _role.get()
+        role: Role = said[1] if said is not None and said[0] == id(self) else "document"
         side = self.query_modality if role == "query" else self._side()
         return f"{self.aligner.fingerprint}/{side}/{role}"
 
     def _side(self) -> Side:
-        return _document_modality.get() or self.document_modality
+        said = _document_modality.get()
+        return said[1] if said is not None and said[0] == id(self) else self.document_modality
 
     def _get_query_embedding(self, query: str) -> Embedding:
         found: Embedding = self.aligner.embed([query], modality=self.query_modality, role="query")[

@@ -28,12 +28,11 @@ def cca(
     the inner product with the untouched target is the same up to the target's norm.
 
     ``prior``, only where both sides share one space, is ours: it adds to the cross-covariance
-    what pairs of equal vectors would (v: the mean variance), so that few pairs lean on the space
-    that is already there. With 200 pairs it makes the difference between far below raw cosine
-    and well above (docs/architecture.md, "What was measured").
+    what pairs of equal vectors would (v: the geometric mean of both mean variances), so that few
+    pairs lean on the space that is already there (docs/architecture.md, "What was measured").
 
     Args:
-        power: how strongly directions of low correlation are held down; 1 to 2.
+        power: how strongly directions of low correlation are held down; 0 treats all alike.
     """
     a, s, b = spectrum.whitened_svd(reg_source, reg_target, prior)
     if mode == "keep":

@@ -15,11 +15,6 @@ from .moments import Matrix, Spectrum
 from .projection import Mode, Projection
 
 
-def identity(spectrum: Spectrum, mode: Mode) -> Projection:
-    """Return the projection that changes nothing."""
-    return Projection()
-
-
 def centring(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> Projection:
     """Take each side's mean away: the offset between two modalities of one space.
 

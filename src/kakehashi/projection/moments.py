@@ -84,7 +84,6 @@ class Spectrum:
 
     def __init__(self, moments: Moments) -> None:
         n = moments.n
-        self.n = n
         self.mean_x, self.mean_y = moments.sum_x / n, moments.sum_y / n
         self.cxx = moments.xx / n - np.outer(self.mean_x, self.mean_x)
         self.cyy = moments.yy / n - np.outer(self.mean_y, self.mean_y)
@@ -93,11 +92,6 @@ class Spectrum:
         self.scale_x = max(float(np.trace(self.cxx)) / len(self.cxx), 1e-12)
         self.scale_y = max(float(np.trace(self.cyy)) / len(self.cyy), 1e-12)
         self._svds: dict[tuple[float, float, float], tuple[Matrix, Matrix, Matrix]] = {}
-
-    @property
-    def square(self) -> bool:
-        """Both sides have the same dimension."""
-        return len(self.mean_x) == len(self.mean_y)
 
     @cached_property
     def eigen_x(self) -> tuple[Matrix, Matrix]:
