@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from conftest import two_views
 
-from kakehashi import Pairs, fit, ladder
+from kakehashi import Pairs, fit
 from kakehashi.development import develop
 from kakehashi.errors import DataError, FitError
 from kakehashi.projection.linear import procrustes
 from kakehashi.rungs import corrected
+from kakehashi.search import Candidate, choose
 from kakehashi.splits import folds, hold_out
 from kakehashi.verdict import judge
 
@@ -165,7 +166,7 @@ def test_noise_is_not_advised_however_small_the_pool(per_target):
 
 
 def candidate(name, mode, per_query):
-    return ladder._Candidate(name, mode, None, {}, np.asarray(per_query, float))
+    return Candidate(name, mode, None, {}, np.asarray(per_query, float))
 
 
 def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
@@ -175,8 +176,8 @@ def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
     noise = (noise - noise.mean()) / noise.std()
     lucky = candidate("lucky", "keep", base.per_query + 0.01 * (noise + 0.05))
     better = candidate("better", "keep", base.per_query + 0.01 * (noise + 0.2))
-    assert ladder._choose([base, lucky], base, "keep", None) is base
-    assert ladder._choose([base, lucky, better], base, "keep", None) is better
+    assert choose([base, lucky], base, "keep", None) is base
+    assert choose([base, lucky, better], base, "keep", None) is better
 
 
 def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
@@ -186,8 +187,8 @@ def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
     noise = (noise - noise.mean()) / noise.std()
     near = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.15))
     clear = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.25))
-    assert ladder._choose([keep, near], None, "auto", None) is keep
-    assert ladder._choose([keep, clear], None, "auto", None) is clear
+    assert choose([keep, near], None, "auto", None) is keep
+    assert choose([keep, clear], None, "auto", None) is clear
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ def _read_record(folder: Path) -> dict[str, Any]:
     if record["format"] > FORMAT:
         raise BundleFormatError(
             f"{path} has format {record['format']}; this kakehashi reads up to {FORMAT}. "
-            "Upgrade: pip install -U kakehashi"
+            "Upgrade kakehashi."
         )
     return record
 

@@ -94,12 +94,10 @@ class AlignerMismatchError(KakehashiError):
 
 
 class MissingExtraError(KakehashiError, ImportError):
-    """An optional package is not installed; the message carries the pip line."""
+    """An optional package is not installed; the message names the extra."""
 
     def __init__(self, package: str, extra: str) -> None:
         super().__init__(
-            f"{package} is not installed. It comes with the extra '{extra}': "
-            f"pip install 'kakehashi[{extra}]'"
+            f"{package} is not installed. It comes with the extra '{extra}'; from a clone: "
+            f"pip install '.[{extra}]'"
         )
-        self.package = package
-        self.extra = extra

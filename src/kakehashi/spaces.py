@@ -1,0 +1,41 @@
+"""What stored vectors say of themselves: do both sides share a space, and how does a store rank?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .evaluation.metrics import Metric
+from .pairs import Pairs
+from .vectors import squared_norms, unit_rows
+
+
+def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
+    """Whether cosines between the two sides mean anything.
+
+    Two encoders share a space if they encode the probe texts alike. Otherwise the vectors answer
+    (a student may have learned its teacher's space for one language only): in a common space a
+    row is nearer to its own target than to another row's most of the time; between unrelated
+    spaces it is so half of the time. Of few rows less is asked: a base that is missing costs more
+    than one that is poor.
+    """
+    x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
+    if x.shape[1] != y.shape[1]:
+        return False
+    if identities["source"] is not None and identities["target"] is not None:
+        a, b = identities["source"].probes, identities["target"].probes
+        if (a * b).sum(axis=1).mean() > 0.9:
+            return True
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(pairs), min(len(pairs), 1000), replace=False))
+    x, y = (unit_rows(np.asarray(v[rows], np.float32)) for v in (x, y))
+    products = x @ y.T
+    wins = (products < np.diag(products)[:, None]).sum() / (len(rows) * (len(rows) - 1))
+    return bool(wins > 0.5 + 0.1 * min(1, len(rows) / 50))
+
+
+def store_metric(pairs: Pairs) -> Metric:
+    stored = pairs.required_vectors("target")
+    sample = np.asarray(stored[:: max(1, len(stored) // 1000)], np.float32)
+    return "ip" if np.allclose(squared_norms(sample), 1, atol=2e-3) else "cosine"
