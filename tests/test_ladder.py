@@ -6,6 +6,7 @@ from kakehashi import Pairs, fit
 from kakehashi.development import develop
 from kakehashi.errors import DataError, FitError
 from kakehashi.projection.linear import procrustes
+from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.rungs import corrected
 from kakehashi.search import Candidate, choose
 from kakehashi.splits import folds, hold_out
@@ -207,3 +208,23 @@ def test_spaces_are_told_apart_by_the_vectors():
     turned = x @ np.linalg.qr(rng.standard_normal((12, 12)))[0]
     assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.base is not None
     assert fit(Pairs(source_vectors=turned, target_vectors=y), mode="keep").report.base is None
+
+
+def test_groups_on_both_sides_of_a_split_of_the_callers_are_noted(vector_pairs):
+    test, train = vector_pairs.select(range(0, 400, 8)), vector_pairs.select(range(1, 400, 2))
+    notes = fit(train, test=test, mode="keep").report.notes
+    assert any("50 of 50 groups of the test set" in note for note in notes)
+
+
+def test_every_question_of_a_document_is_learned_from():
+    """A chunk with two questions is two pairs, and neither is the other's negative."""
+    x, y, _ = two_views(200, noise=1.0)
+    targets = np.concatenate([y[:100], y[:100]])
+    sources = np.concatenate([x[:100], x[:100] + 0.1 * x[100:]])
+    both = Spectrum(Moments.of(sources, targets))
+    first = Spectrum(Moments.of(sources[:100], targets[:100]))
+    heads = [procrustes(s, "keep", target_mean=0.0).source.weight for s in (both, first)]
+    assert np.abs(heads[0] - heads[1]).max() > 1e-3
+    report = fit(Pairs(source_vectors=sources, target_vectors=targets), mode="keep").report
+    scored = report.rungs[report.chosen].scores
+    assert scored.pool < scored.n_queries

@@ -125,7 +125,7 @@ def fit(
             metric=metric,
             seed=seed,
             seconds=time.perf_counter() - started,
-            notes=_notes(same_space, len(data.test)),
+            notes=_notes(pairs, validation, test, same_space, len(data.test)),
         ),
         bound=encoders,
     )
@@ -143,8 +143,18 @@ def _record(pairs: Pairs, validation: Pairs | None) -> DataRecord:
     return DataRecord(names, licences, content, sum(map(len, sets)))
 
 
-def _notes(same_space: bool, n_test: int) -> tuple[str, ...]:
+def _notes(
+    pairs: Pairs, validation: Pairs | None, test: Pairs | None, same_space: bool, n_test: int
+) -> tuple[str, ...]:
     notes = [] if same_space else ["raw vectors of the two sides are not comparable"]
+    for name, held_out in (("validation", validation), ("test", test)):
+        if held_out is not None and pairs.groups is not None and held_out.groups is not None:
+            groups = set(held_out.groups)
+            if shared := groups & set(pairs.groups):
+                notes.append(
+                    f"{len(shared)} of {len(groups)} groups of the {name} set also stand in the "
+                    "pairs: the scores say nothing about documents that are new"
+                )
     if n_test < _FEW_QUERIES:
         notes.append(
             f"{n_test} held-out queries say little, and so few documents are easily told apart: "
