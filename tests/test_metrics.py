@@ -229,6 +229,14 @@ def test_every_target_of_a_source_answers_it():
     relevance = Relevance.of(pairs)
     scores = np.array([[1, 3, 2], [1, 3, 2], [1, 3, 2]], np.float32)
     assert list(ranks_of_scores(scores, relevance.answers)) == [1, 1, 2]
+    own = Relevance.of(pairs, own_only=True)
+    assert list(ranks_of_scores(scores, own.answers)) == [3, 1, 2]
+
+
+def test_notes_that_an_encoder_cannot_tell_apart_still_ask_for_different_things():
+    x = np.ones((3, 2), np.float32)
+    relevance = Relevance.of(Pairs(source_vectors=x, target_vectors=np.eye(3, 2) + 1))
+    assert [list(answers) for answers in relevance.answers] == [[0], [1], [2]]
 
 
 def test_clusters_are_resampled_and_flipped_whole():

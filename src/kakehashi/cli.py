@@ -205,8 +205,7 @@ def evaluate(
 ) -> None:
     """Score a saved aligner on PAIRS: each query's own target among all targets of the file.
 
-    A target that stands several times is one document; of several targets of one source, the best
-    counts.
+    A target that stands several times is one document.
     """
     aligner = Aligner.load(folder).bind(
         source=_encoder(source_encoder), target=_encoder(target_encoder)
@@ -216,7 +215,7 @@ def evaluate(
     metric: Any = aligner.report.metric
     queries = aligner.project(x, modality="source", role="query")
     documents = aligner.project(y, modality="target", role="document")
-    relevance, clusters = Relevance.of(data), clusters_of(data.groups)
+    relevance, clusters = Relevance.of(data, own_only=True), clusters_of(data.groups)
     pool = len(relevance.pool)
     base = None
     if aligner.report.base is not None:

@@ -26,9 +26,16 @@ class Relevance:
     answers: list[NDArray[np.intp]]
 
     @classmethod
-    def of(cls, pairs: Pairs) -> Relevance:
-        """Read it off the pairs: equal texts (or, without texts, equal vectors) are one."""
-        _, asked = np.unique(pairs.keys("source"), return_inverse=True)
+    def of(cls, pairs: Pairs, *, own_only: bool = False) -> Relevance:
+        """Read it off the pairs: equal target texts (or, without texts, vectors) are one document.
+
+        Equal source texts are one question, which all their targets answer; unless ``own_only``
+        says that a query's own target alone counts. Equal source *vectors* are not: two notes that
+        an encoder cannot tell apart still ask for different things.
+        """
+        one_by_one = own_only or pairs.source_texts is None
+        questions = np.arange(len(pairs)) if one_by_one else pairs.keys("source")
+        _, asked = np.unique(questions, return_inverse=True)
         _, first, stored = np.unique(pairs.keys("target"), return_index=True, return_inverse=True)
         order = np.argsort(first)  # the pool in the order of the rows
         position = np.empty_like(order)
