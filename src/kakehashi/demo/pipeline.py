@@ -198,7 +198,9 @@ def _fresh_collections(folder: Path) -> Any:
         name = COLLECTION + suffix
         if name in {collection.name for collection in client.list_collections()}:
             client.delete_collection(name)
-        collection = client.create_collection(name, configuration={"hnsw": {"space": "cosine"}})
+        # Wide enough that Chroma's approximate search finds what an exact one would.
+        hnsw: Any = {"space": "cosine", "ef_construction": 400, "ef_search": 400}
+        collection = client.create_collection(name, configuration={"hnsw": hnsw})
         step = client.get_max_batch_size()
         for i in range(0, len(ids), step):
             part = slice(i, i + step)
