@@ -65,11 +65,11 @@ class Development:
 def develop(
     pairs: Pairs, *, validation: Pairs | None, test: Pairs | None, seed: int
 ) -> Development:
-    """Split the pairs, and accumulate the moments of every part in one pass over the rows.
+    """Split the pairs, and accumulate the moments of every part.
 
     Moments add up. The sums over all development rows are read once; leaving a validation part
-    out subtracts its own few rows. So a million memory-mapped pairs are never copied, and
-    cross-validation costs no second pass.
+    out subtracts its own few rows. So a million memory-mapped pairs are never copied. (The five
+    folds of a small set read each row a second time.)
 
     Raises:
         FitError: too few pairs, or nothing left beside the test set.

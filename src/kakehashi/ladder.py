@@ -59,11 +59,18 @@ def fit(
         metric: how the store compares stored target vectors; by default inner product where they
             have unit length (all metrics then rank alike), cosine otherwise.
         same_space: whether raw vectors of both sides can be compared; found out by default.
+        seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
+        progress: show bars on standard error.
+
+    Returns:
+        an aligner, bound to the encoders given, with its report.
 
     Raises:
-        FitError: too few pairs.
+        FitError: too few pairs, or nothing left to fit on or to choose by.
         DataError: an unknown mode or metric, or vectors and encoders that do not fit together.
+        EncoderError, VectorError: an encoder cannot be loaded, or what it returns cannot be used.
+        CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
     if mode not in ("keep", "shared", "auto"):
@@ -93,8 +100,8 @@ def fit(
         data = develop(pairs, validation=validation, test=test, seed=seed)
         candidates, base = climb(mode, data.parts, metric, same_space, progress)
         groups = [part.groups for part in data.parts]
-        known = [label for of_part in groups if of_part is not None for label in of_part]
-        clusters = None if None in groups else clusters_of(known)
+        every = [group for of_part in groups if of_part is not None for group in of_part]
+        clusters = None if None in groups else clusters_of(every)
         chosen = choose(candidates, base, mode, clusters)
         report, beats_base = _judged(candidates, chosen, base, data, metric, mode)
     if base is not None and not beats_base:

@@ -22,7 +22,7 @@ class Moments:
 
     They add up: moments of two disjoint sets of rows, added, are the moments of their union, and
     subtracting a fold leaves the moments of all other folds. So a million pairs are read once, in
-    chunks, and cross-validation costs no second pass.
+    chunks, and a fold costs its own rows only.
     """
 
     n: int
