@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import two_views
+from conftest import hashed_letters, two_views
 
 from kakehashi import Pairs, fit
 from kakehashi.development import develop
@@ -228,3 +228,11 @@ def test_every_question_of_a_document_is_learned_from():
     report = fit(Pairs(source_vectors=sources, target_vectors=targets), mode="keep").report
     scored = report.rungs[report.chosen].scores
     assert scored.pool < scored.n_queries
+
+
+def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
+    x, y, _ = two_views(40)
+    texts = [f"text {i}" for i in range(40)]
+    pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
+    with pytest.raises(DataError, match="gives 32 dimensions, the stored source vectors have 24"):
+        fit(pairs, source=hashed_letters)

@@ -88,6 +88,12 @@ def fit(
     test = test and _with_vectors(test, encoders, cache, progress)
     dimensions = _checked_dimensions(pairs, validation, test)
     identities = {s: None if e is None else EncoderIdentity.of(e) for s, e in encoders.items()}
+    for side, identity in identities.items():
+        if identity is not None and identity.dimension != dimensions[side]:
+            raise DataError(
+                f"The {side} encoder {identity.name!r} gives {identity.dimension} dimensions, the "
+                f"stored {side} vectors have {dimensions[side]}; pass the encoder that made them."
+            )
     if same_space is None:
         same_space = share_space(pairs, identities, seed)
     elif same_space and dimensions["source"] != dimensions["target"]:
