@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
@@ -14,6 +14,8 @@ from rich.text import Text
 from .evaluation.intervals import Scores
 from .evaluation.metrics import METRICS
 from .evaluation.report import Report
+
+_SHOWN = METRICS[:3]  # nDCG@10 is in the JSON; four columns do not fit into 80 cells
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -73,25 +75,23 @@ def print_report(report: Report, *, every_rung: bool) -> None:
         console.print(f"note: {note}")
 
 
-def print_table(
-    title: str, rows: Mapping[str, Scores | None], metrics: Sequence[str] = METRICS[:3]
-) -> None:
+def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
     """Print metrics with their intervals, a row for each name."""
-    table = Table("", *metrics, title=title)
+    table = Table("", *_SHOWN, title=title)
     for name, scores in rows.items():
         if scores is None:
             table.add_row(name, *["no texts" if name == "BM25" else "not comparable"])
             continue
         cells = [
             f"{scores.means[m]:.3f} [dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
-            for m in metrics
+            for m in _SHOWN
         ]
         table.add_row(name, *cells)
     Console().print(table)
 
 
-def short(text: str, cells: int = 70) -> str:
-    """Cut a text to one line of so many terminal cells."""
+def short(text: str) -> str:
+    """Cut a text to one line of 70 terminal cells."""
     line = Text(" ".join(text.split()))
-    line.truncate(cells, overflow="ellipsis")
+    line.truncate(70, overflow="ellipsis")
     return line.plain

@@ -101,7 +101,7 @@ def fit(
     metric = metric or store_metric(pairs)
 
     # Thousands of small products follow. Two BLAS threads gain nothing on them, and where another
-    # process keeps a core busy each call waits for the slower thread: measured 14 times slower.
+    # process keeps a core busy each call waits for the slower thread.
     with threadpool_limits(limits=1, user_api="blas"):
         data = develop(pairs, validation=validation, test=test, seed=seed)
         candidates, base = climb(mode, data.parts, metric, same_space, progress)

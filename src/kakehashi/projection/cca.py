@@ -29,7 +29,7 @@ def cca(
 
     ``prior``, only where both sides share one space, is ours: it adds to the cross-covariance
     what pairs of equal vectors would (v: the geometric mean of both mean variances), so that few
-    pairs lean on the space that is already there (docs/architecture.md, "What was measured").
+    pairs lean on the space that is already there.
 
     Args:
         power: how strongly directions of low correlation are held down; 0 treats all alike.
