@@ -1,0 +1,244 @@
+"""compare(): baselines by name, and an aligner beside them, on the same held-out queries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..aligner import Aligner
+from ..cache import encode_texts
+from ..encoders import Encoder, as_encoder
+from ..errors import DataError, EncoderError, FitError, MissingExtraError
+from ..pairs import SIDES, Pairs, Side, find_leaks
+from ..projection import Mode, Role
+from .baselines import NAMES, Aligned, Baseline, named
+from .intervals import Clusters, Interval, Scores, bootstrap, clusters_of
+from .paper import POOL, accuracy_in_pool, harmonic_mean
+from .systems import CannotRunError, System, Task
+
+MIN_TRAIN = 10
+ALIGNER = "aligner"
+_TIMED = 50  # queries, evenly spaced over the test part
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What one baseline scored, and what it cost.
+
+    Attributes:
+        scores: recall@1, recall@10, MRR@10 and nDCG@10 with 95% intervals.
+        accuracy: top-1 accuracy in a pool of 250; see :func:`.paper.accuracy_in_pool`.
+        accuracy_interval: its 95% bootstrap interval.
+        latency: mean seconds from a query to its scores, asked one by one, after a first one that
+            is not counted: up to 50 queries, evenly spaced. A query that comes as a text is
+            translated, encoded and reranked within it; one that comes as a vector is only projected
+            and searched. Search is exact, among all test documents.
+        harmonic_mean: of accuracy and speed; see :func:`.paper.harmonic_mean`.
+        train_seconds: seconds of fitting. Encoding texts and indexing documents are not counted.
+        ranks: (n,) rank of the best answer to each test query, for paired tests of two rows.
+    """
+
+    scores: Scores
+    accuracy: float
+    accuracy_interval: Interval
+    latency: float
+    harmonic_mean: float
+    train_seconds: float
+    ranks: NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Baselines on the same test queries.
+
+    Attributes:
+        rows: for each name what was measured, or the reason why the baseline cannot run.
+        n_train: pairs that were fitted on.
+        leaked: training pairs left out because a side of them also stands in the test part.
+        n_queries, pool: test queries, and different documents among which they search.
+    """
+
+    rows: dict[str, Measured | str]
+    n_train: int
+    leaked: int
+    n_queries: int
+    pool: int
+
+    def __str__(self) -> str:
+        """Return the table, 80 columns wide."""
+        width = max(8, *map(len, self.rows))
+        lines = [
+            f"{self.n_queries} queries in {self.pool} documents, {self.n_train} training pairs",
+            f"{'':{width}} recall@1               MRR@10 top-1/{POOL}  ms/query  h-mean train s",
+        ]
+        for name, row in self.rows.items():
+            if isinstance(row, str):
+                lines.append(f"{name:{width}} {row}")
+                continue
+            low, high = row.scores.intervals["recall@1"]
+            recall = f"{row.scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}]"
+            lines.append(
+                f"{name:{width}} {recall} {row.scores.means['mrr@10']:8.3f} {row.accuracy:9.3f} "
+                f"{1000 * row.latency:9.2f} {row.harmonic_mean:7.3f} {row.train_seconds:7.1f}"
+            )
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready record; a baseline that cannot run has a ``reason`` alone."""
+        rows: dict[str, Any] = {}
+        for name, row in self.rows.items():
+            if isinstance(row, str):
+                rows[name] = {"reason": row}
+                continue
+            record = asdict(row)
+            rows[name] = {**record.pop("scores"), **record, "ranks": row.ranks.tolist()}
+        return {
+            "n_train": self.n_train,
+            "leaked": self.leaked,
+            "n_queries": self.n_queries,
+            "pool": self.pool,
+            "rows": rows,
+        }
+
+
+def compare(
+    train: Pairs,
+    test: Pairs,
+    baselines: Sequence[str | Baseline] = NAMES,
+    *,
+    source: Any = None,
+    target: Any = None,
+    aligner: Aligner | None = None,
+    mode: Mode = "keep",
+    seed: int = 0,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> Comparison:
+    """Fit baselines on the training pairs, and score each on the same test queries.
+
+    The pool is the different targets of ``test``, every target paired with a query's text answers
+    it, and ties count against; as in the report of :func:`kakehashi.fit`. Training pairs that
+    share a side with a test pair are left out. Equal seeds give equal scores, bit for bit; times
+    differ.
+
+    Args:
+        train, test: pairs to fit on, and pairs to judge by. Sides without vectors are encoded.
+        baselines: names, or objects: ``Both``, ``Encoders``, ``Translated``, ``Reranked``. By name:
+            ``cosine`` compares the vectors as they are; ``centring`` moves the sources by the
+            difference of the means; ``procrustes`` rotates them as well; ``ridge`` regresses the
+            targets on them, with the strength that does best in five folds of ``train``;
+            ``mind-the-gap`` is the paper's network, loss and schedule (needs the extra
+            ``training``); ``bm25`` searches the texts.
+        source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it. A
+            side that brings vectors needs none; with one, latency includes encoding the query.
+        aligner: is scored as the row ``aligner``. Fit it on ``train``: nothing here can tell
+            whether it has seen the test pairs.
+        mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` lets centring, Procrustes
+            and ridge centre them.
+        seed: of folds, initial weights, order of the batches, and intervals.
+        cache: a file that keeps encoded vectors between runs.
+        progress: show bars on standard error.
+
+    Returns:
+        a row for each baseline, in the order given; where one cannot run (spaces that are not
+        comparable, no texts, a missing extra, an encoder that does not load) the reason.
+
+    Raises:
+        DataError: an unknown or repeated name or an unknown mode; vectors and encoders that do
+            not fit together; or what a translation or reranker returns cannot be used.
+        FitError: fewer than ten training pairs, or none that is not in the test part.
+        EncoderError, VectorError: ``source`` or ``target`` cannot be used.
+    """
+    systems = _checked(baselines, aligner, mode)
+    n = len(train)
+    train = train.select(np.delete(np.arange(n), find_leaks(train, test)))
+    if len(train) < MIN_TRAIN:
+        raise FitError(
+            f"{len(train)} training pairs, {n - len(train)} others share a side with a test pair; "
+            f"at least {MIN_TRAIN} are needed."
+        )
+    bound = {} if aligner is None else aligner.bound
+    given: dict[Side, Any] = {"source": source, "target": target}
+    encoders: dict[Side, Encoder | None] = {
+        side: bound.get(side) if model is None else as_encoder(model)
+        for side, model in given.items()
+    }
+    filled = [_with_vectors(part, encoders, cache, progress) for part in (train, test)]
+    train, test = filled
+    task = Task(train, test, encoders, mode, seed, cache, progress)
+    clusters = clusters_of(test.groups)
+    rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
+    return Comparison(rows, len(train), n - len(train), len(test), len(task.relevance.pool))
+
+
+def _checked(
+    baselines: Sequence[str | Baseline], aligner: Aligner | None, mode: str
+) -> list[Baseline]:
+    if mode not in ("keep", "shared"):
+        raise DataError(f"mode={mode!r} is not known; choose keep or shared.")
+    if isinstance(baselines, str):
+        raise DataError(f"baselines={baselines!r}: expected a list, such as [{baselines!r}].")
+    found = [named(baseline) for baseline in baselines]
+    if aligner is not None:
+        found.append(Aligned(ALIGNER, aligner))
+    names = [baseline.name for baseline in found]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise DataError(f"{sorted(repeated)} name two rows each; give every row its own name.")
+    if not found:
+        raise DataError(f"nothing to compare; choose among {', '.join(NAMES)}.")
+    return found
+
+
+def _with_vectors(
+    part: Pairs, encoders: dict[Side, Encoder | None], cache: str | Path | None, progress: bool
+) -> Pairs:
+    made: dict[Side, Any] = {}
+    for side in SIDES:
+        encoder, texts = encoders[side], part.texts(side)
+        made[side] = None
+        if part.vectors(side) is None and encoder is not None and texts is not None:
+            role: Role = "query" if side == "source" else "document"
+            label = f"encoding {side}"
+            made[side] = encode_texts(
+                encoder, texts, role, cache=cache, progress=progress, label=label
+            )
+    return part.with_vectors(made["source"], made["target"])
+
+
+def _row(baseline: Baseline, task: Task, clusters: Clusters) -> Measured | str:
+    try:
+        started = time.perf_counter()
+        index = baseline.fit(task)
+        train_seconds = time.perf_counter() - started
+        system = index()
+        ranks = system.ranks()
+    except (CannotRunError, MissingExtraError, EncoderError) as error:
+        return str(error)
+    top_1 = accuracy_in_pool(ranks, task.relevance)
+    accuracy = float(top_1.mean())
+    latency = _latency(system, len(ranks))
+    return Measured(
+        scores=Scores.of_ranks(ranks, len(task.relevance.pool), clusters=clusters, seed=task.seed),
+        accuracy=accuracy,
+        accuracy_interval=bootstrap({"": top_1}, clusters=clusters, seed=task.seed)[""],
+        latency=latency,
+        harmonic_mean=harmonic_mean(accuracy, latency),
+        train_seconds=train_seconds,
+        ranks=ranks,
+    )
+
+
+def _latency(system: System, n_queries: int) -> float:
+    """Return the mean seconds of one query, asked by itself."""
+    system.ask(0)
+    queries = np.unique(np.linspace(0, n_queries - 1, _TIMED, dtype=int))
+    started = time.perf_counter()
+    for query in queries:
+        np.argmax(system.ask(int(query)))
+    return (time.perf_counter() - started) / len(queries)

@@ -1,0 +1,232 @@
+"""What a baseline becomes for one test set: something that ranks, and that can be asked and timed.
+
+A system has ``ranks``, ``scores`` of a query that is prepared already, and ``ask``, which does all
+that stands between a user's query and its scores, and is what latency is measured on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..cache import encode_texts
+from ..encoders import Encoder, EncoderIdentity
+from ..errors import DataError
+from ..pairs import Pairs, Side
+from ..projection import Mode, Role
+from ..spaces import share_space
+from ..vectors import Float32Array, unit_rows
+from .lexical import LexicalIndex, bm25_ranks
+from .metrics import Metric, ranks, ranks_of_scores, scores
+from .relevance import Relevance
+
+Project = Callable[[Float32Array], Float32Array]
+
+
+class CannotRunError(Exception):
+    """A baseline cannot run on these data; the message becomes its row."""
+
+
+class System(Protocol):
+    """A fitted baseline over the documents of one test set of n queries and m documents."""
+
+    def ranks(self) -> NDArray[np.intp]:
+        """Return the rank of the best answer to each query, (n,), ties counted against it."""
+
+    def scores(self, query: int) -> Float32Array:
+        """Score all documents for one query, (m,), from what is prepared."""
+
+    def ask(self, query: int) -> Float32Array:
+        """Score all documents for one query, (m,), from its text (or its stored vector) on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What every baseline is given: pairs to fit on, pairs to search, and the settings."""
+
+    train: Pairs
+    test: Pairs
+    encoders: dict[Side, Encoder | None]
+    mode: Mode
+    seed: int
+    cache: str | Path | None
+    progress: bool
+
+    @cached_property
+    def relevance(self) -> Relevance:
+        """The different test targets, and which of them answer which query."""
+        return Relevance.of(self.test)
+
+    def texts(self, side: Side) -> tuple[str, ...]:
+        """Return the test texts of a side, or raise CannotRunError."""
+        texts = self.test.texts(side)
+        if texts is None:
+            raise CannotRunError(f"no {side} texts")
+        return texts
+
+    def vectors(self, part: Pairs, side: Side) -> Float32Array:
+        """Return the (n, d) float32 vectors of a side, or raise CannotRunError."""
+        vectors = part.vectors(side)
+        if vectors is None:
+            raise CannotRunError(f"no {side} vectors; pass {side}= an encoder")
+        return np.asarray(vectors, np.float32)
+
+    @cached_property
+    def same_space(self) -> bool:
+        """Whether raw cosines between the two sides mean anything."""
+        for side in ("source", "target"):
+            self.vectors(self.train, side)
+        identities = {
+            side: None if encoder is None else EncoderIdentity.of(encoder)
+            for side, encoder in self.encoders.items()
+        }
+        return share_space(self.train, identities, self.seed)
+
+    def encode(self, encoder: Encoder, texts: Sequence[str], role: Role) -> Float32Array:
+        """Encode texts -> (n, d) float32, each different one once."""
+        return encode_texts(encoder, texts, role, cache=self.cache, progress=self.progress)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Search by vectors.
+
+    Attributes:
+        queries: (n, d) vectors of the queries before ``project``.
+        documents: (n, d') vectors of all n targets, as they are stored.
+        project: what carries query vectors into the documents' space.
+        encode: text to (1, d); None where queries come as vectors.
+    """
+
+    task: Task
+    queries: Float32Array
+    documents: Float32Array
+    metric: Metric = "cosine"
+    project: Project | None = None
+    encode: Callable[[str], Float32Array] | None = None
+
+    def __post_init__(self) -> None:
+        if self._prepared.shape[1] != self.documents.shape[1]:
+            raise CannotRunError(
+                f"queries of {self._prepared.shape[1]} and documents of "
+                f"{self.documents.shape[1]} dimensions are not comparable"
+            )
+
+    def ranks(self) -> NDArray[np.intp]:
+        """Return the rank of the best answer to each query, (n,)."""
+        return ranks(self._prepared, self.documents, self.metric, relevance=self.task.relevance)
+
+    def scores(self, query: int) -> Float32Array:
+        """Score all documents for a query whose vector is known, (m,)."""
+        return self._score(self._prepared[query : query + 1])
+
+    def ask(self, query: int) -> Float32Array:
+        """Encode, project and score one query, (m,)."""
+        if self.encode is None:
+            vector = self.queries[query : query + 1]
+        else:
+            vector = self.encode(self.task.texts("source")[query])
+        return self._score(vector if self.project is None else self.project(vector))
+
+    def _score(self, vector: Float32Array) -> Float32Array:
+        if self.metric == "cosine":  # a store keeps unit vectors, and does not scale them again
+            block = scores(unit_rows(vector), self._stored)
+        else:
+            block = scores(vector, self._stored, self.metric)
+        found: Float32Array = block[0]
+        return found
+
+    @cached_property
+    def _prepared(self) -> Float32Array:
+        return self.queries if self.project is None else self.project(self.queries)
+
+    @cached_property
+    def _stored(self) -> Float32Array:
+        documents = self.documents[self.task.relevance.pool]
+        return unit_rows(documents) if self.metric == "cosine" else documents
+
+
+@dataclass(frozen=True, eq=False)
+class Lexical:
+    """Search by BM25; ``prepared`` are the queries as they are looked up."""
+
+    task: Task
+    prepared: Sequence[str]
+    translate: Callable[[str], str] = str
+
+    def ranks(self) -> NDArray[np.intp]:
+        """Return the rank of the best answer to each query, (n,)."""
+        documents = self.task.texts("target")
+        return bm25_ranks(self.prepared, documents, relevance=self.task.relevance)
+
+    def scores(self, query: int) -> Float32Array:
+        """Score all documents for one query, (m,)."""
+        return self._index.scores(self.prepared[query])
+
+    def ask(self, query: int) -> Float32Array:
+        """Translate, where that is asked for, and score one query, (m,)."""
+        return self._index.scores(self.translate(self.task.texts("source")[query]))
+
+    @cached_property
+    def _index(self) -> LexicalIndex:
+        documents = self.task.texts("target")
+        return LexicalIndex([documents[i] for i in self.task.relevance.pool])
+
+
+@dataclass(frozen=True, eq=False)
+class TwoStage:
+    """Search, then put the best ``top`` documents into the order of a reranker's scores."""
+
+    task: Task
+    base: System
+    rerank: Callable[[str, list[str]], Sequence[float]]
+    top: int
+
+    def ranks(self) -> NDArray[np.intp]:
+        """Return the rank of the best answer to each query, (n,).
+
+        An answer that the first stage does not bring among the ``top`` keeps its rank.
+        """
+        found = self.base.ranks().copy()
+        for query in np.flatnonzero(found <= self.top):
+            best, score = self._reranked(int(query), self.base.scores(int(query)))
+            answers = np.flatnonzero(np.isin(best, self.task.relevance.answers[query]))
+            if len(answers):
+                found[query] = ranks_of_scores(score[None], [answers])[0]
+        return found
+
+    def scores(self, query: int) -> Float32Array:
+        """Score all documents for a query that the first stage has prepared, (m,)."""
+        return self._in_order(query, self.base.scores(query))
+
+    def ask(self, query: int) -> Float32Array:
+        """Search and rerank one query, (m,)."""
+        return self._in_order(query, self.base.ask(query))
+
+    def _in_order(self, query: int, first: Float32Array) -> Float32Array:
+        """Lift the reranked above all others, which keep their order: (m,) places, negated."""
+        best, score = self._reranked(query, first)
+        places = np.empty(len(first), np.float32)
+        places[np.argsort(-first, kind="stable")] = -np.arange(len(first))
+        places[best] = 1 + np.unique(score, return_inverse=True)[1]
+        return places
+
+    def _reranked(self, query: int, first: Float32Array) -> tuple[NDArray[np.intp], Float32Array]:
+        """Return the places in the pool of the best documents, and what the reranker says."""
+        best = np.argsort(-first, kind="stable")[: self.top]
+        texts, pool = self.task.texts("target"), self.task.relevance.pool
+        question = self.task.texts("source")[query]
+        given = self.rerank(question, [texts[i] for i in pool[best]])
+        score = np.asarray(given, np.float32)
+        if score.shape != best.shape or not np.isfinite(score).all():
+            raise DataError(
+                f"The reranker returned {score.shape} scores for {len(best)} documents of query "
+                f"{query}; it must return one finite number for each."
+            )
+        return best, score
