@@ -1,4 +1,4 @@
-"""The command line: demo, fit, evaluate, project, info."""
+"""The command line: demo, fit, evaluate, compare, project, info."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from . import __version__
 from .aligner import Aligner
 from .cache import encode_texts
 from .console import print_json, print_report, print_table, report_json, row, short
+from .development import MAX_TEST, TEST_SHARE
 from .encoders import as_encoder
 from .errors import DataError, EncoderError, KakehashiError, ReaderError
+from .evaluation.baselines import Baseline, Both, named
+from .evaluation.comparison import compare as compare_baselines
+from .evaluation.comparison import with_vectors
 from .evaluation.intervals import Scores, clusters_of
 from .evaluation.metrics import ranks
+from .evaluation.named import NAMES
 from .evaluation.relevance import Relevance
 from .ladder import fit as fit_aligner
 from .pairs import SIDES, Pairs, Side
 from .readers import read_pairs
+from .splits import hold_out
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +43,13 @@ Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
 Source = Annotated[str, typer.Option(help="Column, array or language of the source.")]
 Target = Annotated[str, typer.Option(help="Column, array or language of the target.")]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the document that a pair comes from; none is ever on both sides of a "
+        "split. By default the column 'group', where there is one."
+    ),
+]
 EncoderName = Annotated[
     str | None,
     typer.Option(
@@ -135,13 +148,7 @@ def fit(
     refit: Annotated[bool, typer.Option(help="Fit the chosen map again on all pairs.")] = True,
     source: Source = "source",
     target: Target = "target",
-    group: Annotated[
-        str | None,
-        typer.Option(
-            help="Column of the document that a pair comes from; none is ever on both sides of a "
-            "split. By default the column 'group', where there is one."
-        ),
-    ] = None,
+    group: Group = None,
     licence: Annotated[str, typer.Option(help="Licence of the data, kept in the record.")] = "",
     cache: Cache = None,
     overwrite: Annotated[bool, typer.Option(help="Replace an aligner in --out.")] = False,
@@ -230,6 +237,66 @@ def evaluate(
         print_json({"n_queries": len(data), "pool": pool, **scored})
         return
     print_table(f"{len(data)} queries in {pool} documents", {"untouched": base, "aligned": aligned})
+
+
+@app.command()
+def compare(
+    pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    baseline: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(NAMES)}; all of them by default.")
+    ] = None,
+    both: Annotated[
+        list[str] | None, typer.Option(help="Encoder for both sides; a row of its own.")
+    ] = None,
+    fitted: Annotated[
+        bool, typer.Option("--fit", help="Add the aligner that `fit` makes of the training part.")
+    ] = False,
+    mode: Annotated[
+        str, typer.Option(help="keep: the index stays; shared: both sides may be projected.")
+    ] = "keep",
+    test_share: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="Share of PAIRS that judges.")
+    ] = TEST_SHARE,
+    seed: Annotated[int, typer.Option(help="Decides which pairs are held out.")] = 0,
+    source: Source = "source",
+    target: Target = "target",
+    group: Group = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit baselines on one part of PAIRS, and score them on the rest.
+
+    recall@1 and MRR@10 are among all held-out documents, top-1/250 among the answer and 249 others.
+    ms/query is the mean time of one query, h-mean the harmonic mean of top-1/250 and of speed, which
+    is 0.1 s / (0.1 s + time).
+    """
+    progress = sys.stderr.isatty() and not as_json
+    encoders: dict[Side, Any] = {"source": source_encoder, "target": target_encoder}
+    for side, name in encoders.items():
+        encoders[side] = None if name is None else as_encoder(_encoder(name))
+    others = [as_encoder(_encoder(name)) for name in both or []]
+    rows: list[Baseline] = [named(name) for name in baseline or NAMES]
+    rows += [Both(f"both: {other.name}", other) for other in others]
+    data = _read(pairs, source=source, target=target, group=group)
+    data = with_vectors(data, encoders, cache, progress)
+    split = hold_out(data, test_share, seed=seed, at_most=MAX_TEST)
+    train, test = data.select(split.kept), data.select(split.held_out)
+    options: dict[str, Any] = {
+        "source": encoders["source"],
+        "target": encoders["target"],
+        "mode": mode,
+        "seed": seed,
+        "cache": cache,
+        "progress": progress,
+    }
+    aligner = fit_aligner(train, test=test, **options) if fitted else None
+    found = compare_baselines(train, test, rows, aligner=aligner, **options)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(found)
 
 
 @app.command()

@@ -1,7 +1,6 @@
-"""Baselines by name, and those that need a model or a function of yours.
+"""Baselines that take a model or a function of yours: encoders, translations, rerankers.
 
-Each fits on the training pairs alone and then searches the test documents. To add one: a class
-with a ``name`` and a ``fit``, or a function in ``NAMED``.
+Anything with a ``name`` and a ``fit`` is a baseline; those known by name alone are in ``named``.
 """
 
 from __future__ import annotations
@@ -9,23 +8,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
-
-import numpy as np
+from typing import Any, Protocol, get_args
 
 from ..aligner import Aligner
 from ..encoders import Encoder, as_encoder, checked_encode
 from ..errors import DataError
-from ..pairs import Side, find_leaks
-from ..projection import Projection, Role
-from ..projection.linear import centring, procrustes, ridge
-from ..projection.moments import Moments, Spectrum
-from ..splits import folds
+from ..pairs import SIDES, Side
+from ..projection import Role
 from ..vectors import Float32Array
 from .lexical import bm25_ranks, tokenize
-from .metrics import Metric, ranks, reciprocal
-from .relevance import Relevance
-from .systems import Dense, Lexical, CannotRunError, System, Task, TwoStage
+from .metrics import Metric
+from .named import FITS, NAMES, projected
+from .systems import Dense, Index, Lexical, System, Task, TwoStage
 
 __all__ = [
     "NAMES",
@@ -37,12 +31,6 @@ __all__ = [
     "bm25_ranks",
     "tokenize",
 ]
-
-RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-RIDGE_FOLDS = 5
-
-Index = Callable[[], System]
-"""What a fit returns: called once, it prepares the test documents for search."""
 
 
 class Baseline(Protocol):
@@ -72,6 +60,10 @@ class Encoders:
     target: Any = None
     metric: Metric = "cosine"
 
+    def __post_init__(self) -> None:
+        if self.metric not in get_args(Metric):
+            raise DataError(f"metric={self.metric!r} is not known; choose cosine, ip or l2.")
+
     def fit(self, task: Task) -> Index:
         """Fit nothing; the test texts are encoded when the index is prepared."""
         return partial(self._index, task)
@@ -83,7 +75,7 @@ class Encoders:
         queries = _encoded(task, source, "source", "query")
         documents = _encoded(task, target, "target", "document")
         encoder = source or task.encoders["source"]
-        return Dense(task, queries, documents, self.metric, encode=_one(task, encoder))
+        return Dense(task, queries, documents, self.metric, encode=task.encode_one(encoder))
 
 
 @dataclass(frozen=True)
@@ -165,9 +157,14 @@ class Reranked:
     rerank: Callable[[str, list[str]], Sequence[float]]
     top: int = 50
 
+    def __post_init__(self) -> None:
+        named(self.base)
+        if self.top < 1:
+            raise DataError(f"top={self.top}: a reranker needs at least 1 document.")
+
     def fit(self, task: Task) -> Index:
         """Fit what is searched by first."""
-        for side in ("source", "target"):
+        for side in SIDES:
             task.texts(side)
         base = named(self.base).fit(task)
         return lambda: TwoStage(task, base(), self.rerank, self.top)
@@ -181,9 +178,15 @@ class Aligned:
     aligner: Aligner
 
     def fit(self, task: Task) -> Index:
-        """Fit nothing."""
+        """Fit nothing; check that the aligner is for these vectors."""
+        found = {side: task.vectors(task.test, side).shape[1] for side in SIDES}
+        if found != self.aligner.dimensions:
+            raise DataError(
+                f"The aligner takes vectors of {self.aligner.dimensions} dimensions, the test "
+                f"pairs have {found}; pass those of the encoders that it was trained with."
+            )
         metric: Any = self.aligner.report.metric
-        return partial(_projected, task, self.aligner.projection, metric)
+        return partial(projected, task, self.aligner.projection, metric)
 
 
 @dataclass(frozen=True)
@@ -205,106 +208,15 @@ def named(baseline: str | Baseline) -> Baseline:
                 "such as Both(name, encoder)."
             )
         return baseline
-    if baseline not in _FITS:
+    if baseline not in FITS:
         raise DataError(
             f"baseline {baseline!r} is not known; choose {', '.join(NAMES)}, or pass an object "
             "such as Both(name, encoder)."
         )
-    return _Named(baseline, _FITS[baseline])
-
-
-def _cosine(task: Task) -> Index:
-    _require_same_space(task)
-    return partial(_projected, task, Projection())
-
-
-def _centring(task: Task) -> Index:
-    _require_same_space(task)
-    return partial(_projected, task, centring(_spectrum(task), task.mode))
-
-
-def _procrustes(task: Task) -> Index:
-    return partial(_projected, task, procrustes(_spectrum(task), task.mode))
-
-
-def _ridge(task: Task) -> Index:
-    """Ridge towards zero; its strength is the best of ``RIDGE_GRID`` by MRR on five folds."""
-    x, y = (task.vectors(task.train, side) for side in ("source", "target"))
-    found = np.zeros(len(RIDGE_GRID))
-    for split in folds(task.train, RIDGE_FOLDS, seed=task.seed):
-        held = task.train.select(split.held_out)
-        kept = np.setdiff1d(split.kept, find_leaks(task.train, held))
-        if len(kept) < 2:
-            continue
-        spectrum, relevance = Spectrum(Moments.of(x, y, kept)), Relevance.of(held)
-        for i, reg in enumerate(RIDGE_GRID):
-            projection = ridge(spectrum, task.mode, reg=reg, towards="zero")
-            queries = projection(x[split.held_out], modality="source", role="query", roughly=True)
-            documents = projection(
-                y[split.held_out], modality="target", role="document", roughly=True
-            )
-            found[i] += reciprocal(ranks(queries, documents, "cosine", relevance=relevance)).sum()
-    reg = RIDGE_GRID[int(found.argmax())]
-    return partial(_projected, task, ridge(_spectrum(task), task.mode, reg=reg, towards="zero"))
-
-
-def _mind_the_gap(task: Task) -> Index:
-    from ..training import mind_the_gap
-
-    x, y = (task.vectors(task.train, side) for side in ("source", "target"))
-    network = mind_the_gap.train(x, y, seed=task.seed, progress=task.progress)
-
-    def index() -> System:
-        queries, documents = (task.vectors(task.test, side) for side in ("source", "target"))
-        encode = _one(task, task.encoders["source"])
-        return Dense(task, queries, documents, "l2", network, encode)
-
-    return index
-
-
-def _bm25(task: Task) -> Index:
-    task.texts("target")
-    return partial(Lexical, task, task.texts("source"))
-
-
-_FITS: dict[str, Callable[[Task], Index]] = {
-    "cosine": _cosine,
-    "centring": _centring,
-    "bm25": _bm25,
-    "procrustes": _procrustes,
-    "ridge": _ridge,
-    "mind-the-gap": _mind_the_gap,
-}
-NAMES = tuple(_FITS)
-"""Baselines that need nothing but the pairs and their vectors."""
-
-
-def _require_same_space(task: Task) -> None:
-    if not task.same_space:
-        raise CannotRunError("not comparable: the two sides are vectors of different spaces")
-
-
-def _spectrum(task: Task) -> Spectrum:
-    x, y = (task.vectors(task.train, side) for side in ("source", "target"))
-    return Spectrum(Moments.of(x, y))
-
-
-def _projected(task: Task, projection: Projection, metric: Metric = "cosine") -> System:
-    """Search by projected vectors, exactly as they serve."""
-    documents = projection(task.vectors(task.test, "target"), modality="target", role="document")
-    project = partial(projection, modality="source", role="query")
-    encode = _one(task, task.encoders["source"])
-    return Dense(task, task.vectors(task.test, "source"), documents, metric, project, encode)
+    return _Named(baseline, FITS[baseline])
 
 
 def _encoded(task: Task, encoder: Encoder | None, side: Side, role: Role) -> Float32Array:
     if encoder is None:
         return task.vectors(task.test, side)
     return task.encode(encoder, task.texts(side), role)
-
-
-def _one(task: Task, encoder: Encoder | None) -> Callable[[str], Float32Array] | None:
-    """Return what encodes one query where it comes as a text."""
-    if encoder is None or task.test.source_texts is None:
-        return None
-    return lambda text: checked_encode(encoder, [text], "query")

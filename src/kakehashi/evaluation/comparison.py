@@ -40,7 +40,8 @@ class Measured:
             translated, encoded and reranked within it; one that comes as a vector is only projected
             and searched. Search is exact, among all test documents.
         harmonic_mean: of accuracy and speed; see :func:`.paper.harmonic_mean`.
-        train_seconds: seconds of fitting. Encoding texts and indexing documents are not counted.
+        train_seconds: seconds of fitting; of an aligner, those that its report states. Encoding
+            the training texts and indexing the documents are not counted.
         ranks: (n,) rank of the best answer to each test query, for paired tests of two rows.
     """
 
@@ -71,7 +72,7 @@ class Comparison:
     pool: int
 
     def __str__(self) -> str:
-        """Return the table, 80 columns wide."""
+        """Return the table: means, and the 95% interval of recall@1."""
         width = max(8, *map(len, self.rows))
         lines = [
             f"{self.n_queries} queries in {self.pool} documents, {self.n_train} training pairs",
@@ -90,14 +91,14 @@ class Comparison:
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready record; a baseline that cannot run has a ``reason`` alone."""
+        """Return a JSON-ready record without ranks; what cannot run has a ``reason`` alone."""
         rows: dict[str, Any] = {}
         for name, row in self.rows.items():
             if isinstance(row, str):
                 rows[name] = {"reason": row}
                 continue
-            record = asdict(row)
-            rows[name] = {**record.pop("scores"), **record, "ranks": row.ranks.tolist()}
+            record = {k: v for k, v in asdict(row).items() if k not in ("scores", "ranks")}
+            rows[name] = {**row.scores.means, "intervals": row.scores.intervals, **record}
         return {
             "n_train": self.n_train,
             "leaked": self.leaked,
@@ -156,25 +157,25 @@ def compare(
         EncoderError, VectorError: ``source`` or ``target`` cannot be used.
     """
     systems = _checked(baselines, aligner, mode)
-    n = len(train)
-    train = train.select(np.delete(np.arange(n), find_leaks(train, test)))
-    if len(train) < MIN_TRAIN:
-        raise FitError(
-            f"{len(train)} training pairs, {n - len(train)} others share a side with a test pair; "
-            f"at least {MIN_TRAIN} are needed."
-        )
     bound = {} if aligner is None else aligner.bound
     given: dict[Side, Any] = {"source": source, "target": target}
     encoders: dict[Side, Encoder | None] = {
         side: bound.get(side) if model is None else as_encoder(model)
         for side, model in given.items()
     }
-    filled = [_with_vectors(part, encoders, cache, progress) for part in (train, test)]
-    train, test = filled
+    train, test = (with_vectors(part, encoders, cache, progress) for part in (train, test))
+    leaked = find_leaks(train, test)
+    train = train.select(np.delete(np.arange(len(train)), leaked))
+    if len(train) < MIN_TRAIN:
+        raise FitError(
+            f"{len(train)} training pairs and {len(leaked)} that share a side with a test pair; "
+            f"at least {MIN_TRAIN} of the former are needed."
+        )
     task = Task(train, test, encoders, mode, seed, cache, progress)
+    _check_dimensions(task)
     clusters = clusters_of(test.groups)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
-    return Comparison(rows, len(train), n - len(train), len(test), len(task.relevance.pool))
+    return Comparison(rows, len(train), len(leaked), len(test), len(task.relevance.pool))
 
 
 def _checked(
@@ -195,9 +196,10 @@ def _checked(
     return found
 
 
-def _with_vectors(
+def with_vectors(
     part: Pairs, encoders: dict[Side, Encoder | None], cache: str | Path | None, progress: bool
 ) -> Pairs:
+    """Encode the sides that have texts, an encoder and no vectors."""
     made: dict[Side, Any] = {}
     for side in SIDES:
         encoder, texts = encoders[side], part.texts(side)
@@ -211,11 +213,28 @@ def _with_vectors(
     return part.with_vectors(made["source"], made["target"])
 
 
+def _check_dimensions(task: Task) -> None:
+    for side in SIDES:
+        identity = task.identities[side]
+        found = {"encoder": identity.dimension} if identity is not None else {}
+        for name, part in (("train", task.train), ("test", task.test)):
+            vectors = part.vectors(side)
+            if vectors is not None:
+                found[name] = vectors.shape[1]
+        if len(set(found.values())) > 1:
+            raise DataError(
+                f"The {side} side has different dimensions: {found}; pass the encoder that made "
+                "the stored vectors, and encode both sets alike."
+            )
+
+
 def _row(baseline: Baseline, task: Task, clusters: Clusters) -> Measured | str:
     try:
         started = time.perf_counter()
         index = baseline.fit(task)
         train_seconds = time.perf_counter() - started
+        if isinstance(baseline, Aligned):
+            train_seconds = baseline.aligner.report.seconds
         system = index()
         ranks = system.ranks()
     except (CannotRunError, MissingExtraError, EncoderError) as error:

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cache import encode_texts
-from ..encoders import Encoder, EncoderIdentity
+from ..encoders import Encoder, EncoderIdentity, checked_encode
 from ..errors import DataError
-from ..pairs import Pairs, Side
+from ..pairs import SIDES, Pairs, Side
 from ..projection import Mode, Role
 from ..spaces import share_space
 from ..vectors import Float32Array, unit_rows
@@ -44,6 +44,10 @@ class System(Protocol):
 
     def ask(self, query: int) -> Float32Array:
         """Score all documents for one query, (m,), from its text (or its stored vector) on."""
+
+
+Index = Callable[[], System]
+"""What a fit returns: called once, it prepares the test documents for search."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,17 +84,24 @@ class Task:
     @cached_property
     def same_space(self) -> bool:
         """Whether raw cosines between the two sides mean anything."""
-        for side in ("source", "target"):
+        for side in SIDES:
             self.vectors(self.train, side)
-        identities = {
-            side: None if encoder is None else EncoderIdentity.of(encoder)
-            for side, encoder in self.encoders.items()
-        }
-        return share_space(self.train, identities, self.seed)
+        return share_space(self.train, self.identities, self.seed)
+
+    @cached_property
+    def identities(self) -> dict[Side, EncoderIdentity | None]:
+        """What the encoders do with the probe texts."""
+        return {s: None if e is None else EncoderIdentity.of(e) for s, e in self.encoders.items()}
 
     def encode(self, encoder: Encoder, texts: Sequence[str], role: Role) -> Float32Array:
         """Encode texts -> (n, d) float32, each different one once."""
         return encode_texts(encoder, texts, role, cache=self.cache, progress=self.progress)
+
+    def encode_one(self, encoder: Encoder | None) -> Callable[[str], Float32Array] | None:
+        """Return what encodes one query -> (1, d), or None where queries come as vectors."""
+        if encoder is None or self.test.source_texts is None:
+            return None
+        return lambda text: checked_encode(encoder, [text], "query")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,108 @@
+"""Baselines that need nothing but the pairs and their vectors, by name.
+
+Each is a function that learns from the training pairs of a task and returns what prepares the test
+documents for search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from ..pairs import SIDES, find_leaks
+from ..projection import Projection
+from ..projection.linear import centring, procrustes, ridge
+from ..projection.moments import Moments, Spectrum
+from ..splits import folds
+from .metrics import Metric, ranks, reciprocal
+from .relevance import Relevance
+from .systems import CannotRunError, Dense, Index, Lexical, System, Task
+
+RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+RIDGE_FOLDS = 5
+
+
+def _cosine(task: Task) -> Index:
+    _require_same_space(task)
+    return partial(projected, task, Projection())
+
+
+def _centring(task: Task) -> Index:
+    _require_same_space(task)
+    return partial(projected, task, centring(_spectrum(task), task.mode))
+
+
+def _procrustes(task: Task) -> Index:
+    return partial(projected, task, procrustes(_spectrum(task), task.mode))
+
+
+def _ridge(task: Task) -> Index:
+    """Ridge towards zero; its strength is the best of ``RIDGE_GRID`` by MRR on five folds."""
+    x, y = (task.vectors(task.train, side) for side in SIDES)
+    found = np.zeros(len(RIDGE_GRID))
+    for split in folds(task.train, RIDGE_FOLDS, seed=task.seed):
+        held = task.train.select(split.held_out)
+        kept = np.setdiff1d(split.kept, find_leaks(task.train, held))
+        if len(kept) < 2:
+            continue
+        spectrum, relevance = Spectrum(Moments.of(x, y, kept)), Relevance.of(held)
+        for i, reg in enumerate(RIDGE_GRID):
+            projection = ridge(spectrum, task.mode, reg=reg, towards="zero")
+            queries = projection(x[split.held_out], modality="source", role="query", roughly=True)
+            documents = projection(
+                y[split.held_out], modality="target", role="document", roughly=True
+            )
+            found[i] += reciprocal(ranks(queries, documents, "cosine", relevance=relevance)).sum()
+    reg = RIDGE_GRID[int(found.argmax())]
+    return partial(projected, task, ridge(_spectrum(task), task.mode, reg=reg, towards="zero"))
+
+
+def _mind_the_gap(task: Task) -> Index:
+    from ..training import mind_the_gap
+
+    x, y = (task.vectors(task.train, side) for side in SIDES)
+    network = mind_the_gap.train(x, y, seed=task.seed, progress=task.progress)
+
+    def index() -> System:
+        queries, documents = (task.vectors(task.test, side) for side in SIDES)
+        encode = task.encode_one(task.encoders["source"])
+        return Dense(task, queries, documents, "l2", network, encode)
+
+    return index
+
+
+def _bm25(task: Task) -> Index:
+    task.texts("target")
+    return partial(Lexical, task, task.texts("source"))
+
+
+FITS: dict[str, Callable[[Task], Index]] = {
+    "cosine": _cosine,
+    "centring": _centring,
+    "bm25": _bm25,
+    "procrustes": _procrustes,
+    "ridge": _ridge,
+    "mind-the-gap": _mind_the_gap,
+}
+NAMES = tuple(FITS)
+"""Baselines that need nothing but the pairs and their vectors."""
+
+
+def _require_same_space(task: Task) -> None:
+    if not task.same_space:
+        raise CannotRunError("not comparable: the two sides are vectors of different spaces")
+
+
+def _spectrum(task: Task) -> Spectrum:
+    x, y = (task.vectors(task.train, side) for side in SIDES)
+    return Spectrum(Moments.of(x, y))
+
+
+def projected(task: Task, projection: Projection, metric: Metric = "cosine") -> System:
+    """Search by projected vectors, exactly as they serve."""
+    documents = projection(task.vectors(task.test, "target"), modality="target", role="document")
+    project = partial(projection, modality="source", role="query")
+    encode = task.encode_one(task.encoders["source"])
+    return Dense(task, task.vectors(task.test, "source"), documents, metric, project, encode)
