@@ -296,6 +296,27 @@ def test_a_reranker_orders_the_top_and_leaves_the_rest(manual):
     assert ((worst <= 7) == (base <= 7)).all()
 
 
+def test_a_reranker_may_follow_another(manual):
+    """The second is given what the first has put on top."""
+    train, test = manual
+    answer = dict(zip(test.source_texts, test.target_texts, strict=True))
+    given = []
+
+    def first(query, documents):
+        return [float(document == answer[query]) for document in documents]
+
+    def second(query, documents):
+        given.append(documents == [answer[query]])
+        return [0.0]
+
+    inner = Reranked("inner", "cosine", first, top=7)
+    rows = ["cosine", inner, Reranked("outer", inner, second, top=1)]
+    table = compare(train, test, rows, source=hashed_letters, target=hashed_letters)
+    assert (table.rows["outer"].ranks == table.rows["inner"].ranks).all()
+    found = (table.rows["cosine"].ranks <= 7).sum()
+    assert all(given[:found])  # what follows are the queries that are timed
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -269,8 +269,8 @@ def compare(
     """Fit baselines on one part of PAIRS, and score them on the rest.
 
     recall@1 and MRR@10 are among all held-out documents, top-1/250 among the answer and 249 others.
-    ms/query is the mean time of one query, h-mean the harmonic mean of top-1/250 and of speed, which
-    is 0.1 s / (0.1 s + time).
+    ms/query is the mean time of one query, and h-mean the harmonic mean of top-1/250 and of speed:
+    0.1 s / (0.1 s + time).
     """
     progress = sys.stderr.isatty() and not as_json
     encoders: dict[Side, Any] = {"source": source_encoder, "target": target_encoder}
