@@ -72,7 +72,7 @@ def kana_for_kanji(text: str) -> str:
     Raises:
         MissingExtraError: the extra ``robustness`` is not installed.
     """
-    analyser = _analyser()
+    analyser = _dictionary().tokenizer()  # one a call: it cannot be shared between threads
     parts = []
     for start in range(0, len(text), _BLOCK):
         for word in analyser.tokenize(text[start : start + _BLOCK]):
@@ -85,10 +85,10 @@ def kana_for_kanji(text: str) -> str:
 
 
 @lru_cache(maxsize=1)
-def _analyser() -> Any:
+def _dictionary() -> Any:
     try:
-        from sudachipy import Dictionary, SplitMode
+        from sudachipy import Dictionary
 
-        return Dictionary(dict="small").tokenizer(mode=SplitMode.C)
-    except ImportError as error:  # ModuleNotFoundError of the dictionary is one, too
+        return Dictionary(dict="small")
+    except ImportError as error:
         raise MissingExtraError("sudachipy with sudachidict_small", EXTRA) from error
