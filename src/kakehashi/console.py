@@ -14,7 +14,7 @@ from rich.text import Text
 from .evaluation.intervals import Scores
 from .evaluation.metrics import METRICS
 from .evaluation.report import Report
-from .robustness import PerturbationResult, Perturbed, RobustnessReport
+from .robustness import Perturbed, RobustnessReport
 
 _SHOWN = METRICS[:3]  # nDCG@10 is in the JSON; four columns do not fit into 80 cells
 
@@ -94,47 +94,45 @@ def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
 def print_robustness(report: RobustnessReport) -> None:
     """Print a table for each system, a row for each perturbation, and what could not be run."""
     console = Console()
-    base = {name: result.base for name, result in report.perturbations.items()}
     if report.base is None:
         console.print("untouched vectors: not comparable")
     else:
+        base = {name: result.base for name, result in report.perturbations.items()}
         _print_perturbed("untouched vectors", report, report.base, base)
     aligned = {name: result.aligned for name, result in report.perturbations.items()}
     _print_perturbed("aligned vectors", report, report.aligned, aligned)
     console.print(
-        "changed: the share of queries that a perturbation changes. Change: of MRR@10 against "
-        "the queries as they are, over all of them, with its paired 95% interval. All other "
-        "intervals are in the JSON."
+        "% changed: the share of queries that a perturbation changes; the others score as they "
+        "are. Change: of MRR@10, over all queries, with the 95% interval paired by query."
     )
     for name, reason in report.not_run.items():
         console.print(f"not run: {name}: {reason}", markup=False)
 
 
 def _print_perturbed(
-    title: str,
-    report: RobustnessReport,
-    clean: Scores,
-    rows: Mapping[str, Perturbed | None],
+    title: str, report: RobustnessReport, clean: Scores, rows: Mapping[str, Perturbed | None]
 ) -> None:
-    table = Table(
-        "perturbation",
-        "changed",
-        *_SHOWN,
-        "change",
-        title=f"{title}: {report.n_queries} queries in {report.pool} documents",
-    )
-    table.add_row("none", "", *(f"{clean.means[m]:.3f}" for m in _SHOWN), "")
+    heading = f"{title}: {report.n_queries} queries in {report.pool} documents"
+    table = Table("queries", *_SHOWN, "change", title=heading)
+    table.add_row("as they are", *_stacked(clean), "")
     for name, found in rows.items():
         if found is not None:
-            result: PerturbationResult = report.perturbations[name]
             low, high = found.interval["mrr@10"]
+            share = report.perturbations[name].share_changed
             table.add_row(
-                name,
-                f"{result.share_changed:.0%}",
-                *(f"{found.scores.means[m]:.3f}" for m in _SHOWN),
-                f"{found.change['mrr@10']:+.3f} [dim]{low:+.3f}, {high:+.3f}",
+                f"{name}\n[dim]{share:.0%} changed",
+                *_stacked(found.scores),
+                f"{found.change['mrr@10']:+.3f}\n[dim]{low:+.3f}, {high:+.3f}",
             )
     Console().print(table)
+
+
+def _stacked(scores: Scores) -> list[str]:
+    """Return each mean with its interval below it."""
+    return [
+        f"{scores.means[m]:.3f}\n[dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
+        for m in _SHOWN
+    ]
 
 
 def short(text: str) -> str:
