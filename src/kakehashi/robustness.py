@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -114,13 +114,13 @@ def robustness(
             "The pairs have source vectors only; a perturbation changes texts. Pass source texts."
         )
     queries, not_run = _perturbed(pairs, clean, names, seed)
-    ask = _encoded(aligner, [clean, *(texts for _, texts in queries.values())], cache, progress)
+    look_up = _encoded(aligner, [clean, *(texts for _, texts in queries.values())], cache, progress)
     systems = _Systems(aligner, pairs, _documents(aligner, pairs, cache, progress))
-    reference = systems.rank(ask(clean))
+    reference = systems.rank(look_up(clean))
     results = {}
     for name, (description, texts) in queries.items():
         n_changed = sum(a != b for a, b in zip(texts, clean, strict=True))
-        found = systems.rank(ask(texts))
+        found = systems.rank(look_up(texts))
         both = {s: systems.compare(rank, reference[s]) for s, rank in found.items()}
         results[name] = PerturbationResult(
             description, n_changed, n_changed / len(clean), both.get("base"), both["aligned"]
@@ -156,28 +156,20 @@ def _perturbed(
     return found, not_run
 
 
-class _Encoded:
-    """The vectors of many lists of texts, of which each different text is encoded once."""
-
-    def __init__(self, texts: list[str], vectors: Float32Array) -> None:
-        self._row = {text: row for row, text in enumerate(texts)}
-        self._vectors = vectors
-
-    def __call__(self, texts: Sequence[str]) -> Float32Array:
-        vectors: Float32Array = self._vectors[[self._row[text] for text in texts]]
-        return vectors
-
-
 def _encoded(
     aligner: Aligner, lists: list[Sequence[str]], cache: str | Path | None, progress: bool
-) -> _Encoded:
+) -> Callable[[Sequence[str]], Float32Array]:
+    """Encode every different text of all the lists once; return what looks up their vectors."""
     unique = list(dict.fromkeys(text for texts in lists for text in texts))
-    encoder = aligner.encoder("source")
-    label = "encoding queries"
-    return _Encoded(
-        unique,
-        encode_texts(encoder, unique, "query", cache=cache, progress=progress, label=label),
-    )
+    encoder, label = aligner.encoder("source"), "encoding queries"
+    vectors = encode_texts(encoder, unique, "query", cache=cache, progress=progress, label=label)
+    row = {text: i for i, text in enumerate(unique)}
+
+    def look_up(texts: Sequence[str]) -> Float32Array:
+        found: Float32Array = vectors[[row[text] for text in texts]]
+        return found
+
+    return look_up
 
 
 def _documents(
