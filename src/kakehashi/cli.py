@@ -1,4 +1,4 @@
-"""The command line: demo, fit, evaluate, compare, project, info."""
+"""The command line: demo, fit, evaluate, compare, robustness, project, info."""
 
 from __future__ import annotations
 
@@ -15,7 +15,15 @@ from rich.console import Console
 from . import __version__
 from .aligner import Aligner
 from .cache import encode_texts
-from .console import print_json, print_report, print_table, report_json, row, short
+from .console import (
+    print_json,
+    print_report,
+    print_robustness,
+    print_table,
+    report_json,
+    row,
+    short,
+)
 from .development import MAX_TEST, TEST_SHARE
 from .encoders import as_encoder
 from .errors import DataError, EncoderError, KakehashiError, ReaderError
@@ -29,6 +37,7 @@ from .evaluation.relevance import Relevance
 from .ladder import fit as fit_aligner
 from .pairs import SIDES, Pairs, Side
 from .readers import read_pairs
+from .robustness import robustness as perturb_and_score
 from .splits import hold_out
 
 app = typer.Typer(
@@ -300,6 +309,47 @@ def compare(
 
 
 @app.command()
+def robustness(
+    folder: Folder,
+    pairs: PairsFile,
+    perturbation: Annotated[
+        list[str] | None,
+        typer.Option(help="Run this perturbation only; may be given several times."),
+    ] = None,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    source: Source = "source",
+    target: Target = "target",
+    seed: Annotated[int, typer.Option(help="Decides what the perturbations draw.")] = 0,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Perturb the queries of PAIRS (typing errors, cut-offs, ...) and score what they still find.
+
+    Documents stay as they are. What could not be run is named.
+    """
+    aligner = Aligner.load(folder).bind(
+        source=_encoder(source_encoder), target=_encoder(target_encoder)
+    )
+    data = _read(pairs, source=source, target=target)
+    for side in SIDES:
+        if side == "source" or data.vectors(side) is None:
+            _require_encoder(aligner, side)
+    report = perturb_and_score(
+        aligner,
+        data,
+        names=perturbation or None,
+        seed=seed,
+        cache=cache,
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    if as_json:
+        print_json(report.to_dict())
+        return
+    print_robustness(report)
+
+
+@app.command()
 def project(
     folder: Folder,
     vectors: Annotated[Path, typer.Argument(help="An .npz with an array source, target or both.")],
@@ -374,11 +424,16 @@ def _vectors_of(aligner: Aligner, data: Pairs, side: Side, cache: Path | None) -
     stored, texts = data.vectors(side), data.texts(side)
     if stored is not None:
         return stored
-    identity = aligner.encoders[side]
-    if aligner.bound.get(side) is None and (identity is None or identity.model is None):
-        known = "" if identity is None else f"; it was trained with {identity.name!r}"
-        raise EncoderError(f"the aligner records no {side} model{known}. Pass --{side}-encoder.")
+    _require_encoder(aligner, side)
     role: Any = "query" if side == "source" else "document"
     return encode_texts(
         aligner.encoder(side), list(texts or ()), role, cache=cache, label=f"encoding {side}"
     )
+
+
+def _require_encoder(aligner: Aligner, side: Side) -> None:
+    """Raise where an encoder is needed that is neither passed nor recorded."""
+    identity = aligner.encoders[side]
+    if aligner.bound.get(side) is None and (identity is None or identity.model is None):
+        known = "" if identity is None else f"; it was trained with {identity.name!r}"
+        raise EncoderError(f"the aligner records no {side} model{known}. Pass --{side}-encoder.")

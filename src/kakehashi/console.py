@@ -14,6 +14,7 @@ from rich.text import Text
 from .evaluation.intervals import Scores
 from .evaluation.metrics import METRICS
 from .evaluation.report import Report
+from .robustness import Perturbed, RobustnessReport
 
 _SHOWN = METRICS[:3]  # nDCG@10 is in the JSON; four columns do not fit into 80 cells
 
@@ -88,6 +89,50 @@ def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
         ]
         table.add_row(name, *cells)
     Console().print(table)
+
+
+def print_robustness(report: RobustnessReport) -> None:
+    """Print a table for each system, a row for each perturbation, and what could not be run."""
+    console = Console()
+    if report.base is None:
+        console.print("untouched vectors: not comparable")
+    else:
+        base = {name: result.base for name, result in report.perturbations.items()}
+        _print_perturbed("untouched vectors", report, report.base, base)
+    aligned = {name: result.aligned for name, result in report.perturbations.items()}
+    _print_perturbed("aligned vectors", report, report.aligned, aligned)
+    console.print(
+        "% changed: the share of queries that a perturbation changes; the others score as they "
+        "are. Change: of MRR@10, over all queries, with the 95% interval paired by query."
+    )
+    for name, reason in report.not_run.items():
+        console.print(f"not run: {name}: {reason}", markup=False)
+
+
+def _print_perturbed(
+    title: str, report: RobustnessReport, clean: Scores, rows: Mapping[str, Perturbed | None]
+) -> None:
+    heading = f"{title}: {report.n_queries} queries in {report.pool} documents"
+    table = Table("queries", *_SHOWN, "change", title=heading)
+    table.add_row("as they are", *_stacked(clean), "")
+    for name, found in rows.items():
+        if found is not None:
+            low, high = found.interval["mrr@10"]
+            share = report.perturbations[name].share_changed
+            table.add_row(
+                f"{name}\n[dim]{share:.0%} changed",
+                *_stacked(found.scores),
+                f"{found.change['mrr@10']:+.3f}\n[dim]{low:+.3f}, {high:+.3f}",
+            )
+    Console().print(table)
+
+
+def _stacked(scores: Scores) -> list[str]:
+    """Return each mean with its interval below it."""
+    return [
+        f"{scores.means[m]:.3f}\n[dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
+        for m in _SHOWN
+    ]
 
 
 def short(text: str) -> str:

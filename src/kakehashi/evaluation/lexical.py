@@ -30,7 +30,7 @@ def tokenize(text: str) -> list[str]:
     """
     tokens: list[str] = []
     folded = unicodedata.normalize("NFKC", text).lower()
-    for kind, letters in itertools.groupby(folded, _kind):
+    for kind, letters in itertools.groupby(folded, script_of):
         run = "".join(letters)
         if kind == "unspaced" and len(run) > 1:
             tokens += [run[i : i + 2] for i in range(len(run) - 1)]
@@ -39,7 +39,7 @@ def tokenize(text: str) -> list[str]:
     return tokens
 
 
-def _kind(letter: str) -> str:
+def script_of(letter: str) -> str:
     if _UNSPACED.match(letter):
         return "unspaced"
     return "word" if unicodedata.category(letter)[0] in "LMN" else "between"
