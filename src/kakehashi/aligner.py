@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -60,12 +61,19 @@ class Aligner:
     _verified: set[Side] = field(default_factory=set, repr=False)
 
     def project(
-        self, vectors: Any, *, modality: Side = "source", role: Role = "query"
+        self,
+        vectors: Any,
+        *,
+        texts: str | Sequence[str] | None = None,
+        modality: Side = "source",
+        role: Role = "query",
     ) -> Float32Array:
         """Carry encoder vectors into the common space.
 
         Args:
             vectors: (n, d) or (d,) of any float dtype, as the modality's encoder gives them.
+            texts: the texts behind the vectors (one text for one vector), which an aligner needs
+                if it reads them (:meth:`reads`); others take no notice of them.
             modality: which side they are of.
             role: query or document; they differ where the hubness correction is used.
 
@@ -74,6 +82,7 @@ class Aligner:
 
         Raises:
             VectorError: another dimension, NaN, infinite or zero rows.
+            DataError: an unknown modality or role; texts are needed and are not given, one each.
         """
         if modality not in SIDES or role not in ("query", "document"):
             raise DataError(
@@ -86,7 +95,9 @@ class Aligner:
             dimension=self.dimensions[modality],
             what=f"{modality} vectors",
         )
-        projected = self.projection(matrix, modality=modality, role=role)
+        if single and isinstance(texts, str):
+            texts = [texts]
+        projected = self.projection(matrix, modality=modality, role=role, texts=texts)
         return projected[0] if single else projected
 
     def embed(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
@@ -96,9 +107,12 @@ class Aligner:
             EncoderError: no encoder is at hand.
             EncoderMismatchError: it is not the one that the aligner was trained with.
         """
-        return self.project(
-            self.encode(texts, modality=modality, role=role), modality=modality, role=role
-        )
+        vectors = self.encode(texts, modality=modality, role=role)
+        return self.project(vectors, texts=texts, modality=modality, role=role)
+
+    def reads(self, modality: Side) -> bool:
+        """Whether this modality's texts are read beside their vectors (character n-grams)."""
+        return modality in self.projection.ngrams
 
     def encode(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
         """Encode n texts with the modality's own encoder, unprojected: (n, d) float32."""

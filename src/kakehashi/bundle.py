@@ -35,7 +35,8 @@ from .errors import (
 )
 from .vectors import Float32Array
 
-FORMAT = 1
+FORMAT = 2
+"""1: affine heads that read vectors alone. 2: n-grams of the texts, too, and residual heads."""
 RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
 _PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 

@@ -229,8 +229,8 @@ def evaluate(
     data = _read(pairs, source=source, target=target)
     x, y = (_vectors_of(aligner, data, side, cache) for side in SIDES)
     metric: Any = aligner.report.metric
-    queries = aligner.project(x, modality="source", role="query")
-    documents = aligner.project(y, modality="target", role="document")
+    queries = aligner.project(x, texts=data.source_texts, modality="source", role="query")
+    documents = aligner.project(y, texts=data.target_texts, modality="target", role="document")
     relevance, clusters = Relevance.of(data, own_only=True), clusters_of(data.groups)
     pool = len(relevance.pool)
     base = None
@@ -352,7 +352,13 @@ def robustness(
 @app.command()
 def project(
     folder: Folder,
-    vectors: Annotated[Path, typer.Argument(help="An .npz with an array source, target or both.")],
+    vectors: Annotated[
+        Path,
+        typer.Argument(
+            help="An .npz with an array source, target or both; beside each its texts "
+            "(source_texts, target_texts), if the aligner reads them."
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="The .npz to write.")],
     as_json: AsJson = False,
 ) -> None:
@@ -363,13 +369,15 @@ def project(
     try:
         with np.load(vectors, allow_pickle=False) as archive:
             given = {side: archive[side] for side in SIDES if side in archive}
+            texts = {s: archive[k].tolist() for s in SIDES if (k := f"{s}_texts") in archive}
     except (ValueError, OSError, EOFError, TypeError) as error:
         raise ReaderError(f"{vectors} is not an .npz of plain arrays: {error}") from error
     if not given:
         raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
     roles: Any = {"source": "query", "target": "document"}
     projected: dict[str, Any] = {
-        side: aligner.project(x, modality=side, role=roles[side]) for side, x in given.items()
+        side: aligner.project(x, texts=texts.get(side), modality=side, role=roles[side])
+        for side, x in given.items()
     }
     with out.open("wb") as file:  # np.savez would add an ending to the name that was asked for
         np.savez(file, **projected)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -10,23 +10,91 @@ from .errors import FitError
 from .evaluation.relevance import Relevance
 from .pairs import SIDES, Pairs, find_leaks
 from .projection.moments import Moments, Spectrum
-from .rungs import Bank
+from .rungs import Bank, TrainingRows
 from .splits import Rows, folds, hold_out
 from .vectors import Float32Array
+from .views import View
 
 MIN_PAIRS = 10
 TEST_SHARE, MAX_TEST = 0.2, 5000
 VALIDATION_SHARE, MAX_VALIDATION = 0.15, 2000
 CROSS_VALIDATE_BELOW = 2500
-N_FOLDS = 5
+FEW_PAIRS, FOLDS_OF_FEW, N_FOLDS = 600, 5, 3
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The rows of a fit, sorted by what they are for.
+
+    Attributes:
+        pairs: all that was given, with ``rows`` of it to develop on, and ``every`` row to ship.
+        parts: the rows that are fitted and those that choose, once a fold; the latter None where a
+            ``validation`` set was given.
+        seen: rows of the validation set that are fitted in the end.
+        test: the pairs that judge.
+        unpaired: rows of one text on both sides, as both encoders see it.
+        leaked: rows left out because one of their sides also stands in the test part.
+    """
+
+    pairs: Pairs
+    rows: Rows
+    every: Rows
+    parts: list[tuple[Rows, Rows | None]]
+    validation: Pairs | None
+    seen: Rows
+    test: Pairs
+    unpaired: Pairs | None
+    leaked: int
+
+    @property
+    def cross_validated(self) -> bool:
+        """Whether every development row chose once, without having been fitted."""
+        return len(self.parts) > 1
+
+    @property
+    def groups_that_choose(self) -> list[str] | None:
+        """The group of each row that chooses, part by part; None without groups."""
+        of_parts = [
+            self.validation if held is None else self.pairs.select(held) for _, held in self.parts
+        ]
+        groups = [None if part is None else part.groups for part in of_parts]
+        return None if None in groups else [group for part in groups for group in part or ()]
+
+    @property
+    def n_fitted(self) -> int:
+        """Rows behind what the test judges."""
+        return len(self.rows) + len(self.seen)
+
+    @property
+    def n_every(self) -> int:
+        """Rows behind what ships."""
+        return len(self.every) + len(self.seen)
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """All that a rung is built from: the spectrum of some rows, and a bank of them."""
+    """All that a rung is built from: sums over some rows, a bank of them, and the rows themselves.
 
-    spectrum: Spectrum
+    Attributes:
+        unpaired: sums over unpaired rows, if there are any.
+    """
+
+    view: View
+    moments: Moments
     bank: Bank
+    training: TrainingRows
+    unpaired: Moments | None
+    _spectra: dict[float, Spectrum] = field(default_factory=dict, repr=False)
+
+    def spectrum(self, unpaired: float = 0.0) -> Spectrum:
+        """Return means and covariances, with unpaired rows counted so much beside the pairs."""
+        if unpaired not in self._spectra:
+            moments = self.moments
+            if unpaired:
+                assert self.unpaired is not None
+                moments = moments.pooled(self.unpaired, unpaired)
+            self._spectra[unpaired] = Spectrum(moments, self.view.prior)
+        return self._spectra[unpaired]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,39 +105,35 @@ class ValidationPart:
     source: Float32Array
     target: Float32Array
     relevance: Relevance
-    groups: tuple[str, ...] | None
 
 
 @dataclass(frozen=True, eq=False)
 class Development:
-    """The rows of a fit, sorted by what they are for.
+    """A plan carried out on one view.
 
     Attributes:
         parts: what hyper-parameters are chosen by.
         fitted: on every pair that may be seen before the test; this is what the test judges.
         everything: on the test part as well, where it was split off here.
-        test: the pairs that judge.
-        n_fitted, n_everything: rows behind each.
-        leaked: rows left out because one of their sides also stands in the test part.
+        test: the pairs that judge, as the view reads them.
     """
 
+    view: View
     parts: list[ValidationPart]
     fitted: Fitted
     everything: Fitted
     test: Pairs
-    n_fitted: int
-    n_everything: int
-    leaked: int
 
 
-def develop(
-    pairs: Pairs, *, validation: Pairs | None, test: Pairs | None, seed: int
-) -> Development:
-    """Split the pairs, and accumulate the moments of every part.
-
-    Moments add up. The sums over all development rows are read once; leaving a validation part
-    out subtracts its own few rows. So a million memory-mapped pairs are never copied. (The five
-    folds of a small set read each row a second time.)
+def plan(
+    pairs: Pairs,
+    *,
+    validation: Pairs | None,
+    test: Pairs | None,
+    unpaired: Pairs | None = None,
+    seed: int,
+) -> Plan:
+    """Split the pairs.
 
     Raises:
         FitError: too few pairs, or nothing left beside the test set.
@@ -79,6 +143,7 @@ def develop(
     if test is None:
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
         rows, test = split.kept, pairs.select(split.held_out)
+    split_off = len(rows) < n
     leaks = np.intersect1d(rows, find_leaks(pairs, test))
     rows = np.setdiff1d(rows, leaks)
     if len(rows) < MIN_PAIRS // 2:
@@ -86,68 +151,121 @@ def develop(
             f"{len(leaks)} of {len(leaks) + len(rows)} training pairs share a text with the test "
             "set; nothing is left to fit on. Are both the same file, or most texts the same?"
         )
-    moments = _moments(pairs, rows)
+    seen = rows[:0]
+    parts: list[tuple[Rows, Rows | None]]
     if validation is not None:
-        unseen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, test))
-        if len(unseen) < MIN_PAIRS // 2:
-            raise FitError(
-                f"{len(validation) - len(unseen)} of {len(validation)} validation pairs also "
-                "stand in the test set; what judges must not choose."
-            )
-        validation = validation.select(unseen)
-        train = np.setdiff1d(rows, find_leaks(pairs, validation))
-        if len(train) < MIN_PAIRS // 2:
-            raise FitError(
-                f"{len(rows) - len(train)} of {len(rows)} training pairs also stand in the "
-                "validation set; nothing is left to fit on. Are both the same file?"
-            )
-        inner = _without(moments, pairs, rows, train, seed)
-        parts = [_part(inner, validation)]
+        validation, train = _without_leaks(pairs, rows, validation, test)
+        parts = [(train, None)]
         seen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, pairs))
-        moments = moments + _moments(validation, seen)
     else:
-        seen = rows[:0]
-        splits = (
-            folds(pairs, N_FOLDS, seed=seed, rows=rows)
-            if len(rows) < CROSS_VALIDATE_BELOW
-            else [
-                hold_out(pairs, VALIDATION_SHARE, seed=seed + 1, at_most=MAX_VALIDATION, rows=rows)
-            ]
-        )
-        parts = []
-        for split in splits:
-            held = pairs.select(split.held_out)
-            train = np.setdiff1d(split.kept, find_leaks(pairs, held))
-            if len(train) < MIN_PAIRS // 2:
-                continue  # nearly every row repeats a held-out text
-            fitted = _without(moments, pairs, rows, train, seed)
-            parts.append(_part(fitted, held))
-        if not parts:
-            raise FitError(
-                "Every pair shares a text with so many others that none can be held out. Give "
-                "more different pairs, or validation and test sets of your own."
-            )
-    fitted = Fitted(Spectrum(moments), _bank(pairs, rows, seed))
-    everything, all_rows = fitted, rows
-    if len(rows) + len(leaks) < n:  # the test part was split off here, so it may be learned from
-        all_rows = np.arange(n)
-        rest = _moments(pairs, np.setdiff1d(all_rows, rows))
-        everything = Fitted(Spectrum(moments + rest), _bank(pairs, all_rows, seed))
-    return Development(
+        parts = [(train, held) for train, held in _folds(pairs, rows, seed)]
+    return Plan(
+        pairs=pairs,
+        rows=rows,
+        every=np.arange(n) if split_off else rows,  # what was split off here may be learned from
         parts=parts,
-        fitted=fitted,
-        everything=everything,
+        validation=validation,
+        seen=seen,
         test=test,
-        n_fitted=len(rows) + len(seen),
-        n_everything=len(all_rows) + len(seen),
+        unpaired=unpaired,
         leaked=len(leaks),
     )
 
 
-def _without(moments: Moments, pairs: Pairs, rows: Rows, train: Rows, seed: int) -> Fitted:
-    """Fit on ``train`` alone, from the moments of ``rows`` that contain it."""
-    rest = _moments(pairs, np.setdiff1d(rows, train))
-    return Fitted(Spectrum(moments - rest), _bank(pairs, train, seed))
+def _without_leaks(pairs: Pairs, rows: Rows, validation: Pairs, test: Pairs) -> tuple[Pairs, Rows]:
+    """Return the validation pairs that the test set does not hold, and the rows in neither."""
+    unseen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, test))
+    if len(unseen) < MIN_PAIRS // 2:
+        raise FitError(
+            f"{len(validation) - len(unseen)} of {len(validation)} validation pairs also "
+            "stand in the test set; what judges must not choose."
+        )
+    validation = validation.select(unseen)
+    train = np.setdiff1d(rows, find_leaks(pairs, validation))
+    if len(train) < MIN_PAIRS // 2:
+        raise FitError(
+            f"{len(rows) - len(train)} of {len(rows)} training pairs also stand in the "
+            "validation set; nothing is left to fit on. Are both the same file?"
+        )
+    return validation, train
+
+
+def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[tuple[Rows, Rows]]:
+    if len(rows) < CROSS_VALIDATE_BELOW:
+        splits = folds(
+            pairs, FOLDS_OF_FEW if len(rows) < FEW_PAIRS else N_FOLDS, seed=seed, rows=rows
+        )
+    else:
+        splits = [
+            hold_out(pairs, VALIDATION_SHARE, seed=seed + 1, at_most=MAX_VALIDATION, rows=rows)
+        ]
+    found = []
+    for split in splits:
+        train = np.setdiff1d(split.kept, find_leaks(pairs, pairs.select(split.held_out)))
+        if len(train) >= MIN_PAIRS // 2:  # else nearly every row repeats a held-out text
+            found.append((train, split.held_out))
+    if not found:
+        raise FitError(
+            "Every pair shares a text with so many others that none can be held out. Give "
+            "more different pairs, or validation and test sets of your own."
+        )
+    return found
+
+
+def develop(plan: Plan, view: View, *, seed: int) -> Development:
+    """Accumulate the sums of every part of a plan, as a view reads its texts.
+
+    Moments add up. The sums over all development rows are read once; leaving a validation part
+    out subtracts its own few rows. So a million memory-mapped pairs are never copied. (The
+    folds of a small set read each row a second time.)
+    """
+    pairs, test = view.of(plan.pairs), view.of(plan.test)
+    validation = None if plan.validation is None else view.of(plan.validation)
+    unpaired = None if plan.unpaired is None else _Unpaired(plan.unpaired, view)
+    moments = _moments(pairs, plan.rows)
+
+    def fitted(m: Moments, rows: Rows, *held: Pairs, seen: Rows = plan.rows[:0]) -> Fitted:
+        sets = [(pairs, rows)]
+        if validation is not None and len(seen):
+            sets.append((validation, seen))
+        alone = None if unpaired is None else unpaired.without(*held)
+        return Fitted(view, m, _bank(pairs, rows, seed), TrainingRows(sets, seed), alone)
+
+    parts = []
+    for train, held_rows in plan.parts:
+        if held_rows is None:
+            assert validation is not None
+            assert plan.validation is not None
+            held, untouched = validation, plan.validation
+        else:
+            held, untouched = pairs.select(held_rows), plan.pairs.select(held_rows)
+        rest = _moments(pairs, np.setdiff1d(plan.rows, train))
+        x, y = (np.asarray(held.required_vectors(side), np.float32) for side in SIDES)
+        part = fitted(moments - rest, train, untouched, plan.test)
+        parts.append(ValidationPart(part, x, y, Relevance.of(held)))
+    if validation is not None:
+        moments = moments + _moments(validation, plan.seen)
+    judged = fitted(moments, plan.rows, plan.test, seen=plan.seen)
+    everything = judged
+    if len(plan.every) > len(plan.rows):
+        rest = _moments(pairs, np.setdiff1d(plan.every, plan.rows))
+        everything = fitted(moments + rest, plan.every, seen=plan.seen)
+    return Development(view, parts, judged, everything, test)
+
+
+class _Unpaired:
+    """Sums over unpaired rows, without those of which a text is held out."""
+
+    def __init__(self, rows: Pairs, view: View) -> None:
+        self._rows, self._read = rows, view.of(rows)
+        self._all = _moments(self._read, np.arange(len(rows)))
+
+    def without(self, *held: Pairs) -> Moments | None:
+        known = [find_leaks(self._rows, part) for part in held]
+        leaks = np.unique(np.concatenate(known)) if known else np.arange(0)
+        if len(leaks) > len(self._rows) - MIN_PAIRS // 2:
+            return None
+        return self._all - _moments(self._read, leaks)
 
 
 def _moments(pairs: Pairs, rows: Rows) -> Moments:
@@ -158,8 +276,3 @@ def _moments(pairs: Pairs, rows: Rows) -> Moments:
 def _bank(pairs: Pairs, rows: Rows, seed: int) -> Bank:
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     return Bank.sample(x, y, rows, seed=seed)
-
-
-def _part(fitted: Fitted, held: Pairs) -> ValidationPart:
-    x, y = (np.asarray(held.required_vectors(side), np.float32) for side in SIDES)
-    return ValidationPart(fitted, x, y, Relevance.of(held), held.groups)

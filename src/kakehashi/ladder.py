@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,22 +14,27 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .aligner import Aligner
-from .cache import encode_texts
-from .development import MIN_PAIRS, Development, develop
-from .encoders import Encoder, EncoderIdentity, as_encoder
-from .errors import DataError, FitError
+from .development import MIN_PAIRS, Plan, develop, plan
+from .encoders import EncoderIdentity, as_encoder
+from .errors import DataError, FitError, MissingExtraError
 from .evaluation.baselines import bm25_ranks
 from .evaluation.intervals import Scores, clusters_of
 from .evaluation.metrics import Metric
 from .evaluation.relevance import Relevance
 from .evaluation.report import Report, RungResult
+from .gather import checked_dimensions, gather_unpaired, may_read_texts, with_vectors
 from .pairs import SIDES, DataRecord, Pairs
-from .search import Candidate, choose, climb, label, rank
+from .projection import Mode
+from .search import Candidate, Refine, choose, climb, label, rank
 from .spaces import share_space, store_metric
-from .vectors import FloatArray
-from .verdict import judge
+from .verdict import FEW_QUERIES, Evidence, judge
+from .views import views
 
-_FEW_QUERIES = 50
+_CHOICES: dict[str, tuple[str | None, ...]] = {
+    "mode": ("keep", "shared", "auto"),
+    "metric": (None, "cosine", "ip", "l2"),
+    "learned": ("auto", "linear", "mlp", "none"),
+}
 
 
 def fit(
@@ -41,10 +49,14 @@ def fit(
     refit: bool = True,
     metric: Metric | None = None,
     same_space: bool | None = None,
+    ngrams: bool | None = None,
+    unpaired: Pairs | Sequence[str] | Literal[False] | None = None,
+    learned: Literal["auto", "linear", "mlp", "none"] = "auto",
+    cuts: Sequence[int] = (),
     cache: str | Path | None = None,
     progress: bool = False,
 ) -> Aligner:
-    """Train an aligner on pairs, choose among all closed forms, and report on held-out queries.
+    """Train an aligner on pairs, choose among all rungs, and report on held-out queries.
 
     Args:
         source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it;
@@ -59,6 +71,18 @@ def fit(
         metric: how the store compares stored target vectors; by default inner product where they
             have unit length (all metrics then rank alike), cosine otherwise.
         same_space: whether raw vectors of both sides can be compared; found out by default.
+        ngrams: also read the texts themselves, by character n-grams: what serves then needs texts
+            beside vectors. By default where the pairs have texts and encoders embed them here, so
+            that texts are at hand where the aligner serves.
+        unpaired: texts of the target side that have no pair (an index, say), from which the map
+            may learn how both encoders see one text; or pairs of stored vectors of the same texts.
+            By default the targets of the pairs are used so, by a source encoder of another kind
+            up to 5,000 of them; False uses none. How much they count is chosen by validation.
+        learned: what is trained on from the best closed form with torch: a ``linear`` head, an
+            ``mlp`` (a linear head with a small network beside it) or ``none``. ``auto`` is linear
+            where torch is installed.
+        cuts: dimensions, like (256, 128), that projected vectors are to be cut to
+            (:meth:`Aligner.cut`); the learned rung then trains for them, too. ``shared`` only.
         seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
         progress: show bars on standard error.
@@ -68,25 +92,31 @@ def fit(
 
     Raises:
         FitError: too few pairs, or nothing left to fit on or to choose by.
-        DataError: an unknown mode or metric, or vectors and encoders that do not fit together.
+        DataError: an unknown option, or vectors, texts and encoders that do not fit together.
+        MissingExtraError: a learned rung was asked for by name, and torch is not installed.
         EncoderError, VectorError: an encoder cannot be loaded, or what it returns cannot be used.
         CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
-    if mode not in ("keep", "shared", "auto"):
-        raise DataError(f"mode={mode!r} is not known; choose keep, shared or auto.")
-    if metric not in (None, "cosine", "ip", "l2"):
-        raise DataError(f"metric={metric!r} is not known; choose cosine, ip or l2.")
+    for option, value in (("mode", mode), ("metric", metric), ("learned", learned)):
+        if value not in _CHOICES[option]:
+            allowed = ", ".join(map(str, _CHOICES[option]))
+            raise DataError(f"{option}={value!r} is not known; choose one of {allowed}.")
+    if cuts and mode != "shared":
+        raise DataError(
+            f"cuts={tuple(cuts)} need mode='shared': keep mode leaves the index as it is."
+        )
+    refine = _refine(learned, cuts, seed, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
     encoders = {
         side: None if model is None else as_encoder(model)
         for side, model in (("source", source), ("target", target))
     }
-    pairs = _with_vectors(pairs, encoders, cache, progress)
-    validation = validation and _with_vectors(validation, encoders, cache, progress)
-    test = test and _with_vectors(test, encoders, cache, progress)
-    dimensions = _checked_dimensions(pairs, validation, test)
+    pairs = with_vectors(pairs, encoders, cache, progress)
+    validation = validation and with_vectors(validation, encoders, cache, progress)
+    test = test and with_vectors(test, encoders, cache, progress)
+    dimensions = checked_dimensions(pairs, validation, test)
     identities = {s: None if e is None else EncoderIdentity.of(e) for s, e in encoders.items()}
     for side, identity in identities.items():
         if identity is not None and identity.dimension != dimensions[side]:
@@ -99,30 +129,43 @@ def fit(
     elif same_space and dimensions["source"] != dimensions["target"]:
         raise DataError("same_space=True, but the two sides have different dimensions.")
     metric = metric or store_metric(pairs)
+    modes: list[Mode] = ["keep", "shared"] if mode == "auto" else [mode]
+    reads = {
+        m: may_read_texts(m, ngrams, encoders, [p for p in (pairs, validation, test) if p])
+        for m in modes
+    }
+    free = gather_unpaired(unpaired, pairs, encoders, same_space, cache, progress)
 
     # Thousands of small products follow. Two BLAS threads gain nothing on them, and where another
     # process keeps a core busy each call waits for the slower thread.
     with threadpool_limits(limits=1, user_api="blas"):
-        data = develop(pairs, validation=validation, test=test, seed=seed)
-        candidates, base = climb(mode, data.parts, metric, same_space, progress)
-        groups = [part.groups for part in data.parts]
-        every = [group for of_part in groups if of_part is not None for group in of_part]
-        clusters = None if None in groups else clusters_of(every)
-        chosen = choose(candidates, base, mode, clusters)
-        report, beats_base = _judged(candidates, chosen, base, data, metric, mode)
-    if base is not None and not beats_base:
-        chosen = base
-    shipped = data.everything if refit else data.fitted
-    n_shipped = data.n_everything if refit else data.n_fitted
+        rows = plan(pairs, validation=validation, test=test, unpaired=free, seed=seed)
+        developments = [
+            develop(rows, view, seed=seed)
+            for m in modes
+            for view in views(m, pairs, same_space=same_space, ngrams=reads[m])
+        ]
+        candidates, base = climb(developments, metric, refine=refine, progress=progress)
+        chosen = choose(candidates, base, mode, clusters_of(rows.groups_that_choose))
+        report, beats_base = _judged(candidates, chosen, base, rows, metric, mode)
+        if base is not None and not beats_base:
+            chosen = base
+        shipped = chosen.data.everything if refit else chosen.data.fitted
+        projection = chosen.data.view.finish(chosen.build(shipped))
+    n_shipped = rows.n_every if refit else rows.n_fitted
     describes = "the very weights that ship"
     if chosen is base:
         describes = "the untouched vectors; nothing was fitted"
-    elif n_shipped != data.n_fitted:
+        projection = chosen.build(shipped)
+    elif n_shipped != rows.n_fitted:
         describes = (
-            f"the same rung fitted on {data.n_fitted} pairs; refitted on {n_shipped} to ship"
+            f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
+    notes = _notes(pairs, validation, test, same_space, len(rows.test))
+    if learned == "auto" and refine is None:
+        notes += ("no learned rung was tried: torch is not installed",)
     return Aligner(
-        projection=chosen.build(shipped),
+        projection=projection,
         mode=chosen.mode,
         dimensions=dimensions,
         encoders=identities,
@@ -133,15 +176,28 @@ def fit(
             chosen=label(chosen, mode),
             describes=describes,
             n_pairs=len(pairs),
-            sizes={"fitted": n_shipped, "development": data.n_fitted, "test": len(data.test)},
-            leaked_rows_left_out=data.leaked,
+            sizes={"fitted": n_shipped, "development": rows.n_fitted, "test": len(rows.test)},
+            leaked_rows_left_out=rows.leaked,
             metric=metric,
             seed=seed,
             seconds=time.perf_counter() - started,
-            notes=_notes(pairs, validation, test, same_space, len(data.test)),
+            notes=notes,
         ),
         bound=encoders,
     )
+
+
+def _refine(learned: str, cuts: Sequence[int], seed: int, progress: bool) -> Refine | None:
+    """Return what trains on from a closed form, or None for nothing."""
+    installed = find_spec("torch") is not None
+    if learned == "none" or (learned == "auto" and not installed):
+        return None
+    if not installed:
+        raise MissingExtraError("torch", "training")
+    from .training.contrastive import HIDDEN, refine
+
+    hidden = HIDDEN if learned == "mlp" else 0
+    return partial(refine, hidden=hidden, cuts=tuple(cuts), seed=seed, progress=progress)
 
 
 def _record(pairs: Pairs, validation: Pairs | None) -> DataRecord:
@@ -168,7 +224,7 @@ def _notes(
                     f"{len(shared)} of {len(groups)} groups of the {name} set also stand in the "
                     "pairs: the scores say nothing about documents that are new"
                 )
-    if n_test < _FEW_QUERIES:
+    if n_test < FEW_QUERIES:
         notes.append(
             f"{n_test} held-out queries say little, and so few documents are easily told apart: "
             "expect lower scores in a larger index"
@@ -180,27 +236,32 @@ def _judged(
     candidates: list[Candidate],
     chosen: Candidate,
     base: Candidate | None,
-    data: Development,
+    rows: Plan,
     metric: Metric,
     mode: str,
 ) -> tuple[dict[str, Any], bool]:
     """Score every candidate on the test part; judge the chosen one, also against the base."""
-    test = data.test
-    x, y = (np.asarray(test.required_vectors(side), np.float32) for side in SIDES)
+    test = rows.test
     relevance, clusters = Relevance.of(test), clusters_of(test.groups)
     pool = len(relevance.pool)
-    found = {c: rank(c.build(data.fitted), x, y, metric, relevance) for c in candidates}
+    found = {}
+    for c in candidates:
+        x, y = (np.asarray(c.data.test.required_vectors(side), np.float32) for side in SIDES)
+        found[c] = rank(c.build(c.data.fitted), x, y, metric, relevance)
     bm25 = None
     if test.source_texts is not None and test.target_texts is not None:
         bm25 = bm25_ranks(test.source_texts, test.target_texts, relevance=relevance)
-    base_ranks = None if base is None else found[base]
+    folds = None
+    if base is not None and rows.cross_validated:
+        folds = Evidence(chosen.per_query - base.per_query, rows.groups_that_choose)
     verdict = judge(
         found[chosen],
-        base_ranks,
+        None if base is None else found[base],
         bm25,
         is_identity=chosen is base,
         relevance=relevance,
-        clusters=clusters,
+        groups=test.groups,
+        folds=folds,
     )
     scores = {c: Scores.of_ranks(found[c], pool, clusters=clusters) for c in candidates}
     report = {
@@ -214,35 +275,3 @@ def _judged(
         "bm25": None if bm25 is None else Scores.of_ranks(bm25, pool, clusters=clusters),
     }
     return report, verdict.beats_base
-
-
-def _with_vectors(
-    pairs: Pairs, encoders: dict[str, Encoder | None], cache: str | Path | None, progress: bool
-) -> Pairs:
-    made: dict[str, FloatArray | None] = {}
-    for side in SIDES:
-        made[side] = None
-        if pairs.vectors(side) is not None:
-            continue
-        encoder, texts = encoders[side], pairs.texts(side)
-        assert texts is not None
-        if encoder is None:
-            raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
-        role: Any = "query" if side == "source" else "document"
-        made[side] = encode_texts(
-            encoder, texts, role, cache=cache, progress=progress, label=f"encoding {side}"
-        )
-    return pairs.with_vectors(made["source"], made["target"])
-
-
-def _checked_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:
-    dimensions: dict[str, int] = {s: pairs.required_vectors(s).shape[1] for s in SIDES}
-    for other in others:
-        for side in SIDES:
-            if other is not None and other.required_vectors(side).shape[1] != dimensions[side]:
-                raise DataError(
-                    f"The {side} vectors have dimension {dimensions[side]} in the pairs and "
-                    f"{other.required_vectors(side).shape[1]} in a held-out set; "
-                    "encode both alike."
-                )
-    return dimensions

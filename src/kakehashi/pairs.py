@@ -254,6 +254,30 @@ class Pairs:
         self.ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
 
 
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Return the rows of several sets, one after the other, with vectors as float32 in memory.
+
+    Texts and groups are kept where every set has them.
+    """
+    whole = object.__new__(Pairs)
+    whole._known_keys, whole._known_vector_keys = {}, {}
+    whole._texts, whole._vectors = {}, {}
+    for side in SIDES:
+        texts = [part.texts(side) for part in parts]
+        whole._texts[side] = (
+            None if None in texts else tuple(text for of_part in texts for text in of_part or ())
+        )
+        vectors = [part.required_vectors(side) for part in parts]
+        whole._vectors[side] = np.concatenate([np.asarray(v, np.float32) for v in vectors])
+    groups = [part.groups for part in parts]
+    whole.groups = None
+    if None not in groups:
+        whole.groups = tuple(group for of_part in groups for group in of_part or ())
+    whole.ids, whole.name, whole.licence = None, parts[0].name, parts[0].licence
+    whole.validation = ValidationReport(len(whole))
+    return whole
+
+
 def find_leaks(train: Pairs, held_out: Pairs) -> NDArray[np.intp]:
     """Return the rows of ``train`` whose source or target also stands in ``held_out``.
 

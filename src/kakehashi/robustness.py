@@ -116,11 +116,11 @@ def robustness(
     queries, not_run = _perturbed(pairs, clean, names, seed)
     look_up = _encoded(aligner, [clean, *(texts for _, texts in queries.values())], cache, progress)
     systems = _Systems(aligner, pairs, _documents(aligner, pairs, cache, progress))
-    reference = systems.rank(look_up(clean))
+    reference = systems.rank(look_up(clean), clean)
     results = {}
     for name, (description, texts) in queries.items():
         n_changed = sum(a != b for a, b in zip(texts, clean, strict=True))
-        found = systems.rank(look_up(texts))
+        found = systems.rank(look_up(texts), texts)
         both = {s: systems.compare(rank, reference[s]) for s, rank in found.items()}
         results[name] = PerturbationResult(
             description, n_changed, n_changed / len(clean), both.get("base"), both["aligned"]
@@ -188,18 +188,20 @@ class _Systems:
 
     def __init__(self, aligner: Aligner, pairs: Pairs, stored: Float32Array) -> None:
         self._aligner, self._stored = aligner, stored
-        self._projected = aligner.project(stored, modality="target", role="document")
+        self._projected = aligner.project(
+            stored, texts=pairs.target_texts, modality="target", role="document"
+        )
         self._relevance = Relevance.of(pairs, own_only=True)
         self._clusters: Clusters = clusters_of(pairs.groups)
         self.metric: Metric = aligner.report.metric  # type: ignore[assignment]
         self.pool = len(self._relevance.pool)
 
-    def rank(self, x: Float32Array) -> dict[System, NDArray[np.intp]]:
+    def rank(self, x: Float32Array, texts: Sequence[str]) -> dict[System, NDArray[np.intp]]:
         """Rank the answer to each query; the base only where its spaces can be compared."""
         found: dict[System, NDArray[np.intp]] = {}
         if self._aligner.report.base is not None:
             found["base"] = ranks(x, self._stored, self.metric, relevance=self._relevance)
-        ours = self._aligner.project(x, modality="source", role="query")
+        ours = self._aligner.project(x, texts=texts, modality="source", role="query")
         found["aligned"] = ranks(ours, self._projected, self.metric, relevance=self._relevance)
         return found
 

@@ -1,42 +1,61 @@
-"""The rungs of the ladder: each closed form with the hyper-parameters it is tried with."""
+"""The closed forms of the ladder, each with the hyper-parameters that it is tried with."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from .pairs import Pairs, joined
 from .projection import Mode, Projection
 from .projection.cca import cca
 from .projection.hubness import MAX_BANK, HubnessCorrection, QueryPull
 from .projection.linear import centring, procrustes, ridge
-from .projection.moments import Spectrum
+from .splits import Rows
 from .vectors import Float32Array, unit_rows
+from .views import View
 
 Parameters = dict[str, Any]
-HUBNESS = "+hubness"
+NGRAMS, HUBNESS = "+ngrams", "+hubness"
 _REGRESSED = 2048  # rows that a regression on a few hundred dimensions learns as much from
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A closed form and its grid; ``refine`` gives neighbours of the best point of the grid."""
+    """A closed form and its grid; ``refine`` gives neighbours of the best point of the grid.
+
+    Attributes:
+        unpaired: whether unpaired rows may be counted in (the parameter ``unpaired``).
+    """
 
     build: Callable[..., Projection]
     grid: list[Parameters]
     refine: Callable[[Parameters], list[Parameters]] = lambda best: []
+    unpaired: bool = False
 
 
-def rungs(mode: Mode, *, same_space: bool) -> dict[str, Rung]:
-    """Return the rungs that make sense for a mode, by name."""
+def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
+    """Return the rungs that make sense for a view, by name.
+
+    With n-grams there is one: what few columns say, regularisation of each kind finds in CCA.
+    """
+    mode, shares = view.mode, view.prior is not None
+    priors = (0.0, 0.2, 1.0) if shares else (0.0,)
+    if view.ngrams:
+        grid = [
+            {"reg_source": r, "reg_target": r, "prior": prior, "power": 1.75, "unpaired": 0.0}
+            for r, prior in itertools.product((1.0, 3.0), priors[-2:])
+        ]
+        build = partial(cca, directions=view.directions)
+        return {"cca" + NGRAMS: Rung(build, grid, partial(_few_neighbours, unpaired), unpaired)}
     means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
-    towards = ("zero", "identity") if same_space else ("zero",)
+    towards = ("zero", "identity") if shares else ("zero",)
     regs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-    priors = (0.0, 0.2, 1.0) if same_space else (0.0,)
-    ladder = {"centring": Rung(centring, means)} if same_space else {}
+    ladder = {"centring": Rung(centring, means)} if shares else {}
     ladder["procrustes"] = Rung(procrustes, means)
     ladder["ridge"] = Rung(
         ridge,
@@ -45,15 +64,16 @@ def rungs(mode: Mode, *, same_space: bool) -> dict[str, Rung]:
     ladder["cca"] = Rung(
         cca,
         [
-            {"reg_source": r, "reg_target": r, "prior": prior, "power": p}
+            {"reg_source": r, "reg_target": r, "prior": prior, "power": p, "unpaired": 0.0}
             for r, prior, p in itertools.product((0.1, 1.0, 10.0), priors, (1.0, 1.75))
         ],
-        _cca_neighbours,
+        partial(_cca_neighbours, unpaired),
+        unpaired,
     )
     return ladder
 
 
-def _cca_neighbours(best: Parameters) -> list[Parameters]:
+def _cca_neighbours(unpaired: bool, best: Parameters) -> list[Parameters]:
     """Step every hyper-parameter of CCA up and down by itself, and both strengths together."""
     rx, ry, prior, power = (best[k] for k in ("reg_source", "reg_target", "prior", "power"))
     found = [
@@ -64,7 +84,25 @@ def _cca_neighbours(best: Parameters) -> list[Parameters]:
     found += [best | {"power": p} for p in (power - 0.25, power + 0.25)]
     if prior:
         found += [best | {"prior": prior * step} for step in (0.5, 2.0)]
-    return found
+    return found + _other_unpaired(unpaired, best)
+
+
+def _few_neighbours(unpaired: bool, best: Parameters) -> list[Parameters]:
+    """Step CCA's hyper-parameters, both strengths together: with n-grams each step takes longer."""
+    rx, ry, prior, power = (best[k] for k in ("reg_source", "reg_target", "prior", "power"))
+    found = [best | {"reg_source": rx * a, "reg_target": ry * a} for a in (0.5, 2.0)]
+    found += [best | {"power": p} for p in (power - 0.5, power + 0.5) if 0 < p <= 2.5]
+    if prior:
+        found += [best | {"prior": prior * step} for step in (0.5, 2.0)]
+    return found + _other_unpaired(unpaired, best)
+
+
+def _other_unpaired(unpaired: bool, best: Parameters) -> list[Parameters]:
+    """Count unpaired rows less or more; from none, a little and a lot are tried."""
+    if not unpaired:
+        return []
+    weight = best["unpaired"]
+    return [best | {"unpaired": w} for w in ((weight / 3, weight * 3) if weight else (0.3, 3.0))]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +118,27 @@ class Bank:
         if len(rows) > MAX_BANK:
             rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_BANK, replace=False))
         return cls(np.asarray(source[rows], np.float32), np.asarray(target[rows], np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """The rows behind a fit, for what is trained on rows and not on their sums."""
+
+    sets: list[tuple[Pairs, Rows]]
+    seed: int
+
+    def sample(self, at_most: int) -> Pairs:
+        """Return all rows, or so many of them drawn evenly, with vectors in memory as float32."""
+        total = sum(len(rows) for _, rows in self.sets)
+        picked = np.arange(total)
+        if total > at_most:
+            picked = np.sort(np.random.default_rng(self.seed).choice(total, at_most, replace=False))
+        parts, start = [], 0
+        for pairs, rows in self.sets:
+            mine = picked[(picked >= start) & (picked < start + len(rows))] - start
+            parts.append(pairs.select(rows[mine]))
+            start += len(rows)
+        return joined(parts)
 
 
 def hubness_grid(mode: Mode) -> list[Parameters]:
@@ -121,12 +180,10 @@ def _projected(projection: Projection, x: Float32Array, side: Any) -> Float32Arr
     return unit_rows(projection(x, modality=side, role="document", roughly=True))
 
 
-def build(
-    rung: Rung | None, spectrum: Spectrum, mode: Mode, bank: Bank, parameters: Parameters
-) -> Projection:
-    """Build one rung, corrected where the parameters say how strongly; no rung is the identity."""
-    plain = {k: v for k, v in parameters.items() if k not in ("strength", "offset_reg")}
-    projection = Projection() if rung is None else rung.build(spectrum, mode, **plain)
-    if "strength" not in parameters:
-        return projection
-    return corrected(projection, mode, bank, [parameters])[0]
+def build(rung: Rung, fitted: Any, mode: Mode, parameters: Parameters) -> Projection:
+    """Build a closed form from what was fitted (:class:`kakehashi.development.Fitted`)."""
+    plain = {k: v for k, v in parameters.items() if k != "unpaired"}
+    projection: Projection = rung.build(
+        fitted.spectrum(parameters.get("unpaired", 0.0)), mode, **plain
+    )
+    return projection

@@ -3,33 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .development import Fitted, ValidationPart
+from .development import Development, Fitted, ValidationPart
 from .evaluation.intervals import Clusters, sums_by_cluster
 from .evaluation.metrics import Metric, ranks, reciprocal
 from .evaluation.relevance import Relevance
 from .progress import track
 from .projection import Mode, Projection
-from .rungs import HUBNESS, Parameters, Rung, build, corrected, hubness_grid, rungs
+from .rungs import HUBNESS, NGRAMS, Parameters, Rung, build, corrected, hubness_grid, rungs
 
 _ROUNDS = 4  # of stepping from a rung's best setting to its neighbours
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
+_TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
+
+Refine = Callable[..., Any]
+"""What :func:`kakehashi.training.contrastive.refine` is: it continues from a closed form."""
 
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """A rung with its hyper-parameters, and the reciprocal rank of each validation query."""
+    """A rung with its hyper-parameters, and the reciprocal rank of each validation query.
+
+    Attributes:
+        data: the development that it was tuned on.
+        make: builds the projection from what was fitted, over what the view reads.
+    """
 
     name: str
-    mode: Mode
-    rung: Rung | None
+    data: Development
     parameters: Parameters
     per_query: NDArray[np.float64]
+    make: Callable[[Fitted], Projection]
+    _made: dict[Fitted, Projection] = field(default_factory=dict, repr=False)
+
+    @property
+    def mode(self) -> Mode:
+        """The mode of its view."""
+        return self.data.view.mode
 
     @property
     def score(self) -> float:
@@ -37,71 +52,122 @@ class Candidate:
         return float(self.per_query.mean())
 
     def build(self, fitted: Fitted) -> Projection:
-        """Build the projection from what was fitted."""
-        return build(self.rung, fitted.spectrum, self.mode, fitted.bank, self.parameters)
+        """Build the projection, once for what was fitted."""
+        if fitted not in self._made:
+            self._made[fitted] = self.make(fitted)
+        return self._made[fitted]
 
 
 def climb(
-    mode: str, parts: list[ValidationPart], metric: Metric, same_space: bool, progress: bool
+    developments: list[Development],
+    metric: Metric,
+    *,
+    refine: Refine | None = None,
+    progress: bool = False,
 ) -> tuple[list[Candidate], Candidate | None]:
-    """Tune every rung, plain and corrected; return the best setting of each, and the base."""
-    modes: list[Mode] = ["keep", "shared"] if mode == "auto" else [mode]  # type: ignore[list-item]
+    """Tune every rung, plain and corrected; return the best setting of each, and the base.
+
+    Args:
+        developments: the plan on each view; the first reads vectors only.
+        refine: trains on from the best closed form of each mode, where it is given.
+    """
     base = None
-    if same_space:
-        [scores] = _score(parts, metric, lambda fitted: [Projection()])
-        base = Candidate("identity", modes[0], None, {}, scores)
-    best = [] if base is None else [base]
-    for m in modes:
-        ladder: dict[str, Rung | None] = {} if base is None else {"identity": None}
-        ladder |= rungs(m, same_space=same_space)
-        for name, rung in track(list(ladder.items()), f"fitting ({m})", enabled=progress):
-            if rung is None:
-                ranked = [] if base is None else [base]
-            else:
-                ranked = _tuned(name, m, rung, parts, metric)
-                best.append(ranked[0])
-            best.append(_best_corrected(name, m, ranked[:_TOP], parts, metric))
-    return best, base
+    if developments[0].view.prior is not None:
+        [scores] = _score(developments[0].parts, metric, lambda fitted: [Projection()])
+        base = Candidate("identity", developments[0], {}, scores, lambda fitted: Projection())
+    found = [] if base is None else [base]
+    by_mode: dict[Mode, list[Candidate]] = {}
+    for data in developments:
+        mode = data.view.mode
+        if base is not None and not data.view.ngrams:
+            found.append(_best_corrected("identity", data, [base], metric))
+        ladder = rungs(data.view, unpaired=data.fitted.unpaired is not None)
+        for name, rung in track(list(ladder.items()), f"fitting ({mode})", enabled=progress):
+            ranked = _tuned(name, data, rung, metric)
+            found += [ranked[0], _best_corrected(name, data, ranked[:_TOP], metric)]
+            by_mode.setdefault(mode, []).append(ranked[0])
+    for closed in by_mode.values():
+        if refine is None:
+            break
+        learned = _learned(max(closed, key=lambda c: c.score), metric, refine)
+        found += [learned, _best_corrected(learned.name, learned.data, [learned], metric)]
+    return found, base
 
 
-def _tuned(
-    name: str, mode: Mode, rung: Rung, parts: list[ValidationPart], metric: Metric
-) -> list[Candidate]:
+def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Candidate]:
     """Score a rung's grid and the neighbours of its best point; the best comes first."""
 
-    def scored(grid: list[Parameters]) -> list[Candidate]:
-        def build_all(fitted: Fitted) -> list[Projection]:
-            return [rung.build(fitted.spectrum, mode, **p) for p in grid]
+    def scored(grid: list[Parameters], parts: list[ValidationPart]) -> list[Candidate]:
+        def maker(parameters: Parameters) -> Callable[[Fitted], Projection]:
+            return lambda fitted: build(rung, fitted, data.view.mode, parameters)
 
-        scores = _score(parts, metric, build_all)
-        return [Candidate(name, mode, rung, p, s) for p, s in zip(grid, scores, strict=True)]
+        makers = [maker(p) for p in grid]
+        scores = _score(parts, metric, lambda fitted: [make(fitted) for make in makers])
+        return [Candidate(name, data, *each) for each in zip(grid, scores, makers, strict=True)]
 
-    tried = scored(rung.grid)
+    sizes = np.cumsum([len(part.source) for part in data.parts])
+    enough = int((sizes < _TUNED_ON).sum()) + 1
+    few = data.parts[:enough] if data.view.ngrams else data.parts
+    tried = scored(rung.grid, few)
     for _ in range(_ROUNDS):
         best = max(tried, key=lambda c: c.score)
         known = [c.parameters for c in tried]
-        tried += scored([p for p in rung.refine(best.parameters) if p not in known])
+        tried += scored([p for p in rung.refine(best.parameters) if p not in known], few)
         if max(tried, key=lambda c: c.score) is best:
             break
-    return sorted(tried, key=lambda c: -c.score)
+    ranked = sorted(tried, key=lambda c: -c.score)
+    if len(few) < len(data.parts):
+        ranked = scored([c.parameters for c in ranked[:_TOP]], data.parts)
+    return ranked
 
 
 def _best_corrected(
-    name: str, mode: Mode, plain: list[Candidate], parts: list[ValidationPart], metric: Metric
+    name: str, data: Development, plain: list[Candidate], metric: Metric
 ) -> Candidate:
     """Score the hubness correction of a rung's best settings; return the best of them all."""
-    grid = hubness_grid(mode)
+    mode, grid = data.view.mode, hubness_grid(data.view.mode)
 
     def scored(c: Candidate) -> list[Candidate]:
-        def build_all(fitted: Fitted) -> list[Projection]:
-            return corrected(c.build(fitted), mode, fitted.bank, grid)
+        def maker(setting: Parameters) -> Callable[[Fitted], Projection]:
+            return lambda fitted: corrected(c.build(fitted), mode, fitted.bank, [setting])[0]
 
+        scores = _score(
+            data.parts, metric, lambda fitted: corrected(c.build(fitted), mode, fitted.bank, grid)
+        )
         return [
-            Candidate(name + HUBNESS, mode, c.rung, c.parameters | h, s)
-            for h, s in zip(grid, _score(parts, metric, build_all), strict=True)
+            Candidate(name + HUBNESS, data, c.parameters | h, s, maker(h))
+            for h, s in zip(grid, scores, strict=True)
         ]
 
     return max((found for c in plain for found in scored(c)), key=lambda c: c.score)
+
+
+def _learned(closed: Candidate, metric: Metric, refine: Refine) -> Candidate:
+    """Train on from a closed form; validation says after how many epochs to stop."""
+    data, mode = closed.data, closed.mode
+    trained = [refine(closed.build(part.fitted), part.fitted.training, mode) for part in data.parts]
+    by_epoch = [
+        np.concatenate(
+            [
+                reciprocal(rank(p, part.source, part.target, metric, part.relevance, roughly=True))
+                for p, part in zip(of_epoch, data.parts, strict=True)
+            ]
+        )
+        for of_epoch in zip(*trained, strict=True)
+    ]
+    epochs = int(np.argmax([scores.mean() for scores in by_epoch])) + 1
+    made = {
+        part.fitted: of_part[epochs - 1] for part, of_part in zip(data.parts, trained, strict=True)
+    }
+
+    def make(fitted: Fitted) -> Projection:
+        history = refine(closed.build(fitted), fitted.training, mode)
+        projection: Projection = history[epochs - 1]
+        return projection
+
+    name = "learned" + (NGRAMS if data.view.ngrams else "")
+    parameters = closed.parameters | {"start": closed.name, "epochs": epochs}
+    return Candidate(name, data, parameters, by_epoch[epochs - 1], make, made)
 
 
 def _score(

@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import comb
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation.intervals import Clusters, Scores, paired_test
+from .evaluation.intervals import PairedTest, Scores, clusters_of, paired_test
 from .evaluation.metrics import per_query
 from .evaluation.relevance import Relevance
 
 Ranks = NDArray[np.intp]
 
 MIN_QUERIES = 10
+FEW_QUERIES = 50
+_OF_MANY = 0.01
+"""Level of the test that also counts the folds: there the choice was the best of many."""
+
+
+class Evidence(NamedTuple):
+    """Out-of-fold gains of the chosen rung over the base, (n,), and the group of each query."""
+
+    gains: NDArray[np.float64]
+    groups: Sequence[str] | None
 
 
 def _by_chance(relevance: Relevance | None, n: int) -> float:
@@ -52,7 +63,8 @@ def judge(
     *,
     is_identity: bool,
     relevance: Relevance | None = None,
-    clusters: Clusters = None,
+    groups: Sequence[str] | None = None,
+    folds: Evidence | None = None,
 ) -> Verdict:
     """Judge the chosen rung on the test queries, by paired tests of MRR@10.
 
@@ -64,9 +76,13 @@ def judge(
         relevance: the pool, and how many of it answer each query; by default n documents, of
             which one answers.
         is_identity: validation chose to change nothing.
-        clusters: the cluster of each query, for the paired tests.
+        groups: the group of each query; many of them are resampled and tested whole.
+        folds: what cross-validation found. Fewer than fifty test queries can hardly show anything
+            by themselves; there the folds count, too, at a stricter level, unless the test
+            queries speak against them.
     """
     n = len(chosen)
+    clusters = clusters_of(groups)
     if n < MIN_QUERIES:
         reason = f"{n} held-out queries are too few to tell; {MIN_QUERIES} are the least"
         return Verdict("do not use", reason, None, False)
@@ -76,7 +92,13 @@ def judge(
         if is_identity:
             reason = "no rung beats the vectors as they are on validation"
             return Verdict("do not use", reason, None, False)
-        test = paired_test(score, per_query(base)["mrr@10"], clusters=clusters)
+        before = per_query(base)["mrr@10"]
+        test = paired_test(score, before, clusters=clusters)
+        if folds is not None and n < FEW_QUERIES and test.difference >= 0:
+            pooled = _with_folds(score - before, groups, folds)
+            if pooled.better and pooled.p_value < _OF_MANY:
+                test = pooled
+                rival = f"the untouched vectors, with {len(folds.gains)} queries of the folds,"
         if not test.better:
             reason = (
                 f"the rung that led on validation is not shown to help on {n} held-out queries "
@@ -103,3 +125,14 @@ def judge(
         f"MRR@10 {test.difference:+.3f} over {rival} on {n} held-out queries, p={test.p_value:.4f}"
     )
     return Verdict("use", reason, test.p_value)
+
+
+def _with_folds(
+    gains: NDArray[np.float64], groups: Sequence[str] | None, folds: Evidence
+) -> PairedTest:
+    """Test the gains of the test part and of the folds together."""
+    every = np.concatenate([gains, folds.gains])
+    known = None
+    if groups is not None and folds.groups is not None:
+        known = clusters_of([*groups, *folds.groups])
+    return paired_test(every, np.zeros_like(every), clusters=known)

@@ -114,11 +114,13 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
         japanese, test.target_texts, "document", "the index again, for the ceiling"
     )
     keep, shared = aligners["keep"], aligners["shared"]
-    reprojected = shared.project(stored, modality="target", role="document")
+    reprojected = shared.project(
+        stored, texts=test.target_texts, modality="target", role="document"
+    )
     pools = {
         "before": (blind, stored),
-        "after, keep": (keep.project(asked), stored),
-        "after, shared": (shared.project(asked), reprojected),
+        "after, keep": (keep.project(asked, texts=test.source_texts), stored),
+        "after, shared": (shared.project(asked, texts=test.source_texts), reprojected),
         "ceiling": (asked, multilingual),
     }
     assert test.source_texts is not None

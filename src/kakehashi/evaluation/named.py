@@ -102,7 +102,12 @@ def _spectrum(task: Task) -> Spectrum:
 
 def projected(task: Task, projection: Projection, metric: Metric = "cosine") -> System:
     """Search by projected vectors, exactly as they serve."""
-    documents = projection(task.vectors(task.test, "target"), modality="target", role="document")
+    documents = projection(
+        task.vectors(task.test, "target"),
+        texts=task.test.target_texts,
+        modality="target",
+        role="document",
+    )
     project = partial(projection, modality="source", role="query")
     encode = task.encode_one(task.encoders["source"])
     return Dense(task, task.vectors(task.test, "source"), documents, metric, project, encode)

@@ -26,7 +26,7 @@ from .lexical import LexicalIndex, bm25_ranks
 from .metrics import Metric, ranks, ranks_of_scores, scores
 from .relevance import Relevance
 
-Project = Callable[[Float32Array], Float32Array]
+Project = Callable[..., Float32Array]
 
 
 class CannotRunError(Exception):
@@ -111,7 +111,8 @@ class Dense:
     Attributes:
         queries: (n, d) vectors of the queries before ``project``.
         documents: (n, d') vectors of all n targets, as they are stored.
-        project: what carries query vectors into the documents' space.
+        project: what carries query vectors into the documents' space; it also gets their texts,
+            if there are any.
         encode: text to (1, d); None where queries come as vectors.
     """
 
@@ -143,7 +144,10 @@ class Dense:
             vector = self.queries[query : query + 1]
         else:
             vector = self.encode(self.task.texts("source")[query])
-        return self._score(vector if self.project is None else self.project(vector))
+        if self.project is not None:
+            texts = self.task.test.source_texts
+            vector = self.project(vector, texts=None if texts is None else [texts[query]])
+        return self._score(vector)
 
     def _score(self, vector: Float32Array) -> Float32Array:
         if self.metric == "cosine":  # a store keeps unit vectors, and does not scale them again
@@ -155,7 +159,9 @@ class Dense:
 
     @cached_property
     def _prepared(self) -> Float32Array:
-        return self.queries if self.project is None else self.project(self.queries)
+        if self.project is None:
+            return self.queries
+        return self.project(self.queries, texts=self.task.test.source_texts)
 
     @cached_property
     def _stored(self) -> Float32Array:

@@ -15,6 +15,7 @@ def cca(
     reg_target: float,
     power: float,
     prior: float = 0.0,
+    directions: int | None = None,
 ) -> Projection:
     """Project both sides on their canonical directions, weighted by correlation.
 
@@ -27,14 +28,16 @@ def cca(
     ``keep`` mode folds the target's map into the query, x -> (x - mean_x) A S^power B', so that
     the inner product with the untouched target is the same up to the target's norm.
 
-    ``prior``, only where both sides share one space, is ours: it adds to the cross-covariance
-    what pairs of equal vectors would (v: the geometric mean of both mean variances), so that few
-    pairs lean on the space that is already there.
+    ``prior``, only where both sides share features, is ours: it adds to the cross-covariance what
+    pairs of equal vectors would (v: the geometric mean of both mean variances; I: ones where a
+    feature of the source is that of the target), so that few pairs lean on the space that is
+    already there.
 
     Args:
         power: how strongly directions of low correlation are held down; 0 treats all alike.
+        directions: how many are kept; by default all.
     """
-    a, s, b = spectrum.whitened_svd(reg_source, reg_target, prior)
+    a, s, b = spectrum.whitened_svd(reg_source, reg_target, prior, directions)
     if mode == "keep":
         weight = (a * s**power) @ b.T
         return Projection(source=AffineHead.of(weight, -spectrum.mean_x @ weight))

@@ -44,7 +44,7 @@ def ridge(
     """
     values, vectors = spectrum.eigen_x
     r = reg * spectrum.scale_x
-    cross = spectrum.cxy + (r * np.eye(len(spectrum.cxy)) if towards == "identity" else 0)
+    cross = spectrum.cxy + (r * spectrum.prior if towards == "identity" else 0)
     weight = vectors @ ((vectors.T @ cross) / (values + r)[:, None])
     return _moved(spectrum, mode, weight, target_mean)
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DataError
 from ..pairs import SIDES, Side
 from ..vectors import Float32Array, unit_rows
-from .head import AffineHead
+from .head import Head, head_of, tensors_of
 from .hubness import HubnessCorrection
+from .ngrams import CharacterNgrams
 
 Mode = Literal["keep", "shared"]
 Role = Literal["query", "document"]
@@ -27,20 +29,36 @@ class Projection:
         query_offset: (d,) float32, added to source queries before they get unit length: the
             hubness correction of ``keep`` mode.
         hubness: the correction of ``shared`` mode; vectors then have two more dimensions.
+        ngrams: for a modality of which the texts are read, too, what is read of them; its head
+            takes encoder vector and n-grams side by side.
     """
 
-    source: AffineHead | None = None
-    target: AffineHead | None = None
+    source: Head | None = None
+    target: Head | None = None
     query_offset: Float32Array | None = None
     hubness: HubnessCorrection | None = None
+    ngrams: Mapping[Side, CharacterNgrams] = field(default_factory=dict)
 
     def __call__(
-        self, x: Float32Array, *, modality: Side, role: Role, roughly: bool = False
+        self,
+        x: Float32Array,
+        *,
+        modality: Side,
+        role: Role,
+        texts: Sequence[str] | None = None,
+        roughly: bool = False,
     ) -> Float32Array:
         """Project (n, d) float32 of finite, non-zero rows -> (n, d_out) float32.
 
-        ``roughly`` computes in float32, for comparing many maps; what serves is exact.
+        Args:
+            texts: the n texts behind the vectors, where this modality's n-grams are read.
+            roughly: compute in float32, for comparing many maps; what serves is exact.
+
+        Raises:
+            DataError: the texts are needed and not given, or not one for each vector.
         """
+        if modality in self.ngrams:
+            x = self._beside_ngrams(x, modality, texts)
         head = self.source if modality == "source" else self.target
         offset = self.query_offset if modality == "source" and role == "query" else None
         if head is None and offset is None and self.hubness is None:
@@ -52,6 +70,19 @@ class Projection:
             y = self.hubness.fold(y, modality=modality, role=role, roughly=roughly)
         return y
 
+    def _beside_ngrams(
+        self, x: Float32Array, modality: Side, texts: Sequence[str] | None
+    ) -> Float32Array:
+        if texts is None:
+            raise DataError(
+                f"This aligner also reads the {modality} texts; pass texts= beside the vectors, or "
+                "texts alone to embed(). fit(..., ngrams=False) makes one that needs vectors only."
+            )
+        if isinstance(texts, str) or len(texts) != len(x):
+            n = 1 if isinstance(texts, str) else len(texts)
+            raise DataError(f"{n} texts for {len(x)} {modality} vectors; give one text a vector.")
+        return self.ngrams[modality].beside(x, texts)
+
     @property
     def is_identity(self) -> bool:
         """Nothing is changed on either side."""
@@ -61,8 +92,9 @@ class Projection:
         """Return (d_in, d_out) of one modality, or None where the vectors pass unchanged."""
         head = self.source if modality == "source" else self.target
         extra = 2 if self.hubness is not None else 0
+        read = self.ngrams[modality].dimension if modality in self.ngrams else 0
         if head is not None:
-            return head.weight.shape[0], head.weight.shape[1] + extra
+            return head.weight.shape[0] - read, head.weight.shape[1] + extra
         if self.hubness is not None:
             dimension = self.hubness.banks[modality].shape[1]
             return dimension, dimension + extra
@@ -75,11 +107,13 @@ class Projection:
         tensors: dict[str, NDArray[Any]] = {}
         for side, head in (("source", self.source), ("target", self.target)):
             if head is not None:
-                tensors[f"{side}.weight"] = head.weight
-                tensors[f"{side}.bias"] = head.bias
+                tensors |= {f"{side}.{name}": x for name, x in tensors_of(head).items()}
         if self.query_offset is not None:
             tensors["query_offset"] = self.query_offset
-        record: dict[str, Any] = {"hubness_strength": None}
+        record: dict[str, Any] = {
+            "hubness_strength": None,
+            "ngrams": {side: asdict(ngrams) for side, ngrams in self.ngrams.items()},
+        }
         if self.hubness is not None:
             record["hubness_strength"] = self.hubness.strength
             tensors |= {f"hubness.{side}": self.hubness.banks[side] for side in SIDES}
@@ -94,13 +128,20 @@ class Projection:
         Raises:
             ValueError, KeyError: the tensors do not fit together.
         """
-        heads = {side: _head(tensors, side) for side in SIDES}
+        heads = {side: head_of(tensors, side) for side in SIDES}
+        ngrams: dict[Side, CharacterNgrams] = {
+            side: CharacterNgrams(**record["ngrams"][side])
+            for side in SIDES
+            if side in record.get("ngrams", {})  # format 1 knew none
+        }
         strength = record["hubness_strength"]
         correction = None
         if strength is not None:
             banks: dict[str, Any] = {side: tensors[f"hubness.{side}"] for side in SIDES}
             correction = HubnessCorrection(banks, float(strength))
-        projection = cls(heads["source"], heads["target"], tensors.get("query_offset"), correction)
+        projection = cls(
+            heads["source"], heads["target"], tensors.get("query_offset"), correction, ngrams
+        )
         if set(projection.state()[1]) != set(tensors):
             raise ValueError(f"unexpected tensors: {sorted(tensors)}")
         projection._check()
@@ -110,8 +151,7 @@ class Projection:
         widths = set()
         for head in (self.source, self.target):
             if head is not None:
-                if head.weight.ndim != 2 or head.bias.shape != head.weight.shape[1:]:
-                    raise ValueError("a head's weight and bias do not fit together")
+                head.check()
                 widths.add(head.weight.shape[1])
         if self.query_offset is not None:
             if self.query_offset.ndim != 1:
@@ -122,6 +162,7 @@ class Projection:
                 if bank.ndim != 2 or len(bank) == 0:
                     raise ValueError("a hubness bank is not a matrix")
                 widths.add(bank.shape[1])
+        self._check_ngrams()
         if len(widths) > 1:
             raise ValueError(f"the parts give vectors of different dimensions {sorted(widths)}")
         _, tensors = self.state()
@@ -130,8 +171,12 @@ class Projection:
             if tensor.dtype != expected or not np.isfinite(tensor).all():
                 raise ValueError(f"tensor {name} is not finite {np.dtype(expected)}")
 
-
-def _head(tensors: Mapping[str, NDArray[Any]], side: str) -> AffineHead | None:
-    if f"{side}.weight" not in tensors:
-        return None
-    return AffineHead(tensors[f"{side}.weight"], tensors[f"{side}.bias"])
+    def _check_ngrams(self) -> None:
+        for side, ngrams in self.ngrams.items():
+            if (self.source if side == "source" else self.target) is None:
+                raise ValueError(f"the n-grams of the {side} are read, but by no head")
+            if type(ngrams.dimension) is not int or not 0 < ngrams.weight < np.inf:
+                raise ValueError(f"the n-grams of the {side} have no sound dimension or weight")
+            found = self.dimensions(side)
+            if ngrams.dimension < 1 or found is None or found[0] < 1:
+                raise ValueError(f"the n-grams of the {side} do not fit its head")

@@ -1,0 +1,141 @@
+"""What a fit is given, made complete: vectors for texts, and texts that have no pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from .cache import encode_texts
+from .encoders import Encoder
+from .errors import DataError
+from .pairs import SIDES, Pairs, Side
+from .projection import Mode
+from .vectors import FloatArray
+from .views import MAX_NGRAM_PAIRS
+
+MAX_ENCODED_TARGETS = 5000
+"""Targets of the pairs that the source encoder reads unasked, as unpaired texts."""
+
+Encoders = Mapping[str, Encoder | None]
+Cache = str | Path | None
+
+
+def with_vectors(pairs: Pairs, encoders: Encoders, cache: Cache, progress: bool) -> Pairs:
+    """Encode the sides that have texts only.
+
+    Raises:
+        DataError: a side has texts only, and no encoder.
+    """
+    made: dict[str, FloatArray | None] = {}
+    for side in SIDES:
+        made[side] = None
+        if pairs.vectors(side) is not None:
+            continue
+        encoder, texts = encoders[side], pairs.texts(side)
+        assert texts is not None
+        if encoder is None:
+            raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
+        role: Any = "query" if side == "source" else "document"
+        made[side] = encode_texts(
+            encoder, texts, role, cache=cache, progress=progress, label=f"encoding {side}"
+        )
+    return pairs.with_vectors(made["source"], made["target"])
+
+
+def checked_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:
+    """Return the dimension of each side.
+
+    Raises:
+        DataError: another set has other dimensions.
+    """
+    dimensions: dict[str, int] = {s: pairs.required_vectors(s).shape[1] for s in SIDES}
+    for other in others:
+        for side in SIDES:
+            if other is not None and other.required_vectors(side).shape[1] != dimensions[side]:
+                raise DataError(
+                    f"The {side} vectors have dimension {dimensions[side]} in the pairs and "
+                    f"{other.required_vectors(side).shape[1]} in another set; "
+                    "encode both alike."
+                )
+    return dimensions
+
+
+def may_read_texts(
+    mode: Mode, ngrams: bool | None, encoders: Encoders, sets: Sequence[Pairs]
+) -> bool:
+    """Whether maps of a mode may read n-grams of the texts, as asked or by default.
+
+    Raises:
+        DataError: it was asked for, and texts are missing, or the pairs are too many.
+    """
+    sides: list[Side] = ["source"] if mode == "keep" else list(SIDES)
+    missing = [side for side in sides if any(part.texts(side) is None for part in sets)]
+    if ngrams and missing:
+        raise DataError(
+            f"ngrams=True in {mode} mode reads the {missing[0]} texts; give them in every set of "
+            "pairs, or ngrams=False."
+        )
+    if ngrams and len(sets[0]) > MAX_NGRAM_PAIRS:
+        raise DataError(
+            f"ngrams=True takes at most {MAX_NGRAM_PAIRS} pairs, these are {len(sets[0])}; fit on "
+            "some of them, or with ngrams=False."
+        )
+    if ngrams is None:
+        at_hand = all(encoders[side] is not None for side in sides)
+        return at_hand and not missing and len(sets[0]) <= MAX_NGRAM_PAIRS
+    return ngrams
+
+
+def gather_unpaired(
+    given: Pairs | Sequence[str] | Literal[False] | None,
+    pairs: Pairs,
+    encoders: Encoders,
+    same_space: bool,
+    cache: Cache,
+    progress: bool,
+) -> Pairs | None:
+    """Return rows of one text each, as the source encoder and as the target encoder see it.
+
+    Raises:
+        DataError: texts without encoders, or vectors of other dimensions.
+    """
+    if given is False:
+        return None
+    if isinstance(given, Pairs):
+        checked_dimensions(pairs, given)
+        return given
+    texts = pairs.target_texts
+    if given is None:
+        y = pairs.required_vectors("target")
+        if same_space:
+            return _same_texts(texts, y, y)
+        encoder = encoders["source"]
+        if encoder is None or texts is None or len(texts) > MAX_ENCODED_TARGETS:
+            return None
+        label = "encoding targets as the source encoder sees them"
+        x = encode_texts(encoder, texts, "query", cache=cache, progress=progress, label=label)
+        return _same_texts(texts, x, y)
+    if isinstance(given, str) or not given:
+        raise DataError("unpaired: expected texts, Pairs of stored vectors, False or None.")
+    texts = tuple(dict.fromkeys(given))
+    made = []
+    for side, role in (("source", "query"), ("target", "document")):
+        encoder = encoders[side]
+        if encoder is None:
+            raise DataError(f"unpaired texts need both encoders; pass {side}=an encoder.")
+        label = f"encoding unpaired texts ({side})"
+        made.append(
+            encode_texts(encoder, texts, role, cache=cache, progress=progress, label=label)  # type: ignore[arg-type]
+        )
+    return _same_texts(texts, *made)
+
+
+def _same_texts(texts: Sequence[str] | None, x: FloatArray, y: FloatArray) -> Pairs:
+    if len(x) > 10 * MAX_NGRAM_PAIRS:  # enough to know a covariance; and a copy would be large
+        rows = np.arange(0, len(x), -(-len(x) // MAX_NGRAM_PAIRS))
+        texts = None if texts is None else [texts[int(i)] for i in rows]
+        x, y = x[rows], y[rows]
+    return Pairs(texts, texts, source_vectors=x, target_vectors=y)

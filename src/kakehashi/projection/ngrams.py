@@ -1,0 +1,79 @@
+"""Character n-grams of a text, hashed: what an encoder of another language does not see.
+
+Part numbers, identifiers, units and loan words cross languages unchanged, and a small encoder
+reads an unknown script nearly as noise; yet two or three characters at a time that script is as
+regular as any other. A closed form over the encoder's vector and these features side by side
+learns both: which n-grams mean what, and which stay what they are.
+
+Features are hashed into signed buckets (Weinberger et al., Feature hashing for large scale
+multitask learning, ICML 2009), so that nothing is fitted and no vocabulary is stored.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..vectors import Float32Array, unit_rows
+
+_LENGTHS = (2, 3)
+_MAX_CHARACTERS = 4000
+"""Read of a text: beyond every encoder's own limit, and it bounds the memory of one query."""
+
+_SPREAD, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x94D049BB133111EB)
+_MIX = np.uint64(0xFF51AFD7ED558CCD)
+
+
+@dataclass(frozen=True)
+class CharacterNgrams:
+    """Signed counts of hashed character bigrams and trigrams, (n, dimension) float32.
+
+    Texts are folded first: compatibility forms (NFKC), case, and runs of white space; so that
+    full-width letters and capitals match.
+
+    Attributes:
+        dimension: number of buckets.
+        weight: length of a row beside the encoder's unit vector.
+    """
+
+    dimension: int = 1024
+    weight: float = 1.0
+
+    def __call__(self, texts: Sequence[str]) -> Float32Array:
+        """Return one row a text, of length ``weight``; a text of no n-gram is zero."""
+        counts = np.zeros((len(texts), self.dimension), np.float32)
+        for row, text in enumerate(texts):
+            hashes = _hashes(text)
+            buckets = (hashes % np.uint64(self.dimension)).astype(np.intp)
+            signs = np.where(hashes >> np.uint64(63), 1.0, -1.0)
+            counts[row] = np.bincount(buckets, weights=signs, minlength=self.dimension)
+        return unit_rows(counts) * np.float32(self.weight)
+
+    def beside(self, vectors: Float32Array, texts: Sequence[str]) -> Float32Array:
+        """Return unit vectors with the n-grams of their texts beside them: (n, d + dimension)."""
+        return np.hstack([unit_rows(np.asarray(vectors, np.float32)), self(texts)])
+
+
+def _hashes(text: str) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of every bigram and trigram, repeats included."""
+    folded = unicodedata.normalize("NFKC", text[:_MAX_CHARACTERS]).lower()
+    padded = f" {' '.join(folded.split())} "
+    # A lone surrogate is no valid text, but it must not stop a query.
+    codes = np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    hashes = [np.empty(0, np.uint64)]
+    running = codes * _SPREAD  # unsigned arithmetic wraps around, as a hash wants it
+    for length in range(2, max(_LENGTHS) + 1):
+        if len(codes) < length:
+            break
+        running = (running[:-1] ^ (running[:-1] >> np.uint64(29))) * _MIX
+        running = running + codes[length - 1 :] * _STEP
+        hashes.append(running ^ np.uint64(length))
+    found = np.concatenate(hashes)
+    found ^= found >> np.uint64(31)
+    found *= _MIX
+    found ^= found >> np.uint64(33)
+    return found

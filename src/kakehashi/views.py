@@ -1,0 +1,74 @@
+"""What a map may read of a text: the encoder's vector, or that with character n-grams beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from .pairs import SIDES, Pairs, Side
+from .projection import Mode, Projection
+from .projection.moments import Matrix
+from .projection.ngrams import CharacterNgrams
+from .vectors import Float32Array
+
+MAX_NGRAM_PAIRS = 50_000
+"""Pairs up to which n-grams are tried: the two sides side by side take 600 MB there."""
+
+_FEW = 1000
+_BUCKETS, _BUCKETS_OF_FEW = 1024, 512
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """What is read of each side, and what both sides have in common before any pair is seen.
+
+    Attributes:
+        mode: the mode of the maps over this view.
+        ngrams: for a side of which the texts are read, how.
+        prior: (d_x, d_y), ones where both sides have the same feature; None where they have none.
+        directions: how many directions a map of both sides keeps; None for all.
+    """
+
+    mode: Mode
+    ngrams: Mapping[Side, CharacterNgrams] = field(default_factory=dict)
+    prior: Matrix | None = None
+    directions: int | None = None
+
+    def of(self, pairs: Pairs) -> Pairs:
+        """Return the pairs with their vectors as this view reads them."""
+        if not self.ngrams:
+            return pairs
+        read: dict[Side, Float32Array | None] = dict.fromkeys(SIDES)
+        for side in SIDES:
+            texts, ngrams = pairs.texts(side), self.ngrams.get(side)
+            if ngrams is not None:
+                assert texts is not None
+                read[side] = ngrams.beside(pairs.required_vectors(side), texts)
+        return pairs.with_vectors(read["source"], read["target"])
+
+    def finish(self, projection: Projection) -> Projection:
+        """Return a projection that reads for itself what this view put beside the vectors."""
+        return replace(projection, ngrams=self.ngrams) if self.ngrams else projection
+
+
+def views(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) -> list[View]:
+    """Return the views that maps of a mode are fitted on: vectors, and vectors with n-grams.
+
+    ``keep`` mode reads n-grams of the source alone, since stored targets stay as they are.
+    """
+    dx, dy = (pairs.required_vectors(side).shape[1] for side in SIDES)
+    found = [View(mode, prior=np.eye(dx, dy) if same_space else None)]
+    if ngrams:
+        feature = CharacterNgrams(_BUCKETS_OF_FEW if len(pairs) < _FEW else _BUCKETS)
+        if mode == "keep":
+            prior = np.eye(dx + feature.dimension, dy) if same_space else None
+            found.append(View(mode, {"source": feature}, prior))
+        else:
+            both = np.zeros((dx + feature.dimension, dy + feature.dimension))
+            both[dx:, dy:] = np.eye(feature.dimension)
+            if same_space:
+                both[:dx, :dy] = np.eye(dx)
+            found.append(View(mode, {"source": feature, "target": feature}, both, dy))
+    return found
