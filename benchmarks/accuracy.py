@@ -78,8 +78,7 @@ SYSTEMS: dict[str, Peer] = {
     "chroma tuned": Peer("query_triplet.py", ("--recipe", "chroma", "--tuned")),
     "linear-adapter-trainer default": Peer("query_triplet.py", ("--recipe", "santander")),
     "linear-adapter-trainer tuned": Peer("query_triplet.py", ("--recipe", "santander", "--tuned")),
-    "mind-the-gap default": Peer("mind_the_gap.py"),
-    "mind-the-gap tuned": Peer("mind_the_gap.py", ("--tuned",)),
+    "mind-the-gap": Peer("mind_the_gap.py"),
     "llama-index default": Peer(ENGINE, (), own_environment=True),
     "llama-index tuned": Peer(ENGINE, ("--grid",), own_environment=True),
 }
@@ -138,7 +137,7 @@ def run_split(
                 "key": key,
                 "rows": parts.sizes(),
                 "clusters": parts.clusters(),
-                "setting": found,
+                "machine": found,
                 **record,
             },
         )
