@@ -198,7 +198,7 @@ def tuned(parts: Parts, folder: Path, epochs: int) -> Record:
                     group["lr"] = RATE * warm
                 batch = [[side[i] for i in rows] for side in (sources, targets)]
                 optimizer.zero_grad()
-                value = loss([model.tokenize(texts) for texts in batch], None)
+                value = loss([model.preprocess(texts) for texts in batch], None)
                 value.backward()
                 torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
                 optimizer.step()
