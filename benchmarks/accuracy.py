@@ -158,12 +158,7 @@ def systems(
         lexical = [*scored, package / "evaluation" / "baselines.py"]
         found["bm25"] = (lexical, lambda: bm25(parts))
     if "kakehashi" in kinds:
-        files = [
-            path
-            for path in package.rglob("*.py")
-            if path.name not in NOT_FITTING
-            and not {"demo", "integrations"} & set(path.relative_to(package).parts)
-        ]
+        files = fitting_files()
         for mode in MODES:
             found[f"kakehashi {mode}"] = (files, lambda m=mode: fitted(parts, m, seed))  # type: ignore[misc]
     if "peers" in kinds:
@@ -171,6 +166,17 @@ def systems(
             python = peer_python if peer.own_environment else sys.executable
             found[name] = (peer.files, lambda p=peer, y=python: run_peer(parts, p, seed, y))  # type: ignore[misc]
     return found
+
+
+def fitting_files() -> list[Path]:
+    """Return the files of the package that a fit may depend on."""
+    package = Path(kakehashi.__file__).parent
+    return [
+        path
+        for path in package.rglob("*.py")
+        if path.name not in NOT_FITTING
+        and not {"demo", "integrations"} & set(path.relative_to(package).parts)
+    ]
 
 
 def raw_cosine(parts: Parts) -> Record:
