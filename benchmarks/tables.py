@@ -247,7 +247,8 @@ def plot_pairs(rows: list[Row], path: Path) -> None:
                 style = "-o" if system in OURS else ":" if system in BASELINES else "--s"
                 panel.plot(pairs, scores, style, label=system, markersize=4)
         panel.set(title=name, xscale="log", xlabel="training pairs", ylabel="recall@1")
-        panel.legend(fontsize=7)
+        if panel.lines:
+            panel.legend(fontsize=7)
     _save(figure, path)
 
 

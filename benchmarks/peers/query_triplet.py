@@ -33,8 +33,8 @@ SHARES = {"mixed": (0.5, 0.3, 0.2), "hard": (0.0, 1.0, 0.0)}  # opposite, hard, 
 SANTANDER: Setting = {"lr": 1e-3, "batch": 64, "epochs": 30, "patience": 5, "negatives": "mixed"}
 CHROMA: Setting = {"lr": 3e-3, "batch": 32, "epochs": 10}
 GRIDS: dict[str, list[Setting]] = {
-    "santander": [SANTANDER | {"lr": 5e-3, "negatives": kind} for kind in SHARES],
-    "chroma": [CHROMA | {"lr": lr, "batch": 256, "epochs": 30} for lr in (3e-3, 1e-2)],
+    "santander": [SANTANDER, *(SANTANDER | {"lr": 5e-3, "negatives": kind} for kind in SHARES)],
+    "chroma": [CHROMA, *(CHROMA | {"lr": lr, "batch": 256, "epochs": 30} for lr in (3e-3, 1e-2))],
 }
 
 
