@@ -248,6 +248,9 @@ def plot_pairs(rows: list[Row], path: Path) -> None:
                 panel.plot(pairs, scores, style, label=system, markersize=4)
         panel.set(title=name, xscale="log", xlabel="training pairs", ylabel="recall@1")
         if panel.lines:
+            ticks = sorted({round(row["pairs"]) for row in here if row["system"] in BASELINES})
+            panel.set_xticks(ticks, labels=map(str, ticks))
+            panel.minorticks_off()
             panel.legend(fontsize=7)
     _save(figure, path)
 
