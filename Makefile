@@ -1,11 +1,11 @@
-# Two commands: `make demo` and `make test`. Both set up what they need in .venv first.
+# `make demo`, `make test` and `make bench`. All set up what they need in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test
+.PHONY: setup demo test bench
 
 setup: .venv/.done
 
@@ -27,3 +27,11 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# make bench DATA=folder [OUT=folder] [PEER_PYTHON=python of the LlamaIndex engine's environment]
+OUT ?= bench-out
+PEER_PYTHON ?=
+bench: setup
+	$(if $(DATA),,$(error make bench needs DATA=folder; benchmarks/datasets.py says what lies in it))
+	$(BIN)/python benchmarks/accuracy.py $(DATA) $(OUT) $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
+	$(BIN)/python benchmarks/tables.py $(OUT)

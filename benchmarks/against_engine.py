@@ -108,19 +108,19 @@ def climb(parts: Parts, runs: dict[str, list[dict[str, Any]]]) -> None:
 def run_peer(parts: Parts, python: str) -> dict[str, Any]:
     """Run the engine's grid in its own environment."""
     with tempfile.TemporaryDirectory() as folder:
-        stored, out = Path(folder) / "split.npz", Path(folder) / "result.json"
+        stored, out = Path(folder) / "split.npz", Path(folder) / "peer"
         arrays: dict[str, Any] = {
-            f"{name}_{side}": part.required_vectors(side)
+            f"{name}_{side}": np.asarray(part.required_vectors(side), np.float32)
             for name, part in parts.items()
             for side in SIDES
         }
         np.savez(stored, **arrays)
         subprocess.run(
-            [python, str(PEER), str(stored), "--out", str(out), "--grid"],
+            [python, str(PEER), str(stored), str(out), "--grid", "long"],
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        result: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
+        result: dict[str, Any] = json.loads((out / "result.json").read_text("utf-8"))
         return result
 
 

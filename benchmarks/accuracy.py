@@ -1,0 +1,272 @@
+"""Measure kakehashi and its peers on the same splits: recall@1 against pairs, seconds and cost.
+
+    python benchmarks/accuracy.py DATA OUT [--sets ...] [--sizes 200 1000 all] [--seeds 3]
+                                  [--peer-python PY] [--only peers|kakehashi|baselines]
+
+DATA and the names of sets are explained in datasets.py, split and score in protocol.py, the peers
+in peers/contract.py. Every set is run at every size with every seed; on each split the systems
+take their turn, one at a time, each on one thread:
+
+- baselines: the untouched vectors (where both sides have one dimension) and BM25 (where there are
+  texts);
+- kakehashi in the modes keep, shared and auto: seconds of `kakehashi.fit`, the test score of every
+  rung as the report has it, and the score of what ships (the identity, if the verdict is so);
+- the peers: seconds of the training of the chosen setting, and of the whole search.
+
+OUT/cells holds one JSON file for each set, size, seed and system. A second run measures only what
+is missing or was measured with other source files; tables.py makes tables and pictures of it.
+LlamaIndex's engine needs an environment of its own (--peer-python); its rows say so without one.
+The other peers need torch and run in this Python.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["MKL_NUM_THREADS"] = "1"
+
+import numpy as np
+from datasets import DEFAULT, DataSet, chosen
+from protocol import Cells, Clock, Parts, Record, source_hash
+from setting import setting
+
+import kakehashi
+from kakehashi import Aligner
+from kakehashi.evaluation.baselines import bm25_ranks
+
+Kind = Literal["baselines", "kakehashi", "peers"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+HERE = Path(__file__).parent
+PEERS = HERE / "peers"
+NOT_FITTING = ("cli.py", "console.py", "card.py")
+_TIMED_QUERIES = 300
+_MOST_SECONDS = 3600  # a peer's run
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A script of peers/ with its options."""
+
+    script: str
+    options: tuple[str, ...] = ()
+    own_environment: bool = False
+
+    @property
+    def files(self) -> list[Path]:
+        """What a result depends on."""
+        shared = ("contract.py",) if self.own_environment else ("contract.py", "training.py")
+        return [PEERS / name for name in (self.script, *shared)]
+
+
+ENGINE = "llama_index_engine.py"
+SYSTEMS: dict[str, Peer] = {
+    "drift-adapter procrustes": Peer("drift_adapter.py", ("--map", "procrustes")),
+    "drift-adapter low-rank": Peer("drift_adapter.py", ("--map", "low-rank")),
+    "drift-adapter mlp": Peer("drift_adapter.py", ("--map", "mlp")),
+    "chroma default": Peer("query_triplet.py", ("--recipe", "chroma")),
+    "chroma tuned": Peer("query_triplet.py", ("--recipe", "chroma", "--tuned")),
+    "linear-adapter-trainer default": Peer("query_triplet.py", ("--recipe", "santander")),
+    "linear-adapter-trainer tuned": Peer("query_triplet.py", ("--recipe", "santander", "--tuned")),
+    "mind-the-gap": Peer("mind_the_gap.py"),
+    "llama-index default": Peer(ENGINE, (), own_environment=True),
+    "llama-index tuned": Peer(ENGINE, ("--grid",), own_environment=True),
+}
+MODES = ("keep", "shared", "auto")
+
+
+def main() -> None:
+    """Run whatever is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--sets", nargs="+", default=DEFAULT, help="names, or all")
+    parser.add_argument("--sizes", nargs="+", type=_size, default=[200, 1000, None])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--peer-python", help="Python of the LlamaIndex engine's environment")
+    parser.add_argument("--only", choices=KINDS)
+    args = parser.parse_args()
+    sets = chosen(args.data, args.sets)
+    kinds = KINDS if args.only is None else (args.only,)
+    cells = Cells(args.out / "cells")
+    pairs = {data_set: data_set.load(args.data, args.out / "vectors.sqlite") for data_set in sets}
+    for size in args.sizes:  # the small ones first: they are cheap
+        for data_set in sets:
+            for seed in range(args.seeds):
+                parts = Parts.of(pairs[data_set], size, seed)
+                if parts is None:
+                    print(f"{data_set.label}: fewer than {size} training pairs", file=sys.stderr)
+                    continue
+                run_split(data_set, parts, size, seed, kinds, cells, args.peer_python)
+
+
+def run_split(
+    data_set: DataSet,
+    parts: Parts,
+    size: int | None,
+    seed: int,
+    kinds: tuple[Kind, ...],
+    cells: Cells,
+    peer_python: str | None,
+) -> None:
+    """Measure every system on one split, one after the other."""
+    where = {"set": data_set.label, "size": size or "all", "seed": seed}
+    for name, (files, measure) in systems(parts, seed, kinds, peer_python).items():
+        cell = f"{data_set.label}__{size or 'all'}__{seed}__{name}"
+        key = source_hash(files) + parts.digest
+        if cells.has(cell, key):
+            continue
+        begun = time.perf_counter()
+        found = setting()
+        record = measure()
+        cells.write(
+            cell,
+            {
+                **where,
+                "system": name,
+                "key": key,
+                "rows": parts.sizes(),
+                "clusters": parts.clusters(),
+                "machine": found,
+                **record,
+            },
+        )
+        shown = f"{record['recall@1']:.3f}" if "recall@1" in record else record["status"]
+        seconds = time.perf_counter() - begun
+        print(f"{cell} {shown} {seconds:.1f} s", file=sys.stderr, flush=True)
+
+
+def systems(
+    parts: Parts, seed: int, kinds: tuple[Kind, ...], peer_python: str | None
+) -> dict[str, tuple[list[Path], Callable[[], Record]]]:
+    """Return for each system the files that its result depends on, and how it is measured."""
+    found: dict[str, tuple[list[Path], Callable[[], Record]]] = {}
+    package = Path(kakehashi.__file__).parent
+    if "baselines" in kinds:
+        scored = [package / "evaluation" / name for name in ("metrics.py", "relevance.py")]
+        found["raw cosine"] = (scored, lambda: raw_cosine(parts))
+        lexical = [*scored, package / "evaluation" / "baselines.py"]
+        found["bm25"] = (lexical, lambda: bm25(parts))
+    if "kakehashi" in kinds:
+        files = fitting_files()
+        for mode in MODES:
+            found[f"kakehashi {mode}"] = (files, lambda m=mode: fitted(parts, m, seed))  # type: ignore[misc]
+    if "peers" in kinds:
+        for name, peer in SYSTEMS.items():
+            python = peer_python if peer.own_environment else sys.executable
+            found[name] = (peer.files, lambda p=peer, y=python: run_peer(parts, p, seed, y))  # type: ignore[misc]
+    return found
+
+
+def fitting_files() -> list[Path]:
+    """Return the files of the package that a fit may depend on."""
+    package = Path(kakehashi.__file__).parent
+    return [
+        path
+        for path in package.rglob("*.py")
+        if path.name not in NOT_FITTING
+        and not {"demo", "integrations"} & set(path.relative_to(package).parts)
+    ]
+
+
+def raw_cosine(parts: Parts) -> Record:
+    """Score the vectors as the encoders give them."""
+    source, target = parts.arrays["test_source"], parts.arrays["test_target"]
+    if source.shape[1] != target.shape[1]:
+        return {"status": "not applicable", "reason": "dimensions differ"}
+    return {"status": "measured", **parts.score(source, target), "query_us": 0.0}
+
+
+def bm25(parts: Parts) -> Record:
+    """Score lexical search over the texts."""
+    queries, documents = parts.test.source_texts, parts.test.target_texts
+    if queries is None or documents is None:
+        return {"status": "not applicable", "reason": "no texts"}
+    found = bm25_ranks(queries, documents, relevance=parts.relevance)
+    return {"status": "measured", **parts.summary(found)}
+
+
+def fitted(parts: Parts, mode: Any, seed: int) -> Record:
+    """Fit kakehashi, and score what ships."""
+    with Clock() as clock:
+        aligner = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, seed=seed)
+    report = aligner.report
+    x, y = parts.arrays["test_source"], parts.arrays["test_target"]
+    shipped = parts.score(
+        aligner.project(x, modality="source", role="query"),
+        aligner.project(y, modality="target", role="document"),
+    )
+    rungs = {
+        name: {
+            "mode": rung.mode,
+            "parameters": rung.parameters,
+            "validation_mrr": rung.validation,
+            **rung.scores.means,
+            "interval": rung.scores.intervals["recall@1"],
+        }
+        for name, rung in report.rungs.items()
+    }
+    return {
+        "status": "measured",
+        **shipped,
+        "shipped": report.chosen,
+        "best_on_validation": max(rungs, key=lambda name: rungs[name]["validation_mrr"]),
+        "rungs": rungs,
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "base": None if report.base is None else report.base.means,
+        "train_seconds": clock.seconds,
+        "train_cpu_seconds": clock.cpu_seconds,
+        "search_seconds": clock.seconds,
+        "search_cpu_seconds": clock.cpu_seconds,
+        "query_us": _query_us(aligner, x),
+    }
+
+
+def _query_us(aligner: Aligner, queries: np.ndarray) -> float:
+    taken = []
+    for i in range(_TIMED_QUERIES):
+        start = time.perf_counter()
+        aligner.project(queries[i % len(queries)], modality="source", role="query")
+        taken.append(time.perf_counter() - start)
+    return 1e6 * float(np.median(taken))
+
+
+def run_peer(parts: Parts, peer: Peer, seed: int, python: str | None) -> Record:
+    """Run a peer's script on the split, and score the vectors that it writes."""
+    if python is None:
+        return {"status": "no environment", "reason": "pass --peer-python"}
+    with tempfile.TemporaryDirectory() as folder:
+        split, out = Path(folder) / "split.npz", Path(folder) / "out"
+        np.savez(split, **parts.arrays)  # type: ignore[arg-type]
+        command = [python, str(PEERS / peer.script), str(split), str(out)]
+        command += ["--seed", str(seed), *peer.options]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
+        )
+        if done.returncode:
+            return {"status": "failed", "reason": done.stderr.strip().splitlines()[-1:]}
+        result: Record = json.loads((out / "result.json").read_text(encoding="utf-8"))
+        if "not_applicable" in result:
+            return {"status": "not applicable", "reason": result["not_applicable"]}
+        with np.load(out / "vectors.npz") as vectors:
+            scores = parts.score(vectors["queries"], vectors["documents"])
+    return {"status": "measured", **scores, **result}
+
+
+def _size(text: str) -> int | None:
+    return None if text == "all" else int(text)
+
+
+if __name__ == "__main__":
+    main()

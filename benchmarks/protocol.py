@@ -1,0 +1,183 @@
+"""The protocol of the accuracy benchmarks: one split, one way to score, one file a result.
+
+**Split.** A fifth of the pairs, whole groups at a time, is the test part; it depends on the seed
+alone. The other rows, without those of which a side also stands in the test part, are shuffled by
+the seed and cut to the size asked for. Of these about 15%, again by group, is the validation part
+of the peers; rows that share a side with it join it, so that no row is lost when they train again
+on both. kakehashi gets the same rows uncut and makes its own validation.
+
+**Score.** The pool is the different documents of the test part; every document paired with a
+query's text answers it; scores nearer than rounding are ties, and ties count against the query.
+Whatever is measured is ranked by the same code from the vectors that a query would carry and that
+a store would hold.
+
+**Cell.** One system on one split is one JSON file, written whole or not at all. It carries a key: a
+hash of the split and of the system's own source files. A run leaves alone what has the right key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kakehashi import Pairs
+from kakehashi.evaluation.intervals import Scores, clusters_of
+from kakehashi.evaluation.metrics import ranks
+from kakehashi.evaluation.relevance import Relevance
+from kakehashi.pairs import SIDES, find_leaks
+from kakehashi.splits import hold_out
+
+TEST_SHARE, VALIDATION_SHARE = 0.2, 0.15
+MIN_ROWS = 20
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """The rows of one split: ``train`` and ``valid`` are those of ``pairs``, in two parts."""
+
+    pairs: Pairs
+    train: Pairs
+    valid: Pairs
+    test: Pairs
+
+    @classmethod
+    def of(cls, pairs: Pairs, size: int | None, seed: int) -> Parts | None:
+        """Split by the protocol; None where there are fewer rows than ``size`` (None: all)."""
+        outer = hold_out(pairs, TEST_SHARE, seed=seed)
+        test = pairs.select(outer.held_out)
+        rows = np.setdiff1d(outer.kept, find_leaks(pairs, test))
+        if len(rows) < max(size or 0, MIN_ROWS):
+            return None
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:size])
+        inner = hold_out(pairs, VALIDATION_SHARE, seed=seed + 1, rows=rows)
+        shared = find_leaks(pairs, pairs.select(inner.held_out))
+        held = np.union1d(inner.held_out, np.intersect1d(rows, shared))
+        train = np.setdiff1d(rows, held)
+        return cls(*(pairs.select(part) for part in (rows, train, held)), test)
+
+    @cached_property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """What a peer reads."""
+        return {
+            f"{name}_{side}": np.asarray(part.required_vectors(side), np.float32)
+            for name, part in (("train", self.train), ("valid", self.valid), ("test", self.test))
+            for side in SIDES
+        }
+
+    @cached_property
+    def digest(self) -> str:
+        """Of every vector, every text and every group."""
+        found = hashlib.sha256()
+        for name, array in self.arrays.items():
+            found.update(f"{name} {array.shape}".encode() + array.tobytes())
+        for part in (self.pairs, self.test):
+            columns = (part.source_texts, part.target_texts, part.groups)
+            found.update(json.dumps(columns).encode())
+        return found.hexdigest()
+
+    @cached_property
+    def relevance(self) -> Relevance:
+        """Which documents of the test part answer which of its queries."""
+        return Relevance.of(self.test)
+
+    def score(self, queries: Any, documents: Any) -> Record:
+        """Rank (n, d) queries against the (n, d) documents of the test part by cosine."""
+        return self.summary(
+            ranks(
+                np.asarray(queries, np.float32),
+                np.asarray(documents, np.float32),
+                "cosine",
+                relevance=self.relevance,
+            )
+        )
+
+    def summary(self, found: Any) -> Record:
+        """Return mean metrics, the interval of recall@1 over whole groups, and the ranks."""
+        clusters = clusters_of(self.test.groups)
+        scores = Scores.of_ranks(found, len(self.relevance.pool), clusters=clusters)
+        return {
+            **scores.means,
+            "interval": scores.intervals["recall@1"],
+            "ranks": [int(rank) for rank in found],
+        }
+
+    def sizes(self) -> Record:
+        """Return the number of rows of each part, and of documents in the pool."""
+        parts = {"pairs": self.pairs, "train": self.train, "valid": self.valid, "test": self.test}
+        return {name: len(part) for name, part in parts.items()} | {
+            "pool": len(self.relevance.pool)
+        }
+
+    def clusters(self) -> list[int]:
+        """Return what is resampled whole, one number a test query: its group, or its own row.
+
+        The numbers are the same in every split of a set, so that a bootstrap over several splits
+        draws a query together with itself.
+        """
+        groups = self.test.groups
+        if clusters_of(groups) is None:
+            groups = tuple(str(key) for key in self.test.keys("target"))
+        assert groups is not None
+        return [zlib.crc32(group.encode()) for group in groups]
+
+
+class Cells:
+    """A folder of results, one file each."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def has(self, name: str, key: str) -> bool:
+        """Whether this result is there and up to date."""
+        path = self._path(name)
+        if not path.exists():
+            return False
+        record = json.loads(path.read_text(encoding="utf-8"))
+        return bool(record["key"] == key and record["status"] in ("measured", "not applicable"))
+
+    def write(self, name: str, record: Record) -> None:
+        """Write one result beside its place, and rename it into it."""
+        path = self._path(name)
+        beside = path.with_suffix(f".{os.getpid()}.tmp")
+        beside.write_text(json.dumps(record, ensure_ascii=False) + "\n", encoding="utf-8")
+        beside.replace(path)
+
+    def read(self) -> list[Record]:
+        """Return all results."""
+        paths = sorted(self._folder.glob("*.json"))
+        return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+    def _path(self, name: str) -> Path:
+        return self._folder / f"{name.replace(' ', '-').replace(':', '_')}.json"
+
+
+class Clock:
+    """Wall and CPU seconds of a block."""
+
+    def __enter__(self) -> Clock:
+        self._start = time.perf_counter(), time.process_time()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds = time.perf_counter() - self._start[0]
+        self.cpu_seconds = time.process_time() - self._start[1]
+
+
+def source_hash(files: Iterable[Path]) -> str:
+    """Hash the content of files."""
+    found = hashlib.sha256()
+    for path in sorted(files):
+        found.update(path.name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()

@@ -1,0 +1,317 @@
+"""Make tables and pictures of what accuracy.py measured.
+
+    python benchmarks/tables.py OUT
+
+reads OUT/cells and writes OUT/results.json, OUT/results.md, OUT/pairs.svg (recall@1 against
+training pairs) and OUT/cost.svg (recall@1 with all pairs against microseconds a query).
+
+recall@1 of a system is the mean over the test queries of all seeds; its 95% interval is a bootstrap
+over the same queries that draws whole groups, a group together with itself in every seed. The
+closed forms have no ranks in the report of a fit: theirs are means over seeds of the score and of
+the interval's two ends. Seconds are of the CPU, medians over seeds. The best peer is the adapter
+that has the highest recall@1 with all pairs on that set, which nobody can know beforehand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import fmean, median
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from accuracy import MODES, SYSTEMS
+from protocol import Cells, Record
+from setting import table
+
+from kakehashi.evaluation.intervals import bootstrap
+
+mpl.use("svg")
+import matplotlib.pyplot as plt
+
+OURS = tuple(f"kakehashi {mode}" for mode in MODES)
+BASELINES = ("raw cosine", "bm25")
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Read the cells; write tables and pictures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path, metavar="OUT")
+    args = parser.parse_args()
+    cells = Cells(args.out / "cells").read()
+    if not cells:
+        raise SystemExit(f"{args.out / 'cells'} holds no results; run accuracy.py first")
+    rows = summarised(cells)
+    found = {
+        "rows": rows,
+        "against_best_peer": [against_best_peer(rows, name) for name in _sets(rows)],
+        "never_worse": never_worse(cells),
+        "machines": _machines(cells),
+    }
+    text = json.dumps(found, indent=1, ensure_ascii=False)
+    (args.out / "results.json").write_text(text + "\n", encoding="utf-8")
+    (args.out / "results.md").write_text(show(found) + "\n", encoding="utf-8")
+    plot_pairs(rows, args.out / "pairs.svg")
+    plot_cost(rows, args.out / "cost.svg")
+    print(f"{len(cells)} cells; wrote results.json, results.md, pairs.svg, cost.svg in {args.out}")
+
+
+def summarised(cells: list[Record]) -> list[Row]:
+    """Return one row for each set, size and system; several seeds share it."""
+    by_row: dict[tuple[str, Any, str], list[Record]] = defaultdict(list)
+    for cell in cells:
+        by_row[cell["set"], cell["size"], cell["system"]].append(cell)
+    rows = []
+    for (name, size, system), seeds in by_row.items():
+        where = {"set": name, "size": size, "system": system}
+        done = [cell for cell in seeds if cell["status"] == "measured"]
+        if not done:
+            rows.append(where | {"status": seeds[0]["status"], "reason": seeds[0]["reason"]})
+            continue
+        rows.append(where | _pooled(done))
+        if system in OURS[:2]:  # auto has the rungs of both modes once more
+            rows += [where | {"system": n} | row for n, row in _rungs(system, done).items()]
+    return rows
+
+
+def _pooled(seeds: list[Record]) -> Row:
+    hits = np.concatenate([np.array(cell["ranks"]) == 1 for cell in seeds]).astype(np.float64)
+    named = np.concatenate([cell["clusters"] for cell in seeds])
+    _, clusters = np.unique(named, return_inverse=True)
+    interval = bootstrap({"recall@1": hits}, clusters=clusters, seed=0)["recall@1"]
+    found: Row = {
+        "status": "measured",
+        "seeds": len(seeds),
+        "pairs": fmean(cell["rows"]["pairs"] for cell in seeds),
+        "pool": fmean(cell["rows"]["pool"] for cell in seeds),
+        "recall@1": float(hits.mean()),
+        "interval": interval,
+        "by_seed": {cell["seed"]: cell["recall@1"] for cell in seeds},
+        "mrr@10": fmean(cell["mrr@10"] for cell in seeds),
+    }
+    for name in ("train_cpu_seconds", "search_cpu_seconds", "query_us"):
+        known = [cell[name] for cell in seeds if cell.get(name) is not None]
+        found[name] = median(known) if known else None
+    if "shipped" in seeds[0]:
+        found["shipped"] = [cell["shipped"] for cell in seeds]
+    return found
+
+
+def _rungs(system: str, seeds: list[Record]) -> dict[str, Row]:
+    """Return the closed forms that a fit tried, plain and corrected."""
+    mode = system.removeprefix("kakehashi ")
+    names = [name for name in seeds[0]["rungs"] if name != "identity"]
+    found = {}
+    for name in names:
+        rungs = [cell["rungs"][name] for cell in seeds if name in cell["rungs"]]
+        found[f"rung {mode}/{name}"] = {
+            "status": "measured",
+            "seeds": len(rungs),
+            "pairs": fmean(cell["rows"]["pairs"] for cell in seeds),
+            "recall@1": fmean(rung["recall@1"] for rung in rungs),
+            "interval": tuple(fmean(rung["interval"][end] for rung in rungs) for end in (0, 1)),
+            "mrr@10": fmean(rung["mrr@10"] for rung in rungs),
+        }
+    return found
+
+
+def against_best_peer(rows: list[Row], name: str) -> Row:
+    """Compare each mode with the best peer of a set, both with all pairs.
+
+    `error_cut` is the share of the peer's errors (1 - recall@1) that are gone; `reached_at` the
+    smallest size at which kakehashi is at least as good as the peer is with all pairs.
+    """
+    here = [row for row in rows if row["set"] == name and row["status"] == "measured"]
+    peers = [row for row in here if row["size"] == "all" and row["system"] in SYSTEMS]
+    if not peers:
+        return {"set": name, "peer": None}
+    best = max(peers, key=lambda row: row["recall@1"])
+    found: Row = {"set": name, "peer": best["system"], "recall@1": best["recall@1"], "modes": {}}
+    for system in OURS:
+        ours = {row["size"]: row["recall@1"] for row in here if row["system"] == system}
+        if "all" not in ours:
+            continue
+        reached = [size for size in _ordered(ours) if ours[size] >= best["recall@1"]]
+        found["modes"][system] = {
+            "recall@1": ours["all"],
+            "error_cut": 1 - (1 - ours["all"]) / (1 - best["recall@1"]),
+            "reached_at": reached[0] if reached else None,
+        }
+    return found
+
+
+def never_worse(cells: list[Record]) -> dict[str, Row]:
+    """Count the fits whose shipped map finds less than the untouched vectors do."""
+    found = {}
+    for system in OURS:
+        fits = [c for c in cells if c["system"] == system and c.get("base") is not None]
+        gains = [cell["recall@1"] - cell["base"]["recall@1"] for cell in fits]
+        if gains:
+            worse = sum(gain < 0 for gain in gains)
+            found[system] = {"fits": len(gains), "worse": worse, "least_gain": min(gains)}
+    return found
+
+
+def show(found: dict[str, Any]) -> str:
+    """Return everything as Markdown."""
+    rows = found["rows"]
+    parts = ["# Accuracy", __doc__.split("\n\n", 3)[3].strip().replace("\n", " ")]
+    parts += [_show_set(rows, name) for name in _sets(rows)]
+    parts.append(_show_peers(found["against_best_peer"]))
+    worse = [
+        f"- {system}: {row['worse']} of {row['fits']} fits below the untouched vectors; least gain "
+        f"{row['least_gain']:+.3f}"
+        for system, row in found["never_worse"].items()
+    ]
+    parts.append("\n".join(["## Never worse", "", *worse]))
+    machines = [f"- {name}: {value}" for name, value in found["machines"].items()]
+    parts.append("\n".join(["## Set-up", "", *machines]))
+    return "\n\n".join(parts)
+
+
+def _show_set(rows: list[Row], name: str) -> str:
+    here = [row for row in rows if row["set"] == name]
+    sizes = _ordered({row["size"] for row in here})
+    by_system: dict[str, dict[Any, Row]] = defaultdict(dict)
+    for row in here:
+        by_system[row["system"]][row["size"]] = row
+    listed = [s for s in (*BASELINES, *SYSTEMS, *OURS) if s in by_system]
+    listed += [s for s in by_system if s not in listed]
+    body = []
+    for system in listed:
+        of = by_system[system]
+        last = of.get("all", {})
+        body.append([system, *(_score(of.get(size)) for size in sizes), *_costs(last)])
+    header = ["system", *(_heading(here, size) for size in sizes)]
+    header += ["training", "with the search", "a query"]
+    return f"## {name}\n\n{table(header, body)}"
+
+
+def _heading(rows: list[Row], size: Any) -> str:
+    pairs = [row["pairs"] for row in rows if row["size"] == size and "pairs" in row]
+    return f"{size} ({fmean(pairs):.0f})" if size == "all" and pairs else f"{size}"
+
+
+def _score(row: Row | None) -> str:
+    if row is None:
+        return ""
+    if row["status"] != "measured":
+        return str(row["status"])
+    low, high = row["interval"]
+    return f"{row['recall@1']:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _costs(row: Row) -> list[str]:
+    units = (("train_cpu_seconds", "s", 1), ("search_cpu_seconds", "s", 1), ("query_us", "µs", 0))
+    return [
+        "" if row.get(name) is None else f"{row[name]:.{digits}f} {unit}"
+        for name, unit, digits in units
+    ]
+
+
+def _show_peers(found: list[Row]) -> str:
+    body = []
+    for row in found:
+        if row["peer"] is None:
+            continue
+        for system, mode in row["modes"].items():
+            reached = mode["reached_at"]
+            body.append(
+                [
+                    row["set"],
+                    f"{row['peer']} {row['recall@1']:.3f}",
+                    f"{system} {mode['recall@1']:.3f}",
+                    f"{mode['error_cut']:+.0%}",
+                    "never" if reached is None else reached,
+                ]
+            )
+    header = ["set", "best peer, all pairs", "kakehashi, all pairs", "errors cut", "level from"]
+    return f"## Against the best peer\n\n{table(header, body)}"
+
+
+def plot_pairs(rows: list[Row], path: Path) -> None:
+    """Draw recall@1 against training pairs, a panel a set: ours, the best peers, the baselines."""
+    figure, panels = _panels(_sets(rows))
+    for name, panel in panels.items():
+        here = [row for row in rows if row["set"] == name and row["status"] == "measured"]
+        peers = {row["system"] for row in here if row["system"] in SYSTEMS}
+        peers = sorted(peers, key=lambda s: -max(_curve(here, s)[1]))[:3]
+        for system in (*OURS[:2], *peers, "raw cosine"):
+            pairs, scores = _curve(here, system)
+            if pairs:
+                style = "-o" if system in OURS else ":" if system in BASELINES else "--s"
+                panel.plot(pairs, scores, style, label=system, markersize=4)
+        panel.set(title=name, xscale="log", xlabel="training pairs", ylabel="recall@1")
+        if panel.lines:
+            ticks = sorted({round(row["pairs"]) for row in here if row["system"] in BASELINES})
+            panel.set_xticks(ticks, labels=map(str, ticks))
+            panel.minorticks_off()
+            panel.legend(fontsize=7)
+    _save(figure, path)
+
+
+def plot_cost(rows: list[Row], path: Path) -> None:
+    """Draw recall@1 with all pairs against the microseconds that a query takes in addition."""
+    figure, panels = _panels(_sets(rows))
+    for name, panel in panels.items():
+        for row in rows:
+            known = row["set"] == name and row["size"] == "all" and row.get("query_us")
+            if known and row["status"] == "measured":
+                ours = row["system"] in OURS
+                panel.plot(row["query_us"], row["recall@1"], "o" if ours else "s", markersize=4)
+                panel.annotate(row["system"], (row["query_us"], row["recall@1"]), fontsize=6)
+        panel.set(title=name, xscale="log", xlabel="microseconds a query", ylabel="recall@1")
+    _save(figure, path)
+
+
+def _panels(names: list[str]) -> tuple[Any, dict[str, Any]]:
+    columns = min(3, len(names))
+    lines = -(-len(names) // columns)
+    figure, axes = plt.subplots(
+        lines, columns, figsize=(4.5 * columns, 3.4 * lines), squeeze=False, layout="constrained"
+    )
+    for spare in axes.flat[len(names) :]:
+        spare.set_visible(False)
+    return figure, dict(zip(names, axes.flat, strict=False))
+
+
+def _save(figure: Any, path: Path) -> None:
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def _curve(rows: list[Row], system: str) -> tuple[list[float], list[float]]:
+    points = sorted((row["pairs"], row["recall@1"]) for row in rows if row["system"] == system)
+    return [pairs for pairs, _ in points], [score for _, score in points]
+
+
+def _sets(rows: list[Row]) -> list[str]:
+    return sorted({row["set"] for row in rows})
+
+
+def _ordered(sizes: Iterable[Any]) -> list[Any]:
+    return sorted(sizes, key=lambda size: (size == "all", size if size != "all" else 0))
+
+
+def _machines(cells: list[Record]) -> dict[str, Any]:
+    """Return what all cells share of their set-up, and the range of the load."""
+    machines = [cell["machine"] for cell in cells]
+    loads = [m["load_at_start"] for m in machines if m["load_at_start"] is not None]
+    found: dict[str, Any] = {"load": f"{min(loads)} to {max(loads)}"} if loads else {}
+    for name in machines[0]:
+        if name != "load_at_start":
+            values = list(dict.fromkeys(str(machine.get(name)) for machine in machines))
+            found[name] = "; ".join(values)
+    versions = [cell["versions"] for cell in cells if "versions" in cell]
+    for packages in versions:
+        found |= {f"peers' {name}": value for name, value in packages.items()}
+    return found
+
+
+if __name__ == "__main__":
+    main()
