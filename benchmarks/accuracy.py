@@ -9,8 +9,9 @@ take their turn, one at a time, each on one thread:
 
 - baselines: the untouched vectors (where both sides have one dimension) and BM25 (where there are
   texts);
-- kakehashi in the modes keep, shared and auto: seconds of `kakehashi.fit`, the test score of every
-  rung as the report has it, and the score of what ships (the identity, if the verdict is so);
+- kakehashi in the modes keep and shared, reading the texts, too, and reading vectors only as the
+  peers do: seconds of `kakehashi.fit`, the test score of every rung as the report has it, and the
+  score of what ships (the identity, if the verdict is so);
 - the peers: seconds of the training of the chosen setting, and of the whole search.
 
 OUT/cells holds one JSON file for each set, size, seed and system. A second run measures only what
@@ -22,13 +23,14 @@ The other peers need torch and run in this Python.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -43,7 +45,7 @@ from setting import setting
 
 import kakehashi
 from kakehashi import Aligner
-from kakehashi.evaluation.baselines import bm25_ranks
+from kakehashi.evaluation.lexical import bm25_ranks
 
 Kind = Literal["baselines", "kakehashi", "peers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -82,7 +84,7 @@ SYSTEMS: dict[str, Peer] = {
     "llama-index default": Peer(ENGINE, (), own_environment=True),
     "llama-index tuned": Peer(ENGINE, ("--grid",), own_environment=True),
 }
-MODES = ("keep", "shared", "auto")
+MODES = ("keep", "shared")
 
 
 def main() -> None:
@@ -155,12 +157,13 @@ def systems(
     if "baselines" in kinds:
         scored = [package / "evaluation" / name for name in ("metrics.py", "relevance.py")]
         found["raw cosine"] = (scored, lambda: raw_cosine(parts))
-        lexical = [*scored, package / "evaluation" / "baselines.py"]
+        lexical = [*scored, package / "evaluation" / "lexical.py"]
         found["bm25"] = (lexical, lambda: bm25(parts))
     if "kakehashi" in kinds:
         files = fitting_files()
-        for mode in MODES:
-            found[f"kakehashi {mode}"] = (files, lambda m=mode: fitted(parts, m, seed))  # type: ignore[misc]
+        for mode, ngrams in itertools.product(MODES, (True, False)):
+            name = f"kakehashi {mode}" + ("" if ngrams else ", vectors only")
+            found[name] = (files, lambda m=mode, n=ngrams: fitted(parts, m, n, seed))  # type: ignore[misc]
     if "peers" in kinds:
         for name, peer in SYSTEMS.items():
             python = peer_python if peer.own_environment else sys.executable
@@ -196,15 +199,17 @@ def bm25(parts: Parts) -> Record:
     return {"status": "measured", **parts.summary(found)}
 
 
-def fitted(parts: Parts, mode: Any, seed: int) -> Record:
+def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
     """Fit kakehashi, and score what ships."""
+    if ngrams and (parts.pairs.source_texts is None or parts.pairs.target_texts is None):
+        return {"status": "not applicable", "reason": "no texts"}
     with Clock() as clock:
-        aligner = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, seed=seed)
+        aligner = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, ngrams=ngrams, seed=seed)
     report = aligner.report
     x, y = parts.arrays["test_source"], parts.arrays["test_target"]
     shipped = parts.score(
-        aligner.project(x, modality="source", role="query"),
-        aligner.project(y, modality="target", role="document"),
+        aligner.project(x, texts=parts.test.source_texts, modality="source", role="query"),
+        aligner.project(y, texts=parts.test.target_texts, modality="target", role="document"),
     )
     rungs = {
         name: {
@@ -229,15 +234,17 @@ def fitted(parts: Parts, mode: Any, seed: int) -> Record:
         "train_cpu_seconds": clock.cpu_seconds,
         "search_seconds": clock.seconds,
         "search_cpu_seconds": clock.cpu_seconds,
-        "query_us": _query_us(aligner, x),
+        "query_us": _query_us(aligner, x, parts.test.source_texts),
     }
 
 
-def _query_us(aligner: Aligner, queries: np.ndarray) -> float:
+def _query_us(aligner: Aligner, queries: np.ndarray, texts: Sequence[str] | None) -> float:
     taken = []
     for i in range(_TIMED_QUERIES):
+        row = i % len(queries)
+        text = None if texts is None else texts[row]
         start = time.perf_counter()
-        aligner.project(queries[i % len(queries)], modality="source", role="query")
+        aligner.project(queries[row], texts=text, modality="source", role="query")
         taken.append(time.perf_counter() - start)
     return 1e6 * float(np.median(taken))
 

@@ -72,7 +72,7 @@ def test_each_fault_has_its_own_error(copy):
     with pytest.raises(errors.BundleTamperedError):
         Aligner.load(copy)
     for change, error in (
-        ({"format": 2}, errors.BundleFormatError),
+        ({"format": 3}, errors.BundleFormatError),
         ({"weights": {"file": "../x.safetensors"}}, errors.BundlePathError),
         ({"weights": {"file": "x.pkl"}}, errors.BundlePickleError),
         ({"mode": "keep"}, errors.BundleTamperedError),

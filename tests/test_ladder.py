@@ -3,14 +3,16 @@ import pytest
 from conftest import hashed_letters, two_views
 
 from kakehashi import Pairs, fit
-from kakehashi.development import develop
+from kakehashi.development import Development, develop, plan
 from kakehashi.errors import DataError, FitError
+from kakehashi.projection import Projection
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.rungs import corrected
 from kakehashi.search import Candidate, choose
 from kakehashi.splits import folds, hold_out
 from kakehashi.verdict import judge
+from kakehashi.views import View
 
 
 @pytest.mark.parametrize("mode", ["keep", "shared", "auto"])
@@ -71,7 +73,7 @@ def test_a_leaked_row_is_left_out_of_training():
 
 
 def test_bad_options_are_named(vector_pairs):
-    with pytest.raises(DataError, match="choose keep, shared or auto"):
+    with pytest.raises(DataError, match="choose one of keep, shared, auto"):
         fit(vector_pairs, mode="both")
     with pytest.raises(FitError, match="at least 10"):
         fit(vector_pairs.select([0, 1, 2]))
@@ -121,10 +123,10 @@ def test_a_validation_set_does_not_choose_by_rows_of_the_test_set():
 
     with pytest.raises(FitError, match="what judges must not choose"):
         fit(part(range(100)), validation=part(range(100, 200)), test=part(range(100, 200)))
-    shared = develop(
+    rows = plan(
         part(range(100)), validation=part(range(100, 160)), test=part(range(150, 200)), seed=0
     )
-    assert len(shared.parts[0].source) == 50
+    assert len(develop(rows, View("keep"), seed=0).parts[0].source) == 50
 
 
 def test_a_row_leaks_in_any_precision():
@@ -146,9 +148,9 @@ def test_the_correction_does_not_depend_on_the_length_of_targets():
     offsets = []
     for scale in (0.1, 1, 10):
         pairs = Pairs(source_vectors=x, target_vectors=scale * y, groups=groups)
-        data = develop(pairs, validation=None, test=None, seed=0)
+        data = develop(plan(pairs, validation=None, test=None, seed=0), View("keep"), seed=0)
         [p] = corrected(
-            procrustes(data.fitted.spectrum, "keep", target_mean=0.0),
+            procrustes(data.fitted.spectrum(), "keep", target_mean=0.0),
             "keep",
             data.fitted.bank,
             [{"strength": 1.0, "offset_reg": 1.0}],
@@ -167,7 +169,9 @@ def test_noise_is_not_advised_however_small_the_pool(per_target):
 
 
 def candidate(name, mode, per_query):
-    return Candidate(name, mode, None, {}, np.asarray(per_query, float))
+    scores = np.asarray(per_query, float)
+    data = Development(View(mode), [], None, None, None)
+    return Candidate(name, data, {}, scores, lambda fitted: Projection())
 
 
 def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():

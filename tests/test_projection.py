@@ -39,7 +39,7 @@ def test_ridge_is_scikit_learns():
 
 def test_canonical_correlations_are_scikit_learns():
     x, y, _ = two_views(500)
-    _, s, _ = Spectrum(Moments.of(x, y)).whitened_svd(1e-9, 1e-9, 0.0)
+    _, s, _ = Spectrum(Moments.of(x, y)).whitened_svd(1e-9, 1e-9, 0.0, None)
     u, v = CCA(n_components=3, max_iter=5000).fit_transform(x.astype(float), y.astype(float))
     expected = [np.corrcoef(u[:, i], v[:, i])[0, 1] for i in range(3)]
     np.testing.assert_allclose(s[:3], expected, atol=2e-3)

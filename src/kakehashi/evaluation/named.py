@@ -6,7 +6,7 @@ documents for search.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -16,6 +16,7 @@ from ..projection import Projection
 from ..projection.linear import centring, procrustes, ridge
 from ..projection.moments import Moments, Spectrum
 from ..splits import folds
+from ..vectors import Float32Array
 from .metrics import Metric, ranks, reciprocal
 from .relevance import Relevance
 from .systems import CannotRunError, Dense, Index, Lexical, System, Task
@@ -68,7 +69,7 @@ def _mind_the_gap(task: Task) -> Index:
     def index() -> System:
         queries, documents = (task.vectors(task.test, side) for side in SIDES)
         encode = task.encode_one(task.encoders["source"])
-        return Dense(task, queries, documents, "l2", network, encode)
+        return Dense(task, queries, documents, "l2", lambda x, _: network(x), encode)
 
     return index
 
@@ -108,6 +109,9 @@ def projected(task: Task, projection: Projection, metric: Metric = "cosine") -> 
         modality="target",
         role="document",
     )
-    project = partial(projection, modality="source", role="query")
+
+    def project(x: Float32Array, texts: Sequence[str] | None) -> Float32Array:
+        return projection(x, texts=texts, modality="source", role="query")
+
     encode = task.encode_one(task.encoders["source"])
     return Dense(task, task.vectors(task.test, "source"), documents, metric, project, encode)

@@ -26,7 +26,7 @@ from .lexical import LexicalIndex, bm25_ranks
 from .metrics import Metric, ranks, ranks_of_scores, scores
 from .relevance import Relevance
 
-Project = Callable[..., Float32Array]
+Project = Callable[[Float32Array, Sequence[str] | None], Float32Array]
 
 
 class CannotRunError(Exception):
@@ -146,7 +146,7 @@ class Dense:
             vector = self.encode(self.task.texts("source")[query])
         if self.project is not None:
             texts = self.task.test.source_texts
-            vector = self.project(vector, texts=None if texts is None else [texts[query]])
+            vector = self.project(vector, None if texts is None else [texts[query]])
         return self._score(vector)
 
     def _score(self, vector: Float32Array) -> Float32Array:
@@ -161,7 +161,7 @@ class Dense:
     def _prepared(self) -> Float32Array:
         if self.project is None:
             return self.queries
-        return self.project(self.queries, texts=self.task.test.source_texts)
+        return self.project(self.queries, self.task.test.source_texts)
 
     @cached_property
     def _stored(self) -> Float32Array:
