@@ -44,11 +44,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
     With n-grams there is one: what few columns say, regularisation of each kind finds in CCA.
     """
     mode, shares = view.mode, view.prior is not None
-    priors = (0.0, 0.2, 1.0) if shares else (0.0,)
+    priors = (0.2, 1.0) if shares else (0.0,)
     if view.ngrams:
         grid = [
             {"reg_source": r, "reg_target": r, "prior": prior, "power": 1.75, "unpaired": 0.0}
-            for r, prior in itertools.product((1.0, 3.0), priors[-2:])
+            for r, prior in itertools.product((1.0, 3.0), priors)
         ]
         build = partial(cca, directions=view.directions)
         return {"cca" + NGRAMS: Rung(build, grid, partial(_few_neighbours, unpaired), unpaired)}
@@ -65,7 +65,7 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
         cca,
         [
             {"reg_source": r, "reg_target": r, "prior": prior, "power": p, "unpaired": 0.0}
-            for r, prior, p in itertools.product((0.1, 1.0, 10.0), priors, (1.0, 1.75))
+            for r, prior, p in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
         ],
         partial(_cca_neighbours, unpaired),
         unpaired,
@@ -76,14 +76,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
 def _cca_neighbours(unpaired: bool, best: Parameters) -> list[Parameters]:
     """Step every hyper-parameter of CCA up and down by itself, and both strengths together."""
     rx, ry, prior, power = (best[k] for k in ("reg_source", "reg_target", "prior", "power"))
-    found = [
-        best | {"reg_source": rx * a, "reg_target": ry * b}
-        for a, b in itertools.product((1 / 3, 1.0, 3.0), repeat=2)
-        if (a, b) != (1.0, 1.0)
-    ]
+    steps = ((3, 1), (1, 3), (3, 3), (1 / 3, 1), (1, 1 / 3), (1 / 3, 1 / 3))
+    found = [best | {"reg_source": rx * a, "reg_target": ry * b} for a, b in steps]
     found += [best | {"power": p} for p in (power - 0.25, power + 0.25)]
     if prior:
-        found += [best | {"prior": prior * step} for step in (0.5, 2.0)]
+        found += [best | {"prior": p} for p in (0.0, prior / 2, prior * 2)]
     return found + _other_unpaired(unpaired, best)
 
 
@@ -93,7 +90,7 @@ def _few_neighbours(unpaired: bool, best: Parameters) -> list[Parameters]:
     found = [best | {"reg_source": rx * a, "reg_target": ry * a} for a in (0.5, 2.0)]
     found += [best | {"power": p} for p in (power - 0.5, power + 0.5) if 0 < p <= 2.5]
     if prior:
-        found += [best | {"prior": prior * step} for step in (0.5, 2.0)]
+        found += [best | {"prior": p} for p in (0.0, prior / 2, prior * 2)]
     return found + _other_unpaired(unpaired, best)
 
 

@@ -16,8 +16,9 @@ from .vectors import Float32Array
 MAX_NGRAM_PAIRS = 50_000
 """Pairs up to which n-grams are tried: the two sides side by side take 600 MB there."""
 
-_FEW = 1000
-_BUCKETS, _BUCKETS_OF_FEW = 1024, 512
+_BUCKETS = ((300, 256), (1000, 512))
+"""Buckets of fewer pairs than so many: what few pairs can tell apart is found in a tenth of the
+time of the full dimension."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,8 @@ def views(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) -> list[V
     dx, dy = (pairs.required_vectors(side).shape[1] for side in SIDES)
     found = [View(mode, prior=np.eye(dx, dy) if same_space else None)]
     if ngrams:
-        feature = CharacterNgrams(_BUCKETS_OF_FEW if len(pairs) < _FEW else _BUCKETS)
+        few = [buckets for below, buckets in _BUCKETS if len(pairs) < below]
+        feature = CharacterNgrams(*few[:1])
         if mode == "keep":
             prior = np.eye(dx + feature.dimension, dy) if same_space else None
             found.append(View(mode, {"source": feature}, prior))
