@@ -110,10 +110,9 @@ class Projection:
                 tensors |= {f"{side}.{name}": x for name, x in tensors_of(head).items()}
         if self.query_offset is not None:
             tensors["query_offset"] = self.query_offset
-        record: dict[str, Any] = {
-            "hubness_strength": None,
-            "ngrams": {side: asdict(ngrams) for side, ngrams in self.ngrams.items()},
-        }
+        record: dict[str, Any] = {"hubness_strength": None}
+        if self.ngrams:  # named only where they are read: the fingerprint of format 1 still holds
+            record["ngrams"] = {side: asdict(ngrams) for side, ngrams in self.ngrams.items()}
         if self.hubness is not None:
             record["hubness_strength"] = self.hubness.strength
             tensors |= {f"hubness.{side}": self.hubness.banks[side] for side in SIDES}
