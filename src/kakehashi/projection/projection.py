@@ -55,7 +55,7 @@ class Projection:
             roughly: compute in float32, for comparing many maps; what serves is exact.
 
         Raises:
-            DataError: the texts are needed and not given, or not one for each vector.
+            DataError: the texts are needed and not given, not one for each vector, or no strings.
         """
         if modality in self.ngrams:
             x = self._beside_ngrams(x, modality, texts)
@@ -81,6 +81,10 @@ class Projection:
         if isinstance(texts, str) or len(texts) != len(x):
             n = 1 if isinstance(texts, str) else len(texts)
             raise DataError(f"{n} texts for {len(x)} {modality} vectors; give one text a vector.")
+        for row, text in enumerate(texts):
+            if not isinstance(text, str):
+                kind = type(text).__name__
+                raise DataError(f"text {row} of the {modality} is not a string ({kind}).")
         return self.ngrams[modality].beside(x, texts)
 
     @property
