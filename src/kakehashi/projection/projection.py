@@ -81,10 +81,10 @@ class Projection:
         if isinstance(texts, str) or len(texts) != len(x):
             n = 1 if isinstance(texts, str) else len(texts)
             raise DataError(f"{n} texts for {len(x)} {modality} vectors; give one text a vector.")
-        for row, text in enumerate(texts):
-            if not isinstance(text, str):
-                kind = type(text).__name__
-                raise DataError(f"text {row} of the {modality} is not a string ({kind}).")
+        others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
+        if others:
+            kind = type(texts[others[0]]).__name__
+            raise DataError(f"text {others[0]} of the {modality} is not a string ({kind}).")
         return self.ngrams[modality].beside(x, texts)
 
     @property
