@@ -90,8 +90,7 @@ class Fitted:
         """Return means and covariances, with unpaired rows counted so much beside the pairs."""
         if unpaired not in self._spectra:
             moments = self.moments
-            if unpaired:
-                assert self.unpaired is not None
+            if unpaired and self.unpaired is not None:  # a fold may hold all of them
                 moments = moments.pooled(self.unpaired, unpaired)
             self._spectra[unpaired] = Spectrum(moments, self.view.prior)
         return self._spectra[unpaired]
