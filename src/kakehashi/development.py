@@ -220,7 +220,7 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
     """
     pairs, test = view.of(plan.pairs), view.of(plan.test)
     validation = None if plan.validation is None else view.of(plan.validation)
-    unpaired = None if plan.unpaired is None else _Unpaired(plan.unpaired, view)
+    unpaired = _unpaired(plan.unpaired, view)
     moments = _moments(pairs, plan.rows)
 
     def fitted(m: Moments, rows: Rows, *held: Pairs, seen: Rows = plan.rows[:0]) -> Fitted:
@@ -250,6 +250,13 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
         rest = _moments(pairs, np.setdiff1d(plan.every, plan.rows))
         everything = fitted(moments + rest, plan.every, seen=plan.seen)
     return Development(view, parts, judged, everything, test)
+
+
+def _unpaired(rows: Pairs | None, view: View) -> _Unpaired | None:
+    """Return unpaired rows as a view reads them; none where it reads texts that they lack."""
+    if rows is None or any(rows.texts(side) is None for side in view.ngrams):
+        return None
+    return _Unpaired(rows, view)
 
 
 class _Unpaired:
