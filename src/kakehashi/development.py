@@ -13,7 +13,7 @@ from .projection.moments import Moments, Spectrum
 from .rungs import Bank, TrainingRows
 from .splits import Rows, folds, hold_out
 from .vectors import Float32Array
-from .views import View
+from .views import MAX_NGRAM_PAIRS, View
 
 MIN_PAIRS = 10
 TEST_SHARE, MAX_TEST = 0.2, 5000
@@ -256,6 +256,8 @@ def _unpaired(rows: Pairs | None, view: View) -> _Unpaired | None:
     """Return unpaired rows as a view reads them; none where it reads texts that they lack."""
     if rows is None or any(rows.texts(side) is None for side in view.ngrams):
         return None
+    if view.ngrams and len(rows) > MAX_NGRAM_PAIRS:  # both sides side by side would be large
+        rows = rows.select(np.arange(0, len(rows), -(-len(rows) // MAX_NGRAM_PAIRS)))
     return _Unpaired(rows, view)
 
 
