@@ -78,14 +78,15 @@ def may_read_texts(
             f"ngrams=True in {mode} mode reads the {missing[0]} texts; give them in every set of "
             "pairs, or ngrams=False."
         )
-    if ngrams and len(sets[0]) > MAX_NGRAM_PAIRS:
+    largest = max(map(len, sets))
+    if ngrams and largest > MAX_NGRAM_PAIRS:
         raise DataError(
-            f"ngrams=True takes at most {MAX_NGRAM_PAIRS} pairs, these are {len(sets[0])}; fit on "
-            "some of them, or with ngrams=False."
+            f"ngrams=True takes at most {MAX_NGRAM_PAIRS} pairs, these are {largest}; give "
+            "some of them, or ngrams=False."
         )
     if ngrams is None:
         at_hand = all(encoders[side] is not None for side in sides)
-        return at_hand and not missing and len(sets[0]) <= MAX_NGRAM_PAIRS
+        return at_hand and not missing and largest <= MAX_NGRAM_PAIRS
     return ngrams
 
 
