@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
 
-from kakehashi import Pairs, development, fit, gather, views
+from kakehashi import Pairs, development, fit, gather, search, views
 from kakehashi.development import develop, plan
 from kakehashi.errors import DataError
 from kakehashi.gather import gather_unpaired, may_read_texts
@@ -469,3 +469,20 @@ def test_unpaired_texts_make_up_for_few_pairs():
     assert found[False].parameters["unpaired"] == 0
     gain = found[True].scores.means["mrr@10"] - found[False].scores.means["mrr@10"]
     assert gain > 0.05
+
+
+def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch):
+    monkeypatch.setattr(search, "_TUNED_ON", 10)
+    turned = 0
+    for seed in range(8):
+        x, y, _ = two_views(60, 8, 6, seed=seed, noise=0.8)
+        texts = [f"{i * 37 % 101} {seed}" for i in range(60)]
+        pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
+        view = View("keep", {"source": CharacterNgrams(8)})
+        data = develop(plan(pairs, validation=None, test=None, seed=0), view, seed=0)
+        [(name, rung)] = rungs(view, unpaired=False).items()
+        ranked = search._tuned(name, data, rung, "ip")
+        assert len(ranked) == search._TOP
+        assert [len(c.per_query) for c in ranked] == [48, 48]  # every fold counts in the end
+        turned += ranked[0].score < ranked[1].score
+    assert turned == 0
