@@ -8,6 +8,7 @@ from conftest import ENCODERS, hashed_letters, machine_pairs, reversed_letters, 
 
 from kakehashi import Pairs, development, fit, gather, search, views
 from kakehashi.development import develop, plan
+from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.gather import gather_unpaired, may_read_texts
 from kakehashi.pairs import SIDES
@@ -383,8 +384,6 @@ def test_unpaired_texts_are_read_by_both_encoders_once_each():
         asked.append(texts)
         return hashed_letters(texts)
 
-    from kakehashi.encoders import as_encoder
-
     encoders = {"source": as_encoder(counting), "target": as_encoder(reversed_letters)}
     found = gather_unpaired(["a b", "c d", "a b"], encoded(), encoders, False, None, False)
     assert asked == [["a b", "c d"]]
@@ -398,7 +397,7 @@ def test_unpaired_texts_without_encoders_are_refused():
     for given, missing in (({}, "source"), ({"source": hashed_letters}, "target")):
         with pytest.raises(DataError, match=f"need both encoders; pass {missing}="):
             fit(pairs, unpaired=texts, **given, **QUICK)
-    for wrong in ("one text", [], ()):
+    for wrong in ("one text", [], (), True, np.array([], str)):
         with pytest.raises(DataError, match="expected texts, Pairs of stored vectors"):
             fit(pairs, unpaired=wrong, **ENCODERS, **QUICK)
     other = Pairs(source_vectors=pairs.target_vectors, target_vectors=pairs.target_vectors)
@@ -406,9 +405,25 @@ def test_unpaired_texts_without_encoders_are_refused():
         fit(pairs, unpaired=other, **QUICK)
 
 
-def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):
-    from kakehashi.encoders import as_encoder
+@pytest.mark.parametrize(
+    ("text", "problem"), [("", "empty text"), (None, "not a string"), ("\ud800", "Unicode")]
+)
+def test_an_unpaired_text_that_is_none_is_named_before_any_is_encoded(text, problem):
+    def never(texts):
+        raise AssertionError(texts)
 
+    encoders = dict.fromkeys(SIDES, as_encoder(never))
+    with pytest.raises(DataError, match=f"unpaired: .* is .*{problem}"):
+        gather_unpaired(["a b", text], encoded(), encoders, False, None, False)
+
+
+def test_unpaired_texts_may_stand_in_an_array():
+    encoders = {side: as_encoder(encoder) for side, encoder in ENCODERS.items()}
+    found = gather_unpaired(np.array(["a b", "c d"]), encoded(), encoders, False, None, False)
+    assert found.target_texts == ("a b", "c d")
+
+
+def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):
     encoders = {side: as_encoder(encoder) for side, encoder in ENCODERS.items()}
     nobody = dict.fromkeys(SIDES)
     pairs = encoded()
