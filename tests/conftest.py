@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
@@ -51,16 +52,65 @@ def reversed_letters(texts: list[str]) -> np.ndarray:
     return hashed_letters([text[::-1] for text in texts])[:, :24] + 1e-3
 
 
+ENCODERS = {"source": hashed_letters, "target": reversed_letters}
+
+
+def machine_pairs() -> kakehashi.Pairs:
+    """Eighty short instructions, and the same in capitals."""
+    parts, things = ("reset", "check", "drain", "fit", "oil"), ("pump", "valve", "tank", "seal")
+    texts = [f"{p} the {t} {n}" for p in parts for t in things for n in range(4)]
+    return kakehashi.Pairs(texts, [t.upper() + "." for t in texts])
+
+
 @pytest.fixture(scope="session")
 def text_aligner(tmp_path_factory) -> kakehashi.Aligner:
     """An aligner between two text encoders, saved, loaded and bound."""
-    parts, things = ("reset", "check", "drain", "fit", "oil"), ("pump", "valve", "tank", "seal")
-    texts = [f"{p} the {t} {n}" for p in parts for t in things for n in range(4)]
-    pairs = kakehashi.Pairs(texts, [t.upper() + "." for t in texts])
-    encoders = {"source": hashed_letters, "target": reversed_letters}
-    fitted = kakehashi.fit(pairs, **encoders, mode="shared")
+    fitted = kakehashi.fit(machine_pairs(), **ENCODERS, mode="shared")
     folder = fitted.save(tmp_path_factory.mktemp("text") / "bridge")
-    return kakehashi.Aligner.load(folder).bind(**encoders)
+    return kakehashi.Aligner.load(folder).bind(**ENCODERS)
+
+
+def reading_aligner(like, folder, *, hidden: int = 0) -> kakehashi.Aligner:
+    """Make an aligner that reads n-grams of both sides, saved, loaded and bound.
+
+    Which rung a fit chooses is its own business; this one is always of the kind that is wanted.
+    """
+    from kakehashi.projection.cca import cca
+    from kakehashi.projection.moments import Moments, Spectrum
+    from kakehashi.projection.ngrams import CharacterNgrams
+    from kakehashi.rungs import TrainingRows
+    from kakehashi.views import View
+
+    pairs = machine_pairs()
+    x, y = hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
+    ngrams = CharacterNgrams(64)
+    prior = np.zeros((32 + 64, 24 + 64))
+    prior[32:, 24:] = np.eye(64)
+    view = View("shared", {"source": ngrams, "target": ngrams}, prior)
+    read = view.of(pairs.with_vectors(x, y))
+    spectrum = Spectrum(Moments.of(read.source_vectors, read.target_vectors), view.prior)
+    projection = cca(
+        spectrum, "shared", reg_source=1.0, reg_target=1.0, power=1.0, prior=0.2, directions=20
+    )
+    if hidden:
+        from kakehashi.training.contrastive import refine
+
+        rows = TrainingRows([(read, np.arange(len(read)))], 0)
+        projection = refine(projection, rows, "shared", hidden=hidden, epochs=2)[-1]
+    made = replace(like, projection=view.finish(projection), path=None)
+    return kakehashi.Aligner.load(made.save(folder)).bind(**ENCODERS)
+
+
+@pytest.fixture(scope="session")
+def ngram_aligner(text_aligner, tmp_path_factory) -> kakehashi.Aligner:
+    """An aligner that reads the texts of both sides."""
+    return reading_aligner(text_aligner, tmp_path_factory.mktemp("ngrams") / "bridge")
+
+
+@pytest.fixture(scope="session")
+def residual_aligner(text_aligner, tmp_path_factory) -> kakehashi.Aligner:
+    """An aligner that reads the texts of both sides, with a network beside each affine map."""
+    return reading_aligner(text_aligner, tmp_path_factory.mktemp("residual") / "bridge", hidden=16)
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@ import json
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -98,3 +99,14 @@ def test_saving_over_something_is_refused(aligner, folder, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(FileExistsError, match="no aligner"):
         aligner.save(tmp_path / "mine", overwrite=True)
+
+
+def test_a_folder_of_format_1_still_loads():
+    """It was written by kakehashi before n-grams and residual heads; loading checks its hash."""
+    old = Aligner.load(Path(__file__).parent / "data" / "format-1")
+    query = [-0.60154963, -0.09156241, 0.30838835, 0.56937641, -0.45876077]
+    document = [0.07920419, 0.17518838, 0.97726983, 0.0820909, 0.03522019]
+    np.testing.assert_allclose(old.project(np.arange(1, 7) / 10), query, atol=1e-6)
+    found = old.project(np.arange(1, 6) / 10, modality="target", role="document")
+    np.testing.assert_allclose(found, document, atol=1e-6)
+    assert not old.reads("source")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import two_views
+from conftest import ENCODERS, machine_pairs, two_views
 
 
 def run(*arguments):
@@ -51,3 +51,61 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def texts_npz(ngram_aligner, tmp_path):
+    pairs = machine_pairs()
+    path = tmp_path / "vectors.npz"
+    arrays = {f"{s}_texts": np.array(pairs.texts(s)) for s in ("source", "target")}
+    vectors = {s: ENCODERS[s](list(pairs.texts(s))) for s in ("source", "target")}
+    np.savez(path, **arrays, **vectors)
+    return path
+
+
+def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tmp_path):
+    done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["shapes"] == {"source": [80, 20], "target": [80, 20]}
+    pairs = machine_pairs()
+    with np.load(tmp_path / "out.npz") as out:
+        for side, role in (("source", "query"), ("target", "document")):
+            expected = ngram_aligner.embed(list(pairs.texts(side)), modality=side, role=role)
+            assert np.array_equal(out[side], expected)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({}, "also reads the source texts; pass texts="),
+        ({"source_texts": np.arange(2)}, "text 0 of the source is not a string (int)"),
+        ({"source_texts": np.array(["a", "b"], object)}, "not an .npz of plain arrays"),
+    ],
+)
+def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_path):
+    np.savez(tmp_path / "in.npz", source=np.ones((2, 32), np.float32), **arrays)
+    done = run("project", ngram_aligner.path, tmp_path / "in.npz", tmp_path / "out.npz")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert said in done.stderr
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_evaluate_reads_the_texts_too(ngram_aligner, texts_npz, tmp_path):
+    pairs = machine_pairs()
+    lines = [
+        json.dumps({"source": s, "target": t})
+        for s, t in zip(pairs.source_texts, pairs.target_texts, strict=True)
+    ]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
+    encoders = ("--source-encoder", "conftest:hashed_letters")
+    encoders += ("--target-encoder", "conftest:reversed_letters")
+    done = run("evaluate", ngram_aligner.path, tmp_path / "pairs.jsonl", *encoders, "--json")
+    assert done.returncode == 0, done.stderr
+    q = ngram_aligner.embed(list(pairs.source_texts), modality="source", role="query")
+    d = ngram_aligner.embed(list(pairs.target_texts), modality="target", role="document")
+    found = json.loads(done.stdout)["aligned"]["recall@1"]
+    assert found == pytest.approx(np.mean((q @ d.T).argmax(axis=1) == np.arange(80)))
+    without = run("evaluate", ngram_aligner.path, texts_npz)
+    assert without.returncode == 2
+    assert "also reads the source texts" in without.stderr

@@ -1,6 +1,7 @@
 """One contract for every integration: the same text, role and modality give the same bits."""
 
 import asyncio
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core.schema import TextNode
 
+from kakehashi import Aligner
 from kakehashi.integrations.chroma import AlignedEmbeddingFunction
 from kakehashi.integrations.langchain import AlignedEmbeddings
 from kakehashi.integrations.llama_index import AlignedEmbedding
@@ -87,7 +89,9 @@ INTEGRATIONS = [
 ]
 
 
-@pytest.mark.parametrize("encoders", ["text_aligner", "real_aligner"])
+@pytest.mark.parametrize(
+    "encoders", ["text_aligner", "ngram_aligner", "residual_aligner", "real_aligner"]
+)
 @pytest.mark.parametrize("modality", ["source", "target"])
 @pytest.mark.parametrize("role", ["query", "document"])
 @pytest.mark.parametrize("integration", INTEGRATIONS, ids=lambda f: f.__name__)
@@ -117,3 +121,20 @@ def test_a_recorded_encoder_needs_nothing_but_the_folder(load, real_aligner):
     embed = getattr(embedder, "embed_query", None) or embedder.get_query_embedding
     expected = real_aligner.embed(["Place a symbol."], modality="target", role="query")[0]
     assert np.array_equal(np.float32(embed("Place a symbol.")), expected)
+
+
+@pytest.mark.parametrize("role", ["query", "document"])
+@pytest.mark.parametrize("integration", INTEGRATIONS, ids=lambda f: f.__name__)
+def test_the_texts_themselves_reach_an_aligner_that_reads_them(
+    integration, role, ngram_aligner, tmp_path
+):
+    """Two texts that the encoder cannot tell apart are told apart by their n-grams."""
+
+    def blind(texts):
+        return np.tile(np.linspace(0.1, 1, 32, dtype=np.float32), (len(texts), 1))
+
+    identities = dict.fromkeys(ngram_aligner.encoders)
+    seeing = replace(ngram_aligner, encoders=identities).bind(source=blind)
+    seeing = Aligner.load(seeing.save(tmp_path / "bridge"))
+    found = np.float32(integration(seeing.bind(source=blind), TEXTS, role, "source"))
+    assert len({row.tobytes() for row in found}) == len(TEXTS)

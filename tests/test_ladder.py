@@ -11,7 +11,7 @@ from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.rungs import corrected
 from kakehashi.search import Candidate, choose
 from kakehashi.splits import folds, hold_out
-from kakehashi.verdict import judge
+from kakehashi.verdict import Evidence, judge
 from kakehashi.views import View
 
 
@@ -240,3 +240,97 @@ def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
     pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
     with pytest.raises(DataError, match="gives 32 dimensions, the stored source vectors have 24"):
         fit(pairs, source=hashed_letters)
+
+
+def ranks_with(gains, n):
+    """Return ranks of n queries, of which so many more are found first than before."""
+    ours, before = np.full(n, 2), np.full(n, 2)
+    ours[:gains] = 1
+    return ours, before
+
+
+def evidence(gain, n):
+    """Folds of n queries, of which every second one gains or loses so much."""
+    return Evidence(np.resize([gain, 0.0], n), None)
+
+
+def test_the_folds_count_where_the_test_queries_are_few():
+    ours, before = ranks_with(3, 20)
+    alone = judge(ours, before, None, is_identity=False)
+    assert (alone.advice, alone.beats_base) == ("do not use", False)
+    with_folds = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 80))
+    assert (with_folds.advice, with_folds.beats_base) == ("use", True)
+    assert "with 80 queries of the folds" in with_folds.reason
+    assert with_folds.p_value < 0.01
+
+
+def test_the_folds_do_not_count_from_fifty_test_queries_on():
+    for n, advice in ((49, "use"), (50, "do not use")):
+        ours, before = ranks_with(3, n)
+        verdict = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 80))
+        assert verdict.advice == advice
+    assert verdict.p_value == judge(ours, before, None, is_identity=False).p_value
+
+
+def test_the_folds_do_not_count_against_the_test_queries():
+    before, ours = ranks_with(1, 20)  # one query is found later than before
+    verdict = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 400))
+    assert (verdict.advice, verdict.beats_base) == ("do not use", False)
+    even, _ = ranks_with(0, 20)
+    verdict = judge(even, even, None, is_identity=False, folds=evidence(0.5, 400))
+    assert verdict.advice == "use"
+
+
+def test_with_the_folds_the_level_is_stricter():
+    """Seven gains and no loss have p = 2 / 2 ** 7: enough for 5%, and not for 1%."""
+    ours, before = ranks_with(0, 20)
+    for gains, advice in ((7, "do not use"), (12, "use")):
+        folds = Evidence(np.repeat([0.5, 0.0], [gains, 40]), None)
+        verdict = judge(ours, before, None, is_identity=False, folds=folds)
+        assert verdict.advice == advice
+
+
+def test_folds_that_lose_take_nothing_from_test_queries_that_gain():
+    ours, before = ranks_with(15, 20)
+    alone = judge(ours, before, None, is_identity=False)
+    folds = judge(ours, before, None, is_identity=False, folds=evidence(-0.5, 80))
+    assert alone == folds
+    assert alone.advice == "use"
+
+
+def test_groups_of_the_folds_are_tested_whole_with_those_of_the_test_queries():
+    """Twelve queries that gain are twelve coins, or one, if they are of one document."""
+    ours, before = ranks_with(0, 20)
+    gains = np.repeat([0.5, 0.0], [12, 60])
+    own, each = [f"t{i}" for i in range(20)], [f"f{i}" for i in range(72)]
+    together = ["f0"] * 12 + each[12:]
+    for groups, advice in ((each, "use"), (together, "do not use")):
+        folds = Evidence(gains, groups)
+        verdict = judge(ours, before, None, is_identity=False, groups=own, folds=folds)
+        assert verdict.advice == advice
+
+
+def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "kakehashi.ladder.judge", lambda *a, **k: seen.append(k["folds"]) or judge(*a, **k)
+    )
+    y, _, groups = two_views(120, 8, 8, noise=1.0)
+    x = y @ np.linalg.qr(np.eye(8) + 0.3)[0].astype(np.float32)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    fit(pairs, mode="keep", learned="none", same_space=True)
+    [folds] = seen
+    held_out = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
+    assert len(folds.gains) == len(folds.groups) == 120 - len(held_out)
+    assert not {*folds.groups} & {groups[i] for i in held_out}
+    fit(pairs, mode="keep", learned="none", same_space=False)
+    assert seen[-1] is None  # nothing to gain over
+    half = np.arange(0, 60), np.arange(60, 120)
+    fit(
+        pairs.select(half[0]),
+        validation=pairs.select(half[1]),
+        mode="keep",
+        learned="none",
+        same_space=True,
+    )
+    assert seen[-1] is None  # a validation set is no fold

@@ -13,7 +13,7 @@ from .projection.moments import Moments, Spectrum
 from .rungs import Bank, TrainingRows
 from .splits import Rows, folds, hold_out
 from .vectors import Float32Array
-from .views import View
+from .views import MAX_NGRAM_PAIRS, View
 
 MIN_PAIRS = 10
 TEST_SHARE, MAX_TEST = 0.2, 5000
@@ -90,8 +90,7 @@ class Fitted:
         """Return means and covariances, with unpaired rows counted so much beside the pairs."""
         if unpaired not in self._spectra:
             moments = self.moments
-            if unpaired:
-                assert self.unpaired is not None
+            if unpaired and self.unpaired is not None:  # a fold may hold all of them
                 moments = moments.pooled(self.unpaired, unpaired)
             self._spectra[unpaired] = Spectrum(moments, self.view.prior)
         return self._spectra[unpaired]
@@ -221,7 +220,7 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
     """
     pairs, test = view.of(plan.pairs), view.of(plan.test)
     validation = None if plan.validation is None else view.of(plan.validation)
-    unpaired = None if plan.unpaired is None else _Unpaired(plan.unpaired, view)
+    unpaired = _unpaired(plan.unpaired, view)
     moments = _moments(pairs, plan.rows)
 
     def fitted(m: Moments, rows: Rows, *held: Pairs, seen: Rows = plan.rows[:0]) -> Fitted:
@@ -251,6 +250,15 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
         rest = _moments(pairs, np.setdiff1d(plan.every, plan.rows))
         everything = fitted(moments + rest, plan.every, seen=plan.seen)
     return Development(view, parts, judged, everything, test)
+
+
+def _unpaired(rows: Pairs | None, view: View) -> _Unpaired | None:
+    """Return unpaired rows as a view reads them; none where it reads texts that they lack."""
+    if rows is None or any(rows.texts(side) is None for side in view.ngrams):
+        return None
+    if view.ngrams and len(rows) > MAX_NGRAM_PAIRS:  # both sides side by side would be large
+        rows = rows.select(np.arange(0, len(rows), -(-len(rows) // MAX_NGRAM_PAIRS)))
+    return _Unpaired(rows, view)
 
 
 class _Unpaired:

@@ -13,6 +13,7 @@ from .encoders import Encoder
 from .errors import DataError
 from .pairs import SIDES, Pairs, Side
 from .projection import Mode
+from .validation import text_problem
 from .vectors import FloatArray
 from .views import MAX_NGRAM_PAIRS
 
@@ -78,14 +79,15 @@ def may_read_texts(
             f"ngrams=True in {mode} mode reads the {missing[0]} texts; give them in every set of "
             "pairs, or ngrams=False."
         )
-    if ngrams and len(sets[0]) > MAX_NGRAM_PAIRS:
+    largest = max(map(len, sets))
+    if ngrams and largest > MAX_NGRAM_PAIRS:
         raise DataError(
-            f"ngrams=True takes at most {MAX_NGRAM_PAIRS} pairs, these are {len(sets[0])}; fit on "
-            "some of them, or with ngrams=False."
+            f"ngrams=True takes at most {MAX_NGRAM_PAIRS} pairs, these are {largest}; give "
+            "some of them, or ngrams=False."
         )
     if ngrams is None:
         at_hand = all(encoders[side] is not None for side in sides)
-        return at_hand and not missing and len(sets[0]) <= MAX_NGRAM_PAIRS
+        return at_hand and not missing and largest <= MAX_NGRAM_PAIRS
     return ngrams
 
 
@@ -118,9 +120,12 @@ def gather_unpaired(
         label = "encoding targets as the source encoder sees them"
         x = encode_texts(encoder, texts, "query", cache=cache, progress=progress, label=label)
         return _same_texts(texts, x, y)
-    if isinstance(given, str) or not given:
+    texts = () if isinstance(given, (str, bool)) else tuple(dict.fromkeys(given))
+    if not texts:
         raise DataError("unpaired: expected texts, Pairs of stored vectors, False or None.")
-    texts = tuple(dict.fromkeys(given))
+    for text in texts:  # before anything is encoded
+        if problem := text_problem(text):
+            raise DataError(f"unpaired: {text!r:.60} is {problem}; leave it out.")
     made = []
     for side, role in (("source", "query"), ("target", "document")):
         encoder = encoders[side]

@@ -191,6 +191,11 @@ class Pairs:
         filled._vectors = {
             side: self._vectors[side] if (v := given[side]) is None else v for side in SIDES
         }
+        kept = {s: k for s, k in self._known_keys.items() if given[s] is None or self._texts[s]}
+        filled._known_keys = kept
+        filled._known_vector_keys = {
+            s: k for s, k in self._known_vector_keys.items() if given[s] is None
+        }
         for side in SIDES:
             vectors = filled._vectors[side]
             if vectors is not None and len(vectors) != len(self):

@@ -117,7 +117,8 @@ def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Can
             break
     ranked = sorted(tried, key=lambda c: -c.score)
     if len(few) < len(data.parts):
-        ranked = scored([c.parameters for c in ranked[:_TOP]], data.parts)
+        again = scored([c.parameters for c in ranked[:_TOP]], data.parts)
+        ranked = sorted(again, key=lambda c: -c.score)
     return ranked
 
 

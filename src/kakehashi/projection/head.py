@@ -98,7 +98,11 @@ class ResidualHead(AffineHead):
         """Raise ValueError where the tensors do not fit together."""
         super().check()
         hidden = self.up.shape[1:]
-        if self.up.shape[:1] != self.weight.shape[:1] or self.up_bias.shape != hidden:
+        if (
+            self.up.ndim != 2
+            or self.up.shape[:1] != self.weight.shape[:1]
+            or self.up_bias.shape != hidden
+        ):
             raise ValueError("a head's hidden layer does not fit its input")
         if self.down.shape != (*hidden, self.weight.shape[1]):
             raise ValueError("a head's hidden layer does not fit its output")

@@ -55,7 +55,7 @@ class Projection:
             roughly: compute in float32, for comparing many maps; what serves is exact.
 
         Raises:
-            DataError: the texts are needed and not given, or not one for each vector.
+            DataError: the texts are needed and not given, not one for each vector, or no strings.
         """
         if modality in self.ngrams:
             x = self._beside_ngrams(x, modality, texts)
@@ -81,6 +81,10 @@ class Projection:
         if isinstance(texts, str) or len(texts) != len(x):
             n = 1 if isinstance(texts, str) else len(texts)
             raise DataError(f"{n} texts for {len(x)} {modality} vectors; give one text a vector.")
+        others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
+        if others:
+            kind = type(texts[others[0]]).__name__
+            raise DataError(f"text {others[0]} of the {modality} is not a string ({kind}).")
         return self.ngrams[modality].beside(x, texts)
 
     @property
@@ -110,10 +114,9 @@ class Projection:
                 tensors |= {f"{side}.{name}": x for name, x in tensors_of(head).items()}
         if self.query_offset is not None:
             tensors["query_offset"] = self.query_offset
-        record: dict[str, Any] = {
-            "hubness_strength": None,
-            "ngrams": {side: asdict(ngrams) for side, ngrams in self.ngrams.items()},
-        }
+        record: dict[str, Any] = {"hubness_strength": None}
+        if self.ngrams:  # named only where they are read: the fingerprint of format 1 still holds
+            record["ngrams"] = {side: asdict(ngrams) for side, ngrams in self.ngrams.items()}
         if self.hubness is not None:
             record["hubness_strength"] = self.hubness.strength
             tensors |= {f"hubness.{side}": self.hubness.banks[side] for side in SIDES}

@@ -144,6 +144,7 @@ class _Task:
     Attributes:
         x, y: (n, d_x) and (n, d_y) float32, as the heads take them.
         asks, answers: (n,) int64; rows of one number have one source text, or one target.
+        asked_again: the rows whose source text stands in other rows, too.
         group: (n,) int64, rows of one number are of one group; None where that plays no part.
     """
 
@@ -152,6 +153,7 @@ class _Task:
     y: Tensor
     asks: Tensor
     answers: Tensor
+    asked_again: Tensor
     group: Tensor | None
 
     @classmethod
@@ -160,6 +162,7 @@ class _Task:
 
         x, y = (unit_rows(np.asarray(v)) for v in (pairs.source_vectors, pairs.target_vectors))
         numbers = [np.unique(pairs.keys(s), return_inverse=True)[1] for s in ("source", "target")]
+        numbers.append(np.flatnonzero(np.bincount(numbers[0])[numbers[0]] > 1))
         group = None
         if mask_groups and pairs.groups is not None:
             group = np.unique(np.array(pairs.groups), return_inverse=True)[1]
@@ -169,9 +172,17 @@ class _Task:
         return cls(mode, *tensors)  # type: ignore[arg-type]
 
     def positives(self, rows: Tensor, candidates: Tensor) -> Tensor:
-        """Whether a candidate's target answers a row's query: (b, c) bool."""
-        same = self.asks[rows][:, None] == self.asks[candidates][None]
-        return same | (self.answers[rows][:, None] == self.answers[candidates][None])
+        """Whether a candidate's target answers a row's query, by any row's word: (b, c) bool."""
+        import torch
+
+        same = self.answers[rows][:, None] == self.answers[candidates][None]
+        if len(self.asked_again):
+            again = self.asked_again
+            row, pair = (self.asks[rows][:, None] == self.asks[again][None]).nonzero(as_tuple=True)
+            known = torch.zeros(len(rows), len(self.x), dtype=torch.bool, device=rows.device)
+            known[row, self.answers[again[pair]]] = True
+            same |= known[:, self.answers[candidates]]
+        return same
 
     def excluded(self, rows: Tensor, candidates: Tensor) -> Tensor | None:
         """Whether a candidate is of the row's group and no answer, (b, c) bool; None for none."""
