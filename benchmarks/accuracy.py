@@ -51,7 +51,9 @@ Kind = Literal["baselines", "kakehashi", "peers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
-NOT_FITTING = ("cli.py", "console.py", "card.py")
+FITTING = ("ladder", "search", "rungs", "views", "development", "gather", "verdict", "spaces")
+FITTING += ("splits", "pairs", "vectors", "training/contrastive")
+FITTING += tuple(f"evaluation/{name}" for name in ("metrics", "relevance", "intervals"))
 _TIMED_QUERIES = 300
 _MOST_SECONDS = 3600  # a peer's run
 
@@ -172,14 +174,10 @@ def systems(
 
 
 def fitting_files() -> list[Path]:
-    """Return the files of the package that a fit may depend on."""
+    """Return the files of the package that decide what a fit finds."""
     package = Path(kakehashi.__file__).parent
-    return [
-        path
-        for path in package.rglob("*.py")
-        if path.name not in NOT_FITTING
-        and not {"demo", "integrations"} & set(path.relative_to(package).parts)
-    ]
+    names = [f"{name}.py" for name in FITTING]
+    return [*(package / name for name in names), *(package / "projection").glob("*.py")]
 
 
 def raw_cosine(parts: Parts) -> Record:

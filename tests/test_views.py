@@ -12,7 +12,7 @@ from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.gather import gather_unpaired, may_read_texts
 from kakehashi.pairs import SIDES
-from kakehashi.projection.moments import Moments, Spectrum, _svd
+from kakehashi.projection.moments import Moments, Spectrum, _leading
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.rungs import rungs
 from kakehashi.vectors import unit_rows
@@ -79,12 +79,12 @@ def test_few_directions_are_the_leading_ones_of_the_full_decomposition(shape):
     v = np.linalg.qr(rng.standard_normal((shape[1], 200)))[0]
     s = 0.93 ** np.arange(200)
     matrix = (u * s) @ v.T
-    a, found, b = _svd(matrix, 40)
+    a, found, b = _leading(matrix, 40)
     assert (a.shape, found.shape, b.shape) == ((shape[0], 40), (40,), (shape[1], 40))
     np.testing.assert_allclose(found, s[:40], rtol=1e-4)
     np.testing.assert_allclose((a * found) @ b.T, (u[:, :40] * s[:40]) @ v[:, :40].T, atol=2e-3)
     np.testing.assert_allclose(a.T @ a, np.eye(40), atol=1e-9)
-    assert np.array_equal(_svd(matrix, 40)[0], a)  # from a seeded start
+    assert np.array_equal(_leading(matrix, 40)[0], a)  # from a seeded start
 
 
 def test_the_whitened_decomposition_of_few_directions_is_that_of_all():

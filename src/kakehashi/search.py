@@ -17,7 +17,7 @@ from .progress import track
 from .projection import Mode, Projection
 from .rungs import HUBNESS, NGRAMS, Parameters, Rung, build, corrected, hubness_grid, rungs
 
-_ROUNDS = 3  # of stepping from a rung's best setting to its neighbours
+_ROUNDS = 4  # of stepping from a rung's best setting to its neighbours
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
 
