@@ -3,13 +3,15 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import kakehashi
 from kakehashi import Aligner, errors
-from kakehashi.errors import KakehashiError
+from kakehashi.errors import DataError, KakehashiError
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +112,29 @@ def test_a_folder_of_format_1_still_loads():
     found = old.project(np.arange(1, 6) / 10, modality="target", role="document")
     np.testing.assert_allclose(found, document, atol=1e-6)
     assert not old.reads("source")
+
+
+@pytest.mark.parametrize("learned", ["none", "linear", "mlp"])
+def test_an_aligner_is_cut_to_its_first_dimensions(vector_pairs, learned, tmp_path):
+    whole = kakehashi.fit(vector_pairs, mode="shared", learned=learned, cuts=(6,), refit=False)
+    plain = replace(whole, projection=replace(whole.projection, hubness=None))
+    cut = plain.cut(6)
+    for side in ("source", "target"):
+        x = vector_pairs.vectors(side)
+        first = plain.project(x, modality=side, role="query")[:, :6]
+        expected = first / np.linalg.norm(first, axis=1, keepdims=True)
+        assert cut.project(x, modality=side) == pytest.approx(expected, abs=2e-6)
+    corrected = whole.cut(6)
+    loaded = Aligner.load(corrected.save(tmp_path / "cut"))
+    y = loaded.project(vector_pairs.target_vectors, modality="target", role="document")
+    assert y.shape[1] == (6 if whole.projection.hubness is None else 8)
+    assert np.linalg.norm(y, axis=1) == pytest.approx(1, abs=1e-5)
+    assert "cut to 6" in loaded.report.notes[-1]
+    for wrong in (0, 10_000, 2.0):
+        with pytest.raises(DataError, match="must lie between"):
+            whole.cut(wrong)
+
+
+def test_an_aligner_of_keep_mode_is_not_cut(vector_pairs):
+    with pytest.raises(DataError, match="shared mode"):
+        kakehashi.fit(vector_pairs, mode="keep", learned="none").cut(4)

@@ -120,7 +120,7 @@ def test_the_prior_marks_the_features_that_both_sides_have(mode, same_space):
     assert (plain.prior is None) != same_space
     assert set(read.ngrams) == ({"source"} if mode == "keep" else {"source", "target"})
     buckets, dy = read.ngrams["source"].dimension, y.shape[1]
-    assert buckets == views._BUCKETS_OF_FEW
+    assert buckets == 256  # of few pairs
     seen = read.of(pairs)
     assert seen.source_vectors.shape == (20, 5 + buckets)
     assert seen.target_vectors.shape == (20, dy if mode == "keep" else dy + buckets)
@@ -139,7 +139,7 @@ def test_the_prior_marks_the_features_that_both_sides_have(mode, same_space):
 
 
 def test_many_pairs_are_read_into_more_buckets(monkeypatch):
-    monkeypatch.setattr(views, "_FEW", 80)
+    monkeypatch.setattr(views, "_BUCKETS", ((80, 256),))
     [_, read] = views.views("keep", encoded(), same_space=False, ngrams=True)
     assert read.ngrams["source"].dimension == 1024
     assert len(views.views("keep", encoded(), same_space=False, ngrams=False)) == 1

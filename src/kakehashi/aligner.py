@@ -125,6 +125,23 @@ class Aligner:
         bound = {s: self.bound.get(s) if m is None else as_encoder(m) for s, m in given.items()}
         return replace(self, bound=bound, _verified=set())
 
+    def cut(self, dimension: int) -> Aligner:
+        """Return this aligner with vectors of so many dimensions (and two of the hubness).
+
+        Less to store and to search. Fit with ``cuts=`` to train for it, and measure what it costs
+        (``kakehashi evaluate``): the report stays that of the whole.
+
+        Raises:
+            DataError: an aligner of ``keep`` mode, or not so many dimensions.
+        """
+        note = f"cut to {dimension} dimensions; the scores are of the whole"
+        return replace(
+            self,
+            projection=self.projection.cut(dimension),
+            report=replace(self.report, notes=(*self.report.notes, note)),
+            path=None,
+        )
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides about vectors: weights, configuration, encoders."""
