@@ -104,6 +104,18 @@ def test_without_a_step_the_start_comes_back(mode, hidden, length):
         )
 
 
+@MODES
+@pytest.mark.parametrize("length", [0.01, 100.0])
+def test_training_starts_at_unit_length_whatever_the_closed_form_gave(mode, length):
+    pairs = some_pairs()
+    head = closed(pairs, mode).source
+    start = Projection(AffineHead.of(head.weight * length, head.bias * length))
+    task = contrastive._Task.of(pairs, mode, False, "cpu")
+    heads = contrastive._Heads(start, task, 0, torch.Generator())
+    lengths = heads.queries(torch.arange(len(pairs))).detach().norm(dim=1).square().mean()
+    assert float(lengths) == pytest.approx(1, rel=1e-4)
+
+
 def test_the_identity_is_a_start_as_well():
     x, _, _ = two_views(60)
     pairs = Pairs(source_vectors=x, target_vectors=x[:, ::-1].copy())
@@ -274,14 +286,18 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(mode):
     assert not set(trained(1)) & set(first)
 
 
-def test_torchs_own_state_is_left_as_it_was():
-    pairs = some_pairs(60)
+def test_torchs_own_state_is_left_as_it_was(monkeypatch):
+    pairs, used, mine = some_pairs(60), [], contrastive._mine
+    monkeypatch.setattr(
+        contrastive, "_mine", lambda *a: used.append(torch.get_num_threads()) or mine(*a)
+    )
     threads, state = torch.get_num_threads(), torch.get_rng_state()
     enabled = torch.is_grad_enabled()
     torch.set_num_threads(2)
     try:
         refine(closed(pairs, "keep"), rows_of(pairs), "keep", hidden=4, epochs=1)
         assert torch.get_num_threads() == 2
+        assert used == [1]
         with pytest.raises(DataError):
             refine(closed(pairs, "keep"), rows_of(pairs), "keep", cuts=(2,))
         assert torch.get_num_threads() == 2
