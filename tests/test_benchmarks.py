@@ -57,7 +57,7 @@ accuracy.main()
     for system in ("raw cosine", "bm25", "kakehashi keep", "procrustes"):
         assert f"{SET}__all__0__{system} 0." in first
     measured = sorted((tmp_path / "cells").iterdir())
-    assert len(measured) == 4
+    assert len(measured) == 5
     run("tables.py", f"import sys, tables; sys.argv = ['', {str(tmp_path)!r}]; tables.main()")
     assert f"## {SET}" in (tmp_path / "results.md").read_text(encoding="utf-8")
     measured[0].unlink()

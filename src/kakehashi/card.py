@@ -27,7 +27,9 @@ def render_card(
         f"- target encoder: {names['target']} ({dimensions['target']})",
         f"- mode: {report.mode}; chosen rung: {report.chosen}",
         f"- scores describe {report.describes}",
-        f"- data: {data.name or 'unnamed'}, {data.n_pairs} pairs, SHA-256 {data.content_hash}",
+        f"- data: {data.name or 'unnamed'}, {data.n_pairs} pairs"
+        f"{f' and {data.n_unpaired} unpaired rows' if data.n_unpaired else ''}, "
+        f"SHA-256 {data.content_hash}",
         f"- licence of the data: {data.licence or 'not stated'}",
         "",
         f"Held-out scores, {report.sizes['test']} queries:",

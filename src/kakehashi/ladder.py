@@ -98,14 +98,7 @@ def fit(
         CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
-    for option, value in (("mode", mode), ("metric", metric), ("learned", learned)):
-        if value not in _CHOICES[option]:
-            allowed = ", ".join(map(str, _CHOICES[option]))
-            raise DataError(f"{option}={value!r} is not known; choose one of {allowed}.")
-    if cuts and mode != "shared":
-        raise DataError(
-            f"cuts={tuple(cuts)} need mode='shared': keep mode leaves the index as it is."
-        )
+    _check_options(mode, metric, learned, cuts)
     refine = _refine(learned, cuts, seed, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
@@ -169,7 +162,7 @@ def fit(
         mode=chosen.mode,
         dimensions=dimensions,
         encoders=identities,
-        data=_record(pairs, validation),
+        data=_record(pairs, validation, None if unpaired is None else free),
         report=Report(
             **report,
             mode=chosen.mode,
@@ -187,6 +180,19 @@ def fit(
     )
 
 
+def _check_options(mode: Any, metric: Any, learned: Any, cuts: Any) -> None:
+    for option, value in (("mode", mode), ("metric", metric), ("learned", learned)):
+        if value not in _CHOICES[option]:
+            allowed = ", ".join(map(str, _CHOICES[option]))
+            raise DataError(f"{option}={value!r} is not known; choose one of {allowed}.")
+    if isinstance(cuts, int) or any(type(cut) is not int or cut < 1 for cut in cuts):
+        raise DataError(f"cuts={cuts!r}: expected dimensions, like (256, 128).")
+    if cuts and mode != "shared":
+        raise DataError(
+            f"cuts={tuple(cuts)} need mode='shared': keep mode leaves the index as it is."
+        )
+
+
 def _refine(learned: str, cuts: Sequence[int], seed: int, progress: bool) -> Refine | None:
     """Return what trains on from a closed form, or None for nothing."""
     installed = find_spec("torch") is not None
@@ -200,16 +206,17 @@ def _refine(learned: str, cuts: Sequence[int], seed: int, progress: bool) -> Ref
     return partial(refine, hidden=hidden, cuts=tuple(cuts), seed=seed, progress=progress)
 
 
-def _record(pairs: Pairs, validation: Pairs | None) -> DataRecord:
+def _record(pairs: Pairs, validation: Pairs | None, unpaired: Pairs | None) -> DataRecord:
     """Name the data that made the weights: a validation set is fitted in the end, too."""
     sets = [pairs] if validation is None else [pairs, validation]
-    content = pairs.content_hash
-    if validation is not None:
-        both = f"{pairs.content_hash} {validation.content_hash}"
-        content = hashlib.sha256(both.encode()).hexdigest()
+    hashes = [part.content_hash for part in (*sets, unpaired) if part is not None]
+    content = hashes[0]
+    if len(hashes) > 1:
+        content = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     names = " + ".join(dict.fromkeys(s.name for s in sets if s.name))
     licences = " + ".join(dict.fromkeys(s.licence for s in sets if s.licence))
-    return DataRecord(names, licences, content, sum(map(len, sets)))
+    n_unpaired = 0 if unpaired is None else len(unpaired)
+    return DataRecord(names, licences, content, sum(map(len, sets)), n_unpaired)
 
 
 def _notes(

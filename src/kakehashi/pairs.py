@@ -34,12 +34,19 @@ __all__ = ["SIDES", "DataRecord", "Finding", "OnDuplicate", "OnInvalid", "Pairs"
 
 @dataclass(frozen=True)
 class DataRecord:
-    """Which data made an aligner."""
+    """Which data made an aligner.
+
+    Attributes:
+        content_hash: SHA-256 over the pairs; where a validation set or unpaired rows were given,
+            too, over the hashes of all.
+        n_unpaired: rows without a pair that the caller gave.
+    """
 
     name: str
     licence: str
     content_hash: str
     n_pairs: int
+    n_unpaired: int = 0
 
 
 class Pairs:

@@ -30,12 +30,14 @@ class Rung:
 
     Attributes:
         unpaired: whether unpaired rows may be counted in (the parameter ``unpaired``).
+        rounds: how often the best point may move to a neighbour.
     """
 
     build: Callable[..., Projection]
     grid: list[Parameters]
     refine: Callable[[Parameters], list[Parameters]] = lambda best: []
     unpaired: bool = False
+    rounds: int = 4
 
 
 def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
@@ -51,7 +53,7 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
             for r, prior in itertools.product((1.0, 3.0), priors)
         ]
         build = partial(cca, directions=view.directions)
-        return {"cca" + NGRAMS: Rung(build, grid, partial(_few_neighbours, unpaired), unpaired)}
+        return {"cca" + NGRAMS: Rung(build, grid, partial(_few_neighbours, unpaired), unpaired, 2)}
     means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
     towards = ("zero", "identity") if shares else ("zero",)
     regs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)

@@ -17,7 +17,6 @@ from .progress import track
 from .projection import Mode, Projection
 from .rungs import HUBNESS, NGRAMS, Parameters, Rung, build, corrected, hubness_grid, rungs
 
-_ROUNDS = 4  # of stepping from a rung's best setting to its neighbours
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
 
@@ -109,7 +108,7 @@ def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Can
     enough = int((sizes < _TUNED_ON).sum()) + 1
     few = data.parts[:enough] if data.view.ngrams else data.parts
     tried = scored(rung.grid, few)
-    for _ in range(_ROUNDS):
+    for _ in range(rung.rounds):
         best = max(tried, key=lambda c: c.score)
         known = [c.parameters for c in tried]
         tried += scored([p for p in rung.refine(best.parameters) if p not in known], few)
@@ -162,8 +161,8 @@ def _learned(closed: Candidate, metric: Metric, refine: Refine) -> Candidate:
     }
 
     def make(fitted: Fitted) -> Projection:
-        history = refine(closed.build(fitted), fitted.training, mode)
-        projection: Projection = history[epochs - 1]
+        history = refine(closed.build(fitted), fitted.training, mode, stop_after=epochs)
+        projection: Projection = history[-1]
         return projection
 
     name = "learned" + (NGRAMS if data.view.ngrams else "")

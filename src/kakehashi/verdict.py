@@ -87,18 +87,18 @@ def judge(
         reason = f"{n} held-out queries are too few to tell; {MIN_QUERIES} are the least"
         return Verdict("do not use", reason, None, False)
     score = per_query(chosen)["mrr@10"]
-    test, rival = None, "the untouched vectors"
+    test, rival, judges = None, "the untouched vectors", f"{n} held-out queries"
     if base is not None:
         if is_identity:
             reason = "no rung beats the vectors as they are on validation"
             return Verdict("do not use", reason, None, False)
         before = per_query(base)["mrr@10"]
         test = paired_test(score, before, clusters=clusters)
-        if folds is not None and n < FEW_QUERIES and test.difference >= 0:
+        if folds is not None and n < FEW_QUERIES and test.difference > 0:
             pooled = _with_folds(score - before, groups, folds)
             if pooled.better and pooled.p_value < _OF_MANY:
                 test = pooled
-                rival = f"the untouched vectors, with {len(folds.gains)} queries of the folds,"
+                judges += f" and {len(folds.gains)} of the folds"
         if not test.better:
             reason = (
                 f"the rung that led on validation is not shown to help on {n} held-out queries "
@@ -121,9 +121,7 @@ def judge(
             return Verdict("do not use", "no better than a random order of the documents", None)
         reason = f"found where a random order would not be (MRR@10 {score.mean():.3f})"
         return Verdict("use", reason, None)
-    reason = (
-        f"MRR@10 {test.difference:+.3f} over {rival} on {n} held-out queries, p={test.p_value:.4f}"
-    )
+    reason = f"MRR@10 {test.difference:+.3f} over {rival} on {judges}, p={test.p_value:.4f}"
     return Verdict("use", reason, test.p_value)
 
 

@@ -59,6 +59,7 @@ def refine(
     *,
     hidden: int = 0,
     epochs: int = EPOCHS,
+    stop_after: int | None = None,
     learning_rate: float = LEARNING_RATE,
     cuts: Sequence[int] = (),
     mask_groups: bool = False,
@@ -75,6 +76,7 @@ def refine(
         hidden: units of a hidden layer beside the affine map of each head; 0 for none. It starts
             at zero, so that the closed form is where training starts either way.
         epochs: passes over the pairs; the learning rate falls to zero over all of them.
+        stop_after: passes to make of these, if not all.
         cuts: also train the first so many dimensions by themselves, so that projected vectors may
             be cut (Kusupati et al., Matryoshka representation learning, 2022); ``shared`` only.
         mask_groups: rows of one group are not taken for wrong answers to each other.
@@ -109,7 +111,7 @@ def refine(
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
         n_random = N_RANDOM if mode == "keep" else 0
         history, hard = [], torch.empty(0)
-        for epoch in track(range(epochs), "training", enabled=progress):
+        for epoch in track(range(epochs)[:stop_after], "training", enabled=progress):
             if epoch % MINE_EVERY == 0:
                 hard = _mine(heads, task)
             order = torch.randperm(len(pairs), generator=generator)
