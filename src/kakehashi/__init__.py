@@ -9,7 +9,7 @@ from .pairs import Pairs
 
 if TYPE_CHECKING:
     from .aligner import Aligner
-    from .curve import LearningCurve, learning_curve
+    from .curve import learning_curve
     from .encoders import as_encoder
     from .evaluation.report import Report
     from .ladder import fit
@@ -20,7 +20,6 @@ __version__ = "0.1.0"
 __all__ = [
     "Aligner",
     "KakehashiError",
-    "LearningCurve",
     "Pairs",
     "Report",
     "as_encoder",
@@ -32,7 +31,6 @@ __all__ = [
 
 _LAZY = {
     "Aligner": "aligner",
-    "LearningCurve": "curve",
     "as_encoder": "encoders",
     "Report": "evaluation.report",
     "fit": "ladder",
