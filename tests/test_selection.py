@@ -62,7 +62,7 @@ def test_what_stands_twice_is_chosen_once_and_what_is_paired_never(x):
     paired = kakehashi.Pairs(source_vectors=x[10:40].astype(np.float16), target_vectors=x[10:40])
     chosen = kakehashi.select_for_pairing(x, 90, pairs=paired)
     assert sorted(chosen) == [*range(10), *range(40, 120)]
-    with pytest.raises(kakehashi.KakehashiError, match="k=91: of the 120 .* from 1 to 90"):
+    with pytest.raises(kakehashi.KakehashiError, match=r"k=91: of the 120 .* from 1 to 90"):
         kakehashi.select_for_pairing(x, 91, pairs=paired)
 
 

@@ -160,17 +160,21 @@ def learning_curve(
         raise DataError(f"mode={mode!r}: a curve is of one mode; choose keep or shared.")
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise DataError(f"repeats={repeats!r}: choose a whole number of 1 or more.")
-    rows = np.arange(len(pairs))
+    split = None
     if test is None:
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
-        rows, test = split.kept, pairs.select(split.held_out)
+    rows = np.arange(len(pairs)) if split is None else split.kept
     _sizes(sizes, len(rows))  # before anything is encoded
     given: dict[Side, Any] = {"source": source, "target": target}
     for side, model in given.items():
-        if model is None and (pairs.vectors(side) is None or test.vectors(side) is None):
+        if model is None and any(p and p.vectors(side) is None for p in (pairs, test)):
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
     encoders = {side: None if m is None else as_encoder(m) for side, m in given.items()}
-    pairs, test = (with_vectors(part, encoders, cache, progress) for part in (pairs, test))
+    pairs = with_vectors(pairs, encoders, cache, progress)
+    if split is not None:
+        test = pairs.select(split.held_out)
+    assert test is not None
+    test = with_vectors(test, encoders, cache, progress)
     rows = np.setdiff1d(rows, find_leaks(pairs, test))
     fitted, too_small = _sizes(sizes, len(rows))
 
@@ -219,7 +223,11 @@ def _sizes(sizes: Sequence[int] | None, n: int) -> tuple[list[int], list[str]]:
             f"{n} pairs beside the test part give {len(fitted)} size(s) of {MIN_PAIRS} pairs or "
             "more; a curve needs two. Give more pairs, or more sizes."
         )
-    small = [f"{size} pairs are too few to fit on" for size in wanted if size < MIN_PAIRS]
+    small = [
+        f"{size} pairs are too few to fit on; {MIN_PAIRS} are the least"
+        for size in wanted
+        if size < MIN_PAIRS
+    ]
     return fitted, small
 
 

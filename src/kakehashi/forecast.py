@@ -16,7 +16,7 @@ POINTS = 3
 """Sizes that the power law is laid through: the largest ones."""
 
 _N_RESAMPLES = 1000
-_LEAST_ERROR = 1e-3  # a score of 1 has no logarithm of its error
+_LEAST_ERROR = 1e-4  # a score of 1 has no logarithm of its error
 _MISFIT, _MISFIT_SHARE = 0.01, 0.3
 """What resampling cannot know, that the curve bends otherwise: a standard deviation of this much,
 plus this share of the gain, in quadrature. Found by `benchmarks/learning_curve.py`."""
