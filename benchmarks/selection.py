@@ -1,17 +1,18 @@
 """Measure which texts are worth pairing first: strategies of choice against random choice.
 
     python benchmarks/selection.py DATA [--judge cca|fit] [--strategies ...] [--seeds 5]
-        [--start 0] [--names ...] [--out result.json]
+        [--sizes 50 100 200 400] [--start 0] [--names ...] [--out result.json]
 
 DATA/vectors/NAME.npz holds (n, d) arrays such as `use_source` and `minilm_target` of matching
 rows, and `group`. For each seed a fifth of the pairs, by group, judges; each strategy sees the
-source vectors of the other pairs, chooses 400 of them, and a projection is fitted on the first 50,
-100, 200 and 400 (`mode="keep"`). Within a seed all strategies share test part and pool.
+source vectors of the other pairs and puts some of them in an order, and a projection is fitted on
+the first 50, 100, 200 and 400 (`mode="keep"`). Within a seed all strategies share test part and pool.
 
 - `--judge cca` fits one closed form with one setting for all: regularised CCA, `reg` 1, `power`
   1.75, `prior` 1 where both encoders are the same. `--judge fit` is `kakehashi.fit`, which chooses
   among all closed forms by cross-validation; it takes a hundred times as long.
-- `--start 100`: the first 100 pairs are random, and known to the strategy.
+- `--start 100`: 100 random pairs are there already, and known to the strategy; the choice comes
+  on top. `projected` then is ours in the space of a projection that is fitted on these.
 
 The strategies: `ours` is `kakehashi.select_for_pairing`. `farthest` takes the text whose nearest
 chosen neighbour is farthest (k-centre greedy, Gonzalez 1985); `k-means` the texts nearest to k
@@ -20,6 +21,7 @@ chosen text up most (facility location); `leverage` draws with the ridge leverag
 probabilities (Alaoui & Mahoney 2015); `d-optimal` takes the text of which a ridge regression is
 least sure, greedily; `dense` does so with each text shortened by the mean cosine to its ten nearest
 neighbours. Ours and d-optimal differ in that ours asks what a text tells about all the others.
+`prior-n` is ours with another strength of the ridge than 100.
 """
 
 from __future__ import annotations
@@ -42,8 +44,10 @@ from kakehashi import Pairs
 from kakehashi.evaluation.metrics import per_query, ranks
 from kakehashi.evaluation.relevance import Relevance
 from kakehashi.pairs import SIDES
+from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.selection import greedy
 from kakehashi.splits import hold_out
 from kakehashi.vectors import unit_rows
 
@@ -146,6 +150,15 @@ def mean_variance(x: Any) -> float:
     return float((x**2).sum() / x.size)
 
 
+def with_prior(pairs: float) -> Callable[..., Any]:
+    """Choose as ours does, with another prior."""
+
+    def choose(x: Any, k: int, rng: np.random.Generator) -> Any:
+        return greedy(x, x[:0], x.T @ x / len(x), k, pairs * mean_variance(x))
+
+    return choose
+
+
 OTHERS: dict[str, Callable[..., Any]] = {
     "farthest": farthest,
     "k-means": k_means,
@@ -153,6 +166,9 @@ OTHERS: dict[str, Callable[..., Any]] = {
     "leverage": leverage,
     "d-optimal": d_optimal,
     "dense": dense,
+    "prior-10": with_prior(10),
+    "prior-1000": with_prior(1000),
+    "prior-10000": with_prior(10_000),
 }
 
 
@@ -164,11 +180,14 @@ def main() -> None:
     parser.add_argument("--strategies", nargs="+", default=["ours", *OTHERS])
     parser.add_argument("--judge", choices=JUDGES, default="cca")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--start", type=int, default=0, help="random pairs that are known")
     parser.add_argument("--out", type=Path, metavar="JSON")
     args = parser.parse_args()
-    if args.start and set(args.strategies) != {"ours"}:
-        parser.error("--start is for --strategies ours; the others know no pairs")
+    if args.start and not set(args.strategies) <= {"ours", "projected"}:
+        parser.error("--start is for --strategies ours projected; the others know no pairs")
+    if not args.start and "projected" in args.strategies:
+        parser.error("--strategies projected needs pairs to fit on: --start 100")
     found = setting()
     runs = []
     for seed in range(args.seeds):
@@ -176,17 +195,17 @@ def main() -> None:
             data, source, target = name.split(":")
             pairs = stored_pairs(args.data, data, f"{source}_source", f"{target}_target")
             for strategy in ["random", *args.strategies]:
-                run = one(pairs, strategy, seed, args.start, JUDGES[args.judge], source == target)
+                run = one(pairs, strategy, seed, args, source == target)
                 runs.append({"name": name, "strategy": strategy, "seed": seed} | run)
                 print(runs[-1], file=sys.stderr)
-    print(f"{describe(found)}\n\njudge {args.judge}, start {args.start}\n\n{show(runs)}")
+    sizes = sorted(args.sizes)
+    print(f"{describe(found)}\n\njudge {args.judge}, start {args.start}\n\n{show(runs, sizes)}")
     write({"setting": found, "judge": args.judge, "start": args.start, "runs": runs}, args.out)
 
 
-def one(
-    pairs: Pairs, strategy: str, seed: int, start: int, judge: Any, same: bool
-) -> dict[str, Any]:
+def one(pairs: Pairs, strategy: str, seed: int, args: Any, same: bool) -> dict[str, Any]:
     """Choose by one strategy, and judge what is fitted on the first of the choice."""
+    sizes, start, judge = sorted(args.sizes), args.start, JUDGES[args.judge]
     split = hold_out(pairs, TEST_SHARE, seed=seed)
     pool, test = pairs.select(split.kept), pairs.select(split.held_out)
     known = np.random.default_rng(seed + 1).permutation(len(pool))[:start]
@@ -194,17 +213,21 @@ def one(
     x = unit_rows(np.asarray(pool.required_vectors("source"), np.float32)).astype(np.float64)
     x -= x.mean(axis=0)
     begun = time.process_time()
-    k = max(SIZES)
-    if strategy == "ours":
-        sources = pool.required_vectors("source")
-        paired = pool.select(known) if start else None
+    k = sizes[-1]
+    if strategy in ("ours", "projected"):
+        sources = np.asarray(pool.required_vectors("source"), np.float32)
+        if strategy == "projected":
+            sources = fixed_cca(pool.select(known), same)(sources, modality="source", role="query")
+        paired = None
+        if start:
+            paired = Pairs(source_vectors=sources[known], target_vectors=sources[known])
         order = kakehashi.select_for_pairing(sources, k, pairs=paired, seed=seed)
     elif strategy == "random":
         order = left[random(x[left], k, np.random.default_rng(seed))]
     else:
         order = None
     chosen = {}
-    for n in SIZES:
+    for n in sizes:
         if strategy == "k-means":  # centres of n are not the first of the centres of more
             chosen[n] = k_means(x, n, np.random.default_rng(seed))
         elif order is None:
@@ -221,14 +244,17 @@ def one(
     return found
 
 
+def fixed_cca(pairs: Pairs, same: bool) -> Projection:
+    """Fit CCA with one setting for all."""
+    x, y = (pairs.required_vectors(side) for side in SIDES)
+    settings = {"reg_source": 1.0, "reg_target": 1.0, "power": 1.75, "prior": float(same)}
+    return cca(Spectrum(Moments.of(x, y)), "keep", **settings)
+
+
 def by_cca(fitted: Pairs, test: Pairs, same: bool) -> Any:
     """Return the test ranks of one setting of CCA."""
-    vectors = {s: np.asarray(fitted.required_vectors(s), np.float32) for s in SIDES}
-    spectrum = Spectrum(Moments.of(vectors["source"], vectors["target"]))
-    setting_ = {"reg_source": 1.0, "reg_target": 1.0, "power": 1.75, "prior": float(same)}
-    projection = cca(spectrum, "keep", **setting_)
     x, y = (np.asarray(test.required_vectors(s), np.float32) for s in SIDES)
-    queries = projection(x, modality="source", role="query")
+    queries = fixed_cca(fitted, same)(x, modality="source", role="query")
     return ranks(queries, y, "cosine", relevance=Relevance.of(test))
 
 
@@ -244,20 +270,20 @@ def by_fit(fitted: Pairs, test: Pairs, same: bool) -> Any:
 JUDGES = {"cca": by_cca, "fit": by_fit}
 
 
-def show(runs: list[dict[str, Any]]) -> str:
+def show(runs: list[dict[str, Any]], sizes: list[int]) -> str:
     """Return a table a size: random's recall@1, and the mean paired difference of each other."""
     names = list(dict.fromkeys(run["name"] for run in runs))
     strategies = list(dict.fromkeys(run["strategy"] for run in runs))
     score = {
         (run["name"], run["strategy"], run["seed"], n): run[str(n)]["recall@1"]
         for run in runs
-        for n in SIZES
+        for n in sizes
     }
     seeds = sorted({run["seed"] for run in runs})
     parts = [
         "recall@1 of random choice, and the difference to it: mean over the seeds ± standard error"
     ]
-    for n in SIZES:
+    for n in sizes:
         rows = []
         for strategy in strategies:
             cells, means = [], []
