@@ -1,11 +1,11 @@
 """Back-test the learning curve: predict what each doubling brought from the sizes below it.
 
-    python benchmarks/learning_curve.py DATA [--names ...] [--mode keep] [--repeats 3]
+    python benchmarks/learning_curve.py DATA [--names ...] [--mode keep] [--repeats 2]
         [--out result.json]
 
 DATA/vectors/NAME.npz holds (n, d) arrays such as `use_source` and `minilm_target` of matching
 rows, and `group`. For each data set and pair of encoders `kakehashi.learning_curve` runs on n
-pairs, n/2, n/4 and so on, down to 32. Then every size from the third on is taken for all that
+pairs, n/2, n/4 and so on, down to 64. Then every size from the third on is taken for all that
 there is: from it (one fit, as a user has it) and up to three sizes below (all their fits) each way
 of extrapolating says what its double brings, and the fit on that double says what it brought. A
 size is tried once a repeat, whose parts are nested; these trials are not independent.
@@ -32,6 +32,7 @@ from setting import describe, setting, stored_pairs, table, write
 import kakehashi
 from kakehashi.evaluation.intervals import clusters_of
 from kakehashi.forecast import forecast, next_gain
+from kakehashi.pairs import find_leaks
 from kakehashi.splits import hold_out
 
 NAMES = (
@@ -44,7 +45,7 @@ NAMES = (
     "pydocs_ja_en:minilm:minilm",
 )
 METRICS = ("recall@1", "mrr@10")
-LEAST, SEED = 32, 0
+LEAST, SEED = 64, 0
 
 
 def no_change(sizes: Any, scores: Any) -> float:
@@ -103,7 +104,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("--names", nargs="+", default=NAMES, help="data:source:target")
     parser.add_argument("--mode", choices=("keep", "shared"), default="keep")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--out", type=Path, metavar="JSON")
     args = parser.parse_args()
     found = setting()
@@ -112,10 +113,12 @@ def main() -> None:
         data, source, target = name.split(":")
         pairs = stored_pairs(args.data, data, f"{source}_source", f"{target}_target")
         split = hold_out(pairs, 0.2, seed=SEED)
-        n, test = len(split.kept), pairs.select(split.held_out)
+        test = pairs.select(split.held_out)
+        kept = np.setdiff1d(split.kept, find_leaks(pairs, test))
+        n = len(kept)
         sizes = [n >> i for i in range(n.bit_length()) if n >> i >= LEAST]
         curve = kakehashi.learning_curve(
-            pairs.select(split.kept),
+            pairs.select(kept),
             test=test,
             sizes=sizes,
             mode=args.mode,

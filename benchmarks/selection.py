@@ -5,8 +5,8 @@
 
 DATA/vectors/NAME.npz holds (n, d) arrays such as `use_source` and `minilm_target` of matching
 rows, and `group`. For each seed a fifth of the pairs, by group, judges; each strategy sees the
-source vectors of the other pairs and puts some of them in an order, and a projection is fitted on
-the first 50, 100, 200 and 400 (`mode="keep"`). Within a seed all strategies share test part and pool.
+source vectors of the other pairs and puts them in an order, and a projection is fitted on the
+first 50, 100, 200 and 400 (`mode="keep"`). Within a seed all strategies share test part and pool.
 
 - `--judge cca` fits one closed form with one setting for all: regularised CCA, `reg` 1, `power`
   1.75, `prior` 1 where both encoders are the same. `--judge fit` is `kakehashi.fit`, which chooses
