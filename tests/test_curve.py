@@ -205,6 +205,15 @@ def test_what_makes_no_curve_is_refused_before_any_fit(pairs, fits, options, mes
     assert not fits
 
 
+def test_a_size_that_cannot_be_fitted_is_named(pairs, monkeypatch):
+    def fit(pairs, **options):
+        raise kakehashi.errors.FitError("Every pair shares a text.")
+
+    monkeypatch.setattr("kakehashi.curve.fit", fit)
+    with pytest.raises(kakehashi.KakehashiError, match=r"on 320 pairs .* larger sizes\. Every"):
+        kakehashi.learning_curve(pairs)
+
+
 def test_texts_need_an_encoder_and_are_encoded_once(fits):
     texts = [f"pump {i} of hall {i % 7}" for i in range(80)]
     pairs = kakehashi.Pairs(texts, [text.upper() for text in texts])

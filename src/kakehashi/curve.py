@@ -90,6 +90,7 @@ class LearningCurve:
                 f"the next doubling ({found.n_from:,} -> {found.n_to:,} pairs) is likely to bring "
                 f"{found.gain:+.3f} [{low:+.3f}, {high:+.3f}] {label}"
             )
+        lines.append("intervals: 95% of a score, over the queries; 90% of what the doubling brings")
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
     def to_dict(self) -> dict[str, Any]:
@@ -151,7 +152,7 @@ def learning_curve(
         progress: show bars on standard error.
 
     Raises:
-        FitError: too few pairs for two sizes.
+        FitError: too few pairs for two sizes, or a size that cannot be fitted.
         DataError: an unknown mode, sizes out of range, fewer than one repeat, or vectors and
             encoders that do not fit together.
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
@@ -186,7 +187,10 @@ def learning_curve(
     relevance, clusters = Relevance.of(test), clusters_of(test.groups)
     spaces: dict[str, Any] = {"source": encoders["source"], "target": encoders["target"]}
     for n, order in track(jobs, "fitting", enabled=progress):
-        aligner = fit(pairs.select(order[:n]), **options, **spaces)
+        try:
+            aligner = fit(pairs.select(order[:n]), **options, **spaces)
+        except FitError as error:
+            raise FitError(f"A fit on {n} pairs failed; pass larger sizes. {error}") from error
         # Whether the spaces are one is asked of the most pairs, the first fit, for all sizes.
         report = aligner.report
         spaces = {"same_space": report.base is not None, "metric": report.metric}
