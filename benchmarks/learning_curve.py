@@ -11,8 +11,8 @@ of extrapolating says what its double brings, and the fit on that double says wh
 size is tried once a repeat, whose parts are nested; these trials are not independent.
 
 `power law` is what `kakehashi.learning_curve` does; its interval is to hold nine outcomes in ten.
-The two constants of its misfit were chosen on these data in mode `keep`, so that the coverage
-there is no proof; `--mode shared` is nearer to one.
+The two constants of its misfit were set on these data in mode `keep`, so that the coverage there
+proves nothing; `--mode shared` is nearer to a proof.
 """
 
 from __future__ import annotations
