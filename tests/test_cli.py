@@ -43,6 +43,16 @@ def test_fit_evaluate_project_info(npz, tmp_path):
     assert "verdict" in run("info", tmp_path / "bridge").stdout
 
 
+def test_curve(npz):
+    arguments = ("curve", npz, "--size", 30, "--size", 60, "--repeats", 1)
+    found = json.loads(run(*arguments, "--json").stdout)
+    assert [point["n_pairs"] for point in found["points"]] == [30, 60]
+    low, high = found["next_doubling"]["recall@1"]["interval"]
+    assert low <= found["next_doubling"]["recall@1"]["gain"] <= high
+    assert "the next doubling (60 -> 120 pairs) is likely to bring" in run(*arguments).stdout
+    assert "choose keep or shared" in run(*arguments, "--mode", "auto").stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("fit", "missing.npz", "--out", "x"), ("info", "missing"), ("project", "missing", "a", "b")],

@@ -119,7 +119,9 @@ def test_the_public_api_is_what_all_says():
         "Report",
         "as_encoder",
         "fit",
+        "learning_curve",
         "read_pairs",
+        "select_for_pairing",
     ]
     for name in kakehashi.__all__:
         assert getattr(kakehashi, name).__name__ == name

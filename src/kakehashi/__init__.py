@@ -9,20 +9,34 @@ from .pairs import Pairs
 
 if TYPE_CHECKING:
     from .aligner import Aligner
+    from .curve import learning_curve
     from .encoders import as_encoder
     from .evaluation.report import Report
     from .ladder import fit
     from .readers import read_pairs
+    from .selection import select_for_pairing
 
 __version__ = "0.1.0"
-__all__ = ["Aligner", "KakehashiError", "Pairs", "Report", "as_encoder", "fit", "read_pairs"]
+__all__ = [
+    "Aligner",
+    "KakehashiError",
+    "Pairs",
+    "Report",
+    "as_encoder",
+    "fit",
+    "learning_curve",
+    "read_pairs",
+    "select_for_pairing",
+]
 
 _LAZY = {
     "Aligner": "aligner",
     "as_encoder": "encoders",
     "Report": "evaluation.report",
     "fit": "ladder",
+    "learning_curve": "curve",
     "read_pairs": "readers",
+    "select_for_pairing": "selection",
 }
 
 

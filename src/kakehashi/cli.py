@@ -1,4 +1,4 @@
-"""The command line: demo, fit, evaluate, compare, robustness, project, info."""
+"""The command line: demo, fit, evaluate, compare, curve, robustness, project, info."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from .console import (
     row,
     short,
 )
+from .curve import learning_curve
 from .development import MAX_TEST, TEST_SHARE
 from .encoders import as_encoder
 from .errors import DataError, EncoderError, KakehashiError, ReaderError
@@ -302,6 +303,47 @@ def compare(
     }
     aligner = fit_aligner(train, test=test, **options) if fitted else None
     found = compare_baselines(train, test, rows, aligner=aligner, **options)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(found)
+
+
+@app.command()
+def curve(
+    pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    mode: Annotated[
+        str, typer.Option(help="keep: the index stays; shared: both sides may be projected.")
+    ] = "keep",
+    size: Annotated[
+        list[int] | None,
+        typer.Option(help="Pairs to fit on; by default all, a half, a quarter and an eighth."),
+    ] = None,
+    test: Annotated[Path | None, typer.Option(help="Pairs to report on.")] = None,
+    repeats: Annotated[int, typer.Option(help="Random parts of each smaller size.")] = 3,
+    seed: Annotated[int, typer.Option(help="Decides which pairs are held out.")] = 0,
+    source: Source = "source",
+    target: Target = "target",
+    group: Group = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit on parts of PAIRS, and say what twice as many pairs are likely to bring."""
+    names = {"source": source, "target": target, "group": group}
+    found = learning_curve(
+        _read(pairs, **names),
+        source=_encoder(source_encoder),
+        target=_encoder(target_encoder),
+        mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
+        sizes=size,
+        test=None if test is None else _read(test, **names),
+        seed=seed,
+        repeats=repeats,
+        cache=cache,
+        progress=sys.stderr.isatty() and not as_json,
+    )
     if as_json:
         print_json(found.to_dict())
     else:

@@ -84,6 +84,17 @@ def folds(pairs: Pairs, n_folds: int, *, seed: int, rows: Rows | None = None) ->
     return [Split(rows[part != k], rows[part == k]) for k in range(n_folds)]
 
 
+def nested_rows(pairs: Pairs, *, seed: int, rows: Rows) -> Rows:
+    """Return the rows in an order of which every beginning is a smaller set of such pairs.
+
+    Whole groups follow one another in random order: half as many pairs are about half as many
+    documents, as they are while pairs are being collected.
+    """
+    order = _shuffled_groups(pairs, rows, np.random.default_rng(seed))
+    nested: Rows = rows[np.concatenate(order)]
+    return nested
+
+
 def _shuffled_groups(pairs: Pairs, rows: Rows, rng: np.random.Generator) -> list[Rows]:
     """Return the positions in ``rows`` of each group, the groups in random order."""
     if pairs.groups is None or len(named := {pairs.groups[i] for i in rows}) == 1:

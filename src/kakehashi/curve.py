@@ -1,0 +1,273 @@
+"""learning_curve(): what more pairs are likely to bring, from fits on parts of those at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .aligner import Aligner
+from .development import MAX_TEST, MIN_PAIRS, TEST_SHARE
+from .encoders import as_encoder
+from .errors import DataError, FitError
+from .evaluation.comparison import with_vectors
+from .evaluation.intervals import Clusters, Scores, bootstrap, clusters_of
+from .evaluation.metrics import METRICS, per_query, ranks
+from .evaluation.relevance import Relevance
+from .evaluation.report import Report
+from .forecast import Forecast, forecast
+from .ladder import fit
+from .pairs import SIDES, Pairs, Side, find_leaks
+from .progress import track
+from .projection import Mode
+from .splits import hold_out, nested_rows
+
+FORECAST = ("recall@1", "mrr@10")
+_HALVINGS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class CurvePoint:
+    """What fits on one number of pairs scored.
+
+    Attributes:
+        n_pairs: pairs that were fitted on.
+        scores: means over queries and fits; the 95% bootstrap intervals are over the queries.
+        per_query: for each metric the score of each test query in each fit, (fits, queries).
+        chosen, verdicts: the rung and the advice of each fit.
+    """
+
+    n_pairs: int
+    scores: Scores
+    per_query: dict[str, NDArray[np.float64]]
+    chosen: tuple[str, ...]
+    verdicts: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class LearningCurve:
+    """Scores on the same test queries by number of pairs, and what twice as many may bring.
+
+    Attributes:
+        points: by ascending number of pairs.
+        next_doubling: for recall@1 and mrr@10 the likely gain from the largest size to its
+            double, with a 90% interval.
+        mode: of the fits.
+        notes: which sizes were too small, and other remarks.
+    """
+
+    points: tuple[CurvePoint, ...]
+    next_doubling: dict[str, Forecast]
+    mode: str
+    notes: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Return the curve as a short text."""
+        scores = self.points[-1].scores
+        lines = [
+            f"{scores.n_queries} held-out queries in {scores.pool} documents, mode {self.mode}",
+            f"{'pairs':>8}  fits  recall@1               MRR@10",
+        ]
+        for point in self.points:
+            cells = []
+            for name in FORECAST:
+                low, high = point.scores.intervals[name]
+                cells.append(f"{point.scores.means[name]:.3f} [{low:.3f}, {high:.3f}]")
+            use = point.verdicts.count("use")
+            advice = "use" if use == len(point.verdicts) else f"use {use} of {len(point.verdicts)}"
+            lines.append(
+                f"{point.n_pairs:8,}  {len(point.verdicts):4}  {'   '.join(cells)}   "
+                f"{advice if use else 'do not use'}"
+            )
+        for name, label in zip(FORECAST, ("recall@1", "MRR@10"), strict=True):
+            found = self.next_doubling[name]
+            low, high = found.interval
+            lines.append(
+                f"the next doubling ({found.n_from:,} -> {found.n_to:,} pairs) is likely to bring "
+                f"{found.gain:+.3f} [{low:+.3f}, {high:+.3f}] {label}"
+            )
+        lines.append("intervals: 95% of a score, over the queries; 90% of what the doubling brings")
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready record, without the scores of single queries."""
+        return {
+            "mode": self.mode,
+            "n_queries": self.points[-1].scores.n_queries,
+            "pool": self.points[-1].scores.pool,
+            "points": [
+                {
+                    "n_pairs": point.n_pairs,
+                    "fits": len(point.verdicts),
+                    **point.scores.means,
+                    "intervals": point.scores.intervals,
+                    "chosen": point.chosen,
+                    "verdicts": point.verdicts,
+                }
+                for point in self.points
+            ],
+            "next_doubling": {k: found._asdict() for k, found in self.next_doubling.items()},
+            "notes": self.notes,
+        }
+
+
+def learning_curve(
+    pairs: Pairs,
+    *,
+    source: Any = None,
+    target: Any = None,
+    mode: Mode = "keep",
+    sizes: Sequence[int] | None = None,
+    test: Pairs | None = None,
+    seed: int = 0,
+    repeats: int = 3,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> LearningCurve:
+    """Fit on nested parts of the pairs, and say what twice as many pairs are likely to bring.
+
+    Every fit is judged on the same test part, which none of them sees. The parts of one repeat
+    are nested: a smaller one is the beginning of a larger one, whole groups in random order (the
+    last one cut). A fit takes seconds, ``3 * repeats + 1`` of them are made by default.
+
+    The forecast assumes that the next pairs are like these; see :mod:`.forecast` for its formula.
+
+    Args:
+        source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it;
+            not needed for a side that brings vectors.
+        mode: ``"keep"`` or ``"shared"``, as :func:`kakehashi.fit` takes it. ``"auto"`` would mix
+            two curves.
+        sizes: numbers of pairs to fit on; by default all that are not held out, half, a quarter
+            and an eighth of them.
+        test: pairs that judge; by default a fifth of ``pairs``, by group. Pairs that share a side
+            with them are left out.
+        repeats: random orders that the smaller sizes are taken from. Their spread is part of the
+            interval. All pairs are fitted once.
+        seed: decides which pairs are held out, and the orders.
+        cache: a file that keeps encoded vectors between runs.
+        progress: show bars on standard error.
+
+    Raises:
+        FitError: too few pairs for two sizes, or a size that cannot be fitted.
+        DataError: an unknown mode, sizes out of range, fewer than one repeat, or vectors and
+            encoders that do not fit together.
+        EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
+    """
+    if mode not in ("keep", "shared"):
+        raise DataError(f"mode={mode!r}: a curve is of one mode; choose keep or shared.")
+    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+        raise DataError(f"repeats={repeats!r}: choose a whole number of 1 or more.")
+    split = None
+    if test is None:
+        split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
+    rows = np.arange(len(pairs)) if split is None else split.kept
+    _sizes(sizes, len(rows))  # before anything is encoded
+    given: dict[Side, Any] = {"source": source, "target": target}
+    for side, model in given.items():
+        if model is None and any(p and p.vectors(side) is None for p in (pairs, test)):
+            raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
+    encoders = {side: None if m is None else as_encoder(m) for side, m in given.items()}
+    pairs = with_vectors(pairs, encoders, cache, progress)
+    if split is not None:
+        test = pairs.select(split.held_out)
+    assert test is not None
+    test = with_vectors(test, encoders, cache, progress)
+    rows = np.setdiff1d(rows, find_leaks(pairs, test))
+    fitted, too_small = _sizes(sizes, len(rows))
+
+    orders = [nested_rows(pairs, seed=seed + repeat, rows=rows) for repeat in range(repeats)]
+    jobs = [(n, order) for n in fitted[::-1] for order in orders[: 1 if n == len(rows) else None]]
+    options: dict[str, Any] = {"mode": mode, "test": test, "seed": seed, "refit": False}
+    reports: dict[int, list[Report]] = {n: [] for n in fitted}
+    found: dict[int, list[NDArray[np.intp]]] = {n: [] for n in fitted}
+    relevance, clusters = Relevance.of(test), clusters_of(test.groups)
+    spaces: dict[str, Any] = {"source": encoders["source"], "target": encoders["target"]}
+    for n, order in track(jobs, "fitting", enabled=progress):
+        try:
+            aligner = fit(pairs.select(order[:n]), **options, **spaces)
+        except FitError as error:
+            raise FitError(f"A fit on {n} pairs failed; pass larger sizes. {error}") from error
+        # Whether the spaces are one is asked of the most pairs, the first fit, for all sizes.
+        report = aligner.report
+        spaces = {"same_space": report.base is not None, "metric": report.metric}
+        reports[n].append(report)
+        found[n].append(_ranks(aligner, test, relevance))
+    points = tuple(_point(n, reports[n], found[n], len(relevance.pool), clusters) for n in fitted)
+    return LearningCurve(
+        points=points,
+        next_doubling={
+            name: forecast(fitted, [p.per_query[name] for p in points], clusters, seed=seed)
+            for name in FORECAST
+        },
+        mode=mode,
+        notes=(*too_small, *reports[fitted[-1]][0].notes, *_advice(points, reports[fitted[-1]][0])),
+    )
+
+
+def _sizes(sizes: Sequence[int] | None, n: int) -> tuple[list[int], list[str]]:
+    """Return the sizes to fit on, ascending, and what to say of those that are too small."""
+    if sizes is not None:
+        for size in sizes:
+            whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
+            if not whole or not MIN_PAIRS <= size <= n:
+                raise DataError(
+                    f"sizes: {size!r} is not a number of pairs from {MIN_PAIRS} to {n}, which is "
+                    "what the test part leaves."
+                )
+        wanted = sorted({int(size) for size in sizes})
+    else:
+        wanted = sorted({n >> halvings for halvings in range(_HALVINGS + 1)})
+    fitted = [size for size in wanted if size >= MIN_PAIRS]
+    if len(fitted) < 2:
+        raise FitError(
+            f"{n} pairs beside the test part give {len(fitted)} size(s) of {MIN_PAIRS} pairs or "
+            "more; a curve needs two. Give more pairs, or more sizes."
+        )
+    small = [
+        f"{size} pairs are too few to fit on; {MIN_PAIRS} are the least"
+        for size in wanted
+        if size < MIN_PAIRS
+    ]
+    return fitted, small
+
+
+def _ranks(aligner: Aligner, test: Pairs, relevance: Relevance) -> NDArray[np.intp]:
+    x, y = (test.required_vectors(side) for side in SIDES)
+    queries = aligner.project(x, modality="source", role="query")
+    documents = aligner.project(y, modality="target", role="document")
+    metric: Any = aligner.report.metric
+    return ranks(queries, documents, metric, relevance=relevance)
+
+
+def _point(
+    n: int, reports: list[Report], found: list[NDArray[np.intp]], pool: int, clusters: Clusters
+) -> CurvePoint:
+    by_fit = [per_query(rank) for rank in found]
+    values = {name: np.stack([scores[name] for scores in by_fit]) for name in METRICS}
+    means = {name: v.mean(axis=0) for name, v in values.items()}
+    return CurvePoint(
+        n_pairs=n,
+        scores=Scores(
+            n_queries=len(found[0]),
+            pool=pool,
+            means={name: float(v.mean()) for name, v in means.items()},
+            intervals=bootstrap(means, clusters=clusters, seed=0),
+        ),
+        per_query=values,
+        chosen=tuple(report.chosen for report in reports),
+        verdicts=tuple(report.verdict for report in reports),
+    )
+
+
+def _advice(points: tuple[CurvePoint, ...], largest: Report) -> list[str]:
+    """Say so where no fit is advised."""
+    if any(verdict == "use" for point in points for verdict in point.verdicts):
+        return []
+    return [
+        f"every fit says 'do not use', at {largest.n_pairs:,} pairs because: {largest.reason}. "
+        "A curve of maps that do not help says little about more pairs"
+    ]
