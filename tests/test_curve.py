@@ -142,7 +142,8 @@ def test_one_question_of_the_spaces_for_all_sizes(pairs, fits):
 def test_scores_are_those_of_the_reports(pairs, curve):
     split = kakehashi.splits.hold_out(pairs, 0.2, seed=0)
     kept, test = pairs.select(split.kept), pairs.select(split.held_out)
-    report = kakehashi.fit(kept, test=test, mode="keep", refit=False).report
+    alone = {"unpaired": False, "learned": "none", "refit": False}
+    report = kakehashi.fit(kept, test=test, mode="keep", **alone).report
     last = curve.points[-1]
     assert last.n_pairs == len(kept) == 320
     assert last.scores == report.rungs[report.chosen].scores

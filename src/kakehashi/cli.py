@@ -30,11 +30,11 @@ from .encoders import as_encoder
 from .errors import DataError, EncoderError, KakehashiError, ReaderError
 from .evaluation.baselines import Baseline, Both, named
 from .evaluation.comparison import compare as compare_baselines
-from .evaluation.comparison import with_vectors
 from .evaluation.intervals import Scores, clusters_of
 from .evaluation.metrics import ranks
 from .evaluation.named import NAMES
 from .evaluation.relevance import Relevance
+from .gather import with_vectors
 from .ladder import fit as fit_aligner
 from .pairs import SIDES, Pairs, Side
 from .readers import read_pairs
@@ -290,7 +290,7 @@ def compare(
     rows: list[Baseline] = [named(name) for name in baseline or NAMES]
     rows += [Both(f"both: {other.name}", other) for other in others]
     data = _read(pairs, source=source, target=target, group=group)
-    data = with_vectors(data, encoders, cache, progress)
+    data = with_vectors(data, encoders, cache, progress, required=False)
     split = hold_out(data, test_share, seed=seed, at_most=MAX_TEST)
     train, test = data.select(split.kept), data.select(split.held_out)
     options: dict[str, Any] = {

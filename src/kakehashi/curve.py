@@ -14,12 +14,12 @@ from .aligner import Aligner
 from .development import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .encoders import as_encoder
 from .errors import DataError, FitError
-from .evaluation.comparison import with_vectors
 from .evaluation.intervals import Clusters, Scores, bootstrap, clusters_of
 from .evaluation.metrics import METRICS, per_query, ranks
 from .evaluation.relevance import Relevance
 from .evaluation.report import Report
 from .forecast import Forecast, forecast
+from .gather import may_read_texts, with_vectors
 from .ladder import fit
 from .pairs import SIDES, Pairs, Side, find_leaks
 from .progress import track
@@ -132,7 +132,8 @@ def learning_curve(
 
     Every fit is judged on the same test part, which none of them sees. The parts of one repeat
     are nested: a smaller one is the beginning of a larger one, whole groups in random order (the
-    last one cut). A fit takes seconds, ``3 * repeats + 1`` of them are made by default.
+    last one cut). A fit takes seconds, ``3 * repeats + 1`` of them are made by default: of closed
+    forms, from the pairs alone, for the curve is to say what pairs bring.
 
     The forecast assumes that the next pairs are like these; see :mod:`.forecast` for its formula.
 
@@ -181,7 +182,15 @@ def learning_curve(
 
     orders = [nested_rows(pairs, seed=seed + repeat, rows=rows) for repeat in range(repeats)]
     jobs = [(n, order) for n in fitted[::-1] for order in orders[: 1 if n == len(rows) else None]]
-    options: dict[str, Any] = {"mode": mode, "test": test, "seed": seed, "refit": False}
+    options: dict[str, Any] = {
+        "mode": mode,
+        "test": test,
+        "seed": seed,
+        "refit": False,
+        "ngrams": may_read_texts(mode, None, encoders, [pairs, test]),
+        "unpaired": False,
+        "learned": "none",
+    }
     reports: dict[int, list[Report]] = {n: [] for n in fitted}
     found: dict[int, list[NDArray[np.intp]]] = {n: [] for n in fitted}
     relevance, clusters = Relevance.of(test), clusters_of(test.groups)
@@ -237,8 +246,8 @@ def _sizes(sizes: Sequence[int] | None, n: int) -> tuple[list[int], list[str]]:
 
 def _ranks(aligner: Aligner, test: Pairs, relevance: Relevance) -> NDArray[np.intp]:
     x, y = (test.required_vectors(side) for side in SIDES)
-    queries = aligner.project(x, modality="source", role="query")
-    documents = aligner.project(y, modality="target", role="document")
+    queries = aligner.project(x, texts=test.source_texts, modality="source", role="query")
+    documents = aligner.project(y, texts=test.target_texts, modality="target", role="document")
     metric: Any = aligner.report.metric
     return ranks(queries, documents, metric, relevance=relevance)
 

@@ -24,11 +24,13 @@ Encoders = Mapping[str, Encoder | None]
 Cache = str | Path | None
 
 
-def with_vectors(pairs: Pairs, encoders: Encoders, cache: Cache, progress: bool) -> Pairs:
+def with_vectors(
+    pairs: Pairs, encoders: Encoders, cache: Cache, progress: bool, *, required: bool = True
+) -> Pairs:
     """Encode the sides that have texts only.
 
     Raises:
-        DataError: a side has texts only, and no encoder.
+        DataError: a side has texts only, and no encoder; unless vectors are not ``required``.
     """
     made: dict[str, FloatArray | None] = {}
     for side in SIDES:
@@ -37,6 +39,8 @@ def with_vectors(pairs: Pairs, encoders: Encoders, cache: Cache, progress: bool)
             continue
         encoder, texts = encoders[side], pairs.texts(side)
         assert texts is not None
+        if encoder is None and not required:
+            continue
         if encoder is None:
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
         role: Any = "query" if side == "source" else "document"

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..aligner import Aligner
-from ..cache import encode_texts
 from ..encoders import Encoder, as_encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
+from ..gather import with_vectors
 from ..pairs import SIDES, Pairs, Side, find_leaks
-from ..projection import Mode, Role
+from ..projection import Mode
 from .baselines import NAMES, Aligned, Baseline, named
 from .intervals import Clusters, Interval, Scores, bootstrap, clusters_of
 from .paper import POOL, accuracy_in_pool, harmonic_mean
@@ -163,7 +163,9 @@ def compare(
         side: bound.get(side) if model is None else as_encoder(model)
         for side, model in given.items()
     }
-    train, test = (with_vectors(part, encoders, cache, progress) for part in (train, test))
+    train, test = (
+        with_vectors(part, encoders, cache, progress, required=False) for part in (train, test)
+    )
     leaked = find_leaks(train, test)
     train = train.select(np.delete(np.arange(len(train)), leaked))
     if len(train) < MIN_TRAIN:
@@ -194,23 +196,6 @@ def _checked(
     if not found:
         raise DataError(f"nothing to compare; choose among {', '.join(NAMES)}.")
     return found
-
-
-def with_vectors(
-    part: Pairs, encoders: dict[Side, Encoder | None], cache: str | Path | None, progress: bool
-) -> Pairs:
-    """Encode the sides that have texts, an encoder and no vectors."""
-    made: dict[Side, Any] = {}
-    for side in SIDES:
-        encoder, texts = encoders[side], part.texts(side)
-        made[side] = None
-        if part.vectors(side) is None and encoder is not None and texts is not None:
-            role: Role = "query" if side == "source" else "document"
-            label = f"encoding {side}"
-            made[side] = encode_texts(
-                encoder, texts, role, cache=cache, progress=progress, label=label
-            )
-    return part.with_vectors(made["source"], made["target"])
 
 
 def _check_dimensions(task: Task) -> None:
