@@ -20,7 +20,7 @@ from .views import MAX_NGRAM_PAIRS
 MAX_ENCODED_TARGETS = 5000
 """Targets of the pairs that the source encoder reads unasked, as unpaired texts."""
 
-Encoders = Mapping[str, Encoder | None]
+Encoders = Mapping[Any, Encoder | None]
 Cache = str | Path | None
 
 
