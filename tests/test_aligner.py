@@ -1,5 +1,6 @@
 import contextlib
 import json
+import pickle
 import shutil
 import subprocess
 import sys
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 
 import kakehashi
-from kakehashi import Aligner, errors
+from kakehashi import Aligner, bundle, errors
 from kakehashi.errors import DataError, KakehashiError
 
 
@@ -68,7 +70,7 @@ def test_each_fault_has_its_own_error(copy):
     weights.write_bytes(blob[:-5])
     with pytest.raises(errors.BundleTruncatedError):
         Aligner.load(copy)
-    weights.write_bytes(b"\x80\x04" + blob[2:])
+    weights.write_bytes(pickle.dumps({"weight": [1.0]}))
     with pytest.raises(errors.BundlePickleError):
         Aligner.load(copy)
     weights.write_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
@@ -138,3 +140,16 @@ def test_an_aligner_is_cut_to_its_first_dimensions(vector_pairs, learned, tmp_pa
 def test_an_aligner_of_keep_mode_is_not_cut(vector_pairs):
     with pytest.raises(DataError, match="shared mode"):
         kakehashi.fit(vector_pairs, mode="keep", learned="none").cut(4)
+
+
+def test_a_header_of_any_length_is_no_pickle(aligner, tmp_path):
+    """The first byte of safetensors is that of its header's length, and a pickle's is 0x80."""
+    seen = set()
+    for n in range(40):
+        _, tensors = aligner.projection.state()
+        tensors = {**tensors, "x" * (8 * n + 1): np.zeros(1, np.float32)}
+        blob = safetensors.numpy.save(tensors)
+        seen.add(blob[0])
+        assert not bundle._looks_pickled(blob)
+    assert 0x80 in seen
+    assert bundle._looks_pickled(pickle.dumps(list(range(100))))

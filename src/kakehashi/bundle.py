@@ -129,7 +129,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
         size, sha256 = record["weights"]["bytes"], record["weights"]["sha256"]
     except (OSError, ValueError, RuntimeError, RecursionError, KeyError) as error:
         raise BundleTamperedError(f"{folder} cannot be read as an aligner: {error}") from error
-    if blob[:1] == b"\x80" or blob[:4] == b"PK\x03\x04":
+    if _looks_pickled(blob):
         raise BundlePickleError(
             f"{path} is a pickle or a torch archive, not safetensors. kakehashi never unpickles."
         )
@@ -144,6 +144,16 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
         raise BundleTamperedError(f"{path} is not safetensors: {error}") from error
     return record, tensors
+
+
+def _looks_pickled(blob: bytes) -> bool:
+    """Whether a file starts as a pickle or a torch archive does.
+
+    safetensors starts with the length of its header, whose first byte may well be 0x80, too; but
+    after these eight bytes it opens a JSON object.
+    """
+    is_pickle = blob[:1] == b"\x80" and blob[8:9] != b"{"
+    return is_pickle or blob[:4] == b"PK\x03\x04"
 
 
 def _read_record(folder: Path) -> dict[str, Any]:
