@@ -127,7 +127,10 @@ def ours(parts: Parts, mode: str, encoder: str) -> Record:
     with Clock() as clock:
         encode(sample)
     embedding = clock.cpu_seconds * len(texts) / len(sample)
-    return fitted(parts, mode, 0) | {"embed_cpu_seconds": embedding, "embedded": "training sources"}
+    return fitted(parts, mode, True, 0) | {
+        "embed_cpu_seconds": embedding,
+        "embedded": "training sources",
+    }
 
 
 def again(parts: Parts, ask: Encode, store: Encode) -> Record:

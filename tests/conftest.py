@@ -141,6 +141,7 @@ def kicad() -> kakehashi.Pairs:
 @pytest.fixture(scope="session")
 def real_aligner(kicad, use, minilm, tmp_path_factory) -> kakehashi.Aligner:
     """Japanese by USE into the space of English by MiniLM, saved and loaded."""
-    fitted = kakehashi.fit(kicad, source=use, target=minilm, mode="keep")
+    quick = {"ngrams": False, "unpaired": False, "learned": "none"}
+    fitted = kakehashi.fit(kicad, source=use, target=minilm, mode="keep", **quick)
     folder = fitted.save(tmp_path_factory.mktemp("real") / "bridge")
     return kakehashi.Aligner.load(folder).bind(source=use)

@@ -501,3 +501,24 @@ def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch
         assert [len(c.per_query) for c in ranked] == [48, 48]  # every fold counts in the end
         turned += ranked[0].score < ranked[1].score
     assert turned == 0
+
+
+@pytest.mark.parametrize("change", ["noise", "float16", "length"])
+def test_an_unpaired_text_is_a_held_out_one_but_for_rounding(change):
+    """Vectors of one text from two runs differ in their last bits, and are one text still."""
+    x, y, _ = two_views(120)
+    again = y + 1e-7 * np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
+    again = {"noise": again, "float16": y.astype(np.float16), "length": 3 * again}[change]
+    free = Pairs(source_vectors=x, target_vectors=again)
+    rows = plan(
+        Pairs(source_vectors=x, target_vectors=y),
+        validation=None,
+        test=None,
+        unpaired=free,
+        seed=0,
+    )
+    data = develop(rows, View("keep"), seed=0)
+    assert data.fitted.unpaired.n == len(rows.rows)
+    for part, (train, _) in zip(data.parts, rows.parts, strict=True):
+        assert part.fitted.unpaired.n == len(train)
+    assert data.everything.unpaired.n == 120

@@ -234,7 +234,8 @@ def _notes(
     if n_test < FEW_QUERIES:
         notes.append(
             f"{n_test} held-out queries say little, and so few documents are easily told apart: "
-            "expect lower scores in a larger index"
+            "expect lower scores in a larger index, where the map may even lose to the vectors as "
+            "they are"
         )
     return tuple(notes)
 
