@@ -33,7 +33,9 @@ from kakehashi.evaluation.intervals import bootstrap
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
-OURS = tuple(f"kakehashi {mode}" for mode in MODES)
+READS = ("", ", vectors only")
+"""What kakehashi reads: vectors and texts, or what the peers read."""
+OURS = tuple(f"kakehashi {mode}{reads}" for mode in MODES for reads in READS)
 BASELINES = ("raw cosine", "bm25")
 Row = dict[str, Any]
 
@@ -74,7 +76,7 @@ def summarised(cells: list[Record]) -> list[Row]:
             rows.append(where | {"status": seeds[0]["status"], "reason": seeds[0]["reason"]})
             continue
         rows.append(where | _pooled(done))
-        if system in OURS[:2]:  # auto has the rungs of both modes once more
+        if system in OURS:
             rows += [where | {"system": n} | row for n, row in _rungs(system, done).items()]
     return rows
 
@@ -103,12 +105,20 @@ def _pooled(seeds: list[Record]) -> Row:
 
 
 def _rungs(system: str, seeds: list[Record]) -> dict[str, Row]:
-    """Return the closed forms that a fit tried, plain and corrected."""
+    """Return the rungs that every fit tried, plain and corrected.
+
+    Which closed form a learned rung continues from depends on the data, so that its name may be
+    missing at some seeds; a mean over the others would be of other data.
+    """
     mode = system.removeprefix("kakehashi ")
-    names = [name for name in seeds[0]["rungs"] if name != "identity"]
+    names = [
+        name
+        for name in seeds[0]["rungs"]
+        if name != "identity" and all(name in cell["rungs"] for cell in seeds)
+    ]
     found = {}
     for name in names:
-        rungs = [cell["rungs"][name] for cell in seeds if name in cell["rungs"]]
+        rungs = [cell["rungs"][name] for cell in seeds]
         found[f"rung {mode}/{name}"] = {
             "status": "measured",
             "seeds": len(rungs),
@@ -241,7 +251,7 @@ def plot_pairs(rows: list[Row], path: Path) -> None:
         here = [row for row in rows if row["set"] == name and row["status"] == "measured"]
         peers = {row["system"] for row in here if row["system"] in SYSTEMS}
         peers = sorted(peers, key=lambda s: -max(_curve(here, s)[1]))[:3]
-        for system in (*OURS[:2], *peers, "raw cosine"):
+        for system in (*OURS, *peers, "raw cosine"):
             pairs, scores = _curve(here, system)
             if pairs:
                 style = "-o" if system in OURS else ":" if system in BASELINES else "--s"
