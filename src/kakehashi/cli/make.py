@@ -1,0 +1,207 @@
+"""Commands that make something: demo, fit, project; and info, which shows what was made."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from ..aligner import Aligner
+from ..console import print_json, print_report, print_table, report_json, row, short
+from ..errors import DataError, EncoderError, ReaderError
+from ..ladder import fit as fit_aligner
+from ..pairs import SIDES
+from .app import app
+from .options import (
+    AsJson,
+    Cache,
+    EncoderName,
+    EveryRung,
+    Folder,
+    Group,
+    HeldOut,
+    PairsFile,
+    Source,
+    Target,
+    TestPairs,
+    encoder_named,
+    read,
+)
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for all that the demo leaves.")] = Path(
+        "kakehashi-demo"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Train on a sample that comes along, and search an English index in Japanese."""
+    from ..demo.pipeline import LEGEND, run
+
+    result = run(out, progress=not as_json)
+    if as_json:
+        print_json(
+            {
+                "rows": {name: row(scores) for name, scores in result.rows.items()},
+                "questions": [asdict(question) for question in result.questions],
+                "verdict": result.verdict,
+                "n_train": result.n_train,
+                "aligner": str(result.aligner),
+                "chroma": str(result.chroma),
+                "seconds": result.seconds,
+            }
+        )
+        return
+    console = Console()
+    pool = next(iter(result.rows.values())).pool
+    print_table(
+        f"{pool} Japanese queries in {pool} English documents, trained on {result.n_train} others",
+        result.rows,
+    )
+    for name, meaning in LEGEND.items():
+        console.print(f"[dim]{name:14}{meaning}")
+    console.print(f"\n[bold]verdict (keep): {result.verdict}[/]\n")
+    for number, question in enumerate(result.questions, 1):
+        console.print(f"[bold]{number}. {short(question.text)}[/]")
+        for label, hit in question.hits.items():
+            mark = "[green]✓[/]" if hit == question.wanted else "[red]✗[/]"
+            console.print(f"   {label:18} {mark} ", end="")
+            console.print(short(hit), markup=False)
+    console.print(
+        f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
+        "train.jsonl, test.jsonl. The README's next step uses them."
+    )
+
+
+@app.command()
+def fit(
+    pairs: PairsFile,
+    out: Annotated[Path, typer.Option(help="Folder to write the aligner to.")],
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    mode: Annotated[
+        str, typer.Option(help="keep: the index stays; shared: re-projected; auto: whichever pays.")
+    ] = "auto",
+    validation: Annotated[Path | None, typer.Option(help="Pairs to choose by.")] = None,
+    test: TestPairs = None,
+    metric: Annotated[
+        str | None, typer.Option(help="The store's: cosine, ip or l2. Found out by default.")
+    ] = None,
+    seed: HeldOut = 0,
+    refit: Annotated[bool, typer.Option(help="Fit the chosen map again on all pairs.")] = True,
+    source: Source = "source",
+    target: Target = "target",
+    group: Group = None,
+    licence: Annotated[str, typer.Option(help="Licence of the data, kept in the record.")] = "",
+    cache: Cache = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace an aligner in --out.")] = False,
+    every_rung: EveryRung = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
+    if out.exists() and not overwrite:
+        raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
+    names = {"source": source, "target": target, "group": group, "licence": licence}
+    training = read(pairs, **names)
+    given = {"source": source_encoder, "target": target_encoder}
+    for side in SIDES:
+        if training.vectors(side) is None and given[side] is None:
+            raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
+    aligner = fit_aligner(
+        training,
+        source=encoder_named(source_encoder),
+        target=encoder_named(target_encoder),
+        mode=mode,  # type: ignore[arg-type]  # fit names the allowed values
+        validation=None if validation is None else read(validation, **names),
+        test=None if test is None else read(test, **names),
+        metric=metric,  # type: ignore[arg-type]
+        seed=seed,
+        refit=refit,
+        cache=cache,
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    aligner.save(out, overwrite=overwrite)
+    if as_json:
+        print_json({"out": str(out), **report_json(aligner.report)})
+        return
+    print_report(aligner.report, every_rung=every_rung)
+    _print_next_step(aligner, out)
+
+
+def _print_next_step(aligner: Aligner, out: Path) -> None:
+    console = Console()
+    if aligner.projection.is_identity:
+        console.print(
+            f"{out} holds the identity and changes nothing: keep your pipeline. More pairs, or an "
+            "encoder that reads the source better, may help."
+        )
+        return
+    console.print(f'saved: AlignedEmbeddings.load("{out}") or AlignedEmbedding.load("{out}")')
+    if aligner.mode == "shared":
+        console.print("shared mode: project the stored vectors once (kakehashi project) and index")
+    console.print(f"check it on other pairs: kakehashi evaluate {out} OTHER_PAIRS")
+
+
+@app.command()
+def project(
+    folder: Folder,
+    vectors: Annotated[
+        Path,
+        typer.Argument(
+            help="An .npz with an array source, target or both; beside each its texts "
+            "(source_texts, target_texts), if the aligner reads them."
+        ),
+    ],
+    out: Annotated[Path, typer.Argument(help="The .npz to write.")],
+    as_json: AsJson = False,
+) -> None:
+    """Project stored vectors: the array `source` as queries, the array `target` as documents."""
+    aligner = Aligner.load(folder)
+    if vectors.suffix != ".npz" or not vectors.is_file():
+        raise ReaderError(f"{vectors} is not an .npz file.")
+    try:
+        with np.load(vectors, allow_pickle=False) as archive:
+            given = {side: archive[side] for side in SIDES if side in archive}
+            texts = {s: archive[k].tolist() for s in SIDES if (k := f"{s}_texts") in archive}
+    except (ValueError, OSError, EOFError, TypeError) as error:
+        raise ReaderError(f"{vectors} is not an .npz of plain arrays: {error}") from error
+    if not given:
+        raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
+    roles: Any = {"source": "query", "target": "document"}
+    projected: dict[str, Any] = {
+        side: aligner.project(x, texts=texts.get(side), modality=side, role=roles[side])
+        for side, x in given.items()
+    }
+    with out.open("wb") as file:  # np.savez would add an ending to the name that was asked for
+        np.savez(file, **projected)
+    shapes = {side: list(x.shape) for side, x in projected.items()}
+    if as_json:
+        print_json({"out": str(out), "shapes": shapes})
+    else:
+        Console().print(f"{out}: {shapes}")
+
+
+@app.command()
+def info(
+    folder: Folder,
+    every_rung: EveryRung = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a saved aligner is, which data made it, and what it scored."""
+    aligner = Aligner.load(folder)
+    names = {s: None if e is None else e.name for s, e in aligner.encoders.items()}
+    if as_json:
+        about = {"fingerprint": aligner.fingerprint, "encoders": names}
+        print_json({**about, "data": asdict(aligner.data), **report_json(aligner.report)})
+        return
+    console = Console()
+    console.print(f"encoders {names}, dimensions {aligner.dimensions}")
+    console.print(f"data {aligner.data.name!r}, licence {aligner.data.licence or 'not stated'!r}")
+    console.print(f"SHA-256 of the data {aligner.data.content_hash}")
+    print_report(aligner.report, every_rung=every_rung)

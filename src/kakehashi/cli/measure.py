@@ -1,0 +1,234 @@
+"""Commands that measure: evaluate, compare, curve, robustness."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from ..aligner import Aligner
+from ..cache import encode_texts
+from ..console import print_json, print_robustness, print_table, row
+from ..curve import learning_curve
+from ..development import MAX_TEST, TEST_SHARE
+from ..encoders import as_encoder
+from ..evaluation.baselines import Baseline, Both, named
+from ..evaluation.comparison import compare as compare_baselines
+from ..evaluation.intervals import Scores, clusters_of
+from ..evaluation.metrics import ranks
+from ..evaluation.named import NAMES
+from ..evaluation.relevance import Relevance
+from ..gather import with_vectors
+from ..ladder import fit as fit_aligner
+from ..pairs import SIDES, Pairs, Side
+from ..robustness import robustness as perturb_and_score
+from ..splits import hold_out
+from .app import app
+from .options import (
+    AsJson,
+    Cache,
+    EncoderName,
+    Folder,
+    Group,
+    HeldOut,
+    ModeOfOne,
+    PairsFile,
+    Source,
+    Target,
+    TestPairs,
+    encoder_named,
+    read,
+    require_encoder,
+)
+
+
+@app.command()
+def evaluate(
+    folder: Folder,
+    pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    source: Source = "source",
+    target: Target = "target",
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a saved aligner on PAIRS: each query's own target among all targets of the file.
+
+    A target that stands several times is one document.
+    """
+    aligner = Aligner.load(folder).bind(
+        source=encoder_named(source_encoder), target=encoder_named(target_encoder)
+    )
+    data = read(pairs, source=source, target=target)
+    x, y = (_vectors_of(aligner, data, side, cache) for side in SIDES)
+    metric: Any = aligner.report.metric
+    queries = aligner.project(x, texts=data.source_texts, modality="source", role="query")
+    documents = aligner.project(y, texts=data.target_texts, modality="target", role="document")
+    relevance, clusters = Relevance.of(data, own_only=True), clusters_of(data.groups)
+    pool = len(relevance.pool)
+    base = None
+    if aligner.report.base is not None:
+        raw = ranks(
+            np.asarray(x, np.float32), np.asarray(y, np.float32), metric, relevance=relevance
+        )
+        base = Scores.of_ranks(raw, pool, clusters=clusters)
+    found = ranks(queries, documents, metric, relevance=relevance)
+    aligned = Scores.of_ranks(found, pool, clusters=clusters)
+    if as_json:
+        scored = {"base": None if base is None else row(base), "aligned": row(aligned)}
+        print_json({"n_queries": len(data), "pool": pool, **scored})
+        return
+    print_table(f"{len(data)} queries in {pool} documents", {"untouched": base, "aligned": aligned})
+
+
+@app.command()
+def compare(
+    pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    baseline: Annotated[
+        list[str] | None, typer.Option(help=f"One of {', '.join(NAMES)}; all of them by default.")
+    ] = None,
+    both: Annotated[
+        list[str] | None, typer.Option(help="Encoder for both sides; a row of its own.")
+    ] = None,
+    fitted: Annotated[
+        bool, typer.Option("--fit", help="Add the aligner that `fit` makes of the training part.")
+    ] = False,
+    mode: ModeOfOne = "keep",
+    test_share: Annotated[
+        float, typer.Option(min=0.01, max=0.9, help="Share of PAIRS that judges.")
+    ] = TEST_SHARE,
+    seed: HeldOut = 0,
+    source: Source = "source",
+    target: Target = "target",
+    group: Group = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit baselines on one part of PAIRS, and score them on the rest.
+
+    recall@1 and MRR@10 are among all held-out documents, top-1/250 among the answer and 249 others.
+    ms/query is the mean time of one query, and h-mean the harmonic mean of top-1/250 and of speed:
+    0.1 s / (0.1 s + time).
+    """
+    progress = sys.stderr.isatty() and not as_json
+    encoders: dict[Side, Any] = {"source": source_encoder, "target": target_encoder}
+    for side, name in encoders.items():
+        encoders[side] = None if name is None else as_encoder(encoder_named(name))
+    others = [as_encoder(encoder_named(name)) for name in both or []]
+    rows: list[Baseline] = [named(name) for name in baseline or NAMES]
+    rows += [Both(f"both: {other.name}", other) for other in others]
+    data = read(pairs, source=source, target=target, group=group)
+    data = with_vectors(data, encoders, cache, progress, required=False)
+    split = hold_out(data, test_share, seed=seed, at_most=MAX_TEST)
+    train, test = data.select(split.kept), data.select(split.held_out)
+    options: dict[str, Any] = {
+        "source": encoders["source"],
+        "target": encoders["target"],
+        "mode": mode,
+        "seed": seed,
+        "cache": cache,
+        "progress": progress,
+    }
+    aligner = fit_aligner(train, test=test, **options) if fitted else None
+    found = compare_baselines(train, test, rows, aligner=aligner, **options)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(found)
+
+
+@app.command()
+def curve(
+    pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    mode: ModeOfOne = "keep",
+    size: Annotated[
+        list[int] | None,
+        typer.Option(help="Pairs to fit on; by default all, a half, a quarter and an eighth."),
+    ] = None,
+    test: TestPairs = None,
+    repeats: Annotated[int, typer.Option(help="Random parts of each smaller size.")] = 3,
+    seed: HeldOut = 0,
+    source: Source = "source",
+    target: Target = "target",
+    group: Group = None,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fit on parts of PAIRS, and say what twice as many pairs are likely to bring."""
+    names = {"source": source, "target": target, "group": group}
+    found = learning_curve(
+        read(pairs, **names),
+        source=encoder_named(source_encoder),
+        target=encoder_named(target_encoder),
+        mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
+        sizes=size,
+        test=None if test is None else read(test, **names),
+        seed=seed,
+        repeats=repeats,
+        cache=cache,
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print(found)
+
+
+@app.command()
+def robustness(
+    folder: Folder,
+    pairs: PairsFile,
+    perturbation: Annotated[
+        list[str] | None,
+        typer.Option(help="Run this perturbation only; may be given several times."),
+    ] = None,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    source: Source = "source",
+    target: Target = "target",
+    seed: Annotated[int, typer.Option(help="Decides what the perturbations draw.")] = 0,
+    cache: Cache = None,
+    as_json: AsJson = False,
+) -> None:
+    """Perturb the queries of PAIRS (typing errors, cut-offs, ...) and score what they still find.
+
+    Documents stay as they are. What could not be run is named.
+    """
+    aligner = Aligner.load(folder).bind(
+        source=encoder_named(source_encoder), target=encoder_named(target_encoder)
+    )
+    data = read(pairs, source=source, target=target)
+    for side in SIDES:
+        if side == "source" or data.vectors(side) is None:
+            require_encoder(aligner, side)
+    report = perturb_and_score(
+        aligner,
+        data,
+        names=perturbation or None,
+        seed=seed,
+        cache=cache,
+        progress=sys.stderr.isatty() and not as_json,
+    )
+    if as_json:
+        print_json(report.to_dict())
+        return
+    print_robustness(report)
+
+
+def _vectors_of(aligner: Aligner, data: Pairs, side: Side, cache: Path | None) -> Any:
+    stored, texts = data.vectors(side), data.texts(side)
+    if stored is not None:
+        return stored
+    require_encoder(aligner, side)
+    role: Any = "query" if side == "source" else "document"
+    return encode_texts(
+        aligner.encoder(side), list(texts or ()), role, cache=cache, label=f"encoding {side}"
+    )

@@ -1,0 +1,72 @@
+"""What the commands share: their options, and how a file or an encoder is read from its name."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ..aligner import Aligner
+from ..encoders import as_encoder
+from ..errors import EncoderError
+from ..pairs import Pairs, Side
+from ..readers import read_pairs
+
+PairsFile = Annotated[
+    Path, typer.Argument(help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po, or vectors: .npz.")
+]
+Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
+Source = Annotated[str, typer.Option(help="Column, array or language of the source.")]
+Target = Annotated[str, typer.Option(help="Column, array or language of the target.")]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        help="Column of the document that a pair comes from; none is ever on both sides of a "
+        "split. By default the column 'group', where there is one."
+    ),
+]
+EncoderName = Annotated[
+    str | None,
+    typer.Option(
+        help="A sentence-transformers name or path, or module:attribute of a function or class."
+    ),
+]
+Cache = Annotated[Path | None, typer.Option(help="File that keeps encoded vectors between runs.")]
+ModeOfOne = Annotated[
+    str, typer.Option(help="keep: the index stays; shared: both sides may be projected.")
+]
+HeldOut = Annotated[int, typer.Option(help="Decides which pairs are held out.")]
+TestPairs = Annotated[Path | None, typer.Option(help="Pairs to report on.")]
+EveryRung = Annotated[bool, typer.Option("--all", help="Show every map tried.")]
+
+
+def read(path: Path, **names: Any) -> Pairs:
+    """Read pairs, drop rows that cannot be used, and say on standard error what was found."""
+    found = read_pairs(path, **names, on_invalid="drop")
+    if found.validation.findings:
+        Console(stderr=True).print(f"{path}: {found.validation}", markup=False)
+    return found
+
+
+def encoder_named(name: str | None) -> Any:
+    """Resolve an encoder's name; ``module:attribute`` is imported, and a class is called."""
+    if name is None or ":" not in name or Path(name).exists():
+        return name
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise EncoderError(f"encoder {name!r} cannot be imported: {error}") from error
+    return as_encoder(found() if isinstance(found, type) else found)
+
+
+def require_encoder(aligner: Aligner, side: Side) -> None:
+    """Raise where an encoder is needed that is neither passed nor recorded."""
+    identity = aligner.encoders[side]
+    if aligner.bound.get(side) is None and (identity is None or identity.model is None):
+        known = "" if identity is None else f"; it was trained with {identity.name!r}"
+        raise EncoderError(f"the aligner records no {side} model{known}. Pass --{side}-encoder.")
