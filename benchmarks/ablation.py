@@ -34,7 +34,7 @@ from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.pairs import find_leaks
+from kakehashi.links import find_leaks
 from kakehashi.vectors import unit_rows
 
 DEFAULT = ["kicad_ja_en:minilm-minilm", "kicad_ja_en:use-minilm"]

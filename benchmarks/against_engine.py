@@ -38,7 +38,8 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Pairs
-from kakehashi.pairs import SIDES, find_leaks
+from kakehashi.links import find_leaks
+from kakehashi.pairs import SIDES
 from kakehashi.splits import hold_out
 
 PEER = Path(__file__).parent / "peers" / "llama_index_engine.py"

@@ -31,9 +31,9 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.evaluation.intervals import bootstrap, clusters_of
+from kakehashi.evaluation.intervals import bootstrap
 from kakehashi.evaluation.metrics import per_query, ranks
-from kakehashi.evaluation.relevance import Relevance
+from kakehashi.evaluation.relevance import Relevance, clusters_of
 from kakehashi.splits import hold_out
 
 NAMES = ("pydocs_ja_en", "kicad_ja_en")
@@ -110,7 +110,7 @@ def against_base(aligner: Aligner, test: Pairs) -> dict[str, Any]:
     """Return the paired difference to the untouched vectors, with its 95% bootstrap interval."""
     x, y = (np.asarray(test.required_vectors(s), np.float32) for s in ("source", "target"))
     metric: Any = aligner.report.metric
-    relevance, clusters = Relevance.of(test), clusters_of(test.groups)
+    relevance, clusters = Relevance.of(test), clusters_of(test)
     ours = per_query(
         ranks(
             aligner.project(x, modality="source", role="query"),

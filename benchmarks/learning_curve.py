@@ -30,9 +30,9 @@ import numpy as np
 from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
-from kakehashi.evaluation.intervals import clusters_of
+from kakehashi.evaluation.relevance import clusters_of
 from kakehashi.forecast import forecast, next_gain
-from kakehashi.pairs import find_leaks
+from kakehashi.links import find_leaks
 from kakehashi.splits import hold_out
 
 NAMES = (
@@ -126,7 +126,7 @@ def main() -> None:
             seed=SEED,
         )
         curves[name] = curve.to_dict()
-        trials += [{"name": name} | trial for trial in back_test(curve, clusters_of(test.groups))]
+        trials += [{"name": name} | trial for trial in back_test(curve, clusters_of(test))]
         print(f"{name}\n{curve}\n", file=sys.stderr)
     print(f"{describe(found)}\n\nmode {args.mode}, {args.repeats} repeats\n")
     print(f"{show_curves(curves)}\n\n{show(trials)}")

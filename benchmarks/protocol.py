@@ -31,10 +31,11 @@ from typing import Any
 import numpy as np
 
 from kakehashi import Pairs
-from kakehashi.evaluation.intervals import Scores, clusters_of
+from kakehashi.evaluation.intervals import Scores
 from kakehashi.evaluation.metrics import ranks
-from kakehashi.evaluation.relevance import Relevance
-from kakehashi.pairs import SIDES, find_leaks
+from kakehashi.evaluation.relevance import MIN_GROUPS, Relevance, clusters_of
+from kakehashi.links import find_leaks
+from kakehashi.pairs import SIDES
 from kakehashi.splits import hold_out
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.15
@@ -104,7 +105,7 @@ class Parts:
 
     def summary(self, found: Any) -> Record:
         """Return mean metrics, the interval of recall@1 over whole groups, and the ranks."""
-        clusters = clusters_of(self.test.groups)
+        clusters = clusters_of(self.test)
         scores = Scores.of_ranks(found, len(self.relevance.pool), clusters=clusters)
         return {
             **scores.means,
@@ -120,15 +121,14 @@ class Parts:
         }
 
     def clusters(self) -> list[int]:
-        """Return what is resampled whole, one number a test query: its group, or its own row.
+        """Return what is resampled whole, one number a test query: its group, or its text.
 
         The numbers are the same in every split of a set, so that a bootstrap over several splits
         draws a query together with itself.
         """
         groups = self.test.groups
-        if clusters_of(groups) is None:
-            groups = tuple(str(key) for key in self.test.keys("target"))
-        assert groups is not None
+        if groups is None or len(set(groups)) < MIN_GROUPS:
+            groups = tuple(map(str, self.test.keys("source")))
         return [zlib.crc32(group.encode()) for group in groups]
 
 

@@ -37,11 +37,11 @@ from kakehashi.augmentation import augmented
 from kakehashi.cache import encode_texts
 from kakehashi.demo.pipeline import english_model, multilingual_encoder
 from kakehashi.encoders import Encoder, as_encoder
-from kakehashi.evaluation.intervals import bootstrap, clusters_of
+from kakehashi.evaluation.intervals import bootstrap
 from kakehashi.evaluation.metrics import per_query, ranks
 from kakehashi.evaluation.perturbations import PERTURBATIONS
-from kakehashi.evaluation.relevance import Relevance
-from kakehashi.pairs import find_leaks
+from kakehashi.evaluation.relevance import Relevance, clusters_of
+from kakehashi.links import find_leaks
 from kakehashi.robustness import robustness
 from kakehashi.splits import hold_out
 
@@ -125,7 +125,7 @@ def measure(
                 n: r.base.scores.means for n, r in report.perturbations.items()
             }
         share = {n: r.share_changed for n, r in report.perturbations.items()}
-    clusters = clusters_of(test.groups)
+    clusters = clusters_of(test)
     rows = {}
     for name in (CLEAN, *NAMES):
         rows[name] = {

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from conftest import hashed_letters, two_views
 
-from kakehashi import Pairs, fit
-from kakehashi.development import Development, develop, plan
+from kakehashi import Pairs, fit, planning
+from kakehashi.development import Development, develop
 from kakehashi.errors import DataError, FitError
+from kakehashi.planning import plan
 from kakehashi.projection import Projection
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
@@ -126,7 +127,35 @@ def test_a_validation_set_does_not_choose_by_rows_of_the_test_set():
     rows = plan(
         part(range(100)), validation=part(range(100, 160)), test=part(range(150, 200)), seed=0
     )
-    assert len(develop(rows, View("keep"), seed=0).parts[0].source) == 50
+    assert len(develop(rows, View("keep"), seed=0).parts[0].questions.source) == 50
+
+
+def test_a_held_out_query_is_ranked_among_the_targets_of_the_other_pairs(monkeypatch):
+    x, y, _ = two_views(100)
+    pairs = Pairs(source_vectors=x, target_vectors=y)
+
+    def pools():
+        rows = plan(pairs, validation=None, test=None, seed=0)
+        data = develop(rows, View("keep"), seed=0)
+        assert np.array_equal(data.test.documents[:20], rows.judged.held.target_vectors)
+        return [len(q.relevance.pool) for q in (data.test, *(p.questions for p in data.parts))]
+
+    assert pools() == [100, 80, 80, 80, 80, 80]
+    monkeypatch.setattr(planning, "POOL", 30)
+    assert pools() == [30] * 6
+    monkeypatch.setattr(planning, "POOL", 5)
+    assert pools() == [20] + [16] * 5
+
+
+def test_a_target_that_stands_twice_is_one_document_of_the_pool():
+    x, y, _ = two_views(100)
+    y[50:] = y[:50]
+    rows = plan(Pairs(source_vectors=x, target_vectors=y), validation=None, test=None, seed=0)
+    data = develop(rows, View("keep"), seed=0)
+    for asked in (data.test, *(part.questions for part in data.parts)):
+        found = np.unique(asked.documents[asked.relevance.pool], axis=0)
+        assert len(found) == len(asked.relevance.pool)
+    assert len(data.test.relevance.pool) == 50
 
 
 def test_a_row_leaks_in_any_precision():
@@ -231,7 +260,7 @@ def test_every_question_of_a_document_is_learned_from():
     assert np.abs(heads[0] - heads[1]).max() > 1e-3
     report = fit(Pairs(source_vectors=sources, target_vectors=targets), mode="keep").report
     scored = report.rungs[report.chosen].scores
-    assert scored.pool < scored.n_queries
+    assert (scored.n_queries, scored.pool) == (40, 100)  # every document once
 
 
 def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
@@ -290,6 +319,17 @@ def test_with_the_folds_the_level_is_stricter():
         assert verdict.advice == advice
 
 
+def test_queries_that_repeat_are_not_enough():
+    ours, before = ranks_with(30, 30)
+    found = judge(ours, before, None, is_identity=False, n_questions=9, clusters=np.arange(30) % 9)
+    assert (found.advice, found.beats_base) == ("do not use", False)
+    assert "9 held-out queries are too few" in found.reason
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal((12, 8)).repeat(10, axis=0).astype(np.float32)
+    report = fit(Pairs(source_vectors=y[:, ::-1], target_vectors=y), mode="keep").report
+    assert "held-out queries are too few to tell" in report.reason
+
+
 def test_folds_that_lose_take_nothing_from_test_queries_that_gain():
     ours, before = ranks_with(15, 20)
     alone = judge(ours, before, None, is_identity=False)
@@ -302,11 +342,12 @@ def test_groups_of_the_folds_are_tested_whole_with_those_of_the_test_queries():
     """Twelve queries that gain are twelve coins, or one, if they are of one document."""
     ours, before = ranks_with(1, 20)
     gains = np.repeat([0.5, 0.0], [12, 60])
-    own, each = [f"t{i}" for i in range(20)], [f"f{i}" for i in range(72)]
-    together = ["f0"] * 12 + each[12:]
-    for groups, advice in ((each, "use"), (together, "do not use")):
-        folds = Evidence(gains, groups)
-        verdict = judge(ours, before, None, is_identity=False, groups=own, folds=folds)
+    each = np.arange(20 + 72)
+    together = np.where((each >= 20) & (each < 32), 20, each)
+    for clusters, advice in ((each, "use"), (together, "do not use")):
+        folds = Evidence(gains, clusters)
+        own = np.arange(20)
+        verdict = judge(ours, before, None, is_identity=False, clusters=own, folds=folds)
         assert verdict.advice == advice
 
 
@@ -321,8 +362,10 @@ def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
     fit(pairs, mode="keep", learned="none", same_space=True)
     [folds] = seen
     held_out = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
-    assert len(folds.gains) == len(folds.groups) == 120 - len(held_out)
-    assert not {*folds.groups} & {groups[i] for i in held_out}
+    assert len(folds.gains) == 120 - len(held_out)
+    assert len(folds.clusters) == 120  # the test queries stand before those of the folds
+    assert len(np.unique(folds.clusters)) == len(set(groups))
+    assert not {*folds.clusters[: len(held_out)]} & {*folds.clusters[len(held_out) :]}
     fit(pairs, mode="keep", learned="none", same_space=False)
     assert seen[-1] is None  # nothing to gain over
     half = np.arange(0, 60), np.arange(60, 120)

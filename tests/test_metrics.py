@@ -10,9 +10,9 @@ from ir_measures import RR, R, nDCG
 from scipy.stats import permutation_test
 
 from kakehashi import Pairs
-from kakehashi.evaluation.intervals import Scores, bootstrap, clusters_of, paired_test
+from kakehashi.evaluation.intervals import Scores, bootstrap, paired_test
 from kakehashi.evaluation.metrics import METRICS, per_query, ranks, ranks_of_scores, reciprocal
-from kakehashi.evaluation.relevance import Relevance
+from kakehashi.evaluation.relevance import Relevance, clusters_of
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60)
 STORE_METRICS = pytest.mark.parametrize("metric", ["ip", "cosine", "l2"])
@@ -252,7 +252,33 @@ def test_clusters_are_resampled_and_flipped_whole():
     assert many == pytest.approx(p, abs=0.02)
 
 
+def asking(groups=None, n=100, asked=None):
+    texts = [f"q{i}" for i in range(n)] if asked is None else asked
+    return Pairs(texts, [f"d{i}" for i in range(len(texts))], groups=groups)
+
+
+def partition(labels):
+    """Number the clusters in the order in which they appear."""
+    order = list(dict.fromkeys(labels))
+    return [order.index(label) for label in labels]
+
+
 def test_fewer_than_twenty_groups_are_no_clusters():
-    assert clusters_of([f"g{i % 19}" for i in range(100)]) is None
-    assert len(np.unique(clusters_of([f"g{i % 20}" for i in range(100)]))) == 20
-    assert clusters_of(None) is None
+    assert clusters_of(asking([f"g{i % 19}" for i in range(100)])) is None
+    assert len(np.unique(clusters_of(asking([f"g{i % 20}" for i in range(100)])))) == 20
+    assert clusters_of(asking()) is None
+
+
+def test_a_query_that_is_asked_again_is_one_cluster():
+    asked = ["a", "b", "a", "c"]
+    assert partition(clusters_of(asking(asked=asked))) == [0, 1, 0, 2]
+    both = clusters_of(asking(asked=asked), asking(asked=["d", "b"]))
+    assert partition(both) == [0, 1, 0, 2, 3, 1]
+    few_groups = asking(["g", "g", "h", "h"], asked=asked)
+    assert partition(clusters_of(few_groups)) == [0, 1, 0, 2]
+
+
+def test_groups_of_several_parts_are_counted_together():
+    one, two = (asking([f"g{i % 20}" for i in range(k, k + 10)], n=10) for k in (0, 10))
+    assert clusters_of(one) is None
+    assert len(np.unique(clusters_of(one, two))) == 20

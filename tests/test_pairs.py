@@ -3,7 +3,7 @@ import pytest
 
 from kakehashi import Pairs
 from kakehashi.errors import PairsError
-from kakehashi.pairs import find_leaks
+from kakehashi.links import find_leaks
 
 
 def test_every_finding_names_its_row():

@@ -14,10 +14,9 @@ from kakehashi.augmentation import augmented
 from kakehashi.console import print_robustness
 from kakehashi.errors import DataError, EncoderError, MissingExtraError
 from kakehashi.evaluation import writing
-from kakehashi.evaluation.intervals import clusters_of
 from kakehashi.evaluation.metrics import per_query, ranks
 from kakehashi.evaluation.perturbations import PERTURBATIONS
-from kakehashi.evaluation.relevance import Relevance
+from kakehashi.evaluation.relevance import Relevance, clusters_of
 from kakehashi.robustness import robustness
 from kakehashi.splits import folds, hold_out
 
@@ -167,7 +166,7 @@ def test_no_split_parts_a_copy_from_its_row_where_there_are_no_groups(english):
     pairs = Pairs(repeated, [*english.target_texts, "ANOTHER"])
     grown = augmented(pairs, ["typing-errors", "cut-both-ends"], copies=2)
     assert grown.groups[0] == grown.groups[len(pairs) - 1]  # they share a source
-    assert clusters_of(grown.groups) is not None
+    assert clusters_of(grown) is not None
     for split in (hold_out(grown, 0.2, seed=0), *folds(grown, 5, seed=0)):
         kept, held = (grown.select(rows) for rows in split)
         assert not set(kept.target_texts) & set(held.target_texts)

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from kakehashi import Pairs
 from kakehashi.errors import FitError
-from kakehashi.pairs import link_rows
+from kakehashi.links import link_rows
+from kakehashi.pairs import SIDES
 from kakehashi.splits import folds, hold_out
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=80)
@@ -99,7 +100,7 @@ def test_rows_that_repeat_a_text_stay_together_without_groups():
 
 def test_rows_are_linked_through_each_other():
     pairs = Pairs(["a", "b", "b", "c", "d"], ["1", "1", "2", "3", "3"])
-    assert list(link_rows(pairs, np.arange(5))) == [0, 0, 0, 3, 3]
+    assert list(link_rows(*map(pairs.keys, SIDES))) == [0, 0, 0, 3, 3]
 
 
 def test_a_group_larger_than_the_quota_is_kept():

@@ -7,11 +7,12 @@ import pytest
 from conftest import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
 
 from kakehashi import Pairs, development, fit, gather, search, views
-from kakehashi.development import develop, plan
+from kakehashi.development import develop
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.gather import gather_unpaired, may_read_texts
 from kakehashi.pairs import SIDES
+from kakehashi.planning import plan
 from kakehashi.projection.moments import Moments, Spectrum, _leading
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.rungs import rungs
@@ -159,13 +160,13 @@ def test_a_projection_of_a_view_reads_what_the_view_read():
 def test_keys_of_vectors_are_those_of_the_vectors_that_are_there():
     """Pairs with other vectors put in must not remember what the old ones hashed to."""
     pairs = encoded()
-    before = pairs.vector_keys("source")
+    before = pairs.near_keys("source")
     read = View("shared", BOTH).of(pairs)
-    assert not np.array_equal(read.vector_keys("source"), before)
-    assert np.array_equal(pairs.vector_keys("source"), before)
+    assert not np.array_equal(read.near_keys("source"), before)
+    assert np.array_equal(pairs.near_keys("source"), before)
     fresh = encoded()
-    View("shared", BOTH).of(fresh).vector_keys("target")
-    assert np.array_equal(fresh.vector_keys("target"), encoded().vector_keys("target"))
+    View("shared", BOTH).of(fresh).near_keys("target")
+    assert np.array_equal(fresh.near_keys("target"), encoded().near_keys("target"))
 
 
 # -- who is fitted ----------------------------------------------------------------------------
@@ -185,26 +186,31 @@ def test_what_is_fitted_holds_no_row_that_chooses_or_judges(view):
     pairs = encoded()
     rows = plan(pairs, validation=None, test=None, seed=0)
     read, data = view.of(pairs), develop(rows, view, seed=0)
-    test = row_numbers(pairs, rows.test)
-    assert sorted([*rows.rows, *test]) == list(range(80))
+    fitted, test = rows.judged.train, row_numbers(pairs, rows.judged.held)
+    assert sorted([*fitted, *test]) == list(range(80))
     assert len(test) == 16
     assert len(data.parts) == len(rows.parts) == 5
     chose = []
-    for part, (train, held) in zip(data.parts, rows.parts, strict=True):
+    for part, planned in zip(data.parts, rows.parts, strict=True):
+        train, held, n = planned.train, row_numbers(pairs, planned.held), len(planned.held)
         assert not {*train} & ({*held} | {*test})
         assert_moments(part.fitted.moments, read, train)
-        assert np.array_equal(part.source, read.source_vectors[held])
-        assert np.array_equal(part.target, read.target_vectors[held])
+        asked = part.questions
+        assert np.array_equal(asked.source, read.source_vectors[held])
+        assert np.array_equal(asked.documents[:n], read.target_vectors[held])
+        assert {*asked.relevance.pool[n:]} == {*range(n, len(asked.documents))}
+        others = {row.tobytes() for row in asked.documents[n:]}
+        assert others == {row.tobytes() for row in read.target_vectors[train]}
         assert row_numbers(read, part.fitted.bank) == sorted(train)
         assert row_numbers(read, part.fitted.training.sample(999)) == sorted(train)
         chose += [*held]
-    assert sorted(chose) == sorted(rows.rows)
-    assert_moments(data.fitted.moments, read, rows.rows)
-    assert row_numbers(read, data.fitted.training.sample(999)) == sorted(rows.rows)
-    assert row_numbers(read, data.fitted.bank) == sorted(rows.rows)
+    assert sorted(chose) == sorted(fitted)
+    assert_moments(data.fitted.moments, read, fitted)
+    assert row_numbers(read, data.fitted.training.sample(999)) == sorted(fitted)
+    assert row_numbers(read, data.fitted.bank) == sorted(fitted)
     assert_moments(data.everything.moments, read, np.arange(80))
     assert len(data.everything.training.sample(999)) == 80
-    assert np.array_equal(data.test.source_vectors, view.of(rows.test).source_vectors)
+    assert np.array_equal(data.test.source, view.of(rows.judged.held).source_vectors)
 
 
 @VIEWS
@@ -219,7 +225,7 @@ def test_sets_of_the_callers_are_kept_apart_and_the_test_set_is_never_fitted(vie
         row_numbers(view.of(whole), View("keep").of(rows.validation)) if not view.ngrams else None
     )
     assert chose is None or chose == list(range(40, 60))
-    assert len(part.source) == 20
+    assert len(part.questions.source) == 20
     read = view.of(whole)
     assert_moments(part.fitted.moments, read, np.arange(40))
     assert row_numbers(read, part.fitted.training.sample(999)) == list(range(40))
@@ -235,9 +241,9 @@ def test_unpaired_rows_of_a_held_out_text_are_left_out(view):
     free = same_texts([*pairs.target_texts, *extra])
     rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
     data, read = develop(rows, view, seed=0), view.of(free)
-    judged = {*rows.test.target_texts}
-    for part, (_, held) in zip(data.parts, rows.parts, strict=True):
-        hidden = judged | {pairs.target_texts[i] for i in held}
+    judged = {*rows.judged.held.target_texts}
+    for part, planned in zip(data.parts, rows.parts, strict=True):
+        hidden = judged | {*planned.held.target_texts}
         kept = [i for i, text in enumerate(free.target_texts) if text not in hidden]
         assert len(kept) < 110
         assert_moments(part.fitted.unpaired, read, kept)
@@ -252,7 +258,7 @@ def test_unpaired_vectors_without_texts_are_told_by_their_vectors():
     free = Pairs(source_vectors=hashed_letters(pairs.target_texts), target_vectors=y)
     rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
     data = develop(rows, View("keep"), seed=0)
-    held = row_numbers(pairs, rows.test, "target")
+    held = row_numbers(pairs, rows.judged.held, "target")
     assert_moments(data.fitted.unpaired, free, np.setdiff1d(np.arange(80), held))
 
 
@@ -283,8 +289,8 @@ def test_a_fold_may_leave_no_unpaired_row():
     """Six unpaired texts, of which a fold holds two: there the pairs alone are fitted."""
     pairs = encoded()
     rows = plan(pairs, validation=None, test=None, seed=0)
-    _, held = rows.parts[0]
-    free = same_texts([*(pairs.target_texts[i] for i in held[:2]), "a b", "c d", "e f", "g h"])
+    held = rows.parts[0].held.target_texts[:2]
+    free = same_texts([*held, "a b", "c d", "e f", "g h"])
     rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
     data = develop(rows, View("keep"), seed=0)
     assert data.fitted.unpaired.n == 6
@@ -366,9 +372,11 @@ def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
     assert aligner.reads("source")
     assert not aligner.reads("target")
     assert aligner.report.chosen == "cca+ngrams"
-    test = plan(encoded(), validation=None, test=None, seed=0).test
+    rows = plan(encoded(), validation=None, test=None, seed=0)
+    test, others = rows.judged.held, rows.pairs.select(rows.judged.others)
     q = aligner.embed(list(test.source_texts), modality="source", role="query")
-    d = aligner.embed(list(test.target_texts), modality="target", role="document")
+    texts = [*test.target_texts, *others.target_texts]
+    d = aligner.embed(texts, modality="target", role="document")
     recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
     scores = aligner.report.rungs["cca+ngrams"].scores
     assert recall == pytest.approx(scores.means["recall@1"])
@@ -518,7 +526,7 @@ def test_an_unpaired_text_is_a_held_out_one_but_for_rounding(change):
         seed=0,
     )
     data = develop(rows, View("keep"), seed=0)
-    assert data.fitted.unpaired.n == len(rows.rows)
-    for part, (train, _) in zip(data.parts, rows.parts, strict=True):
-        assert part.fitted.unpaired.n == len(train)
+    assert data.fitted.unpaired.n == len(rows.judged.train)
+    for part, planned in zip(data.parts, rows.parts, strict=True):
+        assert part.fitted.unpaired.n == len(planned.train)
     assert data.everything.unpaired.n == 120

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from .errors import DataError
 from .evaluation.perturbations import Perturbation, generator, perturbations
-from .pairs import Pairs, link_rows
+from .links import link_rows
+from .pairs import SIDES, Pairs
 
 
 def augmented(pairs: Pairs, names: Sequence[str], copies: int = 1, seed: int = 0) -> Pairs:
@@ -69,7 +68,7 @@ def augmented(pairs: Pairs, names: Sequence[str], copies: int = 1, seed: int = 0
         licence=pairs.licence,
     )
     if grown.groups is None:
-        grown.groups = tuple(f"row {i}" for i in link_rows(grown, np.arange(len(grown))))
+        grown.groups = tuple(f"row {i}" for i in link_rows(*map(grown.keys, SIDES)))
     return grown
 
 

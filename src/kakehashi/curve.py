@@ -11,17 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .aligner import Aligner
-from .development import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .encoders import as_encoder
 from .errors import DataError, FitError
-from .evaluation.intervals import Clusters, Scores, bootstrap, clusters_of
+from .evaluation.intervals import Clusters, Scores, bootstrap
 from .evaluation.metrics import METRICS, per_query, ranks
-from .evaluation.relevance import Relevance
+from .evaluation.relevance import Relevance, clusters_of
 from .evaluation.report import Report
 from .forecast import Forecast, forecast
 from .gather import may_read_texts, with_vectors
 from .ladder import fit
-from .pairs import SIDES, Pairs, Side, find_leaks
+from .links import find_leaks
+from .pairs import SIDES, Pairs, Side
+from .planning import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .progress import track
 from .projection import Mode
 from .splits import hold_out, nested_rows
@@ -193,7 +194,7 @@ def learning_curve(
     }
     reports: dict[int, list[Report]] = {n: [] for n in fitted}
     found: dict[int, list[NDArray[np.intp]]] = {n: [] for n in fitted}
-    relevance, clusters = Relevance.of(test), clusters_of(test.groups)
+    relevance, clusters = Relevance.of(test), clusters_of(test)
     spaces: dict[str, Any] = {"source": encoders["source"], "target": encoders["target"]}
     for n, order in track(jobs, "fitting", enabled=progress):
         try:

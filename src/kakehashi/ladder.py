@@ -14,16 +14,17 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .aligner import Aligner
-from .development import MIN_PAIRS, Plan, develop, plan
+from .development import develop
 from .encoders import EncoderIdentity, as_encoder
 from .errors import DataError, FitError, MissingExtraError
 from .evaluation.baselines import bm25_ranks
-from .evaluation.intervals import Scores, clusters_of
-from .evaluation.metrics import Metric
-from .evaluation.relevance import Relevance
+from .evaluation.intervals import Scores
+from .evaluation.metrics import Metric, cut_at_ten
+from .evaluation.relevance import clusters_of
 from .evaluation.report import Report, RungResult
 from .gather import checked_dimensions, gather_unpaired, may_read_texts, with_vectors
-from .pairs import SIDES, DataRecord, Pairs
+from .pairs import DataRecord, Pairs
+from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
 from .search import Candidate, Refine, choose, climb, label, rank
 from .spaces import share_space, store_metric
@@ -139,7 +140,7 @@ def fit(
             for view in views(m, pairs, same_space=same_space, ngrams=reads[m])
         ]
         candidates, base = climb(developments, metric, refine=refine, progress=progress)
-        chosen = choose(candidates, base, mode, clusters_of(rows.groups_that_choose))
+        chosen = choose(candidates, base, mode, clusters_of(*(part.held for part in rows.parts)))
         report, beats_base = _judged(candidates, chosen, base, rows, metric, mode)
         if base is not None and not beats_base:
             chosen = base
@@ -154,7 +155,8 @@ def fit(
         describes = (
             f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
-    notes = _notes(pairs, validation, test, same_space, len(rows.test))
+    n_test = len(rows.judged.held)
+    notes = _notes(pairs, validation, test, same_space, n_test, len(rows.judged.others))
     if learned == "auto" and refine is None:
         notes += ("no learned rung was tried: torch is not installed",)
     return Aligner(
@@ -169,7 +171,11 @@ def fit(
             chosen=label(chosen, mode),
             describes=describes,
             n_pairs=len(pairs),
-            sizes={"fitted": n_shipped, "development": rows.n_fitted, "test": len(rows.test)},
+            sizes={
+                "fitted": n_shipped,
+                "development": rows.n_fitted,
+                "test": len(rows.judged.held),
+            },
             leaked_rows_left_out=rows.leaked,
             metric=metric,
             seed=seed,
@@ -220,7 +226,12 @@ def _record(pairs: Pairs, validation: Pairs | None, unpaired: Pairs | None) -> D
 
 
 def _notes(
-    pairs: Pairs, validation: Pairs | None, test: Pairs | None, same_space: bool, n_test: int
+    pairs: Pairs,
+    validation: Pairs | None,
+    test: Pairs | None,
+    same_space: bool,
+    n_test: int,
+    n_others: int,
 ) -> tuple[str, ...]:
     notes = [] if same_space else ["raw vectors of the two sides are not comparable"]
     for name, held_out in (("validation", validation), ("test", test)):
@@ -233,9 +244,8 @@ def _notes(
                 )
     if n_test < FEW_QUERIES:
         notes.append(
-            f"{n_test} held-out queries say little, and so few documents are easily told apart: "
-            "expect lower scores in a larger index, where the map may even lose to the vectors as "
-            "they are"
+            f"{n_test} held-out queries among {n_test + n_others} documents say little: expect "
+            "lower scores in a larger index, where the map may even lose to the vectors as they are"
         )
     return tuple(notes)
 
@@ -249,27 +259,28 @@ def _judged(
     mode: str,
 ) -> tuple[dict[str, Any], bool]:
     """Score every candidate on the test part; judge the chosen one, also against the base."""
-    test = rows.test
-    relevance, clusters = Relevance.of(test), clusters_of(test.groups)
-    pool = len(relevance.pool)
-    found = {}
-    for c in candidates:
-        x, y = (np.asarray(c.data.test.required_vectors(side), np.float32) for side in SIDES)
-        found[c] = rank(c.build(c.data.fitted), x, y, metric, relevance)
+    test = rows.judged.held
+    asked, clusters = candidates[0].data.test.relevance, clusters_of(test)
+    pool = len(asked.pool)
+    found = {c: rank(c.build(c.data.fitted), c.data.test, metric) for c in candidates}
     bm25 = None
-    if test.source_texts is not None and test.target_texts is not None:
-        bm25 = bm25_ranks(test.source_texts, test.target_texts, relevance=relevance)
-    folds = None
+    documents = [p.target_texts for p in (test, rows.pairs.select(rows.judged.others))]
+    if test.source_texts is not None and documents[0] is not None and documents[1] is not None:
+        bm25 = bm25_ranks(test.source_texts, documents[0] + documents[1], relevance=asked)
+    evidence = None
     if base is not None and rows.cross_validated:
-        folds = Evidence(chosen.per_query - base.per_query, rows.groups_that_choose)
+        gains = cut_at_ten(chosen.per_query) - cut_at_ten(base.per_query)
+        every = clusters_of(test, *(part.held for part in rows.parts))
+        evidence = Evidence(gains, every)
     verdict = judge(
         found[chosen],
         None if base is None else found[base],
         bm25,
         is_identity=chosen is base,
-        relevance=relevance,
-        groups=test.groups,
-        folds=folds,
+        n_questions=len(np.unique(test.keys("source"))),
+        relevance=asked,
+        clusters=clusters,
+        folds=evidence,
     )
     scores = {c: Scores.of_ranks(found[c], pool, clusters=clusters) for c in candidates}
     report = {

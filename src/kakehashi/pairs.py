@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, PairsError
+from .keys import Keys, near_keys, text_key, vector_keys
 from .validation import (
     SIDES,
     Finding,
@@ -96,8 +97,8 @@ class Pairs:
         findings: list[Finding] = []
         self._texts: dict[Side, tuple[str, ...] | None] = {}
         self._vectors: dict[Side, FloatArray | None] = {}
-        self._known_keys: dict[Side, NDArray[np.uint64]] = {}
-        self._known_vector_keys: dict[Side, NDArray[np.uint64]] = {}
+        self._known_keys: dict[Side, Keys] = {}
+        self._known_near_keys: dict[Side, Keys] = {}
         for side in SIDES:
             self._texts[side] = checked_texts(texts[side], side, findings)
             self._vectors[side] = checked_vectors(vectors[side], side, findings)
@@ -182,8 +183,9 @@ class Pairs:
         """Return the given rows, in the given order, without validating them again."""
         chosen = object.__new__(Pairs)
         chosen.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
-        chosen._known_keys, chosen._known_vector_keys = {}, {}
         index = np.asarray(rows, dtype=np.intp)
+        chosen._known_keys = {s: keys[index] for s, keys in self._known_keys.items()}
+        chosen._known_near_keys = {s: keys[index] for s, keys in self._known_near_keys.items()}
         chosen._keep_rows(index)
         chosen.validation = ValidationReport(len(index))
         return chosen
@@ -200,8 +202,8 @@ class Pairs:
         }
         kept = {s: k for s, k in self._known_keys.items() if given[s] is None or self._texts[s]}
         filled._known_keys = kept
-        filled._known_vector_keys = {
-            s: k for s, k in self._known_vector_keys.items() if given[s] is None
+        filled._known_near_keys = {
+            s: k for s, k in self._known_near_keys.items() if given[s] is None
         }
         for side in SIDES:
             vectors = filled._vectors[side]
@@ -209,19 +211,17 @@ class Pairs:
                 raise PairsError(f"{len(vectors)} {side} vectors for {len(self)} pairs.")
         return filled
 
-    def keys(self, side: Side) -> NDArray[np.uint64]:
+    def keys(self, side: Side) -> Keys:
         """Return a 64-bit key a row, (n,): equal texts (or, without texts, vectors) share it."""
         if side not in self._known_keys:
             self._known_keys[side] = self._keys(side, skip=set())
         return self._known_keys[side]
 
-    def vector_keys(self, side: Side) -> NDArray[np.uint64]:
-        """Return a 64-bit key a row, (n,): vectors that are equal in float16 share it."""
-        if self._texts[side] is None:
-            return self.keys(side)
-        if side not in self._known_vector_keys:
-            self._known_vector_keys[side] = _vector_keys(self.required_vectors(side))
-        return self._known_vector_keys[side]
+    def near_keys(self, side: Side) -> Keys:
+        """Return keys a row, (n, 3): vectors that are equal but for rounding share one."""
+        if side not in self._known_near_keys:
+            self._known_near_keys[side] = near_keys(self.required_vectors(side))
+        return self._known_near_keys[side]
 
     @cached_property
     def content_hash(self) -> str:
@@ -244,15 +244,15 @@ class Pairs:
                 digests.append(digest.digest())
         return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
 
-    def _keys(self, side: Side, skip: set[int]) -> NDArray[np.uint64]:
+    def _keys(self, side: Side, skip: set[int]) -> Keys:
         texts, vectors = self._texts[side], self._vectors[side]
         if texts is not None:
             return np.array(
-                [0 if i in skip else _text_key(text) for i, text in enumerate(texts)],
+                [0 if i in skip else text_key(text) for i, text in enumerate(texts)],
                 dtype=np.uint64,
             )
         if vectors is not None:
-            return _vector_keys(vectors)
+            return vector_keys(vectors)
         return np.arange(len(self), dtype=np.uint64)
 
     def _keep_rows(self, rows: NDArray[np.intp]) -> None:
@@ -272,7 +272,7 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
     Texts and groups are kept where every set has them.
     """
     whole = object.__new__(Pairs)
-    whole._known_keys, whole._known_vector_keys = {}, {}
+    whole._known_keys, whole._known_near_keys = {}, {}
     whole._texts, whole._vectors = {}, {}
     for side in SIDES:
         texts = [part.texts(side) for part in parts]
@@ -288,76 +288,6 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
     whole.ids, whole.name, whole.licence = None, parts[0].name, parts[0].licence
     whole.validation = ValidationReport(len(whole))
     return whole
-
-
-def find_leaks(train: Pairs, held_out: Pairs) -> NDArray[np.intp]:
-    """Return the rows of ``train`` whose source or target also stands in ``held_out``.
-
-    A map that has seen half of a test pair scores too well on it; fitting on the other rows only
-    keeps the held-out score honest.
-    """
-    leaked = np.zeros(len(train), dtype=bool)
-    for side in SIDES:
-        if train.texts(side) is not None and held_out.texts(side) is not None:
-            leaked |= np.isin(train.keys(side), held_out.keys(side))
-        x, y = train.vectors(side), held_out.vectors(side)
-        if x is not None and y is not None and x.shape[1] == y.shape[1]:
-            leaked |= np.isin(train.vector_keys(side), held_out.vector_keys(side))
-    return np.flatnonzero(leaked)
-
-
-def link_rows(pairs: Pairs, rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return a label for each of the rows, (n,): rows that share a source or a target share it.
-
-    Sharing carries on: two rows are linked through a third that has the source of one and the
-    target of the other.
-    """
-    labels = np.arange(len(rows))
-    sides = [np.unique(pairs.keys(side)[rows], return_inverse=True) for side in SIDES]
-    if all(len(values) == len(rows) for values, _ in sides):
-        return labels
-    while True:
-        before = labels
-        for values, member in sides:
-            lowest = np.full(len(values), len(rows))
-            np.minimum.at(lowest, member, labels)
-            labels = lowest[member]
-        if np.array_equal(labels, before):
-            return labels
-
-
-def _text_key(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-def _vector_keys(vectors: FloatArray) -> NDArray[np.uint64]:
-    """Hash each row, rounded to float16, by random odd multipliers modulo 2**64.
-
-    The rounding makes one of a vector and its copy in another precision. Each word is mixed before
-    the sum (the finaliser of MurmurHash3), for plain multiply-shift is linear, and rows of the
-    same few values would collide. A million rows take seconds; SHA-256 would take many more.
-    """
-    width = (vectors.shape[1] + 1) // 2
-    odd = np.random.default_rng(20241030).integers(0, 2**63, size=width, dtype=np.uint64) * 2 + 1
-    keys = np.empty(len(vectors), dtype=np.uint64)
-    for part in chunks(len(vectors), 1024):
-        rows = _in_range(np.asarray(vectors[part], np.float32)).astype(np.float16) + np.float16(0)
-        halves = np.zeros((len(rows), 2 * width), np.float16)
-        halves[:, : rows.shape[1]] = rows
-        words = halves.view(np.uint32).astype(np.uint64) + 1
-        words *= np.uint64(0xFF51AFD7ED558CCD)
-        words ^= words >> np.uint64(33)
-        keys[part] = words @ odd
-    return keys
-
-
-def _in_range(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale rows that float16 cannot hold by a power of two; leave all others as they are."""
-    largest = np.abs(rows).max(axis=1, initial=0)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        outside = np.isfinite(largest) & (largest > 0) & ((largest < 2**-6) | (largest >= 2**15))
-        exponents = np.where(outside, np.floor(np.log2(largest)), 0)
-    return rows if not outside.any() else np.ldexp(rows, -exponents.astype(np.int32)[:, None])
 
 
 def _update(digest: Any, kind: bytes, content: bytes) -> None:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from .aligner import Aligner
 from .cache import encode_texts
 from .errors import DataError, MissingExtraError
-from .evaluation.intervals import Clusters, Interval, Scores, bootstrap, clusters_of
+from .evaluation.intervals import Clusters, Interval, Scores, bootstrap
 from .evaluation.metrics import Metric, per_query, ranks
 from .evaluation.perturbations import perturbations
-from .evaluation.relevance import Relevance
+from .evaluation.relevance import Relevance, clusters_of
 from .pairs import Pairs
 from .vectors import Float32Array
 
@@ -192,7 +192,7 @@ class _Systems:
             stored, texts=pairs.target_texts, modality="target", role="document"
         )
         self._relevance = Relevance.of(pairs, own_only=True)
-        self._clusters: Clusters = clusters_of(pairs.groups)
+        self._clusters: Clusters = clusters_of(pairs)
         self.metric: Metric = aligner.report.metric  # type: ignore[assignment]
         self.pool = len(self._relevance.pool)
 

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .development import Development, Fitted, ValidationPart
+from .development import Development, Fitted, Questions, ValidationPart
 from .evaluation.intervals import Clusters, sums_by_cluster
 from .evaluation.metrics import Metric, ranks, reciprocal
-from .evaluation.relevance import Relevance
 from .progress import track
 from .projection import Mode, Projection
 from .rungs import HUBNESS, NGRAMS, Parameters, Rung, build, corrected, hubness_grid, rungs
@@ -104,7 +103,7 @@ def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Can
         scores = _score(parts, metric, lambda fitted: [make(fitted) for make in makers])
         return [Candidate(name, data, *each) for each in zip(grid, scores, makers, strict=True)]
 
-    sizes = np.cumsum([len(part.source) for part in data.parts])
+    sizes = np.cumsum([len(part.questions.source) for part in data.parts])
     enough = int((sizes < _TUNED_ON).sum()) + 1
     few = data.parts[:enough] if data.view.ngrams else data.parts
     tried = scored(rung.grid, few)
@@ -149,7 +148,7 @@ def _learned(closed: Candidate, metric: Metric, refine: Refine) -> Candidate:
     by_epoch = [
         np.concatenate(
             [
-                reciprocal(rank(p, part.source, part.target, metric, part.relevance, roughly=True))
+                reciprocal(rank(p, part.questions, metric, roughly=True))
                 for p, part in zip(of_epoch, data.parts, strict=True)
             ]
         )
@@ -175,28 +174,19 @@ def _score(
 ) -> list[NDArray[np.float64]]:
     """Return, for each projection that is built, the reciprocal rank of every validation query."""
     found = [
-        [
-            reciprocal(rank(p, part.source, part.target, metric, part.relevance, roughly=True))
-            for p in build_all(part.fitted)
-        ]
+        [reciprocal(rank(p, part.questions, metric, roughly=True)) for p in build_all(part.fitted)]
         for part in parts
     ]
     return [np.concatenate(of_parts) for of_parts in zip(*found, strict=True)]
 
 
 def rank(
-    projection: Projection,
-    x: Any,
-    y: Any,
-    metric: Metric,
-    relevance: Relevance,
-    *,
-    roughly: bool = False,
+    projection: Projection, asked: Questions, metric: Metric, *, roughly: bool = False
 ) -> NDArray[np.intp]:
     """Rank as a store would: from the vectors that it is asked and the vectors that it holds."""
-    queries = projection(x, modality="source", role="query", roughly=roughly)
-    documents = projection(y, modality="target", role="document", roughly=roughly)
-    return ranks(queries, documents, metric, relevance=relevance)
+    queries = projection(asked.source, modality="source", role="query", roughly=roughly)
+    documents = projection(asked.documents, modality="target", role="document", roughly=roughly)
+    return ranks(queries, documents, metric, relevance=asked.relevance)
 
 
 def choose(

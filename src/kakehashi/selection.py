@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .cache import encode_texts
 from .encoders import as_encoder
 from .errors import DataError
+from .links import find_leaks
 from .pairs import Pairs
 from .vectors import Float32Array, as_matrix, chunks, unit_rows
 
@@ -78,10 +79,7 @@ def select_for_pairing(
     known = pool[:0]
     if pairs is not None:
         known = _known(pairs, pool.shape[1], encoder)
-        free &= ~np.isin(
-            given.vector_keys("source"),
-            Pairs(source_vectors=known, target_vectors=known).keys("source"),
-        )
+        free[find_leaks(given, Pairs(source_vectors=known, target_vectors=known))] = False
         if texts is not None and pairs.source_texts is not None:
             free &= ~np.isin(given.keys("source"), pairs.keys("source"))
     n_free = int(free.sum())

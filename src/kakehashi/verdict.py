@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import comb
 from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation.intervals import PairedTest, Scores, clusters_of, paired_test
+from .evaluation.intervals import Clusters, Scores, paired_test
 from .evaluation.metrics import per_query
 from .evaluation.relevance import Relevance
 
@@ -22,10 +21,15 @@ _OF_MANY = 0.01
 
 
 class Evidence(NamedTuple):
-    """Out-of-fold gains of the chosen rung over the base, (n,), and the group of each query."""
+    """What cross-validation found.
+
+    Attributes:
+        gains: (n,) MRR@10 of the chosen rung less that of the base, of each query of the folds.
+        clusters: of the queries of the test part and then those of the folds.
+    """
 
     gains: NDArray[np.float64]
-    groups: Sequence[str] | None
+    clusters: Clusters
 
 
 def _by_chance(relevance: Relevance | None, n: int) -> float:
@@ -62,8 +66,9 @@ def judge(
     bm25: Ranks | None,
     *,
     is_identity: bool,
+    n_questions: int | None = None,
     relevance: Relevance | None = None,
-    groups: Sequence[str] | None = None,
+    clusters: Clusters = None,
     folds: Evidence | None = None,
 ) -> Verdict:
     """Judge the chosen rung on the test queries, by paired tests of MRR@10.
@@ -76,13 +81,13 @@ def judge(
         relevance: the pool, and how many of it answer each query; by default n documents, of
             which one answers.
         is_identity: validation chose to change nothing.
-        groups: the group of each query; many of them are resampled and tested whole.
+        n_questions: how many of the queries are different; by default all.
+        clusters: the cluster of each query; they are resampled and tested whole.
         folds: what cross-validation found. Fewer than fifty test queries can hardly show anything
             by themselves; there the folds count, too, at a stricter level, unless the test
             queries speak against them.
     """
-    n = len(chosen)
-    clusters = clusters_of(groups)
+    n = len(chosen) if n_questions is None else n_questions
     if n < MIN_QUERIES:
         reason = f"{n} held-out queries are too few to tell; {MIN_QUERIES} are the least"
         return Verdict("do not use", reason, None, False)
@@ -95,7 +100,8 @@ def judge(
         before = per_query(base)["mrr@10"]
         test = paired_test(score, before, clusters=clusters)
         if folds is not None and n < FEW_QUERIES and test.difference > 0:
-            pooled = _with_folds(score - before, groups, folds)
+            every = np.concatenate([score - before, folds.gains])
+            pooled = paired_test(every, np.zeros_like(every), clusters=folds.clusters)
             if pooled.better and pooled.p_value < _OF_MANY:
                 test = pooled
                 judges += f" and {len(folds.gains)} of the folds"
@@ -116,21 +122,10 @@ def judge(
         if test is None:
             test, rival = against, "BM25"
     if test is None:
-        random_order = _by_chance(relevance, n)
+        random_order = _by_chance(relevance, len(chosen))
         if Scores.of_ranks(chosen, n, clusters=clusters).intervals["mrr@10"][0] <= random_order:
             return Verdict("do not use", "no better than a random order of the documents", None)
         reason = f"found where a random order would not be (MRR@10 {score.mean():.3f})"
         return Verdict("use", reason, None)
     reason = f"MRR@10 {test.difference:+.3f} over {rival} on {judges}, p={test.p_value:.4f}"
     return Verdict("use", reason, test.p_value)
-
-
-def _with_folds(
-    gains: NDArray[np.float64], groups: Sequence[str] | None, folds: Evidence
-) -> PairedTest:
-    """Test the gains of the test part and of the folds together."""
-    every = np.concatenate([gains, folds.gains])
-    known = None
-    if groups is not None and folds.groups is not None:
-        known = clusters_of([*groups, *folds.groups])
-    return paired_test(every, np.zeros_like(every), clusters=known)

@@ -13,17 +13,17 @@ from ..aligner import Aligner
 from ..cache import encode_texts
 from ..console import print_json, print_robustness, print_table, row
 from ..curve import learning_curve
-from ..development import MAX_TEST, TEST_SHARE
 from ..encoders import as_encoder
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import compare as compare_baselines
-from ..evaluation.intervals import Scores, clusters_of
+from ..evaluation.intervals import Scores
 from ..evaluation.metrics import ranks
 from ..evaluation.named import NAMES
-from ..evaluation.relevance import Relevance
+from ..evaluation.relevance import Relevance, clusters_of
 from ..gather import with_vectors
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES, Pairs, Side
+from ..planning import MAX_TEST, TEST_SHARE
 from ..robustness import robustness as perturb_and_score
 from ..splits import hold_out
 from .app import app
@@ -68,7 +68,7 @@ def evaluate(
     metric: Any = aligner.report.metric
     queries = aligner.project(x, texts=data.source_texts, modality="source", role="query")
     documents = aligner.project(y, texts=data.target_texts, modality="target", role="document")
-    relevance, clusters = Relevance.of(data, own_only=True), clusters_of(data.groups)
+    relevance, clusters = Relevance.of(data, own_only=True), clusters_of(data)
     pool = len(relevance.pool)
     base = None
     if aligner.report.base is not None:

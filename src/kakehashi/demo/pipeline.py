@@ -21,9 +21,11 @@ from ..cache import encode_texts
 from ..encoders import Encoder, as_encoder
 from ..errors import MissingExtraError
 from ..evaluation.baselines import bm25_ranks
-from ..evaluation.intervals import Scores, clusters_of
+from ..evaluation.intervals import Scores
+from ..evaluation.relevance import clusters_of
 from ..ladder import fit
-from ..pairs import Pairs, find_leaks
+from ..links import find_leaks
+from ..pairs import Pairs
 from ..projection import Role
 from ..readers import read_pairs
 from ..splits import hold_out
@@ -125,7 +127,7 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     }
     assert test.source_texts is not None
     assert test.target_texts is not None
-    clusters = clusters_of(test.groups)
+    clusters = clusters_of(test)
     bm25 = np.minimum(bm25_ranks(test.source_texts, test.target_texts), len(test))
     rows = {}
     for number, (label, (queries, documents)) in enumerate(pools.items()):

@@ -15,11 +15,13 @@ from ..aligner import Aligner
 from ..encoders import Encoder, as_encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..gather import with_vectors
-from ..pairs import SIDES, Pairs, Side, find_leaks
+from ..links import find_leaks
+from ..pairs import SIDES, Pairs, Side
 from ..projection import Mode
 from .baselines import NAMES, Aligned, Baseline, named
-from .intervals import Clusters, Interval, Scores, bootstrap, clusters_of
+from .intervals import Clusters, Interval, Scores, bootstrap
 from .paper import POOL, accuracy_in_pool, harmonic_mean
+from .relevance import clusters_of
 from .systems import CannotRunError, System, Task
 
 MIN_TRAIN = 10
@@ -175,7 +177,7 @@ def compare(
         )
     task = Task(train, test, encoders, mode, seed, cache, progress)
     _check_dimensions(task)
-    clusters = clusters_of(test.groups)
+    clusters = clusters_of(test)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
     return Comparison(rows, len(train), len(leaked), len(test), len(task.relevance.pool))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,6 @@ Clusters = NDArray[np.intp] | None
 
 _N_RESAMPLES = 1000
 _N_FLIPS = 10_000
-_MIN_CLUSTERS = 20
 
 
 @dataclass(frozen=True)
@@ -36,18 +34,6 @@ class Scores:
         metrics = per_query(rank)
         means = {name: float(values.mean()) for name, values in metrics.items()}
         return cls(len(rank), pool, means, bootstrap(metrics, clusters=clusters, seed=seed))
-
-
-def clusters_of(groups: Sequence[str] | None) -> Clusters:
-    """Return the cluster of each query, (n,), or None where queries are to count one by one.
-
-    Queries of one document rise and fall together. Where there are at least twenty groups they
-    are resampled and flipped whole; with fewer, whole groups could show nothing at all.
-    """
-    if groups is None:
-        return None
-    names, labels = np.unique(np.array(groups), return_inverse=True)
-    return labels if len(names) >= _MIN_CLUSTERS else None
 
 
 def sums_by_cluster(values: NDArray[np.float64], clusters: Clusters) -> NDArray[np.float64]:

@@ -11,7 +11,8 @@ from functools import partial
 
 import numpy as np
 
-from ..pairs import SIDES, find_leaks
+from ..links import find_leaks
+from ..pairs import SIDES
 from ..projection import Projection
 from ..projection.linear import centring, procrustes, ridge
 from ..projection.moments import Moments, Spectrum

@@ -1,4 +1,4 @@
-"""Which documents of a pool answer which query, where texts stand more than once."""
+"""Which documents of a pool answer which query, and which queries are evidence of their own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pairs import Pairs
+from .intervals import Clusters
+
+MIN_GROUPS = 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,3 +48,26 @@ class Relevance:
         groups = np.split(stored[by_query], np.cumsum(np.bincount(asked))[:-1])
         distinct = [np.unique(group) for group in groups]
         return cls(first, [distinct[i] for i in asked])
+
+    def among(self, others: int) -> Relevance:
+        """Return the same where so many documents, which answer nothing, follow in the pool."""
+        n = len(self.answers)
+        return Relevance(np.concatenate([self.pool, np.arange(n, n + others)]), self.answers)
+
+
+def clusters_of(*parts: Pairs) -> Clusters:
+    """Return the cluster of each query, (n,), or None where queries are to count one by one.
+
+    Queries of one document rise and fall together. Where there are at least twenty groups they
+    are resampled and flipped whole; with fewer, whole groups could show nothing at all. There,
+    and without groups, rows that ask the same are one cluster: a query that stands in a file ten
+    times is one query.
+    """
+    groups = [group for part in parts for group in part.groups or ()]
+    if groups and all(part.groups is not None for part in parts):
+        names, labels = np.unique(np.array(groups), return_inverse=True)
+        if len(names) >= MIN_GROUPS:
+            return labels
+    asked = np.concatenate([part.keys("source") for part in parts])
+    names, labels = np.unique(asked, return_inverse=True)
+    return labels if len(names) < len(labels) else None
