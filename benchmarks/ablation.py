@@ -109,8 +109,7 @@ def measured(data: Path, data_set: Any, pairs: Pairs, parts: Parts, mode: str, s
             )  # type: ignore[call-overload]  # fmt: skip
             yield f"{name}, all targets unpaired", score(fitted) | {"unpaired": len(free)}
         both = np.hstack([unit_rows(arrays[f"{s}_source"]) for s in (source, data_set.target)])
-        beside = Parts.of(pairs.with_vectors(both, None), len(parts.pairs), seed)
-        assert beside is not None
+        beside = parts.of_same_rows(pairs.with_vectors(both, None))
         for name, ngrams in (
             ("two source encoders", False),
             ("two source encoders, n-grams", True),

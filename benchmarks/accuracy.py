@@ -1,7 +1,7 @@
 """Measure kakehashi and its peers on the same splits: recall@1 against pairs, seconds and cost.
 
     python benchmarks/accuracy.py DATA OUT [--sets ...] [--sizes 200 1000 all] [--seeds 3]
-                                  [--peer-python PY] [--only peers|kakehashi|baselines]
+                                  [--peer-python PY] [--only peers|kakehashi|rungs|baselines]
 
 DATA and the names of sets are explained in datasets.py, split and score in protocol.py, the peers
 in peers/contract.py. Every set is run at every size with every seed; on each split the systems
@@ -10,8 +10,9 @@ take their turn, one at a time, each on one thread:
 - baselines: the untouched vectors (where both sides have one dimension) and BM25 (where there are
   texts);
 - kakehashi in the modes keep and shared, reading the texts, too, and reading vectors only as the
-  peers do: seconds of `kakehashi.fit`, the test score of every rung as the report has it, and the
-  score of what ships (the identity, if the verdict is so);
+  peers do: seconds of `kakehashi.fit`, which splits what it is given for itself and never sees the
+  test part, and the score of what ships (the identity, if the verdict is so);
+- rungs (--only rungs): the test score of every rung, from fits in which the test part judges;
 - the peers: seconds of the training of the chosen setting, and of the whole search.
 
 OUT/cells holds one JSON file for each set, size, seed and system. A second run measures only what
@@ -47,12 +48,13 @@ import kakehashi
 from kakehashi import Aligner
 from kakehashi.evaluation.lexical import bm25_ranks
 
-Kind = Literal["baselines", "kakehashi", "peers"]
+Kind = Literal["baselines", "kakehashi", "rungs", "peers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
+DEFAULT_KINDS: tuple[Kind, ...] = ("baselines", "kakehashi", "peers")
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
-FITTING = ("ladder", "search", "rungs", "views", "development", "gather", "verdict", "spaces")
-FITTING += ("splits", "pairs", "vectors", "training/contrastive")
+FITTING = ("ladder", "planning", "development", "search", "rungs", "views", "gather", "verdict")
+FITTING += ("spaces", "splits", "links", "keys", "pairs", "vectors", "training/contrastive")
 FITTING += tuple(f"evaluation/{name}" for name in ("metrics", "relevance", "intervals"))
 _TIMED_QUERIES = 300
 _MOST_SECONDS = 3600  # a peer's run
@@ -101,7 +103,7 @@ def main() -> None:
     parser.add_argument("--only", choices=KINDS)
     args = parser.parse_args()
     sets = chosen(args.data, args.sets)
-    kinds = KINDS if args.only is None else (args.only,)
+    kinds = DEFAULT_KINDS if args.only is None else (args.only,)
     cells = Cells(args.out / "cells")
     pairs = {data_set: data_set.load(args.data, args.out / "vectors.sqlite") for data_set in sets}
     for size in args.sizes:  # the small ones first: they are cheap
@@ -161,11 +163,11 @@ def systems(
         found["raw cosine"] = (scored, lambda: raw_cosine(parts))
         lexical = [*scored, package / "evaluation" / "lexical.py"]
         found["bm25"] = (lexical, lambda: bm25(parts))
-    if "kakehashi" in kinds:
-        files = fitting_files()
-        for mode, ngrams in itertools.product(MODES, (True, False)):
-            name = f"kakehashi {mode}" + ("" if ngrams else ", vectors only")
-            found[name] = (files, lambda m=mode, n=ngrams: fitted(parts, m, n, seed))  # type: ignore[misc]
+    for kind, measure in (("kakehashi", fitted), ("rungs", rungs)):
+        files = fitting_files() if kind in kinds else []
+        for mode, ngrams in itertools.product(MODES, (True, False)) if files else ():
+            name = f"{kind} {mode}" + ("" if ngrams else ", vectors only")
+            found[name] = (files, lambda f=measure, m=mode, n=ngrams: f(parts, m, n, seed))  # type: ignore[misc]
     if "peers" in kinds:
         for name, peer in SYSTEMS.items():
             python = peer_python if peer.own_environment else sys.executable
@@ -198,20 +200,38 @@ def bm25(parts: Parts) -> Record:
 
 
 def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
-    """Fit kakehashi, and score what ships."""
-    if ngrams and (parts.pairs.source_texts is None or parts.pairs.target_texts is None):
+    """Fit kakehashi on the pairs, and score what ships on the test part."""
+    if ngrams and _lacks_texts(parts):
         return {"status": "not applicable", "reason": "no texts"}
     with Clock() as clock:
-        aligner = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, ngrams=ngrams, seed=seed)
+        aligner = kakehashi.fit(parts.pairs, mode=mode, ngrams=ngrams, seed=seed)
     report = aligner.report
     x, y = parts.arrays["test_source"], parts.arrays["test_target"]
     shipped = parts.score(
         aligner.project(x, texts=parts.test.source_texts, modality="source", role="query"),
         aligner.project(y, texts=parts.test.target_texts, modality="target", role="document"),
     )
-    rungs = {
+    return {
+        "status": "measured",
+        **shipped,
+        "shipped": report.chosen,
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "train_seconds": clock.seconds,
+        "train_cpu_seconds": clock.cpu_seconds,
+        "search_seconds": clock.seconds,
+        "search_cpu_seconds": clock.cpu_seconds,
+        "query_us": _query_us(aligner, x, parts.test.source_texts),
+    }
+
+
+def rungs(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
+    """Fit kakehashi, and read every rung's score on the test part off the report."""
+    if ngrams and _lacks_texts(parts):
+        return {"status": "not applicable", "reason": "no texts"}
+    report = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, ngrams=ngrams, seed=seed).report
+    found = {
         name: {
-            "mode": rung.mode,
             "parameters": rung.parameters,
             "validation_mrr": rung.validation,
             **rung.scores.means,
@@ -219,21 +239,12 @@ def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
         }
         for name, rung in report.rungs.items()
     }
-    return {
-        "status": "measured",
-        **shipped,
-        "shipped": report.chosen,
-        "best_on_validation": max(rungs, key=lambda name: rungs[name]["validation_mrr"]),
-        "rungs": rungs,
-        "verdict": report.verdict,
-        "reason": report.reason,
-        "base": None if report.base is None else report.base.means,
-        "train_seconds": clock.seconds,
-        "train_cpu_seconds": clock.cpu_seconds,
-        "search_seconds": clock.seconds,
-        "search_cpu_seconds": clock.cpu_seconds,
-        "query_us": _query_us(aligner, x, parts.test.source_texts),
-    }
+    best = max(found, key=lambda name: found[name]["validation_mrr"])
+    return {"status": "measured", "rungs": found, "best_on_validation": best}
+
+
+def _lacks_texts(parts: Parts) -> bool:
+    return parts.pairs.source_texts is None or parts.pairs.target_texts is None
 
 
 def _query_us(aligner: Aligner, queries: np.ndarray, texts: Sequence[str] | None) -> float:

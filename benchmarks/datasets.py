@@ -94,7 +94,12 @@ class DataSet:
         if groups is None and records is not None and all("group" in r for r in records):
             groups = [r["group"] for r in records]
         return Pairs(
-            **given, groups=groups, name=self.name, licence=self.about.licence, on_invalid="drop"
+            **given,
+            groups=groups,
+            ids=range(len(given["source_vectors"])),
+            name=self.name,
+            licence=self.about.licence,
+            on_invalid="drop",
         )
 
 

@@ -67,6 +67,12 @@ class Parts:
         train = np.setdiff1d(rows, held)
         return cls(*(pairs.select(part) for part in (rows, train, held)), test)
 
+    def of_same_rows(self, pairs: Pairs) -> Parts:
+        """Return the same split of pairs with the same ids, which have other vectors."""
+        row = {name: i for i, name in enumerate(pairs.ids or ())}
+        parts = (self.pairs, self.train, self.valid, self.test)
+        return Parts(*(pairs.select([row[name] for name in part.ids or ()]) for part in parts))
+
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
         """What a peer reads."""

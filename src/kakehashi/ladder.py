@@ -66,7 +66,8 @@ def fit(
             ``"shared"`` projects both; ``"auto"`` takes ``shared`` only where it is clearly better.
         validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)
             is the test part, and hyper-parameters are chosen by cross-validation on the rest (on
-            one held-out part where there are 2,500 pairs and more).
+            one held-out part where there are 2,500 pairs and more). Queries that are held out here
+            are ranked among up to 1,000 targets of all pairs, those of your test set among its own.
         refit: fit the chosen rung again on all pairs once the report stands (a test set of your
             own is never trained on); False ships the tested weights.
         metric: how the store compares stored target vectors; by default inner product where they

@@ -28,7 +28,8 @@ class Part:
         train: rows that share no text with the held-out pairs.
         held: the pairs that are held out.
         others: rows of ``train`` of which the targets are searched beside those of ``held``. Among
-            a dozen documents nearly every map finds the right one; an index holds many.
+            a dozen documents nearly every map finds the right one; an index holds many. None
+            beside a test set of the caller's.
     """
 
     train: Rows
@@ -123,7 +124,8 @@ def plan(
         pairs=pairs,
         every=np.arange(n) if split_off else rows,  # what was split off here may be learned from
         parts=parts,
-        judged=Part.of(pairs, rows, test),
+        # A set of the caller's is ranked as it is, so that its scores compare with others' on it.
+        judged=Part.of(pairs, rows, test) if split_off else Part(rows, test, rows[:0]),
         validation=validation,
         seen=seen,
         unpaired=unpaired,
