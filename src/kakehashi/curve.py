@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from .aligner import Aligner
 from .encoders import as_encoder
 from .errors import DataError, FitError
-from .evaluation.intervals import Clusters, Scores, bootstrap
+from .evaluation.intervals import Scores, bootstrap
 from .evaluation.metrics import METRICS, per_query, ranks
-from .evaluation.relevance import Relevance, clusters_of
+from .evaluation.relevance import Clusters, Relevance, clusters_of
 from .evaluation.report import Report
 from .forecast import Forecast, forecast
 from .gather import may_read_texts, with_vectors

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation.intervals import Clusters
+from .evaluation.relevance import Clusters
 
 Values = NDArray[np.float64]
 

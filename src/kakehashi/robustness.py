@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from .aligner import Aligner
 from .cache import encode_texts
 from .errors import DataError, MissingExtraError
-from .evaluation.intervals import Clusters, Interval, Scores, bootstrap
+from .evaluation.intervals import Interval, Scores, bootstrap
 from .evaluation.metrics import Metric, per_query, ranks
 from .evaluation.perturbations import perturbations
-from .evaluation.relevance import Relevance, clusters_of
+from .evaluation.relevance import Clusters, Relevance, clusters_of
 from .pairs import Pairs
 from .vectors import Float32Array
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .development import Development, Fitted, Questions, ValidationPart
-from .evaluation.intervals import Clusters, sums_by_cluster
+from .evaluation.intervals import sums_by_cluster
 from .evaluation.metrics import Metric, ranks, reciprocal
+from .evaluation.relevance import Clusters
 from .progress import track
 from .projection import Mode, Projection
 from .rungs import HUBNESS, NGRAMS, Parameters, Rung, build, corrected, hubness_grid, rungs

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation.intervals import Clusters, Scores, paired_test
+from .evaluation.intervals import Scores, paired_test
 from .evaluation.metrics import per_query
-from .evaluation.relevance import Relevance
+from .evaluation.relevance import Clusters, Relevance
 
 Ranks = NDArray[np.intp]
 

@@ -19,9 +19,9 @@ from ..links import find_leaks
 from ..pairs import SIDES, Pairs, Side
 from ..projection import Mode
 from .baselines import NAMES, Aligned, Baseline, named
-from .intervals import Clusters, Interval, Scores, bootstrap
+from .intervals import Interval, Scores, bootstrap
 from .paper import POOL, accuracy_in_pool, harmonic_mean
-from .relevance import clusters_of
+from .relevance import Clusters, clusters_of
 from .systems import CannotRunError, System, Task
 
 MIN_TRAIN = 10

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .metrics import per_query
+from .relevance import Clusters
 
 Interval = tuple[float, float]
-Clusters = NDArray[np.intp] | None
-"""The cluster of each query, (n,), or None."""
 
 _N_RESAMPLES = 1000
 _N_FLIPS = 10_000

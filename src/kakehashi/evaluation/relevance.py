@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..pairs import Pairs
-from .intervals import Clusters
 
 MIN_GROUPS = 20
+
+Clusters = NDArray[np.intp] | None
+"""The cluster of each query, (n,), or None where queries count one by one."""
 
 
 @dataclass(frozen=True, eq=False)
