@@ -8,8 +8,8 @@ import numpy as np
 
 from .evaluation.relevance import Relevance
 from .links import find_leaks
-from .pairs import Pairs
-from .planning import MIN_PAIRS, Part, Plan
+from .pairs import SIDES, Pairs
+from .planning import MIN_PAIRS, Plan
 from .projection.moments import Moments, Spectrum
 from .rungs import Bank, TrainingRows
 from .splits import Rows
@@ -47,9 +47,8 @@ class Questions:
     """Held-out queries and the documents that they are ranked among, as a view reads them.
 
     Attributes:
-        source: (n, d_x) float32.
-        documents: (m, d_y) float32, the targets of the n pairs and then those of other rows.
-        relevance: which documents are the pool, and which of them answer which query.
+        source, documents: (n, d_x) and (n, d_y) float32, both sides of the n pairs.
+        relevance: which of the documents are the pool, and which answer which query.
     """
 
     source: Float32Array
@@ -57,11 +56,10 @@ class Questions:
     relevance: Relevance
 
     @classmethod
-    def of(cls, held: Pairs, others: Pairs) -> Questions:
-        """Put the targets of other rows, which answer nothing, beside those of held-out pairs."""
-        targets = [np.asarray(p.required_vectors("target"), np.float32) for p in (held, others)]
-        source = np.asarray(held.required_vectors("source"), np.float32)
-        return cls(source, np.concatenate(targets), Relevance.of(held).among(len(others)))
+    def of(cls, held: Pairs) -> Questions:
+        """Take both sides of held-out pairs."""
+        x, y = (np.asarray(held.required_vectors(side), np.float32) for side in SIDES)
+        return cls(x, y, Relevance.of(held))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,14 +107,11 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
         alone = None if unpaired is None else unpaired.without(*held)
         return Fitted(view, m, _bank(pairs, rows, seed), TrainingRows(sets, seed), alone)
 
-    def questions(part: Part) -> Questions:
-        return Questions.of(view.of(part.held), pairs.select(part.others))
-
     parts = []
     for part in plan.parts:
         rest = _moments(pairs, np.setdiff1d(rows, part.train))
         without = fitted(moments - rest, part.train, part.held, test)
-        parts.append(ValidationPart(without, questions(part)))
+        parts.append(ValidationPart(without, Questions.of(view.of(part.held))))
     if validation is not None:
         moments = moments + _moments(validation, plan.seen)
     judged = fitted(moments, rows, test, seen=plan.seen)
@@ -124,7 +119,7 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
     if len(plan.every) > len(rows):
         rest = _moments(pairs, np.setdiff1d(plan.every, rows))
         everything = fitted(moments + rest, plan.every, seen=plan.seen)
-    return Development(view, parts, judged, everything, questions(plan.judged))
+    return Development(view, parts, judged, everything, Questions.of(view.of(test)))
 
 
 def _unpaired(rows: Pairs | None, view: View) -> _Unpaired | None:

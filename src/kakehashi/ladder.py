@@ -66,8 +66,7 @@ def fit(
             ``"shared"`` projects both; ``"auto"`` takes ``shared`` only where it is clearly better.
         validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)
             is the test part, and hyper-parameters are chosen by cross-validation on the rest (on
-            one held-out part where there are 2,500 pairs and more). Queries that are held out here
-            are ranked among up to 1,000 targets of all pairs, those of your test set among its own.
+            one held-out part where there are 2,500 pairs and more).
         refit: fit the chosen rung again on all pairs once the report stands (a test set of your
             own is never trained on); False ships the tested weights.
         metric: how the store compares stored target vectors; by default inner product where they
@@ -157,7 +156,7 @@ def fit(
             f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
     n_test = len(rows.judged.held)
-    notes = _notes(pairs, validation, test, same_space, n_test, len(rows.judged.others))
+    notes = _notes(pairs, validation, test, same_space, n_test)
     if learned == "auto" and refine is None:
         notes += ("no learned rung was tried: torch is not installed",)
     return Aligner(
@@ -232,7 +231,6 @@ def _notes(
     test: Pairs | None,
     same_space: bool,
     n_test: int,
-    n_others: int,
 ) -> tuple[str, ...]:
     notes = [] if same_space else ["raw vectors of the two sides are not comparable"]
     for name, held_out in (("validation", validation), ("test", test)):
@@ -245,8 +243,9 @@ def _notes(
                 )
     if n_test < FEW_QUERIES:
         notes.append(
-            f"{n_test} held-out queries among {n_test + n_others} documents say little: expect "
-            "lower scores in a larger index, where the map may even lose to the vectors as they are"
+            f"{n_test} held-out queries say little, and so few documents are easily told apart: "
+            "expect lower scores in a larger index, where the map may even lose to the vectors as "
+            "they are"
         )
     return tuple(notes)
 
@@ -265,9 +264,8 @@ def _judged(
     pool = len(asked.pool)
     found = {c: rank(c.build(c.data.fitted), c.data.test, metric) for c in candidates}
     bm25 = None
-    documents = [p.target_texts for p in (test, rows.pairs.select(rows.judged.others))]
-    if test.source_texts is not None and documents[0] is not None and documents[1] is not None:
-        bm25 = bm25_ranks(test.source_texts, documents[0] + documents[1], relevance=asked)
+    if test.source_texts is not None and test.target_texts is not None:
+        bm25 = bm25_ranks(test.source_texts, test.target_texts, relevance=asked)
     evidence = None
     if base is not None and rows.cross_validated:
         gains = cut_at_ten(chosen.per_query) - cut_at_ten(base.per_query)
@@ -289,7 +287,8 @@ def _judged(
         "reason": verdict.reason,
         "p_value": verdict.p_value,
         "rungs": {
-            label(c, mode): RungResult(c.mode, c.parameters, c.score, scores[c]) for c in candidates
+            label(c, mode): RungResult(c.mode, c.parameters, c.score, scores[c], c.cpu_seconds)
+            for c in candidates
         },
         "base": None if base is None else scores[base],
         "bm25": None if bm25 is None else Scores.of_ranks(bm25, pool, clusters=clusters),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,36 +17,17 @@ TEST_SHARE, MAX_TEST = 0.2, 5000
 VALIDATION_SHARE, MAX_VALIDATION = 0.15, 2000
 CROSS_VALIDATE_BELOW = 2500
 FEW_PAIRS, FOLDS_OF_FEW, N_FOLDS = 600, 5, 3
-POOL = 1000
-"""Documents that a held-out query is ranked among at least, as far as the pairs have so many."""
 
 
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Rows that are fitted, and pairs that are held out of them.
+class Part(NamedTuple):
+    """Rows that are fitted, and pairs that are held out: none of the rows shares a text with them.
 
-    Attributes:
-        train: rows that share no text with the held-out pairs.
-        held: the pairs that are held out.
-        others: rows of ``train`` of which the targets are searched beside those of ``held``. Among
-            a dozen documents nearly every map finds the right one; an index holds many. None
-            beside a test set of the caller's.
+    Held-out queries are ranked among the targets held out with them, and among no fitted ones:
+    those are easier to tell apart for the map that was fitted on them.
     """
 
     train: Rows
     held: Pairs
-    others: Rows
-
-    @classmethod
-    def of(cls, pairs: Pairs, train: Rows, held: Pairs) -> Part:
-        """Fill the pool up from the targets of ``train``."""
-        missing = POOL - len(np.unique(held.keys("target")))
-        others = train[:0]
-        if missing > 0:
-            first = np.unique(pairs.keys("target")[train], return_index=True)[1]
-            picked = np.linspace(0, len(first) - 1, min(missing, len(first))).astype(np.intp)
-            others = train[np.sort(first)[picked]]
-        return cls(train, held, others)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +98,7 @@ def plan(
     seen = rows[:0]
     if validation is not None:
         validation, train = _without_leaks(pairs, rows, validation, test)
-        parts = [Part.of(pairs, train, validation)]
+        parts = [Part(train, validation)]
         seen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, pairs))
     else:
         parts = _folds(pairs, rows, seed)
@@ -124,8 +106,7 @@ def plan(
         pairs=pairs,
         every=np.arange(n) if split_off else rows,  # what was split off here may be learned from
         parts=parts,
-        # A set of the caller's is ranked as it is, so that its scores compare with others' on it.
-        judged=Part.of(pairs, rows, test) if split_off else Part(rows, test, rows[:0]),
+        judged=Part(rows, test),
         validation=validation,
         seen=seen,
         unpaired=unpaired,
@@ -165,7 +146,7 @@ def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[Part]:
         held = pairs.select(split.held_out)
         train = np.setdiff1d(split.kept, find_leaks(pairs, held))
         if len(train) >= MIN_PAIRS // 2:  # else nearly every row repeats a held-out text
-            found.append(Part.of(pairs, train, held))
+            found.append(Part(train, held))
     if not found:
         raise FitError(
             "Every pair shares a text with so many others that none can be held out. Give "

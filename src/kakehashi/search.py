@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class Candidate:
     Attributes:
         data: the development that it was tuned on.
         make: builds the projection from what was fitted, over what the view reads.
+        cpu_seconds: what the search for it took.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Candidate:
     parameters: Parameters
     per_query: NDArray[np.float64]
     make: Callable[[Fitted], Projection]
+    cpu_seconds: float = 0.0
     _made: dict[Fitted, Projection] = field(default_factory=dict, repr=False)
 
     @property
@@ -79,18 +82,28 @@ def climb(
     for data in developments:
         mode = data.view.mode
         if base is not None and not data.view.ngrams:
-            found.append(_best_corrected("identity", data, [base], metric))
+            found += _timed(_best_corrected, "identity", data, [base], metric)
         ladder = rungs(data.view, unpaired=data.fitted.unpaired is not None)
         for name, rung in track(list(ladder.items()), f"fitting ({mode})", enabled=progress):
-            ranked = _tuned(name, data, rung, metric)
-            found += [ranked[0], _best_corrected(name, data, ranked[:_TOP], metric)]
+            ranked = _timed(_tuned, name, data, rung, metric)
+            found.append(ranked[0])
+            found += _timed(_best_corrected, name, data, ranked[:_TOP], metric)
             by_mode.setdefault(mode, []).append(ranked[0])
     for closed in by_mode.values():
         if refine is None:
             break
-        learned = _learned(max(closed, key=lambda c: c.score), metric, refine)
-        found += [learned, _best_corrected(learned.name, learned.data, [learned], metric)]
+        start = max(closed, key=lambda c: c.score)
+        [learned] = _timed(_learned, start, metric, refine)
+        found.append(learned)
+        found += _timed(_best_corrected, learned.name, learned.data, [learned], metric)
     return found, base
+
+
+def _timed(search: Callable[..., list[Candidate]], *args: Any) -> list[Candidate]:
+    """Write down what a search took, on this thread: BLAS and torch are held to one."""
+    begun = time.thread_time()
+    found = search(*args)
+    return [replace(c, cpu_seconds=time.thread_time() - begun) for c in found]
 
 
 def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Candidate]:
@@ -123,7 +136,7 @@ def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Can
 
 def _best_corrected(
     name: str, data: Development, plain: list[Candidate], metric: Metric
-) -> Candidate:
+) -> list[Candidate]:
     """Score the hubness correction of a rung's best settings; return the best of them all."""
     mode, grid = data.view.mode, hubness_grid(data.view.mode)
 
@@ -139,10 +152,10 @@ def _best_corrected(
             for h, s in zip(grid, scores, strict=True)
         ]
 
-    return max((found for c in plain for found in scored(c)), key=lambda c: c.score)
+    return [max((found for c in plain for found in scored(c)), key=lambda c: c.score)]
 
 
-def _learned(closed: Candidate, metric: Metric, refine: Refine) -> Candidate:
+def _learned(closed: Candidate, metric: Metric, refine: Refine) -> list[Candidate]:
     """Train on from a closed form; validation says after how many epochs to stop."""
     data, mode = closed.data, closed.mode
     trained = [refine(closed.build(part.fitted), part.fitted.training, mode) for part in data.parts]
@@ -167,7 +180,7 @@ def _learned(closed: Candidate, metric: Metric, refine: Refine) -> Candidate:
 
     name = "learned" + (NGRAMS if data.view.ngrams else "")
     parameters = closed.parameters | {"start": closed.name, "epochs": epochs}
-    return Candidate(name, data, parameters, by_epoch[epochs - 1], make, made)
+    return [Candidate(name, data, parameters, by_epoch[epochs - 1], make, _made=made)]
 
 
 def _score(

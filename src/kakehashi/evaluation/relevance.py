@@ -51,11 +51,6 @@ class Relevance:
         distinct = [np.unique(group) for group in groups]
         return cls(first, [distinct[i] for i in asked])
 
-    def among(self, others: int) -> Relevance:
-        """Return the same where so many documents, which answer nothing, follow in the pool."""
-        n = len(self.answers)
-        return Relevance(np.concatenate([self.pool, np.arange(n, n + others)]), self.answers)
-
 
 def clusters_of(*parts: Pairs) -> Clusters:
     """Return the cluster of each query, (n,), or None where queries are to count one by one.

@@ -10,12 +10,18 @@ from .intervals import Scores
 
 @dataclass(frozen=True)
 class RungResult:
-    """One rung: its hyper-parameters, its validation score, and its scores on the test part."""
+    """One rung: its hyper-parameters, its validation score, and its scores on the test part.
+
+    Attributes:
+        cpu_seconds: what its tuning took on the thread of the fit; with the hubness correction or
+            learned, beyond that of the rung that it starts from.
+    """
 
     mode: str
     parameters: dict[str, Any]
     validation: float
     scores: Scores
+    cpu_seconds: float | None = None
 
 
 @dataclass(frozen=True)
