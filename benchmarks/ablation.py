@@ -34,7 +34,6 @@ from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.links import find_leaks
 from kakehashi.vectors import unit_rows
 
 DEFAULT = ["kicad_ja_en:minilm-minilm", "kicad_ja_en:use-minilm"]
@@ -101,7 +100,7 @@ def measured(data: Path, data_set: Any, pairs: Pairs, parts: Parts, mode: str, s
         arrays = {key: np.asarray(stored[key], np.float32) for key in stored if key != "group"}
     source = data_set.source
     if source != data_set.target and f"{source}_target" in arrays:
-        free = unlabelled(arrays[f"{source}_target"], pairs, parts)
+        free = parts.unpaired(pairs, arrays[f"{source}_target"])
         for name, ngrams in (("vectors only", False), ("n-grams", True)):
             fitted = kakehashi.fit(
                 parts.pairs, test=parts.test, mode=mode, seed=seed, ngrams=ngrams, unpaired=free,
@@ -118,14 +117,6 @@ def measured(data: Path, data_set: Any, pairs: Pairs, parts: Parts, mode: str, s
                 beside.pairs, test=beside.test, mode=mode, seed=seed, ngrams=ngrams, learned="none"
             )  # type: ignore[call-overload]
             yield name, score(fitted)
-
-
-def unlabelled(as_source: np.ndarray, pairs: Pairs, parts: Parts) -> Pairs:
-    """Return all targets but those of the test part, as both encoders see them."""
-    rows = np.setdiff1d(np.arange(len(pairs)), find_leaks(pairs, parts.test))
-    texts = None if pairs.target_texts is None else [pairs.target_texts[i] for i in rows]
-    y = pairs.required_vectors("target")[rows]
-    return Pairs(texts, texts, source_vectors=as_source[rows], target_vectors=y)
 
 
 def score(aligner: Aligner) -> dict[str, Any]:

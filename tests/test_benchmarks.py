@@ -62,3 +62,34 @@ accuracy.main()
     assert f"## {SET}" in (tmp_path / "results.md").read_text(encoding="utf-8")
     measured[0].unlink()
     assert run("accuracy.py", code).count("__all__0__") == 1
+
+
+def test_rungs_and_an_unpaired_index_are_rows_of_their_own(data, tmp_path):
+    code = f"""
+import sys, accuracy, tables
+from datasets import chosen
+from pathlib import Path
+from protocol import Parts
+accuracy.MODES = ("keep",)
+for kind in ("index", "rungs", "baselines"):
+    sys.argv = ["accuracy.py", {str(data)!r}, {str(tmp_path)!r}, "--sets", "all", "--sizes", "20",
+                "--seeds", "1", "--only", kind]
+    accuracy.main()
+sys.argv = ["", {str(tmp_path)!r}]
+tables.main()
+[data_set] = chosen(Path({str(data)!r}), ["all"])
+pairs = data_set.load(Path({str(data)!r}), Path("none.sqlite"))
+parts = Parts.of(pairs, 20, 0)
+seen = data_set.targets_as_source(pairs, Path({str(data)!r}), Path("none.sqlite"))
+index = parts.unpaired(pairs, seen)
+assert not {{*index.target_texts}} & {{*parts.test.target_texts}}
+assert len(index) > len(parts.pairs)
+again = parts.of_same_rows(pairs.with_vectors(2 * pairs.source_vectors, None))
+assert again.test.target_texts == parts.test.target_texts
+assert (again.train.source_vectors == 2 * parts.train.source_vectors).all()
+"""
+    run("accuracy.py", code)
+    shown = (tmp_path / "results.md").read_text(encoding="utf-8")
+    assert "kakehashi keep, index unpaired" in shown
+    assert "rung keep/cca " in shown
+    assert "of 1 fits" in shown
