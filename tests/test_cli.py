@@ -101,6 +101,14 @@ def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_p
     assert not (tmp_path / "out.npz").exists()
 
 
+def test_project_refuses_a_damaged_archive_in_one_line(ngram_aligner, texts_npz, tmp_path):
+    texts_npz.write_bytes(texts_npz.read_bytes()[:700])
+    done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "vectors.npz is not an .npz of plain arrays" in done.stderr
+
+
 def test_evaluate_reads_the_texts_too(ngram_aligner, texts_npz, tmp_path):
     pairs = machine_pairs()
     lines = [

@@ -8,13 +8,14 @@ import lzma
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .errors import MissingExtraError, ReaderError
+from .errors import KakehashiError, MissingExtraError, ReaderError
 from .pairs import OnDuplicate, OnInvalid, Pairs
 
 Columns = dict[str, list[Any]]
@@ -229,25 +230,34 @@ def _refuse_bomb(path: Path) -> None:
         )
 
 
-def _npz(path: Path, fields: dict[str, str]) -> Columns:
+@contextmanager
+def open_npz(path: Path) -> Iterator[Any]:
+    """Open an ``.npz`` to read arrays from; nothing in it is ever unpickled.
+
+    Raises:
+        ReaderError: it is none, or an array that is read from it is damaged or pickled.
+    """
     try:
         _refuse_bomb(path)
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             raise ReaderError(f"{path} holds one array; save source and target with np.savez.")
         with loaded as archive:
-            missing = [
-                f for c, f in fields.items() if c in ("source", "target") and f not in archive
-            ]
-            if missing:
-                raise ReaderError(
-                    f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
-                )
-            columns: dict[str, Any] = {c: archive[f] for c, f in fields.items() if f in archive}
+            yield archive
+    except KakehashiError:  # some of which are also a ValueError
+        raise
     except _NPZ_FAULTS as error:
-        if isinstance(error, ReaderError):
-            raise
         raise ReaderError(f"{path} is not an .npz of plain arrays: {error}") from error
+
+
+def _npz(path: Path, fields: dict[str, str]) -> Columns:
+    with open_npz(path) as archive:
+        missing = [f for c, f in fields.items() if c in ("source", "target") and f not in archive]
+        if missing:
+            raise ReaderError(
+                f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
+            )
+        columns: dict[str, Any] = {c: archive[f] for c, f in fields.items() if f in archive}
     for column, array in columns.items():
         if not isinstance(array, np.ndarray) or array.ndim == 0:
             raise ReaderError(f"{path}: {fields[column]!r} is one value, not an array of rows.")

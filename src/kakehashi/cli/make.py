@@ -16,6 +16,7 @@ from ..console import print_json, print_report, print_table, report_json, row, s
 from ..errors import DataError, EncoderError, ReaderError
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES
+from ..readers import open_npz
 from .app import app
 from .options import (
     AsJson,
@@ -165,12 +166,9 @@ def project(
     aligner = Aligner.load(folder)
     if vectors.suffix != ".npz" or not vectors.is_file():
         raise ReaderError(f"{vectors} is not an .npz file.")
-    try:
-        with np.load(vectors, allow_pickle=False) as archive:
-            given = {side: archive[side] for side in SIDES if side in archive}
-            texts = {s: archive[k].tolist() for s in SIDES if (k := f"{s}_texts") in archive}
-    except (ValueError, OSError, EOFError, TypeError) as error:
-        raise ReaderError(f"{vectors} is not an .npz of plain arrays: {error}") from error
+    with open_npz(vectors) as archive:
+        given = {side: archive[side] for side in SIDES if side in archive}
+        texts = {s: archive[k].tolist() for s in SIDES if (k := f"{s}_texts") in archive}
     if not given:
         raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
     roles: Any = {"source": "query", "target": "document"}
