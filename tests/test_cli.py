@@ -88,8 +88,9 @@ def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tm
     ("arrays", "said"),
     [
         ({}, "also reads the source texts; pass texts="),
-        ({"source_texts": np.arange(2)}, "text 0 of the source is not a string (int)"),
-        ({"source_texts": np.array(["a", "b"], object)}, "not an .npz of plain arrays"),
+        ({"source_texts": np.arange(2)}, "'source_texts' is int64 of shape (2,), not (n,) unicode"),
+        ({"source_texts": np.array(["a", "b"], object)}, "'source_texts' cannot be read: Object"),
+        ({"source_texts": np.array(["a"])}, "1 texts for 2 rows of 'source'"),
     ],
 )
 def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_path):
@@ -109,7 +110,9 @@ def test_project_refuses_a_damaged_archive_in_one_line(ngram_aligner, texts_npz,
     assert "vectors.npz is not an .npz of plain arrays" in done.stderr
 
 
-def test_evaluate_reads_the_texts_too(ngram_aligner, texts_npz, tmp_path):
+def test_evaluate_reads_the_texts_of_pairs_and_those_beside_vectors(
+    ngram_aligner, texts_npz, tmp_path
+):
     pairs = machine_pairs()
     lines = [
         json.dumps({"source": s, "target": t})
@@ -118,12 +121,15 @@ def test_evaluate_reads_the_texts_too(ngram_aligner, texts_npz, tmp_path):
     (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
     encoders = ("--source-encoder", "conftest:hashed_letters")
     encoders += ("--target-encoder", "conftest:reversed_letters")
-    done = run("evaluate", ngram_aligner.path, tmp_path / "pairs.jsonl", *encoders, "--json")
-    assert done.returncode == 0, done.stderr
     q = ngram_aligner.embed(list(pairs.source_texts), modality="source", role="query")
     d = ngram_aligner.embed(list(pairs.target_texts), modality="target", role="document")
-    found = json.loads(done.stdout)["aligned"]["recall@1"]
-    assert found == pytest.approx(np.mean((q @ d.T).argmax(axis=1) == np.arange(80)))
-    without = run("evaluate", ngram_aligner.path, texts_npz)
+    expected = np.mean((q @ d.T).argmax(axis=1) == np.arange(80))
+    for arguments in ((tmp_path / "pairs.jsonl", *encoders), (texts_npz,)):
+        done = run("evaluate", ngram_aligner.path, *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["aligned"]["recall@1"] == pytest.approx(expected)
+    with np.load(texts_npz) as arrays:
+        np.savez(tmp_path / "bare.npz", source=arrays["source"], target=arrays["target"])
+    without = run("evaluate", ngram_aligner.path, tmp_path / "bare.npz")
     assert without.returncode == 2
     assert "also reads the source texts" in without.stderr

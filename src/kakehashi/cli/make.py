@@ -16,7 +16,7 @@ from ..console import print_json, print_report, print_table, report_json, row, s
 from ..errors import DataError, EncoderError, ReaderError
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES
-from ..readers import open_npz
+from ..readers import open_npz, texts_beside
 from .app import app
 from .options import (
     AsJson,
@@ -168,12 +168,15 @@ def project(
         raise ReaderError(f"{vectors} is not an .npz file.")
     with open_npz(vectors) as archive:
         given = {side: archive[side] for side in SIDES if side in archive}
-        texts = {s: archive[k].tolist() for s in SIDES if (k := f"{s}_texts") in archive}
+        texts = {
+            side: texts_beside(archive, side, len(np.atleast_2d(x)), vectors)
+            for side, x in given.items()
+        }
     if not given:
         raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
     roles: Any = {"source": "query", "target": "document"}
     projected: dict[str, Any] = {
-        side: aligner.project(x, texts=texts.get(side), modality=side, role=roles[side])
+        side: aligner.project(x, texts=texts[side], modality=side, role=roles[side])
         for side, x in given.items()
     }
     with out.open("wb") as file:  # np.savez would add an ending to the name that was asked for

@@ -16,7 +16,11 @@ from ..pairs import Pairs, Side
 from ..readers import read_pairs
 
 PairsFile = Annotated[
-    Path, typer.Argument(help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po, or vectors: .npz.")
+    Path,
+    typer.Argument(
+        help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po; or stored vectors: .npz. An .npz may "
+        "hold the texts, too: beside the array NAME the array NAME_texts."
+    ),
 ]
 Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
