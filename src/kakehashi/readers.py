@@ -56,7 +56,7 @@ def read_pairs(
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        known = ", ".join(_READERS)
+        known = ", ".join(ENDINGS)
         raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
     if not path.is_file():
         raise ReaderError(f"{path} is not a file.")
@@ -312,3 +312,6 @@ _READERS: dict[str, Callable[[Path, dict[str, str]], Columns]] = {
     ".po": _po,
     ".npz": _npz,
 }
+
+ENDINGS = tuple(_READERS)
+"""The endings of the formats that :func:`read_pairs` reads."""

@@ -30,8 +30,10 @@ from .options import (
     Source,
     Target,
     TestPairs,
+    Unpaired,
     encoder_named,
     read,
+    read_texts,
 )
 
 
@@ -96,6 +98,35 @@ def fit(
     ] = None,
     seed: HeldOut = 0,
     refit: Annotated[bool, typer.Option(help="Fit the chosen map again on all pairs.")] = True,
+    ngrams: Annotated[
+        bool | None,
+        typer.Option(
+            help="Also read the texts, by character n-grams; whatever serves then needs texts, "
+            "too. By default where encoders embed them here."
+        ),
+    ] = None,
+    learned: Annotated[
+        str,
+        typer.Option(
+            help="What is trained on with torch: linear, mlp or none; auto: linear where torch is "
+            "installed."
+        ),
+    ] = "auto",
+    cut: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="Dimensions that vectors are to be cut to (Aligner.cut in Python), which the "
+            "learned map trains for; may be given several times. Needs --mode shared.",
+        ),
+    ] = None,
+    unpaired: Unpaired = None,
+    no_unpaired: Annotated[
+        bool,
+        typer.Option(
+            "--no-unpaired", help="Learn from pairs only: from no text without its partner."
+        ),
+    ] = False,
     source: Source = "source",
     target: Target = "target",
     group: Group = None,
@@ -108,12 +139,17 @@ def fit(
     """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
+    if unpaired is not None and no_unpaired:
+        raise DataError(f"--unpaired {unpaired} and --no-unpaired exclude each other; pass one.")
+    free = None if unpaired is None else read_texts(unpaired)
     names = {"source": source, "target": target, "group": group, "licence": licence}
     training = read(pairs, **names)
     given = {"source": source_encoder, "target": target_encoder}
     for side in SIDES:
         if training.vectors(side) is None and given[side] is None:
             raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
+        if unpaired is not None and given[side] is None:
+            raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
     aligner = fit_aligner(
         training,
         source=encoder_named(source_encoder),
@@ -124,6 +160,10 @@ def fit(
         metric=metric,  # type: ignore[arg-type]
         seed=seed,
         refit=refit,
+        ngrams=ngrams,
+        learned=learned,  # type: ignore[arg-type]
+        cuts=tuple(cut or ()),
+        unpaired=False if no_unpaired else free,
         cache=cache,
         progress=sys.stderr.isatty() and not as_json,
     )
