@@ -7,6 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import ENCODERS, machine_pairs, two_views
+from typer.testing import CliRunner
+
+import kakehashi
+from kakehashi.cli import make
+from kakehashi.cli.app import app
+from kakehashi.errors import DataError, EncoderError, ReaderError
+
+BOTH_ENCODERS = ("--source-encoder", "conftest:hashed_letters")
+BOTH_ENCODERS += ("--target-encoder", "conftest:reversed_letters")
 
 
 def run(*arguments):
@@ -55,7 +64,12 @@ def test_curve(npz):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("fit", "missing.npz", "--out", "x"), ("info", "missing"), ("project", "missing", "a", "b")],
+    [
+        ("fit", "missing.npz", "--out", "x"),
+        ("fit", "missing.npz", "--out", "x", "--unpaired", "missing.txt"),
+        ("info", "missing"),
+        ("project", "missing", "a", "b"),
+    ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments):
     done = run(*arguments)
@@ -64,7 +78,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments):
 
 
 @pytest.fixture
-def texts_npz(ngram_aligner, tmp_path):
+def texts_npz(tmp_path):
     pairs = machine_pairs()
     path = tmp_path / "vectors.npz"
     arrays = {f"{s}_texts": np.array(pairs.texts(s)) for s in ("source", "target")}
@@ -88,8 +102,9 @@ def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tm
     ("arrays", "said"),
     [
         ({}, "also reads the source texts; pass texts="),
-        ({"source_texts": np.arange(2)}, "text 0 of the source is not a string (int)"),
-        ({"source_texts": np.array(["a", "b"], object)}, "not an .npz of plain arrays"),
+        ({"source_texts": np.arange(2)}, "'source_texts' is int64 of shape (2,), not (n,) unicode"),
+        ({"source_texts": np.array(["a", "b"], object)}, "'source_texts' cannot be read: Object"),
+        ({"source_texts": np.array(["a"])}, "1 texts for 2 rows of 'source'"),
     ],
 )
 def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_path):
@@ -101,21 +116,139 @@ def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_p
     assert not (tmp_path / "out.npz").exists()
 
 
-def test_evaluate_reads_the_texts_too(ngram_aligner, texts_npz, tmp_path):
+def test_project_refuses_a_damaged_archive_in_one_line(ngram_aligner, texts_npz, tmp_path):
+    texts_npz.write_bytes(texts_npz.read_bytes()[:700])
+    done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "vectors.npz is not an .npz of plain arrays" in done.stderr
+
+
+def test_evaluate_reads_the_texts_of_pairs_and_those_beside_vectors(
+    ngram_aligner, texts_npz, tmp_path
+):
     pairs = machine_pairs()
     lines = [
         json.dumps({"source": s, "target": t})
         for s, t in zip(pairs.source_texts, pairs.target_texts, strict=True)
     ]
     (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
-    encoders = ("--source-encoder", "conftest:hashed_letters")
-    encoders += ("--target-encoder", "conftest:reversed_letters")
-    done = run("evaluate", ngram_aligner.path, tmp_path / "pairs.jsonl", *encoders, "--json")
-    assert done.returncode == 0, done.stderr
     q = ngram_aligner.embed(list(pairs.source_texts), modality="source", role="query")
     d = ngram_aligner.embed(list(pairs.target_texts), modality="target", role="document")
-    found = json.loads(done.stdout)["aligned"]["recall@1"]
-    assert found == pytest.approx(np.mean((q @ d.T).argmax(axis=1) == np.arange(80)))
-    without = run("evaluate", ngram_aligner.path, texts_npz)
+    expected = np.mean((q @ d.T).argmax(axis=1) == np.arange(80))
+    for arguments in ((tmp_path / "pairs.jsonl", *BOTH_ENCODERS), (texts_npz,)):
+        done = run("evaluate", ngram_aligner.path, *arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["aligned"]["recall@1"] == pytest.approx(expected)
+    with np.load(texts_npz) as arrays:
+        np.savez(tmp_path / "bare.npz", source=arrays["source"], target=arrays["target"])
+    without = run("evaluate", ngram_aligner.path, tmp_path / "bare.npz")
     assert without.returncode == 2
     assert "also reads the source texts" in without.stderr
+
+
+@pytest.fixture
+def fit(monkeypatch, texts_npz, tmp_path):
+    """Run `kakehashi fit` here; return what it passed to kakehashi.fit, and what that made."""
+
+    def run_here(*arguments, pairs=texts_npz):
+        passed = {}
+
+        def spy(pairs, **options):
+            passed.update(options)
+            return kakehashi.fit(pairs, **options)
+
+        monkeypatch.setattr(make, "fit_aligner", spy)
+        out = tmp_path / "bridge"
+        done = CliRunner().invoke(app, ["fit", *map(str, (pairs, "--out", out, *arguments))])
+        if done.exception is not None:
+            raise done.exception
+        return passed, kakehashi.Aligner.load(out)
+
+    return run_here
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed", "read"),
+    [
+        ((), None, False),
+        (BOTH_ENCODERS, None, True),
+        (("--ngrams",), True, True),
+        ((*BOTH_ENCODERS, "--no-ngrams"), False, False),
+    ],
+)
+def test_fit_reads_ngrams_as_asked_or_where_encoders_are(arguments, passed, read, fit):
+    options, made = fit(*arguments, "--mode", "keep", "--learned", "none")
+    assert options["ngrams"] is passed
+    assert ("cca+ngrams" in made.report.rungs) is read
+
+
+def test_fit_trains_what_is_asked_for(fit):
+    options, made = fit("--mode", "keep", "--learned", "none")
+    assert options["learned"] == "none"
+    assert "learned" not in made.report.rungs
+    pytest.importorskip("torch")
+    cuts = ("--cut", 16, "--cut", 8)
+    options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp", *cuts)
+    assert (options["learned"], options["cuts"]) == ("mlp", (16, 8))
+    assert "learned" in made.report.rungs
+
+
+def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
+    path = tmp_path / "index.txt"
+    path.write_bytes(
+        "\ufeffOPEN THE DOOR.\r\n\r\n \t\n  弁を\u2028締める。 \nSTOP.\nSTOP.".encode()
+    )
+    quick = ("--mode", "keep", "--learned", "none", *BOTH_ENCODERS)
+    options, made = fit(*quick, "--unpaired", path)
+    assert options["unpaired"] == ["OPEN THE DOOR.", "弁を\u2028締める。", "STOP.", "STOP."]
+    assert made.data.n_unpaired == 3
+    for given, passed in (((), None), (("--no-unpaired",), False)):
+        options, made = fit(*quick, *given, "--overwrite")
+        assert options["unpaired"] is passed
+        assert made.data.n_unpaired == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("no.txt", None, r"no\.txt is not a file; give a text file with one text a line"),
+        ("x.txt", b"", r"x\.txt has no texts; give a text file"),
+        ("x.txt", b"\xef\xbb\xbf \r\n\n\t\n", r"x\.txt has no texts"),
+        ("x.txt", "弁を締める\n".encode("cp932"), r"x\.txt is not UTF-8: .*Save it as UTF-8"),
+        ("x.txt", "valve\n".encode("utf-16"), r"x\.txt is not UTF-8"),
+        (
+            "x.JSONL",
+            b'{"source": "a", "target": "b"}',
+            r"\.JSONL is a format of pairs; give a text",
+        ),
+    ],
+)
+def test_fit_refuses_a_file_that_holds_no_unpaired_texts(name, content, said, fit, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ReaderError, match=said):
+        fit(*BOTH_ENCODERS, "--unpaired", tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        (("--learned", "deep"), DataError, "learned='deep' .* one of auto, linear, mlp, none"),
+        (("--cut", 8), DataError, r"cuts=\(8,\) need mode='shared'"),
+        (("--cut", 0), SystemExit, "2"),
+        (("--unpaired", "index.txt"), EncoderError, "needs both encoders; .*--source-encoder"),
+        (("--unpaired", "index.txt", *BOTH_ENCODERS[:2]), EncoderError, "--target-encoder"),
+        (("--unpaired", "index.txt", "--no-unpaired"), DataError, "exclude each other"),
+    ],
+)
+def test_fit_refuses_options_that_cannot_be(arguments, kind, said, fit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("index.txt").write_text("STOP.")
+    with pytest.raises(kind, match=said):
+        fit(*arguments)
+
+
+def test_fit_cannot_read_ngrams_without_texts(npz, fit):
+    with pytest.raises(DataError, match="ngrams=True in keep mode reads the source texts"):
+        fit("--ngrams", "--mode", "keep", pairs=npz)

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import zipfile
 
 import numpy as np
 import pyarrow as pa
@@ -292,6 +293,54 @@ def test_npz_rows_that_cannot_be_used_are_dropped(tmp_path):
     assert (len(pairs), pairs.groups) == (2, ("a", "c"))
 
 
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_npz_may_hold_texts_beside_the_vectors(save, tmp_path):
+    """The names of the texts follow those of the vectors; others are not read."""
+    x, y = np.random.default_rng(0).standard_normal((2, 3, 4))
+    texts = {"ja_texts": np.array(JA), "en_texts": np.array(EN), "target_texts": np.array(GROUPS)}
+    save(tmp_path / "x.npz", ja=x, en=y, target=y, **texts)
+    pairs = read_pairs(tmp_path / "x.npz", source="ja", target="en")
+    assert (pairs.source_texts, pairs.target_texts) == (JA, EN)
+    assert np.array_equal(pairs.source_vectors, x)
+    assert np.array_equal(pairs.target_vectors, y)
+    pairs = read_pairs(tmp_path / "x.npz", source="ja")
+    assert (pairs.source_texts, pairs.target_texts) == (JA, GROUPS)
+
+
+def test_npz_may_hold_the_texts_of_one_side(tmp_path):
+    np.savez(tmp_path / "x.npz", source=np.eye(3), target=np.eye(3), target_texts=EN)
+    pairs = read_pairs(tmp_path / "x.npz")
+    assert (pairs.source_texts, pairs.target_texts) == (None, EN)
+
+
+def test_npz_rows_with_an_empty_text_are_dropped(tmp_path):
+    texts = ["a", "", "c"]
+    np.savez(tmp_path / "x.npz", source=np.eye(3), target=np.eye(3), source_texts=texts)
+    pairs = read_pairs(tmp_path / "x.npz", on_invalid="drop")
+    assert pairs.source_texts == ("a", "c")
+    assert np.array_equal(pairs.source_vectors, np.eye(3)[[0, 2]])
+    with pytest.raises(PairsError, match="row 1, source: empty text"):
+        read_pairs(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (np.array(EN, object), "cannot be read: Object arrays cannot"),
+        (np.array([b"a", b"b", b"c"]), r"is \|S1 of shape \(3,\), not \(n,\) unicode strings"),
+        (np.arange(3), r"is int64 of shape \(3,\), not"),
+        (np.array([EN]), r"is <U16 of shape \(1, 3\), not"),
+        (np.array("a"), r"is <U1 of shape \(\), not"),
+        (np.array(EN[:2]), "has 2 texts for 3 rows of 'target'"),
+    ],
+)
+def test_npz_texts_that_cannot_be_used_say_why(texts, message, tmp_path):
+    np.savez(tmp_path / "x.npz", source=np.eye(3), target=np.eye(3), target_texts=texts)
+    advice = r".*one text a row of 'target', as np\.array\(texts, str\), or leave"
+    with pytest.raises(ReaderError, match="'target_texts' " + message + advice):
+        read_pairs(tmp_path / "x.npz")
+
+
 def test_npz_is_never_unpickled(tmp_path):
     """The array would create a file if it were unpickled."""
 
@@ -300,9 +349,11 @@ def test_npz_is_never_unpickled(tmp_path):
             return open, (str(tmp_path / "sprung"), "w")
 
     trap = np.array([Trap()], dtype=object)
-    np.savez(tmp_path / "x.npz", source=trap, target=np.ones((1, 2)))
-    with pytest.raises(ReaderError):
-        read_pairs(tmp_path / "x.npz")
+    arrays = {"source": np.ones((1, 2)), "target": np.ones((1, 2))}
+    for name in ("source", "target_texts"):
+        np.savez(tmp_path / "x.npz", **{**arrays, name: trap})
+        with pytest.raises(ReaderError):
+            read_pairs(tmp_path / "x.npz")
     assert not (tmp_path / "sprung").exists()
 
 
@@ -324,6 +375,17 @@ def numbers_instead_of_arrays(path):
     np.savez(path, source=3.0, target=np.ones((3, 2)))
 
 
+def no_characters(path):
+    texts = np.full(9, 0x110000, np.uint32).view("U1")
+    np.savez(path, source=np.ones((9, 9)), target=np.ones((9, 9)), source_texts=texts)
+
+
+def texts_without_an_ending(path):
+    np.savez(path, source=np.ones((9, 9)), target=np.ones((9, 9)))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("source_texts", "a")
+
+
 def cut_off(path):
     np.savez(path, source=np.ones((9, 9)), target=np.ones((9, 9)))
     path.write_bytes(path.read_bytes()[:700])
@@ -336,6 +398,8 @@ def cut_off(path):
         npy_named_npz,
         broken_compression,
         numbers_instead_of_arrays,
+        no_characters,
+        texts_without_an_ending,
     ],
 )
 def test_a_damaged_npz_raises_an_error_of_ours(damage, tmp_path):

@@ -1,4 +1,4 @@
-"""Files of pairs: JSONL, CSV/TSV, Parquet, TMX, gettext PO, and .npz of vectors."""
+"""Files of pairs: JSONL, CSV/TSV, Parquet, TMX, gettext PO, and .npz of vectors and texts."""
 
 from __future__ import annotations
 
@@ -8,18 +8,21 @@ import lzma
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .errors import MissingExtraError, ReaderError
-from .pairs import OnDuplicate, OnInvalid, Pairs
+from .errors import KakehashiError, MissingExtraError, ReaderError
+from .pairs import SIDES, OnDuplicate, OnInvalid, Pairs
 
 Columns = dict[str, list[Any]]
 
-_MAX_GROWTH = 100  # compressed vectors shrink to half; only constant ones shrink to a hundredth
+# Compressed vectors shrink to half, and texts stand beside vectors. Only constant vectors shrink to
+# a hundredth, and texts of which one is so long that it pads all the others.
+_MAX_GROWTH = 100
 
 
 def read_pairs(
@@ -40,6 +43,8 @@ def read_pairs(
         path: ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or ``.npz``.
         source, target: the two columns (JSONL, CSV, TSV, Parquet), arrays (``.npz``) or language
             codes (TMX). In a PO file the translation is the source and the original the target.
+            An ``.npz`` holds vectors. The texts behind the array NAME are read from the array
+            NAME_texts where there is one: (n,) unicode strings, as ``np.array(texts, str)`` is.
         group, id: columns; by default ``group`` and ``id`` where they exist.
 
     Raises:
@@ -51,7 +56,7 @@ def read_pairs(
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        known = ", ".join(_READERS)
+        known = ", ".join(ENDINGS)
         raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
     if not path.is_file():
         raise ReaderError(f"{path} is not a file.")
@@ -68,8 +73,11 @@ def read_pairs(
         if field is not None and column not in columns:
             raise ReaderError(f"{path} has no {column} {field!r} in every row.")
     kind = "vectors" if path.suffix.lower() == ".npz" else "texts"
+    given: dict[str, Any] = {f"{side}_{kind}": columns[side] for side in SIDES}
+    if kind == "vectors":
+        given |= {f"{side}_texts": columns.get(f"{side}_texts") for side in SIDES}
     return Pairs(
-        **{f"source_{kind}": columns["source"], f"target_{kind}": columns["target"]},
+        **given,
         groups=columns.get("group"),
         ids=columns.get("id"),
         on_invalid=on_invalid,
@@ -210,6 +218,7 @@ _NPZ_FAULTS = (
     MemoryError,
     RuntimeError,  # encrypted; NotImplementedError: an unknown compression
     SyntaxError,
+    SystemError,  # a string with a number that is no character
     tokenize.TokenError,
     zipfile.BadZipFile,
     zlib.error,
@@ -225,32 +234,72 @@ def _refuse_bomb(path: Path) -> None:
         unpacked = sum(member.file_size for member in archive.infolist())
     if unpacked > max(_MAX_GROWTH * path.stat().st_size, 1 << 24):
         raise ReaderError(
-            f"{path} would unpack to {unpacked:,} bytes, {_MAX_GROWTH} times its size and more."
+            f"{path} would unpack to {unpacked:,} bytes, {_MAX_GROWTH} times its size and more; "
+            "if that is right, save it with np.savez, which does not compress."
         )
 
 
-def _npz(path: Path, fields: dict[str, str]) -> Columns:
+@contextmanager
+def open_npz(path: Path) -> Iterator[Any]:
+    """Open an ``.npz`` to read arrays from; nothing in it is ever unpickled.
+
+    Raises:
+        ReaderError: it is none, or an array that is read from it is damaged or pickled.
+    """
     try:
         _refuse_bomb(path)
         loaded = np.load(path, allow_pickle=False)
         if isinstance(loaded, np.ndarray):
             raise ReaderError(f"{path} holds one array; save source and target with np.savez.")
         with loaded as archive:
-            missing = [
-                f for c, f in fields.items() if c in ("source", "target") and f not in archive
-            ]
-            if missing:
-                raise ReaderError(
-                    f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
-                )
-            columns: dict[str, Any] = {c: archive[f] for c, f in fields.items() if f in archive}
+            yield archive
+    except KakehashiError:  # some of which are also a ValueError
+        raise
     except _NPZ_FAULTS as error:
-        if isinstance(error, ReaderError):
-            raise
         raise ReaderError(f"{path} is not an .npz of plain arrays: {error}") from error
-    for column, array in columns.items():
-        if not isinstance(array, np.ndarray) or array.ndim == 0:
-            raise ReaderError(f"{path}: {fields[column]!r} is one value, not an array of rows.")
+
+
+def texts_beside(archive: Any, name: str, rows: int, path: Path) -> list[str] | None:
+    """Return the texts behind the vectors of an array, or None where the archive has none.
+
+    Raises:
+        ReaderError: NAME_texts is no array of unicode strings, one a row.
+    """
+    key = f"{name}_texts"
+    if key not in archive:
+        return None
+    advice = f"save one text a row of {name!r}, as np.array(texts, str), or leave the array out"
+    try:
+        array = archive[key]
+    except ValueError as error:  # an object array, most often: what a column of pandas gives
+        raise ReaderError(f"{path}: {key!r} cannot be read: {error}; {advice}.") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind != "U" or array.ndim != 1:
+        is_array = isinstance(array, np.ndarray)
+        found = f"{array.dtype} of shape {array.shape}" if is_array else "no array"
+        raise ReaderError(f"{path}: {key!r} is {found}, not (n,) unicode strings; {advice}.")
+    if len(array) != rows:
+        raise ReaderError(
+            f"{path}: {key!r} has {len(array)} texts for {rows} rows of {name!r}; {advice}."
+        )
+    texts: list[str] = array.tolist()
+    return texts
+
+
+def _npz(path: Path, fields: dict[str, str]) -> Columns:
+    with open_npz(path) as archive:
+        missing = [fields[side] for side in SIDES if fields[side] not in archive]
+        if missing:
+            raise ReaderError(
+                f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
+            )
+        columns: dict[str, Any] = {c: archive[f] for c, f in fields.items() if f in archive}
+        for column, array in columns.items():
+            if not isinstance(array, np.ndarray) or array.ndim == 0:
+                raise ReaderError(f"{path}: {fields[column]!r} is one value, not an array of rows.")
+        for side in SIDES:
+            texts = texts_beside(archive, fields[side], len(columns[side]), path)
+            if texts is not None:
+                columns[f"{side}_texts"] = texts
     return columns
 
 
@@ -263,3 +312,6 @@ _READERS: dict[str, Callable[[Path, dict[str, str]], Columns]] = {
     ".po": _po,
     ".npz": _npz,
 }
+
+ENDINGS = tuple(_READERS)
+"""The endings of the formats that :func:`read_pairs` reads."""

@@ -16,6 +16,7 @@ from ..console import print_json, print_report, print_table, report_json, row, s
 from ..errors import DataError, EncoderError, ReaderError
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES
+from ..readers import open_npz, texts_beside
 from .app import app
 from .options import (
     AsJson,
@@ -29,8 +30,10 @@ from .options import (
     Source,
     Target,
     TestPairs,
+    Unpaired,
     encoder_named,
     read,
+    read_texts,
 )
 
 
@@ -95,6 +98,35 @@ def fit(
     ] = None,
     seed: HeldOut = 0,
     refit: Annotated[bool, typer.Option(help="Fit the chosen map again on all pairs.")] = True,
+    ngrams: Annotated[
+        bool | None,
+        typer.Option(
+            help="Also read the texts, by character n-grams; whatever serves then needs texts, "
+            "too. By default where encoders embed them here."
+        ),
+    ] = None,
+    learned: Annotated[
+        str,
+        typer.Option(
+            help="What is trained on with torch: linear, mlp or none; auto: linear where torch is "
+            "installed."
+        ),
+    ] = "auto",
+    cut: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1,
+            help="Dimensions that vectors are to be cut to (Aligner.cut in Python), which the "
+            "learned map trains for; may be given several times. Needs --mode shared.",
+        ),
+    ] = None,
+    unpaired: Unpaired = None,
+    no_unpaired: Annotated[
+        bool,
+        typer.Option(
+            "--no-unpaired", help="Learn from pairs only: from no text without its partner."
+        ),
+    ] = False,
     source: Source = "source",
     target: Target = "target",
     group: Group = None,
@@ -107,12 +139,17 @@ def fit(
     """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
+    if unpaired is not None and no_unpaired:
+        raise DataError(f"--unpaired {unpaired} and --no-unpaired exclude each other; pass one.")
+    free = None if unpaired is None else read_texts(unpaired)
     names = {"source": source, "target": target, "group": group, "licence": licence}
     training = read(pairs, **names)
     given = {"source": source_encoder, "target": target_encoder}
     for side in SIDES:
         if training.vectors(side) is None and given[side] is None:
             raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
+        if unpaired is not None and given[side] is None:
+            raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
     aligner = fit_aligner(
         training,
         source=encoder_named(source_encoder),
@@ -123,6 +160,10 @@ def fit(
         metric=metric,  # type: ignore[arg-type]
         seed=seed,
         refit=refit,
+        ngrams=ngrams,
+        learned=learned,  # type: ignore[arg-type]
+        cuts=tuple(cut or ()),
+        unpaired=False if no_unpaired else free,
         cache=cache,
         progress=sys.stderr.isatty() and not as_json,
     )
@@ -165,17 +206,17 @@ def project(
     aligner = Aligner.load(folder)
     if vectors.suffix != ".npz" or not vectors.is_file():
         raise ReaderError(f"{vectors} is not an .npz file.")
-    try:
-        with np.load(vectors, allow_pickle=False) as archive:
-            given = {side: archive[side] for side in SIDES if side in archive}
-            texts = {s: archive[k].tolist() for s in SIDES if (k := f"{s}_texts") in archive}
-    except (ValueError, OSError, EOFError, TypeError) as error:
-        raise ReaderError(f"{vectors} is not an .npz of plain arrays: {error}") from error
+    with open_npz(vectors) as archive:
+        given = {side: archive[side] for side in SIDES if side in archive}
+        texts = {
+            side: texts_beside(archive, side, len(np.atleast_2d(x)), vectors)
+            for side, x in given.items()
+        }
     if not given:
         raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
     roles: Any = {"source": "query", "target": "document"}
     projected: dict[str, Any] = {
-        side: aligner.project(x, texts=texts.get(side), modality=side, role=roles[side])
+        side: aligner.project(x, texts=texts[side], modality=side, role=roles[side])
         for side, x in given.items()
     }
     with out.open("wb") as file:  # np.savez would add an ending to the name that was asked for

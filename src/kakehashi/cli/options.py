@@ -11,12 +11,16 @@ from rich.console import Console
 
 from ..aligner import Aligner
 from ..encoders import as_encoder
-from ..errors import EncoderError
+from ..errors import EncoderError, ReaderError
 from ..pairs import Pairs, Side
-from ..readers import read_pairs
+from ..readers import ENDINGS, read_pairs
 
 PairsFile = Annotated[
-    Path, typer.Argument(help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po, or vectors: .npz.")
+    Path,
+    typer.Argument(
+        help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po; or stored vectors: .npz. An .npz may "
+        "hold the texts, too: beside the array NAME the array NAME_texts."
+    ),
 ]
 Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
@@ -41,6 +45,13 @@ ModeOfOne = Annotated[
 ]
 HeldOut = Annotated[int, typer.Option(help="Decides which pairs are held out.")]
 TestPairs = Annotated[Path | None, typer.Option(help="Pairs to report on.")]
+Unpaired = Annotated[
+    Path | None,
+    typer.Option(
+        help="Text file (UTF-8), one target text a line, without pairs (an index, say), that the "
+        "map may learn from. By default the targets of the pairs are used so."
+    ),
+]
 EveryRung = Annotated[bool, typer.Option("--all", help="Show every map tried.")]
 
 
@@ -50,6 +61,27 @@ def read(path: Path, **names: Any) -> Pairs:
     if found.validation.findings:
         Console(stderr=True).print(f"{path}: {found.validation}", markup=False)
     return found
+
+
+def read_texts(path: Path) -> list[str]:
+    """Read a text file, one text a line; empty lines are skipped.
+
+    Raises:
+        ReaderError: the file is missing, is one of pairs, not UTF-8, or empty.
+    """
+    wanted = "give a text file with one text a line"
+    if path.suffix.lower() in ENDINGS:  # each line would be taken for a text, marks and all
+        raise ReaderError(f"{path}: {path.suffix} is a format of pairs; {wanted}.")
+    if not path.is_file():
+        raise ReaderError(f"{path} is not a file; {wanted}.")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ReaderError(f"{path} is not UTF-8: {error}. Save it as UTF-8 first.") from error
+    texts = [line.strip() for line in lines if line.strip()]
+    if not texts:
+        raise ReaderError(f"{path} has no texts; {wanted}.")
+    return texts
 
 
 def encoder_named(name: str | None) -> Any:
