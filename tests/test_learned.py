@@ -339,6 +339,17 @@ def test_a_cut_that_is_none_is_refused(cuts):
         refine(closed(pairs, "shared"), rows_of(pairs), "shared", cuts=cuts)
 
 
+def test_a_fit_refuses_cuts_that_nothing_would_train_for(monkeypatch):
+    pairs = some_pairs(40)
+    with pytest.raises(DataError, match="need learned='linear' or 'mlp'"):
+        fit(pairs, mode="shared", cuts=(4,), learned="none")
+    with pytest.raises(DataError, match="must lie between 1 and 15"):
+        fit(pairs, mode="shared", cuts=(4, 16))
+    monkeypatch.setattr("kakehashi.ladder.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match="training"):
+        fit(pairs, mode="shared", cuts=(4,))
+
+
 def test_cuts_in_keep_mode_are_refused():
     pairs = some_pairs(40)
     with pytest.raises(DataError, match="mode='shared'"):

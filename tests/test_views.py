@@ -400,8 +400,8 @@ def test_unpaired_texts_without_encoders_are_refused():
     for given, missing in (({}, "source"), ({"source": hashed_letters}, "target")):
         with pytest.raises(DataError, match=f"need both encoders; pass {missing}="):
             fit(pairs, unpaired=texts, **given, **QUICK)
-    for wrong in ("one text", [], (), True, np.array([], str)):
-        with pytest.raises(DataError, match="expected texts, Pairs of stored vectors"):
+    for wrong in ("one text", [], (), True, np.array([], str), iter(texts)):
+        with pytest.raises(DataError, match="expected a list of texts, Pairs of stored"):
             fit(pairs, unpaired=wrong, **ENCODERS, **QUICK)
     other = Pairs(source_vectors=pairs.target_vectors, target_vectors=pairs.target_vectors)
     with pytest.raises(DataError, match="dimension 32 in the pairs and 24"):
@@ -415,9 +415,9 @@ def test_an_unpaired_text_that_is_none_is_named_before_any_is_encoded(text, prob
     def never(texts):
         raise AssertionError(texts)
 
-    encoders = dict.fromkeys(SIDES, as_encoder(never))
+    pairs = Pairs(["a"] * 20, ["b"] * 20)
     with pytest.raises(DataError, match=f"unpaired: .* is .*{problem}"):
-        gather_unpaired(["a b", text], encoded(), encoders, False, None, False)
+        fit(pairs, source=never, target=never, unpaired=["a b", text])
 
 
 def test_unpaired_texts_may_stand_in_an_array():

@@ -95,6 +95,27 @@ def may_read_texts(
     return ngrams
 
 
+def check_unpaired(given: Any, encoders: Encoders) -> None:
+    """Find what is wrong with unpaired texts before anything is encoded.
+
+    Raises:
+        DataError: neither texts, pairs, False nor None; a text that cannot be used; or texts
+            without encoders.
+    """
+    if given is None or given is False or isinstance(given, Pairs):
+        return
+    if isinstance(given, (str, bool)) or not hasattr(given, "__len__") or len(given) == 0:
+        raise DataError(
+            "unpaired: expected a list of texts, Pairs of stored vectors, False or None."
+        )
+    for text in given:
+        if problem := text_problem(text):
+            raise DataError(f"unpaired: {text!r:.60} is {problem}; leave it out.")
+    for side in SIDES:
+        if encoders[side] is None:
+            raise DataError(f"unpaired texts need both encoders; pass {side}=an encoder.")
+
+
 def gather_unpaired(
     given: Pairs | Sequence[str] | Literal[False] | None,
     pairs: Pairs,
@@ -106,7 +127,7 @@ def gather_unpaired(
     """Return rows of one text each, as the source encoder and as the target encoder see it.
 
     Raises:
-        DataError: texts without encoders, or vectors of other dimensions.
+        DataError: vectors of other dimensions.
     """
     if given is False:
         return None
@@ -124,17 +145,11 @@ def gather_unpaired(
         label = "encoding targets as the source encoder sees them"
         x = encode_texts(encoder, texts, "query", cache=cache, progress=progress, label=label)
         return _same_texts(texts, x, y)
-    texts = () if isinstance(given, (str, bool)) else tuple(dict.fromkeys(given))
-    if not texts:
-        raise DataError("unpaired: expected texts, Pairs of stored vectors, False or None.")
-    for text in texts:  # before anything is encoded
-        if problem := text_problem(text):
-            raise DataError(f"unpaired: {text!r:.60} is {problem}; leave it out.")
+    texts = tuple(dict.fromkeys(given))
     made = []
     for side, role in (("source", "query"), ("target", "document")):
         encoder = encoders[side]
-        if encoder is None:
-            raise DataError(f"unpaired texts need both encoders; pass {side}=an encoder.")
+        assert encoder is not None  # check_unpaired
         label = f"encoding unpaired texts ({side})"
         made.append(
             encode_texts(encoder, texts, role, cache=cache, progress=progress, label=label)  # type: ignore[arg-type]

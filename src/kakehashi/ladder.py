@@ -22,7 +22,13 @@ from .evaluation.intervals import Scores
 from .evaluation.metrics import Metric, cut_at_ten
 from .evaluation.relevance import clusters_of
 from .evaluation.report import Report, RungResult
-from .gather import checked_dimensions, gather_unpaired, may_read_texts, with_vectors
+from .gather import (
+    check_unpaired,
+    checked_dimensions,
+    gather_unpaired,
+    may_read_texts,
+    with_vectors,
+)
 from .pairs import DataRecord, Pairs
 from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
@@ -83,7 +89,8 @@ def fit(
             ``mlp`` (a linear head with a small network beside it) or ``none``. ``auto`` is linear
             where torch is installed.
         cuts: dimensions, like (256, 128), that projected vectors are to be cut to
-            (:meth:`Aligner.cut`); the learned rung then trains for them, too. ``shared`` only.
+            (:meth:`Aligner.cut`); the learned rung then trains for them, too. ``shared`` only, and
+            not with ``learned="none"``.
         seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
         progress: show bars on standard error.
@@ -107,6 +114,12 @@ def fit(
         side: None if model is None else as_encoder(model)
         for side, model in (("source", source), ("target", target))
     }
+    modes: list[Mode] = ["keep", "shared"] if mode == "auto" else [mode]
+    reads = {
+        m: may_read_texts(m, ngrams, encoders, [p for p in (pairs, validation, test) if p])
+        for m in modes
+    }
+    check_unpaired(unpaired, encoders)
     pairs = with_vectors(pairs, encoders, cache, progress)
     validation = validation and with_vectors(validation, encoders, cache, progress)
     test = test and with_vectors(test, encoders, cache, progress)
@@ -122,12 +135,12 @@ def fit(
         same_space = share_space(pairs, identities, seed)
     elif same_space and dimensions["source"] != dimensions["target"]:
         raise DataError("same_space=True, but the two sides have different dimensions.")
+    if cuts and max(cuts) >= min(dimensions.values()):
+        raise DataError(
+            f"cuts={tuple(cuts)} must lie between 1 and {min(dimensions.values()) - 1}, below the "
+            "dimension of the vectors."
+        )
     metric = metric or store_metric(pairs)
-    modes: list[Mode] = ["keep", "shared"] if mode == "auto" else [mode]
-    reads = {
-        m: may_read_texts(m, ngrams, encoders, [p for p in (pairs, validation, test) if p])
-        for m in modes
-    }
     free = gather_unpaired(unpaired, pairs, encoders, same_space, cache, progress)
 
     # Thousands of small products follow. Two BLAS threads gain nothing on them, and where another
@@ -197,12 +210,14 @@ def _check_options(mode: Any, metric: Any, learned: Any, cuts: Any) -> None:
         raise DataError(
             f"cuts={tuple(cuts)} need mode='shared': keep mode leaves the index as it is."
         )
+    if cuts and learned == "none":
+        raise DataError(f"cuts={tuple(cuts)} are trained for; they need learned='linear' or 'mlp'.")
 
 
 def _refine(learned: str, cuts: Sequence[int], seed: int, progress: bool) -> Refine | None:
     """Return what trains on from a closed form, or None for nothing."""
     installed = find_spec("torch") is not None
-    if learned == "none" or (learned == "auto" and not installed):
+    if learned == "none" or (learned == "auto" and not installed and not cuts):
         return None
     if not installed:
         raise MissingExtraError("torch", "training")
