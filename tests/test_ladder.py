@@ -1,3 +1,5 @@
+import threading
+
 import numpy as np
 import pytest
 from conftest import hashed_letters, two_views
@@ -12,6 +14,7 @@ from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.rungs import corrected
 from kakehashi.search import Candidate, choose
 from kakehashi.splits import folds, hold_out
+from kakehashi.threads import Limit
 from kakehashi.verdict import Evidence, judge
 from kakehashi.views import View
 
@@ -289,6 +292,50 @@ def test_with_the_folds_the_level_is_stricter():
         folds = Evidence(np.repeat([0.5, 0.0], [gains, 40]), None)
         verdict = judge(ours, before, None, is_identity=False, folds=folds)
         assert verdict.advice == advice
+
+
+@pytest.mark.parametrize("n", [100, 300])
+def test_noise_is_not_advised_where_bm25_finds_nothing_either(n):
+    """BM25 without a shared word finds nothing; any random order finds more."""
+    rng = np.random.default_rng(n)
+    pairs = Pairs(
+        [f"q{i}" for i in range(n)],
+        [f"d{i}" for i in range(n)],
+        source_vectors=rng.standard_normal((n, 16)),
+        target_vectors=rng.standard_normal((n, 12)),
+    )
+    report = fit(pairs, mode="keep", learned="none").report
+    assert report.verdict == "do not use"
+    assert "random order" in report.reason
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5, True, "0", 2**63])
+def test_a_seed_is_a_whole_number(seed):
+    x, y, _ = two_views(40)
+    with pytest.raises(DataError, match="seed="):
+        fit(Pairs(source_vectors=x, target_vectors=y), seed=seed)
+
+
+def test_a_seed_may_come_from_numpy(tmp_path):
+    x, y, _ = two_views(60)
+    pairs = Pairs(source_vectors=x, target_vectors=y)
+    aligner = fit(pairs, mode="keep", seed=np.int64(3), learned="none")
+    aligner.save(tmp_path / "a")
+    assert aligner.report.seed == 3
+
+
+def test_a_process_wide_setting_outlasts_the_first_of_two_that_need_it():
+    seen = ["before"]
+    limit = Limit(lambda: seen.append("changed") or (lambda: seen.append("put back")))
+    with limit:
+        thread = threading.Thread(target=limit.__enter__)
+        thread.start()
+        thread.join()
+    assert seen == ["before", "changed"]
+    limit.__exit__()
+    assert seen == ["before", "changed", "put back"]
+    with limit:
+        assert seen[-1] == "changed"
 
 
 def test_queries_that_repeat_are_not_enough():

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.rungs import TrainingRows
 from kakehashi.training import contrastive
 from kakehashi.training.contrastive import refine
+from kakehashi.training.mind_the_gap import train
 from kakehashi.vectors import unit_rows
 
 MODES = pytest.mark.parametrize("mode", ["keep", "shared"])
@@ -307,6 +309,38 @@ def test_torchs_own_state_is_left_as_it_was(monkeypatch):
     assert torch.is_grad_enabled() == enabled
 
 
+def surroundings():
+    yield "no_grad", torch.no_grad()
+    yield "inference_mode", torch.inference_mode()
+    yield "autocast", torch.autocast("cpu")
+    yield "device", torch.device("meta")
+    yield "dtype", float64_by_default()
+
+
+@contextmanager
+def float64_by_default():
+    torch.set_default_dtype(torch.float64)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize(("name", "surrounding"), surroundings())
+def test_training_is_the_same_whatever_torch_is_set_to(name, surrounding):
+    pairs = some_pairs(60)
+    options = {"hidden": 4, "epochs": 2}
+    expected = refine(closed(pairs, "shared"), rows_of(pairs), "shared", **options)[-1]
+    network = train(pairs.source_vectors, pairs.target_vectors)
+    with surrounding:
+        found = refine(closed(pairs, "shared"), rows_of(pairs), "shared", **options)[-1]
+        again = train(pairs.source_vectors, pairs.target_vectors)
+    for key, tensor in expected.state()[1].items():
+        assert np.array_equal(found.state()[1][key], tensor), name
+    for ours, theirs in zip(network.layers, again.layers, strict=True):
+        assert all(map(np.array_equal, ours, theirs)), name
+
+
 def test_the_start_is_not_changed():
     pairs = some_pairs(60)
     start = closed(pairs, "shared")
@@ -345,7 +379,7 @@ def test_a_fit_refuses_cuts_that_nothing_would_train_for(monkeypatch):
         fit(pairs, mode="shared", cuts=(4,), learned="none")
     with pytest.raises(DataError, match="must lie between 1 and 15"):
         fit(pairs, mode="shared", cuts=(4, 16))
-    monkeypatch.setattr("kakehashi.ladder.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(MissingExtraError, match="training"):
         fit(pairs, mode="shared", cuts=(4,))
 
@@ -409,7 +443,8 @@ def test_sets_without_texts_or_groups_are_joined_by_their_vectors():
 
 WITHOUT_TORCH = """
 import sys
-sys.modules["torch"] = None
+from contextlib import contextmanager
+{without}
 sys.path.insert(0, {tests!r})
 from conftest import two_views
 import kakehashi
@@ -417,7 +452,7 @@ x, y, _ = two_views(60, 6, 5)
 pairs = kakehashi.Pairs(source_vectors=x, target_vectors=y)
 report = kakehashi.fit(pairs, mode="keep").report
 assert not any("learned" in name for name in report.rungs), report.rungs
-assert any("torch is not installed" in note for note in report.notes), report.notes
+assert any("torch cannot be imported" in note for note in report.notes), report.notes
 quiet = kakehashi.fit(pairs, mode="keep", learned="none").report
 assert not any("torch" in note for note in quiet.notes)
 for learned in ("linear", "mlp"):
@@ -431,8 +466,13 @@ print("all well")
 """
 
 
-def test_without_torch_a_fit_goes_on_and_says_so(request):
-    code = WITHOUT_TORCH.format(tests=str(request.path.parent))
+@pytest.mark.parametrize("broken", [False, True], ids=["absent", "broken"])
+def test_without_torch_a_fit_goes_on_and_says_so(broken, request, tmp_path):
+    without = "sys.modules['torch'] = None"
+    if broken:  # installed, and a library of it does not load
+        (tmp_path / "torch.py").write_text("raise OSError('libtorch_cpu.so: cannot open')")
+        without = f"sys.path.insert(0, {str(tmp_path)!r})"
+    code = WITHOUT_TORCH.format(tests=str(request.path.parent), without=without)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "all well", done.stderr
 

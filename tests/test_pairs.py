@@ -3,7 +3,7 @@ import pytest
 
 from kakehashi import Pairs
 from kakehashi.errors import PairsError
-from kakehashi.links import find_leaks
+from kakehashi.links import find_leaks, same_vectors
 
 
 def test_every_finding_names_its_row():
@@ -56,3 +56,29 @@ def test_the_hash_is_of_the_set_not_of_the_order():
 def test_leaks_are_found_on_either_side():
     train = Pairs(["a", "b", "c"], ["x", "y", "z"])
     assert list(find_leaks(train, Pairs(["a", "q"], ["r", "z"]))) == [0, 2]
+
+
+def around_a_mean(n, dimension, cosine, seed=0):
+    """Vectors that are independent but for a common mean, so that any two have this cosine."""
+    rng = np.random.default_rng(seed)
+    own = rng.standard_normal((n, dimension))
+    own /= np.linalg.norm(own, axis=1, keepdims=True)
+    mean = np.zeros(dimension)
+    mean[0] = 1
+    return (np.sqrt(cosine) * mean + np.sqrt(1 - cosine) * own).astype(np.float32)
+
+
+@pytest.mark.parametrize("cosine", [0.0, 0.9, 0.99, 0.998])
+@pytest.mark.parametrize("dimension", [32, 384])
+def test_vectors_are_the_same_but_for_rounding_however_close_all_are(cosine, dimension):
+    x = around_a_mean(600, dimension, cosine)
+    assert len(same_vectors(x[:500], x[500:])) == 0
+    noise = 1e-7 * np.random.default_rng(1).standard_normal(x.shape).astype(np.float32)
+    for again in (x + noise, x.astype(np.float16), 3 * x, 1e-6 * x):
+        assert list(same_vectors(x, again[100:200])) == list(range(100, 200))
+
+
+def test_vectors_that_are_all_the_same_are_found_and_none_among_none():
+    x = np.tile(around_a_mean(1, 8, 0.5), (30, 1))
+    assert len(same_vectors(x, x[:3])) == 30
+    assert len(same_vectors(x, x[:0])) == len(same_vectors(x[:0], x)) == 0

@@ -1,4 +1,4 @@
-"""Keys of rows: equal texts, equal vectors and nearly equal vectors, found in linear time."""
+"""Keys of rows: what is equal has the same key."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from .vectors import FloatArray, chunks, unit_rows
+from .vectors import FloatArray, chunks
 
 Keys = NDArray[np.uint64]
-
-_GRIDS, _DIRECTIONS, _STEP = 3, 16, 0.25
 
 
 def text_key(text: str) -> int:
@@ -29,36 +27,14 @@ def vector_keys(vectors: FloatArray) -> Keys:
     odd = np.random.default_rng(20241030).integers(0, 2**63, size=width, dtype=np.uint64) * 2 + 1
     keys = np.empty(len(vectors), dtype=np.uint64)
     for part in chunks(len(vectors), 1024):
-        rows = _in_range(np.asarray(vectors[part], np.float32)).astype(np.float16) + np.float16(0)
+        rows = in_range(np.asarray(vectors[part], np.float32)).astype(np.float16) + np.float16(0)
         halves = np.zeros((len(rows), 2 * width), np.float16)
         halves[:, : rows.shape[1]] = rows
-        keys[part] = _mixed(halves.view(np.uint32).astype(np.uint64) + 1) @ odd
+        keys[part] = mixed(halves.view(np.uint32).astype(np.uint64) + 1) @ odd
     return keys
 
 
-def near_keys(vectors: FloatArray) -> Keys:
-    """Return keys a row, (n, 3), of which vectors that are equal but for rounding share one.
-
-    Two runs of an encoder, or copies in another precision, give a text vectors that differ in
-    their last bits. Each unit vector is projected on 16 random directions, in units of its
-    expected spread, and every coordinate rounded to a grid of 1/4; a key names the cell. Rows of
-    cosine 1 - 1e-6 part in about one of twelve grids, so that three shifted ones find nearly all
-    of them; rows of cosine .99 share a cell once in ten thousand.
-    """
-    rng = np.random.default_rng(20261123)
-    dimension = vectors.shape[1]
-    directions = rng.standard_normal((dimension, _DIRECTIONS), np.float32) / _STEP
-    shifts = rng.random((_GRIDS, 1, _DIRECTIONS), np.float32)
-    odd = rng.integers(0, 2**63, size=_DIRECTIONS, dtype=np.uint64) * 2 + 1
-    keys = np.empty((len(vectors), _GRIDS), dtype=np.uint64)
-    for part in chunks(len(vectors)):
-        rows = unit_rows(_in_range(np.asarray(vectors[part], np.float32)))
-        cells = np.floor(rows @ directions + shifts).astype(np.int64)
-        keys[part] = (_mixed(cells.view(np.uint64)) @ odd).T
-    return keys
-
-
-def _in_range(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+def in_range(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale rows that float16 cannot hold by a power of two; leave all others as they are."""
     largest = np.abs(rows).max(axis=1, initial=0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -67,7 +43,7 @@ def _in_range(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows if not outside.any() else np.ldexp(rows, -exponents.astype(np.int32)[:, None])
 
 
-def _mixed(words: Keys) -> Keys:
+def mixed(words: Keys) -> Keys:
     """Mix the bits of each word (the first half of MurmurHash3's finaliser)."""
     words = words * np.uint64(0xFF51AFD7ED558CCD)
     return words ^ (words >> np.uint64(33))

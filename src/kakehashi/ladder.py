@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from .aligner import Aligner
 from .development import develop
@@ -34,6 +32,8 @@ from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
 from .search import Candidate, Refine, choose, climb, label, rank
 from .spaces import share_space, store_metric
+from .threads import BLAS
+from .validation import checked_seed
 from .verdict import FEW_QUERIES, Evidence, judge
 from .views import views
 
@@ -106,6 +106,7 @@ def fit(
         CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
+    seed, cuts = checked_seed(seed), _checked_cuts(cuts)
     _check_options(mode, metric, learned, cuts)
     refine = _refine(learned, cuts, seed, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
@@ -137,15 +138,13 @@ def fit(
         raise DataError("same_space=True, but the two sides have different dimensions.")
     if cuts and max(cuts) >= min(dimensions.values()):
         raise DataError(
-            f"cuts={tuple(cuts)} must lie between 1 and {min(dimensions.values()) - 1}, below the "
+            f"cuts={cuts} must lie between 1 and {min(dimensions.values()) - 1}, below the "
             "dimension of the vectors."
         )
     metric = metric or store_metric(pairs)
     free = gather_unpaired(unpaired, pairs, encoders, same_space, cache, progress)
 
-    # Thousands of small products follow. Two BLAS threads gain nothing on them, and where another
-    # process keeps a core busy each call waits for the slower thread.
-    with threadpool_limits(limits=1, user_api="blas"):
+    with BLAS:
         rows = plan(pairs, validation=validation, test=test, unpaired=free, seed=seed)
         developments = [
             develop(rows, view, seed=seed)
@@ -171,7 +170,7 @@ def fit(
     n_test = len(rows.judged.held)
     notes = _notes(pairs, validation, test, same_space, n_test)
     if learned == "auto" and refine is None:
-        notes += ("no learned rung was tried: torch is not installed",)
+        notes += ("no learned rung was tried: torch cannot be imported",)
     return Aligner(
         projection=projection,
         mode=chosen.mode,
@@ -199,28 +198,34 @@ def fit(
     )
 
 
+def _checked_cuts(cuts: Any) -> tuple[int, ...]:
+    found = tuple(cuts) if isinstance(cuts, Iterable) and not isinstance(cuts, str) else (None,)
+    if any(type(cut) is not int or cut < 1 for cut in found):
+        raise DataError(f"cuts={cuts!r}: expected dimensions, like (256, 128).")
+    return found
+
+
 def _check_options(mode: Any, metric: Any, learned: Any, cuts: Any) -> None:
     for option, value in (("mode", mode), ("metric", metric), ("learned", learned)):
         if value not in _CHOICES[option]:
             allowed = ", ".join(map(str, _CHOICES[option]))
             raise DataError(f"{option}={value!r} is not known; choose one of {allowed}.")
-    if isinstance(cuts, int) or any(type(cut) is not int or cut < 1 for cut in cuts):
-        raise DataError(f"cuts={cuts!r}: expected dimensions, like (256, 128).")
     if cuts and mode != "shared":
-        raise DataError(
-            f"cuts={tuple(cuts)} need mode='shared': keep mode leaves the index as it is."
-        )
+        raise DataError(f"cuts={cuts} need mode='shared': keep mode leaves the index as it is.")
     if cuts and learned == "none":
-        raise DataError(f"cuts={tuple(cuts)} are trained for; they need learned='linear' or 'mlp'.")
+        raise DataError(f"cuts={cuts} are trained for; they need learned='linear' or 'mlp'.")
 
 
 def _refine(learned: str, cuts: Sequence[int], seed: int, progress: bool) -> Refine | None:
     """Return what trains on from a closed form, or None for nothing."""
-    installed = find_spec("torch") is not None
-    if learned == "none" or (learned == "auto" and not installed and not cuts):
+    if learned == "none":
         return None
-    if not installed:
-        raise MissingExtraError("torch", "training")
+    try:
+        import torch  # noqa: F401  # one that is installed may still fail to load
+    except (ImportError, OSError) as error:
+        if learned == "auto" and not cuts:
+            return None
+        raise MissingExtraError("torch", "training") from error
     from .training.contrastive import HIDDEN, refine
 
     hidden = HIDDEN if learned == "mlp" else 0

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import DataError, PairsError
-from .keys import Keys, near_keys, text_key, vector_keys
+from .keys import Keys, text_key, vector_keys
 from .validation import (
     SIDES,
     Finding,
@@ -98,7 +98,6 @@ class Pairs:
         self._texts: dict[Side, tuple[str, ...] | None] = {}
         self._vectors: dict[Side, FloatArray | None] = {}
         self._known_keys: dict[Side, Keys] = {}
-        self._known_near_keys: dict[Side, Keys] = {}
         for side in SIDES:
             self._texts[side] = checked_texts(texts[side], side, findings)
             self._vectors[side] = checked_vectors(vectors[side], side, findings)
@@ -185,7 +184,6 @@ class Pairs:
         chosen.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
         index = np.asarray(rows, dtype=np.intp)
         chosen._known_keys = {s: keys[index] for s, keys in self._known_keys.items()}
-        chosen._known_near_keys = {s: keys[index] for s, keys in self._known_near_keys.items()}
         chosen._keep_rows(index)
         chosen.validation = ValidationReport(len(index))
         return chosen
@@ -202,9 +200,6 @@ class Pairs:
         }
         kept = {s: k for s, k in self._known_keys.items() if given[s] is None or self._texts[s]}
         filled._known_keys = kept
-        filled._known_near_keys = {
-            s: k for s, k in self._known_near_keys.items() if given[s] is None
-        }
         for side in SIDES:
             vectors = filled._vectors[side]
             if vectors is not None and len(vectors) != len(self):
@@ -216,12 +211,6 @@ class Pairs:
         if side not in self._known_keys:
             self._known_keys[side] = self._keys(side, skip=set())
         return self._known_keys[side]
-
-    def near_keys(self, side: Side) -> Keys:
-        """Return keys a row, (n, 3): vectors that are equal but for rounding share one."""
-        if side not in self._known_near_keys:
-            self._known_near_keys[side] = near_keys(self.required_vectors(side))
-        return self._known_near_keys[side]
 
     @cached_property
     def content_hash(self) -> str:
@@ -272,7 +261,7 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
     Texts and groups are kept where every set has them.
     """
     whole = object.__new__(Pairs)
-    whole._known_keys, whole._known_near_keys = {}, {}
+    whole._known_keys = {}
     whole._texts, whole._vectors = {}, {}
     for side in SIDES:
         texts = [part.texts(side) for part in parts]

@@ -92,8 +92,9 @@ def plan(
     rows = np.setdiff1d(rows, leaks)
     if len(rows) < MIN_PAIRS // 2:
         raise FitError(
-            f"{len(leaks)} of {len(leaks) + len(rows)} training pairs share a text with the test "
-            "set; nothing is left to fit on. Are both the same file, or most texts the same?"
+            f"{len(leaks)} of {len(leaks) + len(rows)} training pairs share a text, or a vector, "
+            "with the test set; nothing is left to fit on. Are both the same file, or most texts "
+            "the same to the encoder?"
         )
     seen = rows[:0]
     if validation is not None:
@@ -117,6 +118,11 @@ def plan(
 def _without_leaks(pairs: Pairs, rows: Rows, validation: Pairs, test: Pairs) -> tuple[Pairs, Rows]:
     """Return the validation pairs that the test set does not hold, and the rows in neither."""
     unseen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, test))
+    if len(validation) < MIN_PAIRS // 2:
+        raise FitError(
+            f"{len(validation)} validation pairs are too few to choose by; give at least "
+            f"{MIN_PAIRS // 2}, or none and leave the choice to cross-validation."
+        )
     if len(unseen) < MIN_PAIRS // 2:
         raise FitError(
             f"{len(validation) - len(unseen)} of {len(validation)} validation pairs also "

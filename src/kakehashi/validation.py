@@ -58,6 +58,18 @@ def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
         raise DataError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}.")
 
 
+def checked_seed(seed: Any) -> int:
+    """Return a seed as the plain number that every generator takes and JSON can hold.
+
+    Raises:
+        DataError: not a whole number from 0 to 2**63 - 1.
+    """
+    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**63:
+        raise DataError(f"seed={seed!r}: choose a whole number from 0 to 2**63 - 1.")
+    return int(seed)
+
+
 def common_length(texts: dict[str, Any], vectors: dict[str, Any], groups: Any, ids: Any) -> int:
     lengths = {f"{side}_texts": len(x) for side, x in texts.items() if x is not None}
     lengths |= {f"{side}_vectors": len(x) for side, x in vectors.items() if x is not None}

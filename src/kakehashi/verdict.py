@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation.intervals import Scores, paired_test
+from .evaluation.intervals import PairedTest, Scores, paired_test
 from .evaluation.metrics import per_query
 from .evaluation.relevance import Clusters, Relevance
 
@@ -73,8 +73,8 @@ def judge(
 ) -> Verdict:
     """Judge the chosen rung on the test queries, by paired tests of MRR@10.
 
-    It has to beat the untouched vectors, where those can be compared, and must not lose to BM25,
-    where there are texts. With neither to compare with, it has to beat a random order.
+    It has to beat the untouched vectors, or a random order where those cannot be compared; and it
+    must not lose to BM25, where there are texts.
 
     Args:
         chosen, base, bm25: rank of the best answer to each of the n test queries.
@@ -99,18 +99,21 @@ def judge(
             return Verdict("do not use", reason, None, False)
         before = per_query(base)["mrr@10"]
         test = paired_test(score, before, clusters=clusters)
-        if folds is not None and n < FEW_QUERIES and test.difference > 0:
-            every = np.concatenate([score - before, folds.gains])
-            pooled = paired_test(every, np.zeros_like(every), clusters=folds.clusters)
-            if pooled.better and pooled.p_value < _OF_MANY:
-                test = pooled
-                judges += f" and {len(folds.gains)} of the folds"
+        if folds is not None and n < FEW_QUERIES:
+            pooled = _with_folds(test, score - before, folds)
+            judges += "" if pooled is test else f" and {len(folds.gains)} of the folds"
+            test = pooled
         if not test.better:
             reason = (
                 f"the rung that led on validation is not shown to help on {n} held-out queries "
                 f"(MRR@10 {test.difference:+.3f}, p={test.p_value:.3f}); more pairs may"
             )
             return Verdict("do not use", reason, test.p_value, False)
+    else:
+        # BM25 cannot stand in here: where no word is shared it finds nothing, and anything more.
+        lower = Scores.of_ranks(chosen, n, clusters=clusters).intervals["mrr@10"][0]
+        if lower <= _by_chance(relevance, len(chosen)):
+            return Verdict("do not use", "no better than a random order of the documents", None)
     if bm25 is not None:
         against = paired_test(score, per_query(bm25)["mrr@10"], clusters=clusters)
         if against.worse:
@@ -122,10 +125,15 @@ def judge(
         if test is None:
             test, rival = against, "BM25"
     if test is None:
-        random_order = _by_chance(relevance, len(chosen))
-        if Scores.of_ranks(chosen, n, clusters=clusters).intervals["mrr@10"][0] <= random_order:
-            return Verdict("do not use", "no better than a random order of the documents", None)
         reason = f"found where a random order would not be (MRR@10 {score.mean():.3f})"
         return Verdict("use", reason, None)
     reason = f"MRR@10 {test.difference:+.3f} over {rival} on {judges}, p={test.p_value:.4f}"
     return Verdict("use", reason, test.p_value)
+
+
+def _with_folds(test: PairedTest, gains: NDArray[np.float64], folds: Evidence) -> PairedTest:
+    """Return the test of both where it shows more, and the test queries do not speak against it."""
+    every = np.concatenate([gains, folds.gains])
+    pooled = paired_test(every, np.zeros_like(every), clusters=folds.clusters)
+    shown = test.difference > 0 and pooled.better and pooled.p_value < _OF_MANY
+    return pooled if shown else test

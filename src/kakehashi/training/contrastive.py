@@ -15,8 +15,7 @@ with NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +28,7 @@ from ..projection import Mode, Projection
 from ..projection.head import AffineHead, Head, ResidualHead, grid_weight
 from ..rungs import TrainingRows
 from ..vectors import chunks, unit_rows
+from .setting import undisturbed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -96,7 +96,7 @@ def refine(
     pairs = training.sample(MAX_ROWS)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    with _one_thread():
+    with undisturbed(device):
         generator = torch.Generator().manual_seed(seed)
         task = _Task.of(pairs, mode, mask_groups, device)
         heads = _Heads(start, task, hidden, generator)
@@ -205,7 +205,10 @@ class _Heads:
         if task.mode == "shared":
             self.target = self._layers(start.target, task.y, hidden, generator)
         self.log_scale = torch.tensor(
-            math.log(1 / TEMPERATURE), device=task.x.device, requires_grad=True
+            math.log(1 / TEMPERATURE),
+            dtype=torch.float32,
+            device=task.x.device,
+            requires_grad=True,
         )
         self.parameters = [*self.source, *(self.target or []), self.log_scale]
         self.dimension = int(self.source[0].shape[1])
@@ -221,8 +224,9 @@ class _Heads:
         scale = float(np.sqrt((lengths**2).mean())) or 1.0
         layers = [torch.from_numpy(a / np.float32(scale)) for a in (weight, bias)]
         if hidden:
-            layers.append(torch.randn(d, hidden, generator=generator) / math.sqrt(d))
-            layers += [torch.zeros(hidden), torch.zeros(hidden, weight.shape[1])]
+            made: Any = {"dtype": torch.float32}
+            layers.append(torch.randn(d, hidden, generator=generator, **made) / math.sqrt(d))
+            layers += [torch.zeros(hidden, **made), torch.zeros(hidden, weight.shape[1], **made)]
         return [layer.to(x.device).requires_grad_() for layer in layers]
 
     def queries(self, rows: Tensor) -> Tensor:
@@ -272,7 +276,7 @@ def _loss(
     of_own = None if excluded is None else excluded[:, : len(rows)].T & ~own.T
     excluded = None if excluded is None else excluded & ~positive
     scale = heads.log_scale.exp().clamp(max=_MAX_SCALE)
-    total = torch.zeros((), device=queries.device)
+    total = torch.zeros((), dtype=torch.float32, device=queries.device)
     for d in (None, *cuts):
         q, c = normalize(queries[:, :d], dim=1), normalize(documents[:, :d], dim=1)
         scores = scale * (q @ c.T)
@@ -317,16 +321,3 @@ def _mine(heads: _Heads, task: _Task) -> Tensor:
             order = alike.to(torch.int8).argsort(dim=1, stable=True)
             found.append(nearest.gather(1, order)[:, :N_HARD])
     return torch.cat(found).cpu()
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Products of a few hundred rows gain nothing from two threads, and wait for the slower one."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -15,6 +15,7 @@ import numpy as np
 from ..errors import DataError, MissingExtraError
 from ..progress import track
 from ..vectors import Float32Array, FloatArray
+from .setting import undisturbed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -73,27 +74,28 @@ def train(
         raise DataError(
             f"{n} source and {len(target)} target vectors; give as many of each, at least 2."
         )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = torch.nn.Sequential(
-            torch.nn.Linear(source.shape[1], HIDDEN),
-            torch.nn.ReLU(),
-            torch.nn.Linear(HIDDEN, HIDDEN),
-            torch.nn.ReLU(),
-            torch.nn.Linear(HIDDEN, target.shape[1]),
-        )
-        optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
-        orders = [torch.randperm(n).numpy() for _ in range(EPOCHS)]
-    batches = [order[i : i + BATCH_SIZE] for order in orders for i in range(0, n, BATCH_SIZE)]
-    for rows in track(batches, "training mind-the-gap", enabled=progress):
-        if len(rows) < 2:
-            continue
-        anchors = torch.from_numpy(np.asarray(target[rows], np.float32))  # (b, d')
-        positives = network(torch.from_numpy(np.asarray(source[rows], np.float32)))  # (b, d')
-        loss = triplet_loss(anchors, positives)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
+    with undisturbed("cpu"):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = torch.nn.Sequential(
+                torch.nn.Linear(source.shape[1], HIDDEN, dtype=torch.float32),
+                torch.nn.ReLU(),
+                torch.nn.Linear(HIDDEN, HIDDEN, dtype=torch.float32),
+                torch.nn.ReLU(),
+                torch.nn.Linear(HIDDEN, target.shape[1], dtype=torch.float32),
+            )
+            optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
+            orders = [torch.randperm(n).numpy() for _ in range(EPOCHS)]
+        batches = [order[i : i + BATCH_SIZE] for order in orders for i in range(0, n, BATCH_SIZE)]
+        for rows in track(batches, "training mind-the-gap", enabled=progress):
+            if len(rows) < 2:
+                continue
+            anchors = torch.from_numpy(np.asarray(target[rows], np.float32))  # (b, d')
+            positives = network(torch.from_numpy(np.asarray(source[rows], np.float32)))  # (b, d')
+            loss = triplet_loss(anchors, positives)
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimiser.step()
     return ProjectionNetwork(tuple(_as_numpy(m) for m in network if hasattr(m, "weight")))
 
 
