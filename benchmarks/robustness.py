@@ -150,7 +150,7 @@ def measure(
 def per_query_scores(aligner: Aligner, test: Pairs, cache: Path | None) -> dict[str, Any]:
     """Return each metric of each test query, as it is and by perturbation."""
     y = encode_texts(aligner.encoder("target"), test.target_texts, "document", cache=cache)
-    documents = aligner.project(y, modality="target", role="document")
+    documents = aligner.project(y, texts=test.target_texts, modality="target", role="document")
     relevance: Any = Relevance.of(test, own_only=True)
     metric: Any = aligner.report.metric
     found = {}
@@ -158,7 +158,7 @@ def per_query_scores(aligner: Aligner, test: Pairs, cache: Path | None) -> dict[
         both = zip(test.source_texts, test.target_texts, strict=True)
         texts = [s if name == CLEAN else PERTURBATIONS[name](s, target=t) for s, t in both]
         x = encode_texts(aligner.encoder("source"), texts, "query", cache=cache)
-        queries = aligner.project(x, modality="source", role="query")
+        queries = aligner.project(x, texts=texts, modality="source", role="query")
         found[name] = per_query(ranks(queries, documents, metric, relevance=relevance))
     return found
 

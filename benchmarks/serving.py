@@ -43,9 +43,9 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
+from kakehashi.hubs import Bank, corrected
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.rungs import Bank, corrected
 
 PEER = Path(__file__).parent / "peers" / "llama_index_adapter.py"
 QUERY = "How do I set the track width?"

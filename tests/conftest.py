@@ -75,10 +75,10 @@ def reading_aligner(like, folder, *, hidden: int = 0) -> kakehashi.Aligner:
 
     Which rung a fit chooses is its own business; this one is always of the kind that is wanted.
     """
+    from kakehashi.pairs import TrainingRows
     from kakehashi.projection.cca import cca
     from kakehashi.projection.moments import Moments, Spectrum
     from kakehashi.projection.ngrams import CharacterNgrams
-    from kakehashi.rungs import TrainingRows
     from kakehashi.views import View
 
     pairs = machine_pairs()

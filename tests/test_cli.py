@@ -191,7 +191,7 @@ def test_fit_trains_what_is_asked_for(fit):
     cuts = ("--cut", 16, "--cut", 8)
     options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp", *cuts)
     assert (options["learned"], options["cuts"]) == ("mlp", (16, 8))
-    assert "learned" in made.report.rungs
+    assert "learned-mlp" in made.report.rungs
 
 
 def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):

@@ -1,13 +1,17 @@
 """What an import costs, needs and gives; each in a Python of its own."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import kakehashi
 
+ROOT = Path(__file__).parent.parent
 HEAVY = [
     "torch",
     "transformers",
@@ -32,6 +36,7 @@ socket.socket = Refused
 """
 PRINT_HEAVY = f"""
 import sys
+from pathlib import Path
 print("heavy:", *[name for name in {HEAVY!r} if name in sys.modules])
 """
 
@@ -141,3 +146,44 @@ def test_every_module_can_be_imported():
     )
     names = run(code, HF_HUB_OFFLINE="1").split()
     assert {"kakehashi.cli", "kakehashi.integrations.chroma", "kakehashi.readers"} <= set(names)
+
+
+def floors():
+    """Read the table of docs/architecture.md: the row in which each file or folder stands."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = text[text.index("## Floors") : text.index("## Data flow")]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    found = {}
+    for number, row in enumerate(rows):
+        folder = ""
+        for name in re.findall(r"`([\w/.]+)`", row):
+            folder = name[: name.index("/") + 1] if "/" in name else folder
+            found[name if "/" in name else folder + name] = number
+    return found
+
+
+def imported_by(path):
+    """Yield the files of the package that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = path.parents[node.level - 1].joinpath(*(node.module or "").split("."))
+            inside = [base / f"{alias.name}.py" for alias in node.names]
+            yield from (f for f in (base.with_suffix(".py"), *inside) if f.is_file())
+
+
+def test_dependencies_point_down_the_floors_of_the_architecture():
+    package, table = ROOT / "src" / "kakehashi", floors()
+
+    def floor(path):
+        name = path.relative_to(package).as_posix()
+        return table.get(name, table.get(f"{name.split('/')[0]}/"))
+
+    files = [path for path in package.rglob("*.py") if path.name != "__init__.py"]
+    assert [path for path in files if floor(path) is None] == []
+    upwards = [
+        f"{path.relative_to(package)} imports {other.relative_to(package)}"
+        for path in files
+        for other in imported_by(path)
+        if floor(other) < floor(path)
+    ]
+    assert upwards == []

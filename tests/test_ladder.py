@@ -7,11 +7,12 @@ from conftest import hashed_letters, two_views
 from kakehashi import Pairs, fit
 from kakehashi.development import Development, develop
 from kakehashi.errors import DataError, FitError
+from kakehashi.evaluation.metrics import ranks
+from kakehashi.hubs import corrected
 from kakehashi.planning import plan
 from kakehashi.projection import Projection
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.rungs import corrected
 from kakehashi.search import Candidate, choose
 from kakehashi.splits import folds, hold_out
 from kakehashi.threads import Limit
@@ -322,6 +323,27 @@ def test_a_seed_may_come_from_numpy(tmp_path):
     aligner = fit(pairs, mode="keep", seed=np.int64(3), learned="none")
     aligner.save(tmp_path / "a")
     assert aligner.report.seed == 3
+
+
+def test_what_ships_is_fitted_on_everything_unless_told_not_to():
+    x, y, groups = two_views(300)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    options = {"mode": "keep", "learned": "none", "ngrams": False}
+    again, as_judged = (fit(pairs, **options, refit=refit) for refit in (True, False))
+    assert again.report.chosen == as_judged.report.chosen != "identity"
+    scores = [a.report.rungs[a.report.chosen].scores for a in (again, as_judged)]
+    assert scores[0] == scores[1]  # the report is of what was judged either way
+    assert again.fingerprint != as_judged.fingerprint
+    n_test = again.report.sizes["test"]
+    assert again.report.sizes["fitted"] == 300
+    assert as_judged.report.sizes["fitted"] == as_judged.report.sizes["development"]
+    assert as_judged.report.sizes["development"] == 300 - n_test
+    assert "refitted on 300" in again.report.describes
+    assert as_judged.report.describes == "the very weights that ship"
+    held = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
+    shipped = as_judged.project(x[held], modality="source", role="query")
+    found = ranks(shipped, y[held], as_judged.report.metric)
+    assert (found == 1).mean() == scores[1].means["recall@1"]
 
 
 def test_a_process_wide_setting_outlasts_the_first_of_two_that_need_it():

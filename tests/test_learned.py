@@ -9,18 +9,21 @@ import pytest
 import torch
 from conftest import two_views
 
-from kakehashi import Pairs, fit
+from kakehashi import Pairs, fit, search
+from kakehashi.development import develop
 from kakehashi.errors import DataError, MissingExtraError
+from kakehashi.pairs import TrainingRows
+from kakehashi.planning import plan
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.head import AffineHead, ResidualHead
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.rungs import TrainingRows
 from kakehashi.training import contrastive
 from kakehashi.training.contrastive import refine
 from kakehashi.training.mind_the_gap import train
 from kakehashi.vectors import unit_rows
+from kakehashi.views import View
 
 MODES = pytest.mark.parametrize("mode", ["keep", "shared"])
 
@@ -439,6 +442,96 @@ def test_sets_without_texts_or_groups_are_joined_by_their_vectors():
     assert bool(task.positives(torch.tensor([0]), torch.tensor([20])))
 
 
+# -- what a batch holds, and how the rate moves ------------------------------------------------
+
+
+@MODES
+def test_a_batch_is_contrasted_with_hard_answers_and_in_keep_mode_with_random_ones(
+    mode, monkeypatch
+):
+    pairs, seen, mined = some_pairs(120), [], []
+    loss, mine = contrastive._loss, contrastive._mine
+
+    def recorded(heads, task, rows, candidates, cuts):
+        seen.append((rows, candidates))
+        return loss(heads, task, rows, candidates, cuts)
+
+    monkeypatch.setattr(contrastive, "_loss", recorded)
+    monkeypatch.setattr(contrastive, "_mine", lambda *a: mined.append(mine(*a)) or mined[-1])
+    monkeypatch.setattr(contrastive, "BATCH_SIZE", 50)
+    refine(closed(pairs, mode), rows_of(pairs), mode, epochs=3)
+    assert len(seen) == 9  # three batches in each of three epochs
+    assert len(mined) == 2  # before the first and the third epoch
+    for step, (rows, candidates) in enumerate(seen):
+        hard = mined[step // 6][rows].flatten()
+        n, random = len(rows), candidates[len(rows) + len(hard) :]
+        assert torch.equal(candidates[:n], rows)
+        assert torch.equal(candidates[n : n + len(hard)], hard)
+        assert len(random) == (contrastive.N_RANDOM if mode == "keep" else 0)
+    for epoch in range(3):
+        rows = torch.cat([rows for rows, _ in seen[3 * epoch : 3 * epoch + 3]])
+        assert torch.equal(rows.sort().values, torch.arange(120))
+    assert not torch.equal(seen[0][0], seen[3][0])  # another order each time
+    if mode == "keep":
+        assert not torch.equal(seen[0][1][-768:], seen[1][1][-768:])
+
+
+def test_the_rate_rises_over_the_first_steps_and_falls_to_zero():
+    rate = contrastive._Schedule(100)
+    assert rate(0) == pytest.approx(0.2)  # five steps of warm-up
+    assert rate(4) == pytest.approx(0.5 * (1 + np.cos(0.04 * np.pi)))
+    assert rate(50) == pytest.approx(0.5)
+    assert rate(100) == pytest.approx(0, abs=1e-12)
+    falling = [rate(step) for step in range(4, 101)]
+    assert falling == sorted(falling, reverse=True)
+
+
+def test_the_temperature_is_learned(monkeypatch):
+    pairs, scales = some_pairs(120), []
+    loss = contrastive._loss
+    monkeypatch.setattr(
+        contrastive,
+        "_loss",
+        lambda heads, *a: scales.append(heads.log_scale.item()) or loss(heads, *a),
+    )
+    refine(closed(pairs, "keep"), rows_of(pairs), "keep", epochs=3)
+    assert scales[0] == pytest.approx(np.log(1 / contrastive.TEMPERATURE))
+    assert len(set(scales)) == len(scales)
+
+
+@MODES
+def test_stopping_early_gives_what_the_whole_run_had_there(mode):
+    """What ships is trained for the epochs that validation chose, and must be what it saw."""
+    pairs = some_pairs(100)
+    whole = refine(closed(pairs, mode), rows_of(pairs), mode, hidden=4, epochs=4)
+    for k in (1, 3):
+        early = refine(closed(pairs, mode), rows_of(pairs), mode, hidden=4, epochs=4, stop_after=k)
+        assert len(early) == k
+        for key, tensor in whole[k - 1].state()[1].items():
+            assert np.array_equal(early[-1].state()[1][key], tensor)
+
+
+def test_validation_chooses_the_epoch():
+    x, y, groups = two_views(120, 6, 6, noise=0.1)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    data = develop(plan(pairs, validation=None, test=None, seed=0), View("keep"), seed=0)
+    good = procrustes(data.fitted.spectrum(), "keep", target_mean=0.0)
+    bad = Projection(source=AffineHead.of(-good.source.weight, good.source.bias))
+    asked = []
+
+    def stub(start, training, mode, *, stop_after=None):
+        asked.append(stop_after)
+        return [bad, good, bad][:stop_after]
+
+    start = search.Candidate("procrustes", data, {"a": 1}, np.zeros(3), lambda fitted: good)
+    [found] = search._trained_on(start, "ip", search.Learned("learned", stub))
+    assert found.parameters == {"a": 1, "start": "procrustes", "epochs": 2}
+    assert found.build(data.everything) is good
+    assert asked == [None] * len(data.parts) + [2]
+    assert found.build(data.parts[0].fitted) is good  # not trained again
+    assert len(asked) == len(data.parts) + 1
+
+
 # -- in a fit ---------------------------------------------------------------------------------
 
 WITHOUT_TORCH = """
@@ -484,21 +577,24 @@ def test_refining_without_torch_names_the_extra(monkeypatch):
         refine(closed(pairs, "keep"), rows_of(pairs), "keep")
 
 
-@pytest.mark.parametrize(("learned", "head"), [("linear", AffineHead), ("mlp", ResidualHead)])
-def test_a_fit_trains_the_head_that_was_asked_for(learned, head, monkeypatch):
+@pytest.mark.parametrize(
+    ("learned", "name", "head"),
+    [("linear", "learned", AffineHead), ("mlp", "learned-mlp", ResidualHead)],
+)
+def test_a_fit_trains_the_head_that_was_asked_for(learned, name, head, monkeypatch):
     monkeypatch.setattr("kakehashi.ladder.choose", lambda found, *rest: pick(found))
 
     def pick(found):
-        return next(c for c in found if c.name == "learned")
+        return next(c for c in found if c.name == name)
 
     x, y, _ = two_views(80, 6, 5)
     pairs = Pairs(source_vectors=x, target_vectors=y)
     aligner = fit(pairs, mode="shared", learned=learned, seed=3)
     assert type(aligner.projection.source) is type(aligner.projection.target) is head
-    parameters = aligner.report.rungs["learned"].parameters
+    parameters = aligner.report.rungs[name].parameters
     assert 1 <= parameters["epochs"] <= contrastive.EPOCHS
     assert parameters["start"] in aligner.report.rungs
-    assert "learned+hubness" in aligner.report.rungs
+    assert f"{name}+hubness" in aligner.report.rungs
     again = fit(pairs, mode="shared", learned=learned, seed=3)
     assert again.fingerprint == aligner.fingerprint
     assert not any("torch" in note for note in aligner.report.notes)

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .evaluation.relevance import Relevance
+from .hubs import Bank
 from .links import find_leaks
-from .pairs import SIDES, Pairs
-from .planning import MIN_PAIRS, Plan
+from .pairs import SIDES, Pairs, TrainingRows
+from .planning import LEAST_FITTED, Plan
 from .projection.moments import Moments, Spectrum
-from .rungs import Bank, TrainingRows
 from .splits import Rows
-from .vectors import Float32Array
+from .vectors import Float32Array, thinned
 from .views import MAX_NGRAM_PAIRS, View
+
+_SPECTRA_KEPT = 3  # of 1,408 dimensions a side, 110 MB each
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,13 +35,22 @@ class Fitted:
     _spectra: dict[float, Spectrum] = field(default_factory=dict, repr=False)
 
     def spectrum(self, unpaired: float = 0.0) -> Spectrum:
-        """Return means and covariances, with unpaired rows counted so much beside the pairs."""
+        """Return means and covariances, with unpaired rows counted so much beside the pairs.
+
+        The last few are kept until :meth:`forget`: a weight that is tried again costs nothing.
+        """
         if unpaired not in self._spectra:
+            if len(self._spectra) >= _SPECTRA_KEPT:
+                self._spectra.pop(next(iter(self._spectra)))
             moments = self.moments
             if unpaired and self.unpaired is not None:  # a fold may hold all of them
                 moments = moments.pooled(self.unpaired, unpaired)
             self._spectra[unpaired] = Spectrum(moments, self.view.prior)
         return self._spectra[unpaired]
+
+    def forget(self) -> None:
+        """Drop what was decomposed, once the settings of a view are chosen."""
+        self._spectra.clear()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,25 +111,26 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
     unpaired = _unpaired(plan.unpaired, view)
     moments = _moments(pairs, rows)
 
-    def fitted(m: Moments, rows: Rows, *held: Pairs, seen: Rows = rows[:0]) -> Fitted:
-        sets = [(pairs, rows)]
+    def fitted(of: Moments, on: Rows, *, hidden: list[Pairs], seen: Rows = rows[:0]) -> Fitted:
+        """Put together what is fitted on some rows; ``hidden`` pairs, as they are, stay unread."""
+        sets = [(pairs, on)]
         if validation is not None and len(seen):
             sets.append((validation, seen))
-        alone = None if unpaired is None else unpaired.without(*held)
-        return Fitted(view, m, _bank(pairs, rows, seed), TrainingRows(sets, seed), alone)
+        alone = None if unpaired is None else unpaired.without(hidden)
+        return Fitted(view, of, _bank(pairs, on, seed), TrainingRows(sets, seed), alone)
 
     parts = []
     for part in plan.parts:
         rest = _moments(pairs, np.setdiff1d(rows, part.train))
-        without = fitted(moments - rest, part.train, part.held, test)
+        without = fitted(moments - rest, part.train, hidden=[part.held, test])
         parts.append(ValidationPart(without, Questions.of(view.of(part.held))))
     if validation is not None:
         moments = moments + _moments(validation, plan.seen)
-    judged = fitted(moments, rows, test, seen=plan.seen)
+    judged = fitted(moments, rows, hidden=[test], seen=plan.seen)
     everything = judged
     if len(plan.every) > len(rows):
         rest = _moments(pairs, np.setdiff1d(plan.every, rows))
-        everything = fitted(moments + rest, plan.every, seen=plan.seen)
+        everything = fitted(moments + rest, plan.every, hidden=[], seen=plan.seen)
     return Development(view, parts, judged, everything, Questions.of(view.of(test)))
 
 
@@ -127,7 +139,7 @@ def _unpaired(rows: Pairs | None, view: View) -> _Unpaired | None:
     if rows is None or any(rows.texts(side) is None for side in view.ngrams):
         return None
     if view.ngrams and len(rows) > MAX_NGRAM_PAIRS:  # both sides side by side would be large
-        rows = rows.select(np.arange(0, len(rows), -(-len(rows) // MAX_NGRAM_PAIRS)))
+        rows = rows.select(np.arange(len(rows))[thinned(len(rows), MAX_NGRAM_PAIRS)])
     return _Unpaired(rows, view)
 
 
@@ -138,10 +150,10 @@ class _Unpaired:
         self._rows, self._read = rows, view.of(rows)
         self._all = _moments(self._read, np.arange(len(rows)))
 
-    def without(self, *held: Pairs) -> Moments | None:
+    def without(self, held: list[Pairs]) -> Moments | None:
         known = [find_leaks(self._rows, part) for part in held]
         leaks = np.unique(np.concatenate([np.arange(0), *known]))
-        if len(leaks) > len(self._rows) - MIN_PAIRS // 2:
+        if len(leaks) > len(self._rows) - LEAST_FITTED:
             return None
         return self._all - _moments(self._read, leaks)
 

@@ -14,7 +14,7 @@ from .errors import DataError
 from .pairs import SIDES, Pairs, Side
 from .projection import Mode
 from .validation import text_problem
-from .vectors import FloatArray
+from .vectors import FloatArray, thinned
 from .views import MAX_NGRAM_PAIRS
 
 MAX_ENCODED_TARGETS = 5000
@@ -159,7 +159,7 @@ def gather_unpaired(
 
 def _same_texts(texts: Sequence[str] | None, x: FloatArray, y: FloatArray) -> Pairs:
     if len(x) > 10 * MAX_NGRAM_PAIRS:  # enough to know a covariance; and a copy would be large
-        rows = np.arange(0, len(x), -(-len(x) // MAX_NGRAM_PAIRS))
+        rows = np.arange(len(x))[thinned(len(x), MAX_NGRAM_PAIRS)]
         texts = None if texts is None else [texts[int(i)] for i in rows]
         x, y = x[rows], y[rows]
     return Pairs(texts, texts, source_vectors=x, target_vectors=y)

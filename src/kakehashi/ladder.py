@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,8 @@ from .aligner import Aligner
 from .development import develop
 from .encoders import EncoderIdentity, as_encoder
 from .errors import DataError, FitError, MissingExtraError
-from .evaluation.baselines import bm25_ranks
 from .evaluation.intervals import Scores
+from .evaluation.lexical import bm25_ranks
 from .evaluation.metrics import Metric, cut_at_ten
 from .evaluation.relevance import clusters_of
 from .evaluation.report import Report, RungResult
@@ -30,11 +30,11 @@ from .gather import (
 from .pairs import DataRecord, Pairs
 from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
-from .search import Candidate, Refine, choose, climb, label, rank
+from .search import Candidate, Learned, choose, climb, label, rank
 from .spaces import share_space, store_metric
 from .threads import BLAS
 from .validation import checked_seed
-from .verdict import FEW_QUERIES, Evidence, judge
+from .verdict import FEW_QUERIES, Evidence, Verdict, judge
 from .views import views
 
 _CHOICES: dict[str, tuple[str | None, ...]] = {
@@ -60,6 +60,7 @@ def fit(
     unpaired: Pairs | Sequence[str] | Literal[False] | None = None,
     learned: Literal["auto", "linear", "mlp", "none"] = "auto",
     cuts: Sequence[int] = (),
+    mask_groups: bool = False,
     cache: str | Path | None = None,
     progress: bool = False,
 ) -> Aligner:
@@ -91,6 +92,9 @@ def fit(
         cuts: dimensions, like (256, 128), that projected vectors are to be cut to
             (:meth:`Aligner.cut`); the learned rung then trains for them, too. ``shared`` only, and
             not with ``learned="none"``.
+        mask_groups: rows of one group are not taken for wrong answers to each other where the
+            learned rung trains; for groups of texts that say much the same, like the revisions of a
+            paragraph.
         seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
         progress: show bars on standard error.
@@ -108,7 +112,7 @@ def fit(
     started = time.perf_counter()
     seed, cuts = checked_seed(seed), _checked_cuts(cuts)
     _check_options(mode, metric, learned, cuts)
-    refine = _refine(learned, cuts, seed, progress)
+    trained = _learned(learned, cuts, seed, mask_groups, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
     encoders = {
@@ -151,10 +155,10 @@ def fit(
             for m in modes
             for view in views(m, pairs, same_space=same_space, ngrams=reads[m])
         ]
-        candidates, base = climb(developments, metric, refine=refine, progress=progress)
+        candidates, base = climb(developments, metric, learned=trained, progress=progress)
         chosen = choose(candidates, base, mode, clusters_of(*(part.held for part in rows.parts)))
-        report, beats_base = _judged(candidates, chosen, base, rows, metric, mode)
-        if base is not None and not beats_base:
+        judged = _judged(candidates, chosen, base, rows, metric)
+        if base is not None and not judged.verdict.beats_base:
             chosen = base
         shipped = chosen.data.everything if refit else chosen.data.fitted
         projection = chosen.data.view.finish(chosen.build(shipped))
@@ -162,14 +166,13 @@ def fit(
     describes = "the very weights that ship"
     if chosen is base:
         describes = "the untouched vectors; nothing was fitted"
-        projection = chosen.build(shipped)
     elif n_shipped != rows.n_fitted:
         describes = (
             f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
     n_test = len(rows.judged.held)
     notes = _notes(pairs, validation, test, same_space, n_test)
-    if learned == "auto" and refine is None:
+    if learned == "auto" and trained is None:
         notes += ("no learned rung was tried: torch cannot be imported",)
     return Aligner(
         projection=projection,
@@ -178,7 +181,15 @@ def fit(
         encoders=identities,
         data=_record(pairs, validation, None if unpaired is None else free),
         report=Report(
-            **report,
+            verdict=judged.verdict.advice,
+            reason=judged.verdict.reason,
+            p_value=judged.verdict.p_value,
+            rungs={
+                label(c, mode): RungResult(c.mode, c.parameters, c.score, scores, c.cpu_seconds)
+                for c, scores in judged.scores.items()
+            },
+            base=None if base is None else judged.scores[base],
+            bm25=judged.bm25,
             mode=chosen.mode,
             chosen=label(chosen, mode),
             describes=describes,
@@ -216,7 +227,9 @@ def _check_options(mode: Any, metric: Any, learned: Any, cuts: Any) -> None:
         raise DataError(f"cuts={cuts} are trained for; they need learned='linear' or 'mlp'.")
 
 
-def _refine(learned: str, cuts: Sequence[int], seed: int, progress: bool) -> Refine | None:
+def _learned(
+    learned: str, cuts: tuple[int, ...], seed: int, mask_groups: bool, progress: bool
+) -> Learned | None:
     """Return what trains on from a closed form, or None for nothing."""
     if learned == "none":
         return None
@@ -226,10 +239,11 @@ def _refine(learned: str, cuts: Sequence[int], seed: int, progress: bool) -> Ref
         if learned == "auto" and not cuts:
             return None
         raise MissingExtraError("torch", "training") from error
-    from .training.contrastive import HIDDEN, refine
+    from .training.contrastive import LEARNED, refine
 
-    hidden = HIDDEN if learned == "mlp" else 0
-    return partial(refine, hidden=hidden, cuts=tuple(cuts), seed=seed, progress=progress)
+    name, hidden = LEARNED["linear" if learned == "auto" else learned]
+    options = {"hidden": hidden, "cuts": cuts, "mask_groups": mask_groups, "seed": seed}
+    return Learned(name, partial(refine, **options, progress=progress))  # type: ignore[arg-type]
 
 
 def _record(pairs: Pairs, validation: Pairs | None, unpaired: Pairs | None) -> DataRecord:
@@ -270,14 +284,21 @@ def _notes(
     return tuple(notes)
 
 
+class _Judged(NamedTuple):
+    """What the test part says: of the chosen candidate, of each of them, and of BM25."""
+
+    verdict: Verdict
+    scores: dict[Candidate, Scores]
+    bm25: Scores | None
+
+
 def _judged(
     candidates: list[Candidate],
     chosen: Candidate,
     base: Candidate | None,
     rows: Plan,
     metric: Metric,
-    mode: str,
-) -> tuple[dict[str, Any], bool]:
+) -> _Judged:
     """Score every candidate on the test part; judge the chosen one, also against the base."""
     test = rows.judged.held
     asked, clusters = candidates[0].data.test.relevance, clusters_of(test)
@@ -301,16 +322,8 @@ def _judged(
         clusters=clusters,
         folds=evidence,
     )
-    scores = {c: Scores.of_ranks(found[c], pool, clusters=clusters) for c in candidates}
-    report = {
-        "verdict": verdict.advice,
-        "reason": verdict.reason,
-        "p_value": verdict.p_value,
-        "rungs": {
-            label(c, mode): RungResult(c.mode, c.parameters, c.score, scores[c], c.cpu_seconds)
-            for c in candidates
-        },
-        "base": None if base is None else scores[base],
-        "bm25": None if bm25 is None else Scores.of_ranks(bm25, pool, clusters=clusters),
-    }
-    return report, verdict.beats_base
+    return _Judged(
+        verdict,
+        {c: Scores.of_ranks(found[c], pool, clusters=clusters) for c in candidates},
+        None if bm25 is None else Scores.of_ranks(bm25, pool, clusters=clusters),
+    )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from .keys import Keys, in_range, mixed
 from .pairs import SIDES, Pairs
-from .vectors import Float32Array, FloatArray, chunks, unit_rows
+from .vectors import Float32Array, FloatArray, chunks, thinned, unit_rows
 
 _SAME = 1 - 1e-5
 """Cosine from which two vectors are of one text; float16 storage moves it by less than 1e-6."""
@@ -46,7 +46,7 @@ def same_vectors(x: FloatArray, y: FloatArray) -> NDArray[np.intp]:
         return np.arange(0)
     rng = np.random.default_rng(20261123)
     directions = rng.standard_normal((x.shape[1], _DIRECTIONS), np.float32)
-    sample = _unit(y[:: -(-len(y) // _SAMPLED)])
+    sample = _unit(y[thinned(len(y), _SAMPLED)])
     centre = sample.mean(axis=0)
     spread = float(np.sqrt(((sample - centre) ** 2).sum(axis=1).mean()))
     step = max(_STEP * spread, _LEAST_STEP)  # rows that are all the same: a step beyond rounding

@@ -13,6 +13,8 @@ from .pairs import Pairs
 from .splits import Rows, folds, hold_out
 
 MIN_PAIRS = 10
+LEAST_FITTED = 5
+"""Rows that anything is fitted on or chosen by, at least."""
 TEST_SHARE, MAX_TEST = 0.2, 5000
 VALIDATION_SHARE, MAX_VALIDATION = 0.15, 2000
 CROSS_VALIDATE_BELOW = 2500
@@ -79,6 +81,12 @@ def plan(
 ) -> Plan:
     """Split the pairs.
 
+    Args:
+        validation, test: sets of the caller's. Without them a fifth of the pairs is held out to
+            judge, and the rest is cut into folds (or one part, where there are many) to choose.
+        unpaired: is carried along.
+        seed: decides what is held out.
+
     Raises:
         FitError: too few pairs, or nothing left beside the test set.
     """
@@ -90,7 +98,7 @@ def plan(
     split_off = len(rows) < n
     leaks = np.intersect1d(rows, find_leaks(pairs, test))
     rows = np.setdiff1d(rows, leaks)
-    if len(rows) < MIN_PAIRS // 2:
+    if len(rows) < LEAST_FITTED:
         raise FitError(
             f"{len(leaks)} of {len(leaks) + len(rows)} training pairs share a text, or a vector, "
             "with the test set; nothing is left to fit on. Are both the same file, or most texts "
@@ -118,19 +126,19 @@ def plan(
 def _without_leaks(pairs: Pairs, rows: Rows, validation: Pairs, test: Pairs) -> tuple[Pairs, Rows]:
     """Return the validation pairs that the test set does not hold, and the rows in neither."""
     unseen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, test))
-    if len(validation) < MIN_PAIRS // 2:
+    if len(validation) < LEAST_FITTED:
         raise FitError(
             f"{len(validation)} validation pairs are too few to choose by; give at least "
-            f"{MIN_PAIRS // 2}, or none and leave the choice to cross-validation."
+            f"{LEAST_FITTED}, or none and leave the choice to cross-validation."
         )
-    if len(unseen) < MIN_PAIRS // 2:
+    if len(unseen) < LEAST_FITTED:
         raise FitError(
             f"{len(validation) - len(unseen)} of {len(validation)} validation pairs also "
             "stand in the test set; what judges must not choose."
         )
     validation = validation.select(unseen)
     train = np.setdiff1d(rows, find_leaks(pairs, validation))
-    if len(train) < MIN_PAIRS // 2:
+    if len(train) < LEAST_FITTED:
         raise FitError(
             f"{len(rows) - len(train)} of {len(rows)} training pairs also stand in the "
             "validation set; nothing is left to fit on. Are both the same file?"
@@ -151,7 +159,7 @@ def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[Part]:
     for split in splits:
         held = pairs.select(split.held_out)
         train = np.setdiff1d(split.kept, find_leaks(pairs, held))
-        if len(train) >= MIN_PAIRS // 2:  # else nearly every row repeats a held-out text
+        if len(train) >= LEAST_FITTED:  # else nearly every row repeats a held-out text
             found.append(Part(train, held))
     if not found:
         raise FitError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +14,31 @@ from .development import Development, Fitted, Questions, ValidationPart
 from .evaluation.intervals import sums_by_cluster
 from .evaluation.metrics import Metric, ranks, reciprocal
 from .evaluation.relevance import Clusters
+from .hubs import corrected, hubness_grid
+from .pairs import TrainingRows
 from .progress import track
 from .projection import Mode, Projection
-from .rungs import HUBNESS, NGRAMS, Parameters, Rung, build, corrected, hubness_grid, rungs
+from .rungs import HUBNESS, NGRAMS, Parameters, Rung, rungs
 
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
 
-Refine = Callable[..., Any]
-"""What :func:`kakehashi.training.contrastive.refine` is: it continues from a closed form."""
+
+class Refine(Protocol):
+    """What :func:`kakehashi.training.contrastive.refine` is: it trains on from a closed form."""
+
+    def __call__(
+        self, start: Projection, training: TrainingRows, mode: Mode, *, stop_after: int | None
+    ) -> list[Projection]:
+        """Return the projection after each epoch, the same ones however early it stops."""
+        ...
+
+
+class Learned(NamedTuple):
+    """A learned rung: its name, and how it is trained."""
+
+    name: str
+    refine: Refine
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +80,17 @@ def climb(
     developments: list[Development],
     metric: Metric,
     *,
-    refine: Refine | None = None,
+    learned: Learned | None = None,
     progress: bool = False,
 ) -> tuple[list[Candidate], Candidate | None]:
     """Tune every rung, plain and corrected; return the best setting of each, and the base.
 
     Args:
         developments: the plan on each view; the first reads vectors only.
-        refine: trains on from the best closed form of each mode, where it is given.
+        learned: trains on from the best closed form of each mode, where it is given.
     """
     base = None
-    if developments[0].view.prior is not None:
+    if developments[0].view.same_space:
         [scores] = _score(developments[0].parts, metric, lambda fitted: [Projection()])
         base = Candidate("identity", developments[0], {}, scores, lambda fitted: Projection())
     found = [] if base is None else [base]
@@ -89,13 +105,13 @@ def climb(
             found.append(ranked[0])
             found += _timed(_best_corrected, name, data, ranked[:_TOP], metric)
             by_mode.setdefault(mode, []).append(ranked[0])
-    for closed in by_mode.values():
-        if refine is None:
-            break
+        for part in data.parts:
+            part.fitted.forget()
+    for closed in by_mode.values() if learned is not None else ():
         start = max(closed, key=lambda c: c.score)
-        [learned] = _timed(_learned, start, metric, refine)
-        found.append(learned)
-        found += _timed(_best_corrected, learned.name, learned.data, [learned], metric)
+        [trained] = _timed(_trained_on, start, metric, learned)
+        found.append(trained)
+        found += _timed(_best_corrected, trained.name, trained.data, [trained], metric)
     return found, base
 
 
@@ -111,7 +127,7 @@ def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Can
 
     def scored(grid: list[Parameters], parts: list[ValidationPart]) -> list[Candidate]:
         def maker(parameters: Parameters) -> Callable[[Fitted], Projection]:
-            return lambda fitted: build(rung, fitted, data.view.mode, parameters)
+            return lambda fitted: _build(rung, fitted, parameters)
 
         makers = [maker(p) for p in grid]
         scores = _score(parts, metric, lambda fitted: [make(fitted) for make in makers])
@@ -124,7 +140,7 @@ def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Can
     for _ in range(rung.rounds):
         best = max(tried, key=lambda c: c.score)
         known = [c.parameters for c in tried]
-        tried += scored([p for p in rung.refine(best.parameters) if p not in known], few)
+        tried += scored([p for p in rung.neighbours(best.parameters) if p not in known], few)
         if max(tried, key=lambda c: c.score) is best:
             break
     ranked = sorted(tried, key=lambda c: -c.score)
@@ -155,32 +171,31 @@ def _best_corrected(
     return [max((found for c in plain for found in scored(c)), key=lambda c: c.score)]
 
 
-def _learned(closed: Candidate, metric: Metric, refine: Refine) -> list[Candidate]:
+def _trained_on(closed: Candidate, metric: Metric, learned: Learned) -> list[Candidate]:
     """Train on from a closed form; validation says after how many epochs to stop."""
     data, mode = closed.data, closed.mode
-    trained = [refine(closed.build(part.fitted), part.fitted.training, mode) for part in data.parts]
-    by_epoch = [
-        np.concatenate(
-            [
-                reciprocal(rank(p, part.questions, metric, roughly=True))
-                for p, part in zip(of_epoch, data.parts, strict=True)
-            ]
-        )
-        for of_epoch in zip(*trained, strict=True)
-    ]
+
+    def refined(fitted: Fitted, stop_after: int | None = None) -> list[Projection]:
+        return learned.refine(closed.build(fitted), fitted.training, mode, stop_after=stop_after)
+
+    histories = {part.fitted: refined(part.fitted) for part in data.parts}
+    by_epoch = _score(data.parts, metric, lambda fitted: histories[fitted])
     epochs = int(np.argmax([scores.mean() for scores in by_epoch])) + 1
-    made = {
-        part.fitted: of_part[epochs - 1] for part, of_part in zip(data.parts, trained, strict=True)
-    }
+    made = {fitted: history[epochs - 1] for fitted, history in histories.items()}
+    name = learned.name + (NGRAMS if data.view.ngrams else "")
+    parameters = closed.parameters | {"start": closed.name, "epochs": epochs}
 
     def make(fitted: Fitted) -> Projection:
-        history = refine(closed.build(fitted), fitted.training, mode, stop_after=epochs)
-        projection: Projection = history[-1]
-        return projection
+        return refined(fitted, epochs)[-1]
 
-    name = "learned" + (NGRAMS if data.view.ngrams else "")
-    parameters = closed.parameters | {"start": closed.name, "epochs": epochs}
     return [Candidate(name, data, parameters, by_epoch[epochs - 1], make, _made=made)]
+
+
+def _build(rung: Rung, fitted: Fitted, parameters: Parameters) -> Projection:
+    """Build a closed form; how much unpaired rows count is asked of the sums, not of the form."""
+    plain = {k: v for k, v in parameters.items() if k != "unpaired"}
+    spectrum = fitted.spectrum(parameters.get("unpaired", 0.0))
+    return rung.build(spectrum, fitted.view.mode, **plain)
 
 
 def _score(

@@ -23,6 +23,11 @@ def chunks(n_rows: int, size: int = CHUNK_ROWS) -> Iterator[slice]:
         yield slice(start, min(start + size, n_rows))
 
 
+def thinned(n_rows: int, at_most: int) -> slice:
+    """Return a slice that takes every k-th row, so that no more than ``at_most`` are left."""
+    return slice(None, None, max(1, -(-n_rows // at_most)))
+
+
 def squared_norms(x: Float32Array) -> Float32Array:
     """Return the squared length of each row: (n, d) -> (n,).
 

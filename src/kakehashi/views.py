@@ -28,12 +28,14 @@ class View:
     Attributes:
         mode: the mode of the maps over this view.
         ngrams: for a side of which the texts are read, how.
+        same_space: whether the encoders' own vectors of the two sides can be compared.
         prior: (d_x, d_y), ones where both sides have the same feature; None where they have none.
         directions: how many directions a map of both sides keeps; None for all.
     """
 
     mode: Mode
     ngrams: Mapping[Side, CharacterNgrams] = field(default_factory=dict)
+    same_space: bool = False
     prior: Matrix | None = None
     directions: int | None = None
 
@@ -60,17 +62,17 @@ def views(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) -> list[V
     ``keep`` mode reads n-grams of the source alone, since stored targets stay as they are.
     """
     dx, dy = (pairs.required_vectors(side).shape[1] for side in SIDES)
-    found = [View(mode, prior=np.eye(dx, dy) if same_space else None)]
+    found = [View(mode, {}, same_space, np.eye(dx, dy) if same_space else None)]
     if ngrams:
         few = [buckets for below, buckets in _BUCKETS if len(pairs) < below]
         feature = CharacterNgrams(*few[:1])
         if mode == "keep":
             prior = np.eye(dx + feature.dimension, dy) if same_space else None
-            found.append(View(mode, {"source": feature}, prior))
+            found.append(View(mode, {"source": feature}, same_space, prior))
         else:
             both = np.zeros((dx + feature.dimension, dy + feature.dimension))
             both[dx:, dy:] = np.eye(feature.dimension)
             if same_space:
                 both[:dx, :dy] = np.eye(dx)
-            found.append(View(mode, {"source": feature, "target": feature}, both, dy))
+            found.append(View(mode, {"source": feature, "target": feature}, same_space, both, dy))
     return found

@@ -112,7 +112,7 @@ class Spectrum:
         cxx, cyy, cxy: covariances, (d_x, d_x), (d_y, d_y), (d_x, d_y).
         scale_x, scale_y: mean variance of a dimension, the unit of every regularisation strength.
         prior: (d_x, d_y), what carries a source to a target before any pair is seen: ones where
-            both sides have the same feature, zero elsewhere.
+            both sides have the same feature, zero elsewhere. The identity by default.
     """
 
     def __init__(self, moments: Moments, prior: Matrix | None = None) -> None:

@@ -22,11 +22,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, MissingExtraError
-from ..pairs import Pairs
+from ..pairs import Pairs, TrainingRows
 from ..progress import track
 from ..projection import Mode, Projection
 from ..projection.head import AffineHead, Head, ResidualHead, grid_weight
-from ..rungs import TrainingRows
 from ..vectors import chunks, unit_rows
 from .setting import undisturbed
 
@@ -45,6 +44,8 @@ NEAR_DUPLICATE = 0.98
 """Cosine of two unprojected targets from which neither is mined as a wrong answer to the other."""
 TEMPERATURE = 0.05
 HIDDEN = 256
+LEARNED = {"linear": ("learned", 0), "mlp": ("learned-mlp", HIDDEN)}
+"""What :func:`kakehashi.fit` calls a head: the name of its rung, and its hidden units."""
 MAX_ROWS = 20_000
 """Pairs trained on; a sample of more. It bounds memory (120 MB of 384 + 1,024 float32)."""
 
@@ -199,7 +200,7 @@ class _Heads:
     def __init__(self, start: Projection, task: _Task, hidden: int, generator: Any) -> None:
         import torch
 
-        self._hidden, self._task = hidden, task
+        self._task = task
         self.source = self._layers(start.source, task.x, hidden, generator)
         self.target = None
         if task.mode == "shared":
