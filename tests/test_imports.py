@@ -157,7 +157,8 @@ def floors():
     for number, row in enumerate(rows):
         folder = ""
         for name in re.findall(r"`([\w/.]+)`", row):
-            folder = name[: name.index("/") + 1] if "/" in name else folder
+            if "/" in name:  # `evaluation/comparison.py`, `named.py`: both of that folder
+                folder = "" if name.endswith("/") else name[: name.index("/") + 1]
             found[name if "/" in name else folder + name] = number
     return found
 
