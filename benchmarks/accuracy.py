@@ -57,9 +57,10 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 DEFAULT_KINDS: tuple[Kind, ...] = ("baselines", "kakehashi", "peers")
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
-FITTING = ("ladder", "planning", "development", "search", "rungs", "views", "gather", "verdict")
-FITTING += ("spaces", "splits", "links", "keys", "pairs", "vectors", "training/contrastive")
-FITTING += tuple(f"evaluation/{name}" for name in ("metrics", "relevance", "intervals"))
+PACKAGE = Path(kakehashi.__file__).parent
+SCORING = tuple(PACKAGE / "evaluation" / name for name in ("metrics.py", "relevance.py"))
+"""What every score depends on."""
+_NOT_FITTING = ("cli", "demo", "integrations")
 _TIMED_QUERIES = 300
 _MOST_SECONDS = 3600  # a peer's run
 
@@ -76,7 +77,7 @@ class Peer:
     def files(self) -> list[Path]:
         """What a result depends on."""
         shared = ("contract.py",) if self.own_environment else ("contract.py", "training.py")
-        return [PEERS / name for name in (self.script, *shared)]
+        return [*SCORING, *(PEERS / name for name in (self.script, *shared))]
 
 
 ENGINE = "llama_index_engine.py"
@@ -123,7 +124,7 @@ def main() -> None:
                     seen = data_set.targets_as_source(pairs[data_set], args.data, cache)
                     index = parts.unpaired(pairs[data_set], seen)
                 offered = systems(parts, seed, kinds, args.peer_python, index)
-                run_split(data_set, parts, size, seed, offered, cells)
+                run_split(data_set, parts, size, seed, offered, cells, index)
 
 
 def run_split(
@@ -133,12 +134,15 @@ def run_split(
     seed: int,
     offered: dict[str, System],
     cells: Cells,
+    index: Pairs | None,
 ) -> None:
     """Measure every system on one split, one after the other."""
     where = {"set": data_set.label, "size": size or "all", "seed": seed}
     for name, (files, measure) in offered.items():
         cell = f"{data_set.label}__{size or 'all'}__{seed}__{name}"
         key = source_hash(files) + parts.digest
+        if index is not None and name.endswith("unpaired"):
+            key += index.content_hash
         if cells.has(cell, key):
             continue
         begun = time.perf_counter()
@@ -170,11 +174,9 @@ def systems(
 ) -> dict[str, System]:
     """Return for each system the files that its result depends on, and how it is measured."""
     found: dict[str, System] = {}
-    package = Path(kakehashi.__file__).parent
     if "baselines" in kinds:
-        scored = [package / "evaluation" / name for name in ("metrics.py", "relevance.py")]
-        found["raw cosine"] = (scored, partial(raw_cosine, parts))
-        lexical = [*scored, package / "evaluation" / "lexical.py"]
+        found["raw cosine"] = ([*SCORING], partial(raw_cosine, parts))
+        lexical = [*SCORING, PACKAGE / "evaluation" / "lexical.py"]
         found["bm25"] = (lexical, partial(bm25, parts))
     if "index" in kinds:
         for mode in MODES:
@@ -192,10 +194,9 @@ def systems(
 
 
 def fitting_files() -> list[Path]:
-    """Return the files of the package that decide what a fit finds."""
-    package = Path(kakehashi.__file__).parent
-    names = [f"{name}.py" for name in FITTING]
-    return [*(package / name for name in names), *(package / "projection").glob("*.py")]
+    """Return the files of the package: any may decide what a fit finds, but for those on top."""
+    files = PACKAGE.rglob("*.py")
+    return [f for f in files if f.relative_to(PACKAGE).parts[0] not in _NOT_FITTING]
 
 
 def raw_cosine(parts: Parts) -> Record:
