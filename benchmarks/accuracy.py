@@ -253,6 +253,7 @@ def rungs(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
         name: {
             "parameters": rung.parameters,
             "validation_mrr": rung.validation,
+            "cpu_seconds": rung.cpu_seconds,
             **rung.scores.means,
             "interval": rung.scores.intervals["recall@1"],
         }

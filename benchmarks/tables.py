@@ -127,6 +127,7 @@ def _rungs(system: str, seeds: list[Record]) -> dict[str, Row]:
             "recall@1": fmean(rung["recall@1"] for rung in rungs),
             "interval": tuple(fmean(rung["interval"][end] for rung in rungs) for end in (0, 1)),
             "mrr@10": fmean(rung["mrr@10"] for rung in rungs),
+            "search_cpu_seconds": median(rung.get("cpu_seconds") or 0.0 for rung in rungs) or None,
         }
     return found
 
