@@ -94,6 +94,8 @@ def test_project_refuses_what_it_cannot_project(aligner):
         aligner.project(np.ones((2, 16)))
     with pytest.raises(errors.VectorError, match="row 1 contains NaN"):
         aligner.project([[1.0] * 24, [np.nan] * 24])
+    with pytest.raises(errors.VectorError, match="source vectors: rows have different lengths"):
+        aligner.project([[1.0], [1.0, 2.0]])
 
 
 def test_saving_over_something_is_refused(aligner, folder, tmp_path):

@@ -247,8 +247,30 @@ def test_missing_texts_are_asked_for_with_the_next_step(reader):
         reader.project(np.ones((2, 24)), modality="target", role="document")
     with pytest.raises(DataError, match="3 texts for 2 source vectors; give one text a vector"):
         reader.project(x, texts=["a", "b", "c"])
-    with pytest.raises(DataError, match="1 texts for 2 source vectors"):
-        reader.project(x, texts="ab")
+
+
+@pytest.mark.parametrize("texts", ["ab", {"a", "b"}, {"a": 1, "b": 2}, iter(["a", "b"]), 2])
+def test_texts_that_stand_in_no_order_are_refused(reader, texts):
+    """A set of as many texts as there are vectors gave vectors, of other texts."""
+    kind = type(texts).__name__
+    with pytest.raises(DataError, match=f"texts of the source.* got {kind}"):
+        reader.project(np.ones((2, 32), np.float32), texts=texts)
+    with pytest.raises(DataError, match=f"texts: expected a list of strings.* got {kind}"):
+        reader.embed(texts, modality="source", role="query")
+
+
+def column(texts):
+    pandas = pytest.importorskip("pandas")
+    return pandas.Series(texts, index=range(len(texts), 0, -1))
+
+
+@pytest.mark.parametrize("kind", [tuple, np.array, lambda t: np.array(t, object), column])
+def test_texts_may_be_a_tuple_an_array_or_a_column(kind, reader):
+    texts = [text for text in TEXTS if text.strip("\0")]  # which NumPy would cut off
+    expected = reader.embed(texts, modality="source", role="query")
+    same, vectors = kind(texts), ENCODERS["source"](texts)
+    assert np.array_equal(reader.embed(same, modality="source", role="query"), expected)
+    assert np.array_equal(reader.project(vectors, texts=same), expected)
 
 
 @pytest.mark.parametrize("text", [None, 5, b"ab", 1.5, ["a"]])
