@@ -12,13 +12,16 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..pairs import SIDES, Side
 from ..validation import in_order
-from ..vectors import Float32Array, unit_rows
+from ..vectors import Float32Array, chunks, unit_rows
 from .head import Head, head_of, tensors_of
 from .hubness import HubnessCorrection
 from .ngrams import CharacterNgrams
 
 Mode = Literal["keep", "shared"]
 Role = Literal["query", "document"]
+
+_NGRAM_ROWS = 1024
+"""Rows whose n-grams are held at a time: while they are projected they take some 16 KB each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +63,12 @@ class Projection:
         """
         if modality in self.ngrams:
             given = self._checked_texts(texts, len(x), modality)
+            if len(x) > _NGRAM_ROWS:
+                parts = [
+                    self(x[p], modality=modality, role=role, texts=given[p], roughly=roughly)
+                    for p in chunks(len(x), _NGRAM_ROWS)
+                ]
+                return np.concatenate(parts)
             x = self.ngrams[modality].beside(x, given)
         head = self.source if modality == "source" else self.target
         offset = self.query_offset if modality == "source" and role == "query" else None
