@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -105,6 +106,44 @@ def test_saving_over_something_is_refused(aligner, folder, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(FileExistsError, match="no aligner"):
         aligner.save(tmp_path / "mine", overwrite=True)
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o002])
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_a_saved_folder_follows_the_umask(aligner, umask, tmp_path):
+    for _ in range(2):  # the second one takes the place of the first
+        folder = aligner.save(tmp_path / "bridge", overwrite=True)
+        assert folder.stat().st_mode & 0o777 == 0o777 & ~umask
+        assert {f.stat().st_mode & 0o777 for f in folder.iterdir()} == {0o666 & ~umask}
+
+
+def test_what_a_killed_save_leaves_is_removed_after_a_day(aligner, tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    target = tmp_path / "bridge[1]"
+    aligner.save(tmp_path / "kept").rename(tmp_path / ".bridge[1]-20260101")  # somebody's own
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        for path in (target, target, tmp_path / "bridge1"):
+            with pytest.raises(KeyboardInterrupt):
+                aligner.save(path)
+    others = {p.name for p in tmp_path.iterdir() if not p.name.endswith(".part")}
+    old, young, of_another = sorted(
+        (p for p in tmp_path.glob(".*.part")), key=lambda p: "bridge1" in p.name
+    )
+    for path in (old, of_another, tmp_path / ".bridge[1]-20260101"):
+        os.utime(path, (0, 0))
+    aligner.save(target)
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left == {target.name, young.name, of_another.name, *others}
 
 
 def test_a_folder_of_format_1_still_loads():
