@@ -1,5 +1,6 @@
 import contextlib
 import json
+import os
 import pickle
 import shutil
 import subprocess
@@ -94,6 +95,8 @@ def test_project_refuses_what_it_cannot_project(aligner):
         aligner.project(np.ones((2, 16)))
     with pytest.raises(errors.VectorError, match="row 1 contains NaN"):
         aligner.project([[1.0] * 24, [np.nan] * 24])
+    with pytest.raises(errors.VectorError, match="source vectors: rows have different lengths"):
+        aligner.project([[1.0], [1.0, 2.0]])
 
 
 def test_saving_over_something_is_refused(aligner, folder, tmp_path):
@@ -103,6 +106,44 @@ def test_saving_over_something_is_refused(aligner, folder, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     with pytest.raises(FileExistsError, match="no aligner"):
         aligner.save(tmp_path / "mine", overwrite=True)
+
+
+@pytest.fixture(params=[0o022, 0o027, 0o002])
+def umask(request):
+    before = os.umask(request.param)
+    yield request.param
+    os.umask(before)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_a_saved_folder_follows_the_umask(aligner, umask, tmp_path):
+    for _ in range(2):  # the second one takes the place of the first
+        folder = aligner.save(tmp_path / "bridge", overwrite=True)
+        assert folder.stat().st_mode & 0o777 == 0o777 & ~umask
+        assert {f.stat().st_mode & 0o777 for f in folder.iterdir()} == {0o666 & ~umask}
+
+
+def test_what_a_killed_save_leaves_is_removed_after_a_day(aligner, tmp_path, monkeypatch):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    target = tmp_path / "bridge[1]"
+    aligner.save(tmp_path / "kept").rename(tmp_path / ".bridge[1]-20260101")  # somebody's own
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", killed)
+        patch.setattr(shutil, "rmtree", lambda *_, **__: None)
+        for path in (target, target, tmp_path / "bridge1"):
+            with pytest.raises(KeyboardInterrupt):
+                aligner.save(path)
+    others = {p.name for p in tmp_path.iterdir() if not p.name.endswith(".part")}
+    old, young, of_another = sorted(
+        (p for p in tmp_path.glob(".*.part")), key=lambda p: "bridge1" in p.name
+    )
+    for path in (old, of_another, tmp_path / ".bridge[1]-20260101"):
+        os.utime(path, (0, 0))
+    aligner.save(target)
+    left = {p.name for p in tmp_path.iterdir()}
+    assert left == {target.name, young.name, of_another.name, *others}
 
 
 def test_a_folder_of_format_1_still_loads():
@@ -118,7 +159,8 @@ def test_a_folder_of_format_1_still_loads():
 
 @pytest.mark.parametrize("learned", ["none", "linear", "mlp"])
 def test_an_aligner_is_cut_to_its_first_dimensions(vector_pairs, learned, tmp_path):
-    whole = kakehashi.fit(vector_pairs, mode="shared", learned=learned, cuts=(6,), refit=False)
+    cuts = () if learned == "none" else (6,)
+    whole = kakehashi.fit(vector_pairs, mode="shared", learned=learned, cuts=cuts, refit=False)
     plain = replace(whole, projection=replace(whole.projection, hubness=None))
     cut = plain.cut(6)
     for side in ("source", "target"):

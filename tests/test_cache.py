@@ -11,7 +11,7 @@ import kakehashi
 from kakehashi import as_encoder
 from kakehashi.cache import encode_texts
 from kakehashi.encoders import PROBES
-from kakehashi.errors import KakehashiError
+from kakehashi.errors import CacheError, KakehashiError
 
 TEXTS = [f"part {i} of {'a ' * (i % 7)}machine" for i in (*range(25), *range(24, 4, -1))]
 UNIQUE = set(TEXTS)
@@ -162,6 +162,16 @@ def other_tables(path):
     path.unlink()
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE vectors (something_else TEXT)")
+
+
+def test_a_file_that_is_no_cache_is_called_so_and_left_as_it_is(cache):
+    """It may be the user's own: a slip of the name must not advise to throw it away."""
+    cache.parent.mkdir(parents=True)
+    cache.write_text('{"source": "a", "target": "b"}\n' * 50)
+    before = cache.read_bytes()
+    with pytest.raises(CacheError, match=r"vectors\.sqlite is no cache .* Give another name"):
+        run(Recording(), cache)
+    assert cache.read_bytes() == before
 
 
 def short_vectors(path):

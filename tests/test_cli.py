@@ -116,6 +116,68 @@ def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_p
     assert not (tmp_path / "out.npz").exists()
 
 
+@pytest.fixture
+def project(ngram_aligner):
+    """Run `kakehashi project` here, with an aligner that is at hand."""
+
+    def run_here(*arguments):
+        command = ["project", *map(str, (ngram_aligner.path, *arguments))]
+        done = CliRunner().invoke(app, command)
+        if done.exception is not None:
+            raise done.exception
+
+    return run_here
+
+
+def test_project_overwrites_only_when_told_to(project, texts_npz, tmp_path):
+    out = tmp_path / "new" / "out.npz"
+    project(texts_npz, out)
+    made = out.read_bytes()
+    out.write_bytes(b"years of work")
+    with pytest.raises(FileExistsError, match=r"out\.npz exists; pass --overwrite or another"):
+        project(texts_npz, out)
+    assert out.read_bytes() == b"years of work"
+    project(texts_npz, out, "--overwrite")
+    assert out.read_bytes() == made
+    assert [path.name for path in out.parent.iterdir()] == ["out.npz"]
+
+
+@pytest.mark.parametrize("link", [None, os.symlink, os.link])
+def test_project_never_overwrites_what_it_reads(link, project, texts_npz, tmp_path):
+    before, out = texts_npz.read_bytes(), texts_npz
+    if link is not None:
+        out = tmp_path / "other.npz"
+        link(texts_npz, out)
+    for options in ((), ("--overwrite",)):
+        with pytest.raises(FileExistsError, match="is the file that is read; name another"):
+            project(texts_npz, out, *options)
+    assert texts_npz.read_bytes() == before
+
+
+def test_project_overwrites_files_alone(project, texts_npz, tmp_path):
+    (tmp_path / "link.npz").symlink_to(tmp_path / "nowhere.npz")
+    (tmp_path / "folder.npz").mkdir()
+    for name in ("link.npz", "folder.npz", os.devnull):
+        with pytest.raises(FileExistsError, match="is no plain file"):
+            project(texts_npz, tmp_path / name, "--overwrite")
+
+
+def test_a_projection_that_cannot_be_written_leaves_the_file_before_it(
+    project, texts_npz, tmp_path, monkeypatch
+):
+    def full(file, **arrays):
+        file.write(b"PK")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(make.np, "savez", full)
+    (tmp_path / "out.npz").write_bytes(b"the one before")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(OSError, match="No space"):
+        project(texts_npz, tmp_path / "out.npz", "--overwrite")
+    assert (tmp_path / "out.npz").read_bytes() == b"the one before"
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_project_refuses_a_damaged_archive_in_one_line(ngram_aligner, texts_npz, tmp_path):
     texts_npz.write_bytes(texts_npz.read_bytes()[:700])
     done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz")

@@ -10,10 +10,10 @@ from importlib.resources import files
 import numpy as np
 import pytest
 import torch
-from conftest import hashed_letters, reversed_letters, two_views
+from conftest import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
 
 import kakehashi
-from kakehashi import Pairs
+from kakehashi import Pairs, as_encoder
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare
 from kakehashi.evaluation.lexical import bm25_ranks
@@ -317,18 +317,71 @@ def test_a_reranker_may_follow_another(manual):
     assert all(given[:found])  # what follows are the queries that are timed
 
 
+def graded(query, documents):
+    return torch.ones(len(documents), requires_grad=True)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
         (Translated("mt", lambda texts: texts[:-1]), "returned .* results"),
         (Translated("mt", lambda texts: [None] * len(texts)), "one string for each"),
-        (Reranked("ce", "bm25", lambda query, documents: [1.0]), r"\(1,\) scores for 50 documents"),
-        (Reranked("ce", "bm25", lambda q, d: [math.nan] * len(d)), "finite"),
+        (Translated("mt", lambda texts: None), "'mt' returned: expected a list .* got NoneType"),
+        (Translated("mt", lambda texts: "x" * len(texts)), "got str"),
+        (Translated("mt", iter), "got list_iterator"),
+        (Translated("mt", set), "got set"),
+        (Translated("mt", lambda texts: [[text] for text in texts]), "one string for each"),
+        (Reranked("ce", "bm25", lambda query, documents: [1.0]), r"\(1,\), float64\) for 50 docu"),
+        (Reranked("ce", "bm25", lambda q, d: [math.nan] * len(d)), "'ce' .* finite"),
+        (Reranked("ce", "bm25", lambda q, d: [1e300] * len(d)), "finite"),
+        (Reranked("ce", "bm25", lambda q, d: None), "a NoneType .* one finite number"),
+        (Reranked("ce", "bm25", lambda q, d: ["1"] * len(d)), r"a list \(shape \(50,\), <U1\)"),
+        (Reranked("ce", "bm25", lambda q, d: "1" * len(d)), "a str .* one finite number"),
+        (
+            Reranked("ce", "bm25", lambda q, d: iter([1.0] * len(d))),
+            "a list_iterator .* one finite",
+        ),
+        (
+            Reranked("ce", "bm25", lambda q, d: [[1.0], [1.0, 2.0]]),
+            "a list .* NumPy cannot read it",
+        ),
+        (Reranked("ce", "bm25", graded), "a Tensor .* requires grad"),
     ],
 )
 def test_a_hook_that_returns_something_else_is_an_error(manual, row, message):
     with pytest.raises(DataError, match=message):
         compare(*manual, [row])
+
+
+def unanswered(*_):
+    raise ConnectionError("no answer\n  in 30 s")
+
+
+def answered_once():
+    """A service that answers the first call, of all texts, and none of those that are timed."""
+    calls = []
+
+    def translate(texts):
+        calls.append(texts)
+        return texts if len(calls) == 1 else unanswered()
+
+    return translate
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (Translated("mt", unanswered), "translation 'mt'"),
+        (Translated("mt", unanswered, hashed_letters), "translation 'mt'"),
+        (Translated("mt", answered_once()), "translation 'mt'"),
+        (Reranked("ce", "bm25", unanswered), "reranker 'ce'"),
+        (Reranked("ce", Translated("mt", unanswered), max), "translation 'mt'"),
+    ],
+)
+def test_a_hook_that_raises_costs_its_own_row_alone(manual, row, said):
+    found = compare(*manual, [row, "bm25"])
+    assert found.rows[row.name] == f"the {said} raised ConnectionError: no answer in 30 s"
+    assert found.rows["bm25"].scores.n_queries == len(manual[1])
 
 
 # What cannot run says why
@@ -369,6 +422,7 @@ def test_encoders_of_different_dimensions_cannot_be_compared(manual):
         ({"baselines": "bm25"}, "expected a list"),
         ({"baselines": []}, "nothing to compare"),
         ({"mode": "auto"}, "choose keep or shared"),
+        ({"aligner": "bridge"}, r"aligner='bridge' is no Aligner; pass Aligner\.load"),
         ({"source": hashed_letters}, "different dimensions: {'encoder': 32, 'train': 24"),
     ],
 )
@@ -382,6 +436,9 @@ def test_settings_of_a_baseline_are_checked_when_it_is_made():
         Both("a", len, metric="dot").fit(None)
     with pytest.raises(DataError, match="top=0"):
         Reranked("a", "cosine", max, top=0)
+    for wrong in (1.5, "5", True, None):
+        with pytest.raises(DataError, match=f"top={wrong!r}: .* whole number"):
+            Reranked("a", "cosine", max, top=wrong)
     with pytest.raises(DataError, match="'bm26' is not known"):
         Reranked("a", "bm26", max)
 
@@ -406,6 +463,24 @@ def test_an_aligner_is_a_row_with_the_scores_of_its_report(stored):
     other = Pairs(source_vectors=np.eye(40), target_vectors=np.eye(40))
     with pytest.raises(DataError, match="aligner takes vectors of"):
         compare(other.select(range(20)), other.select(range(20, 40)), ["ridge"], aligner=fitted)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+def test_an_aligner_is_not_scored_with_another_encoder(text_aligner, side):
+    """Vectors of the right dimension by the wrong model gave scores that looked like any others."""
+
+    def mirrored(texts):
+        return ENCODERS[side](texts)[:, ::-1]
+
+    pairs = machine_pairs()
+    parts = pairs.select(range(40)), pairs.select(range(40, 80))
+    rows = compare(*parts, ["bm25"], **{side: mirrored}, aligner=text_aligner).rows
+    name = as_encoder(mirrored).name
+    assert f"The {side} encoder is {name!r}" in rows["aligner"]
+    assert "trained with" in rows["aligner"]
+    assert rows["bm25"].scores.n_queries == 40
+    right = compare(*parts, ["bm25"], **ENCODERS, aligner=text_aligner).rows
+    assert right["aligner"].scores.n_queries == 40
 
 
 # Imports and the command line

@@ -133,6 +133,21 @@ def test_pairs_that_share_a_side_with_a_test_of_your_own_are_left_out(pairs, fit
     assert [len(part) for part, _ in fits] == [350, 20]
 
 
+def test_sizes_may_be_read_but_once(pairs, fits):
+    found = kakehashi.learning_curve(pairs, sizes=(n for n in (40, 20)), repeats=1)
+    assert [point.n_pairs for point in found.points] == [20, 40]
+
+
+def test_a_test_set_that_holds_the_pairs_is_named_as_the_cause(pairs, fits):
+    with pytest.raises(kakehashi.KakehashiError) as raised:
+        kakehashi.learning_curve(pairs, test=pairs)
+    assert "0 pairs beside the test part (400 share a side with it" in str(raised.value)
+    assert "or a test set of other pairs" in str(raised.value)
+    with pytest.raises(kakehashi.KakehashiError, match=r"from 10 to 350.*\(50 share a side"):
+        kakehashi.learning_curve(pairs, test=pairs.select(range(50)), sizes=[20, 400])
+    assert not fits
+
+
 def test_one_question_of_the_spaces_for_all_sizes(pairs, fits):
     kakehashi.learning_curve(pairs, repeats=1)
     assert "same_space" not in fits[0][1]
@@ -197,7 +212,9 @@ def test_what_is_too_small_is_said(fits):
         ({"sizes": [9, 20]}, "9 is not a number of pairs from 10 to 320"),
         ({"sizes": [20, 321]}, "321 is not a number of pairs from 10 to 320"),
         ({"sizes": [20.5, 40]}, "20.5 is not a number"),
-        ({"sizes": [40]}, "needs two"),
+        ({"sizes": [40]}, "needs two. Give more pairs, or more sizes.$"),
+        ({"sizes": 5}, "sizes=5: pass a list of numbers"),
+        ({"sizes": iter([20, 321])}, "321 is not a number of pairs from 10 to 320"),
     ],
 )
 def test_what_makes_no_curve_is_refused_before_any_fit(pairs, fits, options, message):

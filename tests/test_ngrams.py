@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tracemalloc
 import unicodedata
 
 import numpy as np
@@ -247,8 +248,53 @@ def test_missing_texts_are_asked_for_with_the_next_step(reader):
         reader.project(np.ones((2, 24)), modality="target", role="document")
     with pytest.raises(DataError, match="3 texts for 2 source vectors; give one text a vector"):
         reader.project(x, texts=["a", "b", "c"])
-    with pytest.raises(DataError, match="1 texts for 2 source vectors"):
-        reader.project(x, texts="ab")
+
+
+@pytest.mark.parametrize("texts", ["ab", {"a", "b"}, {"a": 1, "b": 2}, iter(["a", "b"]), 2])
+def test_texts_that_stand_in_no_order_are_refused(reader, texts):
+    """A set of as many texts as there are vectors gave vectors, of other texts."""
+    kind = type(texts).__name__
+    with pytest.raises(DataError, match=f"texts of the source.* got {kind}"):
+        reader.project(np.ones((2, 32), np.float32), texts=texts)
+    with pytest.raises(DataError, match=f"texts: expected a list of strings.* got {kind}"):
+        reader.embed(texts, modality="source", role="query")
+
+
+def column(texts):
+    pandas = pytest.importorskip("pandas")
+    return pandas.Series(texts, index=range(len(texts), 0, -1))
+
+
+@pytest.mark.parametrize("kind", [tuple, np.array, lambda t: np.array(t, object), column])
+def test_texts_may_be_a_tuple_an_array_or_a_column(kind, reader):
+    texts = [text for text in TEXTS if text.strip("\0")]  # which NumPy would cut off
+    expected = reader.embed(texts, modality="source", role="query")
+    same, vectors = kind(texts), ENCODERS["source"](texts)
+    assert np.array_equal(reader.embed(same, modality="source", role="query"), expected)
+    assert np.array_equal(reader.project(vectors, texts=same), expected)
+
+
+def test_many_stored_vectors_are_projected_a_part_at_a_time():
+    """Beside 1,024 n-grams a row of 8 numbers takes 4 KB; of all rows at once that would be 25 MB,
+    and the sums in float64 as much again."""
+    rng = np.random.default_rng(0)
+    head = random_head(rng, 8 + 1024, 4, 0)
+    projection = Projection(source=head, ngrams={"source": CharacterNgrams(1024)})
+    n = 6 * 1024 + 5
+    x, texts = rng.standard_normal((n, 8)).astype(np.float32), [f"part {i}" for i in range(n)]
+
+    def project(rows):
+        given = texts[rows]
+        return projection(x[rows], modality="source", role="query", texts=given)
+
+    tracemalloc.start()
+    whole = project(slice(None))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30e6
+    for rows in (slice(0, 3), slice(1020, 1030), slice(n - 4, n)):
+        assert np.array_equal(project(rows), whole[rows])
+    assert project(slice(0, 0)).shape == (0, 4)
 
 
 @pytest.mark.parametrize("text", [None, 5, b"ab", 1.5, ["a"]])

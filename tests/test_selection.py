@@ -83,6 +83,15 @@ def test_texts_are_encoded_as_queries_and_compared_as_texts():
     assert sorted(rest) == list(range(20, 30))
 
 
+def test_what_can_be_read_but_once_is_listed_first(x):
+    texts = [f"{word} {n}" for word in ("pump", "valve", "seal") for n in range(10)]
+    chosen = kakehashi.select_for_pairing((t for t in texts), 5, encoder=hashed_letters)
+    assert np.array_equal(chosen, kakehashi.select_for_pairing(texts, 5, encoder=hashed_letters))
+    assert np.array_equal(
+        kakehashi.select_for_pairing(iter(x), 5), kakehashi.select_for_pairing(x, 5)
+    )
+
+
 def test_more_texts_than_candidates(x, monkeypatch):
     monkeypatch.setattr("kakehashi.selection._CANDIDATES", 30)
     chosen = kakehashi.select_for_pairing(x, 10)
@@ -103,6 +112,10 @@ def test_a_k_that_cannot_be_is_refused(x, k):
         ("one text", "one string"),
         (["a", "b"], "pass encoder="),
         ([], "no unlabelled texts"),
+        (iter(()), "no unlabelled texts"),
+        ({"a", "b"}, "got set, in which no position .* pass a list"),
+        ({"a": 1}, "got dict, in which"),
+        (5, "got int, in which"),
         (np.zeros((4, 3)), "row 0 is all zeros"),
         (np.ones(4), "expected a matrix"),
     ],

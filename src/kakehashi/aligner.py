@@ -21,8 +21,8 @@ from .errors import BundleTamperedError, DataError, EncoderError
 from .evaluation.report import Report
 from .pairs import SIDES, DataRecord, Side
 from .projection import Mode, Projection, Role
-from .validation import text_problem
-from .vectors import Float32Array, as_matrix
+from .validation import in_order, text_problem
+from .vectors import Float32Array, as_array, as_matrix
 
 _FIRST_USE = RLock()
 """Held while an encoder is loaded and recognised, so that many threads load it once. It belongs to
@@ -72,8 +72,8 @@ class Aligner:
 
         Args:
             vectors: (n, d) or (d,) of any float dtype, as the modality's encoder gives them.
-            texts: the texts behind the vectors (one text for one vector), which an aligner needs
-                if it reads them (:meth:`reads`); others take no notice of them.
+            texts: the texts behind the vectors, in their order (one text for one vector), which
+                an aligner needs if it reads them (:meth:`reads`); others take no notice of them.
             modality: which side they are of.
             role: query or document; they differ where the hubness correction is used.
 
@@ -81,29 +81,31 @@ class Aligner:
             (n, d_out) or (d_out,) float32.
 
         Raises:
-            VectorError: another dimension, NaN, infinite or zero rows.
-            DataError: an unknown modality or role; texts are needed and are not given, one each.
+            VectorError: another dimension, rows of different lengths, NaN, infinite or zero rows.
+            DataError: an unknown modality or role; texts are needed and are not given, one each
+                and in order.
         """
         if modality not in SIDES or role not in ("query", "document"):
             raise DataError(
                 f"modality={modality!r}, role={role!r}: a modality is source or target, "
                 "a role is query or document."
             )
-        single = np.ndim(vectors) == 1
+        what = f"{modality} vectors"
+        array = as_array(vectors, what)
+        single = array.ndim == 1
         matrix = as_matrix(
-            np.asarray(vectors)[None] if single else vectors,
-            dimension=self.dimensions[modality],
-            what=f"{modality} vectors",
+            array[None] if single else array, dimension=self.dimensions[modality], what=what
         )
         if single and isinstance(texts, str):
             texts = [texts]
         projected = self.projection(matrix, modality=modality, role=role, texts=texts)
         return projected[0] if single else projected
 
-    def embed(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
+    def embed(self, texts: Sequence[str], *, modality: Side, role: Role) -> Float32Array:
         """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
 
         Raises:
+            DataError: not a list, tuple, array or column of strings.
             EncoderError: no encoder is at hand.
             EncoderMismatchError: it is not the one that the aligner was trained with.
         """
@@ -114,10 +116,10 @@ class Aligner:
         """Whether this modality's texts are read beside their vectors (character n-grams)."""
         return modality in self.projection.ngrams
 
-    def encode(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
+    def encode(self, texts: Sequence[str], *, modality: Side, role: Role) -> Float32Array:
         """Encode n texts with the modality's own encoder, unprojected: (n, d) float32."""
-        _check_texts(texts)
-        return checked_encode(self.encoder(modality), texts, role)
+        given = _checked(texts)
+        return checked_encode(self.encoder(modality), given, role)
 
     def bind(self, *, source: Any = None, target: Any = None) -> Aligner:
         """Return this aligner with encoders to embed texts with; both are checked on first use."""
@@ -265,13 +267,13 @@ class Aligner:
         return encoder
 
 
-def _check_texts(texts: Any) -> None:
-    if not isinstance(texts, (list, tuple)):
-        raise DataError(f"texts: expected a list of strings, got {type(texts).__name__}.")
-    for row, text in enumerate(texts):
+def _checked(texts: Any) -> list[str]:
+    given = in_order(texts, "texts")
+    for row, text in enumerate(given):
         problem = text_problem(text)
         if problem and text != "" and not (isinstance(text, str) and text.isspace()):
             raise DataError(f"text {row} is {problem}.")
+    return given
 
 
 def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:

@@ -15,9 +15,13 @@ them, too.
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import os
+import secrets
+import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +42,9 @@ from .vectors import Float32Array
 FORMAT = 2
 """1: affine heads that read vectors alone. 2: n-grams of the texts, too, and residual heads."""
 RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
+_UNFINISHED = ".part"
+_ABANDONED = 24 * 3600
+"""Seconds after which a folder that is still unfinished is of a save that was killed."""
 _PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 
 
@@ -50,6 +57,8 @@ def write(
     overwrite: bool,
 ) -> Path:
     """Write a folder beside its place and exchange the two.
+
+    What a save of the same name that was killed has left there is removed after a day.
 
     Raises:
         FileExistsError: something is there that is not to be overwritten, or that is no aligner
@@ -68,7 +77,6 @@ def write(
                 f"{folder} also holds {', '.join(others)}; it is not overwritten. Move that away."
             )
     import shutil
-    import tempfile
 
     from . import __version__
 
@@ -81,7 +89,8 @@ def write(
     }
     record["sha256"] = _record_hash(record)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    made = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    made = folder.parent / f".{folder.name}-{secrets.token_hex(4)}{_UNFINISHED}"
+    made.mkdir()  # not mkdtemp, whose folders are private whatever the umask says
     try:
         text = json.dumps(record, indent=1, ensure_ascii=False)
         for name, content in ((WEIGHTS, blob), (RECORD, text.encode()), (CARD, card.encode())):
@@ -89,13 +98,16 @@ def write(
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-        made.chmod(0o755)
         if folder.exists():
             _exchange(made, folder)
         else:
             os.replace(made, folder)
     finally:
         shutil.rmtree(made, ignore_errors=True)
+    for left in folder.parent.glob(f".{glob.escape(folder.name)}-{'[0-9a-f]' * 8}{_UNFINISHED}"):
+        with suppress(OSError):  # another save may have taken it away
+            if time.time() - left.lstat().st_mtime > _ABANDONED:
+                shutil.rmtree(left, ignore_errors=True)  # does not follow a link
     return folder
 
 

@@ -94,8 +94,8 @@ class VectorCache:
             yield
         except sqlite3.Error as error:
             raise CacheError(
-                f"{self._path} cannot be used as a cache of vectors: {error}. Move it away; it "
-                "holds nothing that cannot be encoded again."
+                f"{self._path} is no cache of vectors, or cannot be used as one: {error}. Give "
+                "another name; a cache is made there."
             ) from error
 
     def close(self) -> None:

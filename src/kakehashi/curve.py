@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,7 +122,7 @@ def learning_curve(
     source: Any = None,
     target: Any = None,
     mode: Mode = "keep",
-    sizes: Sequence[int] | None = None,
+    sizes: Iterable[int] | None = None,
     test: Pairs | None = None,
     seed: int = 0,
     repeats: int = 3,
@@ -163,6 +163,11 @@ def learning_curve(
         raise DataError(f"mode={mode!r}: a curve is of one mode; choose keep or shared.")
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise DataError(f"repeats={repeats!r}: choose a whole number of 1 or more.")
+    if sizes is not None:
+        try:
+            sizes = list(sizes)  # a generator can be read but once
+        except TypeError as error:
+            raise DataError(f"sizes={sizes!r}: pass a list of numbers of pairs.") from error
     split = None
     if test is None:
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
@@ -178,8 +183,9 @@ def learning_curve(
         test = pairs.select(split.held_out)
     assert test is not None
     test = with_vectors(test, encoders, cache, progress)
-    rows = np.setdiff1d(rows, find_leaks(pairs, test))
-    fitted, too_small = _sizes(sizes, len(rows))
+    free = np.setdiff1d(rows, find_leaks(pairs, test))
+    fitted, too_small = _sizes(sizes, len(free), leaked=len(rows) - len(free))
+    rows = free
 
     orders = [nested_rows(pairs, seed=seed + repeat, rows=rows) for repeat in range(repeats)]
     jobs = [(n, order) for n in fitted[::-1] for order in orders[: 1 if n == len(rows) else None]]
@@ -218,15 +224,16 @@ def learning_curve(
     )
 
 
-def _sizes(sizes: Sequence[int] | None, n: int) -> tuple[list[int], list[str]]:
+def _sizes(sizes: list[int] | None, n: int, leaked: int = 0) -> tuple[list[int], list[str]]:
     """Return the sizes to fit on, ascending, and what to say of those that are too small."""
+    why = f" ({leaked} share a side with it and are left out)" if leaked else ""
     if sizes is not None:
         for size in sizes:
             whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
             if not whole or not MIN_PAIRS <= size <= n:
                 raise DataError(
                     f"sizes: {size!r} is not a number of pairs from {MIN_PAIRS} to {n}, which is "
-                    "what the test part leaves."
+                    f"what the test part leaves{why}."
                 )
         wanted = sorted({int(size) for size in sizes})
     else:
@@ -234,8 +241,9 @@ def _sizes(sizes: Sequence[int] | None, n: int) -> tuple[list[int], list[str]]:
     fitted = [size for size in wanted if size >= MIN_PAIRS]
     if len(fitted) < 2:
         raise FitError(
-            f"{n} pairs beside the test part give {len(fitted)} size(s) of {MIN_PAIRS} pairs or "
-            "more; a curve needs two. Give more pairs, or more sizes."
+            f"{n} pairs beside the test part{why} give {len(fitted)} size(s) of {MIN_PAIRS} pairs "
+            "or more; a curve needs two. Give more pairs, or more sizes"
+            f"{', or a test set of other pairs' if leaked else ''}."
         )
     small = [
         f"{size} pairs are too few to fit on; {MIN_PAIRS} are the least"

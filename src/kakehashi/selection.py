@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ def select_for_pairing(
 
     Args:
         unlabelled: (n, d) vectors of any float dtype, or n texts, then with ``encoder``. They
-            stand for what will be asked: leave nothing out but what cannot be paired.
+            stand for what will be asked: leave nothing out but what cannot be paired. A generator
+            of either is listed first.
         k: how many to choose.
         pairs: what is paired already, in the same source space; its texts are not chosen again.
         encoder: of the source, as :func:`kakehashi.as_encoder` takes it; for texts.
@@ -68,7 +70,7 @@ def select_for_pairing(
 
     Raises:
         DataError: k is not between 1 and the number of different texts that are not paired yet,
-            texts without an encoder, or pairs of another dimension.
+            texts without an encoder, texts in no order (a set), or pairs of another dimension.
         VectorError: vectors that cannot be used.
         EncoderError: the encoder cannot be loaded, or what it returns cannot be used.
     """
@@ -148,6 +150,13 @@ def _moments(pool: Float32Array) -> tuple[Matrix, Matrix]:
 def _vectors_of(unlabelled: Any, encoder: Any) -> tuple[Float32Array, list[str] | None]:
     if isinstance(unlabelled, str):
         raise DataError("unlabelled is one string; pass a list of strings, or vectors (n, d).")
+    if not isinstance(unlabelled, Iterable) or isinstance(unlabelled, (Set, Mapping)):
+        raise DataError(
+            f"unlabelled: got {type(unlabelled).__name__}, in which no position means anything; "
+            "pass a list of strings, or vectors (n, d)."
+        )
+    if isinstance(unlabelled, Iterator):
+        unlabelled = list(unlabelled)  # it can be read but once
     if not isinstance(unlabelled, np.ndarray) and all(isinstance(t, str) for t in unlabelled):
         texts = list(unlabelled)
         if not texts:

@@ -100,6 +100,24 @@ def checked_texts(
     return tuple(texts)
 
 
+def in_order(rows: Any, what: str) -> list[Any]:
+    """Return the rows of a list, a tuple, an array or a column of a table as a list.
+
+    A set, a dict or a string has a length, too, but no order in which one row is one text, and a
+    generator can be read but once.
+
+    Raises:
+        DataError: it is none of the former.
+    """
+    ordered = isinstance(rows, Sequence) or hasattr(rows, "__array__")
+    if isinstance(rows, (str, bytes)) or not ordered or getattr(rows, "ndim", 1) != 1:
+        raise DataError(
+            f"{what}: expected a list of strings (or a tuple, an array, a column of a table), got "
+            f"{type(rows).__name__}."
+        )
+    return list(rows)
+
+
 def text_problem(text: Any) -> str:
     """Say why a text cannot be used, or nothing."""
     if not isinstance(text, str):

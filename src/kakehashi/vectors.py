@@ -45,6 +45,18 @@ def unit_rows(x: Float32Array) -> Float32Array:
     return result
 
 
+def as_array(vectors: Any, what: str) -> NDArray[Any]:
+    """Return ``vectors`` as an array of any type and shape.
+
+    Raises:
+        VectorError: rows of different lengths.
+    """
+    try:
+        return np.asarray(vectors)
+    except ValueError as error:
+        raise VectorError(f"{what}: rows have different lengths; all need the same.") from error
+
+
 def as_matrix(vectors: Any, *, dimension: int | None = None, what: str = "vectors") -> Float32Array:
     """Return ``vectors`` as a C-contiguous float32 matrix of finite, non-zero rows.
 
@@ -57,10 +69,7 @@ def as_matrix(vectors: Any, *, dimension: int | None = None, what: str = "vector
         VectorError: not two-dimensional, another dimension, not floating point, or a row with
             NaN, an infinite value or only zeros; the message names the first such row.
     """
-    try:
-        array = np.asarray(vectors)
-    except ValueError as error:
-        raise VectorError(f"{what}: rows have different lengths; all need the same.") from error
+    array = as_array(vectors, what)
     if array.dtype.kind not in "fiu" or array.ndim != 2:
         raise VectorError(
             f"{what}: expected a matrix (n, d) of float16, float32 or float64, "

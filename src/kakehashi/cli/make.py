@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -200,9 +202,11 @@ def project(
         ),
     ],
     out: Annotated[Path, typer.Argument(help="The .npz to write.")],
+    overwrite: Annotated[bool, typer.Option(help="Replace a file that is OUT already.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Project stored vectors: the array `source` as queries, the array `target` as documents."""
+    _check_free(out, vectors, overwrite)
     aligner = Aligner.load(folder)
     if vectors.suffix != ".npz" or not vectors.is_file():
         raise ReaderError(f"{vectors} is not an .npz file.")
@@ -219,13 +223,31 @@ def project(
         side: aligner.project(x, texts=texts[side], modality=side, role=roles[side])
         for side, x in given.items()
     }
-    with out.open("wb") as file:  # np.savez would add an ending to the name that was asked for
-        np.savez(file, **projected)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    made = out.with_name(f".{out.name}-{secrets.token_hex(4)}.part")
+    try:
+        with made.open("xb") as file:  # np.savez would add an ending to a name
+            np.savez(file, **projected)
+        os.replace(made, out)
+    finally:
+        made.unlink(missing_ok=True)
     shapes = {side: list(x.shape) for side, x in projected.items()}
     if as_json:
         print_json({"out": str(out), "shapes": shapes})
     else:
         Console().print(f"{out}: {shapes}")
+
+
+def _check_free(out: Path, vectors: Path, overwrite: bool) -> None:
+    """Raise FileExistsError where OUT would take the place of something it must not."""
+    if not os.path.lexists(out):
+        return
+    if vectors.exists() and out.exists() and out.samefile(vectors):
+        raise FileExistsError(f"{out} is the file that is read; name another one.")
+    if not overwrite:
+        raise FileExistsError(f"{out} exists; pass --overwrite or another file.")
+    if out.is_symlink() or not out.is_file():
+        raise FileExistsError(f"{out} is no plain file; it is not overwritten. Name another one.")
 
 
 @app.command()

@@ -10,16 +10,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol, get_args
 
+import numpy as np
+
 from ..aligner import Aligner
 from ..encoders import Encoder, as_encoder, checked_encode
 from ..errors import DataError
 from ..pairs import SIDES, Side
 from ..projection import Role
+from ..validation import in_order
 from ..vectors import Float32Array
 from .lexical import bm25_ranks, tokenize
 from .metrics import Metric
 from .named import FITS, NAMES, projected
-from .systems import Dense, Index, Lexical, System, Task, TwoStage
+from .systems import Dense, Index, Lexical, System, Task, TwoStage, calling
 
 __all__ = [
     "NAMES",
@@ -131,7 +134,9 @@ class Translated:
         return Dense(task, queries, documents, encode=encode)
 
     def _translated(self, texts: list[str]) -> list[str]:
-        found = list(self.translate(texts))
+        with calling(f"the translation {self.name!r}"):
+            given = self.translate(texts)
+        found = in_order(given, f"what the translation {self.name!r} returned")
         if len(found) != len(texts) or not all(isinstance(text, str) for text in found):
             raise DataError(
                 f"The translation {self.name!r} returned {len(found)} results for {len(texts)} "
@@ -159,15 +164,35 @@ class Reranked:
 
     def __post_init__(self) -> None:
         named(self.base)
-        if self.top < 1:
-            raise DataError(f"top={self.top}: a reranker needs at least 1 document.")
+        whole = isinstance(self.top, (int, np.integer)) and not isinstance(self.top, bool)
+        if not whole or self.top < 1:
+            raise DataError(
+                f"top={self.top!r}: a reranker needs a whole number of documents, 1 or more."
+            )
 
     def fit(self, task: Task) -> Index:
         """Fit what is searched by first."""
         for side in SIDES:
             task.texts(side)
         base = named(self.base).fit(task)
-        return lambda: TwoStage(task, base(), self.rerank, self.top)
+        return lambda: TwoStage(task, base(), self._scored, self.top)
+
+    def _scored(self, query: str, documents: list[str]) -> Float32Array:
+        with calling(f"the reranker {self.name!r}"):
+            given: Any = self.rerank(query, documents)
+        found = f"The reranker {self.name!r} returned a {type(given).__name__}"
+        wanted = f"for {len(documents)} documents; it must return one finite number for each."
+        try:
+            scores = np.asarray(given)
+        except (TypeError, ValueError, RuntimeError) as error:  # ragged, or torch's requires_grad
+            raise DataError(f"{found} {wanted} NumPy cannot read it: {error}") from error
+        found += f" (shape {scores.shape}, {scores.dtype})"
+        if scores.dtype.kind in "biuf":
+            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+                scores = scores.astype(np.float32)
+            if scores.shape == (len(documents),) and np.isfinite(scores).all():
+                return scores
+        raise DataError(f"{found} {wanted}")
 
 
 @dataclass(frozen=True)
@@ -178,7 +203,16 @@ class Aligned:
     aligner: Aligner
 
     def fit(self, task: Task) -> Index:
-        """Fit nothing; check that the aligner is for these vectors."""
+        """Fit nothing; check that the aligner is for these vectors.
+
+        Raises:
+            EncoderMismatchError: an encoder is known, and is not the one of the training.
+            DataError: vectors of other dimensions.
+        """
+        for side in SIDES:
+            trained, at_hand = self.aligner.encoders[side], task.identities[side]
+            if trained is not None and at_hand is not None:
+                trained.require(at_hand, side)
         found = {side: task.vectors(task.test, side).shape[1] for side in SIDES}
         if found != self.aligner.dimensions:
             raise DataError(

@@ -141,7 +141,8 @@ def compare(
         source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it. A
             side that brings vectors needs none; with one, latency includes encoding the query.
         aligner: is scored as the row ``aligner``. Fit it on ``train``: nothing here can tell
-            whether it has seen the test pairs.
+            whether it has seen the test pairs, nor, where both sides are stored vectors without
+            an encoder, whether they are of its encoders.
         mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` lets centring, Procrustes
             and ridge centre them.
         seed: of folds, initial weights, order of the batches, and intervals.
@@ -150,11 +151,13 @@ def compare(
 
     Returns:
         a row for each baseline, in the order given; where one cannot run (spaces that are not
-        comparable, no texts, a missing extra, an encoder that does not load) the reason.
+        comparable, no texts, a missing extra, an encoder that does not load or is not the one that
+        the aligner was trained with, a translation or reranker that raises) the reason.
 
     Raises:
-        DataError: an unknown or repeated name or an unknown mode; vectors and encoders that do
-            not fit together; or what a translation or reranker returns cannot be used.
+        DataError: an unknown or repeated name or an unknown mode; an aligner that is none; vectors
+            and encoders that do not fit together; or what a translation or reranker returns
+            cannot be used.
         FitError: fewer than ten training pairs, or none that is not in the test part.
         EncoderError, VectorError: ``source`` or ``target`` cannot be used.
     """
@@ -182,11 +185,11 @@ def compare(
     return Comparison(rows, len(train), len(leaked), len(test), len(task.relevance.pool))
 
 
-def _checked(
-    baselines: Sequence[str | Baseline], aligner: Aligner | None, mode: str
-) -> list[Baseline]:
+def _checked(baselines: Sequence[str | Baseline], aligner: Any, mode: str) -> list[Baseline]:
     if mode not in ("keep", "shared"):
         raise DataError(f"mode={mode!r} is not known; choose keep or shared.")
+    if aligner is not None and not isinstance(aligner, Aligner):
+        raise DataError(f"aligner={aligner!r} is no Aligner; pass Aligner.load(folder).")
     if isinstance(baselines, str):
         raise DataError(f"baselines={baselines!r}: expected a list, such as [{baselines!r}].")
     found = [named(baseline) for baseline in baselines]
@@ -224,11 +227,11 @@ def _row(baseline: Baseline, task: Task, clusters: Clusters) -> Measured | str:
             train_seconds = baseline.aligner.report.seconds
         system = index()
         ranks = system.ranks()
+        latency = _latency(system, len(ranks))
     except (CannotRunError, MissingExtraError, EncoderError) as error:
         return str(error)
     top_1 = accuracy_in_pool(ranks, task.relevance)
     accuracy = float(top_1.mean())
-    latency = _latency(system, len(ranks))
     return Measured(
         scores=Scores.of_ranks(ranks, len(task.relevance.pool), clusters=clusters, seed=task.seed),
         accuracy=accuracy,

@@ -6,7 +6,8 @@ that stands between a user's query and its scores, and is what latency is measur
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 
 from ..cache import encode_texts
 from ..encoders import Encoder, EncoderIdentity, checked_encode
-from ..errors import DataError
 from ..pairs import SIDES, Pairs, Side
 from ..projection import Mode, Role
 from ..spaces import share_space
@@ -31,6 +31,19 @@ Project = Callable[[Float32Array, Sequence[str] | None], Float32Array]
 
 class CannotRunError(Exception):
     """A baseline cannot run on these data; the message becomes its row."""
+
+
+@contextmanager
+def calling(what: str) -> Iterator[None]:
+    """Turn whatever a function of the caller's raises into the reason of its row.
+
+    A service that does not answer once must not cost the other rows.
+    """
+    try:
+        yield
+    except Exception as error:
+        text = " ".join(str(error).split())  # a row is one line
+        raise CannotRunError(f"{what} raised {type(error).__name__}: {text}") from error
 
 
 class System(Protocol):
@@ -198,11 +211,15 @@ class Lexical:
 
 @dataclass(frozen=True, eq=False)
 class TwoStage:
-    """Search, then put the best ``top`` documents into the order of a reranker's scores."""
+    """Search, then put the best ``top`` documents into the order of a reranker's scores.
+
+    Attributes:
+        rerank: a query's text and k documents to (k,) finite scores.
+    """
 
     task: Task
     base: System
-    rerank: Callable[[str, list[str]], Sequence[float]]
+    rerank: Callable[[str, list[str]], Float32Array]
     top: int
 
     def ranks(self) -> NDArray[np.intp]:
@@ -239,11 +256,4 @@ class TwoStage:
         best = np.argsort(-first, kind="stable")[: self.top]
         texts, pool = self.task.texts("target"), self.task.relevance.pool
         question = self.task.texts("source")[query]
-        given = self.rerank(question, [texts[i] for i in pool[best]])
-        score = np.asarray(given, np.float32)
-        if score.shape != best.shape or not np.isfinite(score).all():
-            raise DataError(
-                f"The reranker returned {score.shape} scores for {len(best)} documents of query "
-                f"{query}; it must return one finite number for each."
-            )
-        return best, score
+        return best, self.rerank(question, [texts[i] for i in pool[best]])

@@ -11,13 +11,17 @@ from numpy.typing import NDArray
 
 from ..errors import DataError
 from ..pairs import SIDES, Side
-from ..vectors import Float32Array, unit_rows
+from ..validation import in_order
+from ..vectors import Float32Array, chunks, unit_rows
 from .head import Head, head_of, tensors_of
 from .hubness import HubnessCorrection
 from .ngrams import CharacterNgrams
 
 Mode = Literal["keep", "shared"]
 Role = Literal["query", "document"]
+
+_NGRAM_ROWS = 1024
+"""Rows whose n-grams are held at a time: while they are projected they take some 16 KB each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +62,14 @@ class Projection:
             DataError: the texts are needed and not given, not one for each vector, or no strings.
         """
         if modality in self.ngrams:
-            x = self._beside_ngrams(x, modality, texts)
+            given = self._checked_texts(texts, len(x), modality)
+            if len(x) > _NGRAM_ROWS:
+                parts = [
+                    self(x[p], modality=modality, role=role, texts=given[p], roughly=roughly)
+                    for p in chunks(len(x), _NGRAM_ROWS)
+                ]
+                return np.concatenate(parts)
+            x = self.ngrams[modality].beside(x, given)
         head = self.source if modality == "source" else self.target
         offset = self.query_offset if modality == "source" and role == "query" else None
         if head is None and offset is None and self.hubness is None:
@@ -70,22 +81,24 @@ class Projection:
             y = self.hubness.fold(y, modality=modality, role=role, roughly=roughly)
         return y
 
-    def _beside_ngrams(
-        self, x: Float32Array, modality: Side, texts: Sequence[str] | None
-    ) -> Float32Array:
+    def _checked_texts(
+        self, texts: Sequence[str] | None, n_vectors: int, modality: Side
+    ) -> list[str]:
         if texts is None:
             raise DataError(
                 f"This aligner also reads the {modality} texts; pass texts= beside the vectors, or "
                 "texts alone to embed(). fit(..., ngrams=False) makes one that needs vectors only."
             )
-        if isinstance(texts, str) or len(texts) != len(x):
-            n = 1 if isinstance(texts, str) else len(texts)
-            raise DataError(f"{n} texts for {len(x)} {modality} vectors; give one text a vector.")
-        others = [row for row, text in enumerate(texts) if not isinstance(text, str)]
-        if others:
-            kind = type(texts[others[0]]).__name__
-            raise DataError(f"text {others[0]} of the {modality} is not a string ({kind}).")
-        return self.ngrams[modality].beside(x, texts)
+        given = in_order(texts, f"texts of the {modality}, one a vector")
+        if len(given) != n_vectors:
+            raise DataError(
+                f"{len(given)} texts for {n_vectors} {modality} vectors; give one text a vector."
+            )
+        for row, text in enumerate(given):
+            if not isinstance(text, str):
+                kind = type(text).__name__
+                raise DataError(f"text {row} of the {modality} is not a string ({kind}).")
+        return given
 
     @property
     def is_identity(self) -> bool:
