@@ -34,6 +34,7 @@ from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
+from kakehashi.evaluation.aligned import served
 from kakehashi.vectors import unit_rows
 
 DEFAULT = ["kicad_ja_en:minilm-minilm", "kicad_ja_en:use-minilm"]
@@ -134,11 +135,8 @@ def score(aligner: Aligner) -> dict[str, Any]:
 
 def stacked(parts: Parts, *aligners: Aligner) -> dict[str, Any]:
     """Score the vectors of several aligners side by side."""
-    sides = []
-    for modality, role in (("source", "query"), ("target", "document")):
-        x, texts = parts.arrays[f"test_{modality}"], parts.test.texts(modality)  # type: ignore[arg-type]
-        made = [a.project(x, texts=texts, modality=modality, role=role) for a in aligners]  # type: ignore[arg-type]
-        sides.append(np.hstack(made))
+    of_each = [served(aligner, parts.test) for aligner in aligners]
+    sides = [np.hstack(of_side) for of_side in zip(*of_each, strict=True)]
     found = parts.score(*sides)
     return {"recall@1": found["recall@1"], "interval": found["interval"], "rung": "+".join(STACKED)}
 

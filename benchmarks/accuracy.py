@@ -33,7 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,6 +49,7 @@ from setting import setting
 
 import kakehashi
 from kakehashi import Aligner, Pairs
+from kakehashi.evaluation.aligned import served
 from kakehashi.evaluation.lexical import bm25_ranks
 
 System = tuple[list[Path], Callable[[], Record]]
@@ -225,11 +226,7 @@ def fitted(
     with Clock() as clock:
         aligner = kakehashi.fit(parts.pairs, mode=mode, ngrams=ngrams, unpaired=unpaired, seed=seed)
     report = aligner.report
-    x, y = parts.arrays["test_source"], parts.arrays["test_target"]
-    shipped = parts.score(
-        aligner.project(x, texts=parts.test.source_texts, modality="source", role="query"),
-        aligner.project(y, texts=parts.test.target_texts, modality="target", role="document"),
-    )
+    shipped = parts.score(*served(aligner, parts.test))
     return {
         "status": "measured",
         **shipped,
@@ -240,7 +237,7 @@ def fitted(
         "train_cpu_seconds": clock.cpu_seconds,
         "search_seconds": clock.seconds,
         "search_cpu_seconds": clock.cpu_seconds,
-        "query_us": _query_us(aligner, x, parts.test.source_texts),
+        "query_us": _query_us(aligner, parts.test),
     }
 
 
@@ -267,7 +264,8 @@ def _lacks_texts(parts: Parts) -> bool:
     return parts.pairs.source_texts is None or parts.pairs.target_texts is None
 
 
-def _query_us(aligner: Aligner, queries: np.ndarray, texts: Sequence[str] | None) -> float:
+def _query_us(aligner: Aligner, test: Pairs) -> float:
+    queries, texts = test.required_vectors("source"), test.source_texts
     taken = []
     for i in range(_TIMED_QUERIES):
         row = i % len(queries)

@@ -41,6 +41,7 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Pairs
+from kakehashi.evaluation.aligned import served
 from kakehashi.evaluation.metrics import per_query, ranks
 from kakehashi.evaluation.relevance import Relevance
 from kakehashi.pairs import SIDES
@@ -261,10 +262,8 @@ def by_cca(fitted: Pairs, test: Pairs, same: bool) -> Any:
 def by_fit(fitted: Pairs, test: Pairs, same: bool) -> Any:
     """Return the test ranks of what `kakehashi.fit` ships."""
     aligner = kakehashi.fit(fitted, test=test, mode="keep", refit=False, learned="none")
-    x, y = (np.asarray(test.required_vectors(s), np.float32) for s in SIDES)
-    queries = aligner.project(x, modality="source", role="query")
     metric: Any = aligner.report.metric
-    return ranks(queries, y, metric, relevance=Relevance.of(test))
+    return ranks(*served(aligner, test), metric, relevance=Relevance.of(test))
 
 
 JUDGES = {"cca": by_cca, "fit": by_fit}

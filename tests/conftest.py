@@ -86,7 +86,7 @@ def reading_aligner(like, folder, *, hidden: int = 0) -> kakehashi.Aligner:
     ngrams = CharacterNgrams(64)
     prior = np.zeros((32 + 64, 24 + 64))
     prior[32:, 24:] = np.eye(64)
-    view = View("shared", {"source": ngrams, "target": ngrams}, prior)
+    view = View("shared", {"source": ngrams, "target": ngrams}, prior=prior)
     read = view.of(pairs.with_vectors(x, y))
     spectrum = Spectrum(Moments.of(read.source_vectors, read.target_vectors), view.prior)
     projection = cca(

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .aligner import Aligner
 from .encoders import as_encoder
 from .errors import DataError, FitError
+from .evaluation.aligned import served
 from .evaluation.intervals import Scores, bootstrap
 from .evaluation.metrics import METRICS, per_query, ranks
 from .evaluation.relevance import Clusters, Relevance, clusters_of
@@ -21,7 +21,7 @@ from .forecast import Forecast, forecast
 from .gather import may_read_texts, with_vectors
 from .ladder import fit
 from .links import find_leaks
-from .pairs import SIDES, Pairs, Side
+from .pairs import Pairs, Side
 from .planning import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .progress import track
 from .projection import Mode
@@ -211,7 +211,8 @@ def learning_curve(
         report = aligner.report
         spaces = {"same_space": report.base is not None, "metric": report.metric}
         reports[n].append(report)
-        found[n].append(_ranks(aligner, test, relevance))
+        metric: Any = report.metric
+        found[n].append(ranks(*served(aligner, test), metric, relevance=relevance))
     points = tuple(_point(n, reports[n], found[n], len(relevance.pool), clusters) for n in fitted)
     return LearningCurve(
         points=points,
@@ -251,14 +252,6 @@ def _sizes(sizes: list[int] | None, n: int, leaked: int = 0) -> tuple[list[int],
         if size < MIN_PAIRS
     ]
     return fitted, small
-
-
-def _ranks(aligner: Aligner, test: Pairs, relevance: Relevance) -> NDArray[np.intp]:
-    x, y = (test.required_vectors(side) for side in SIDES)
-    queries = aligner.project(x, texts=test.source_texts, modality="source", role="query")
-    documents = aligner.project(y, texts=test.target_texts, modality="target", role="document")
-    metric: Any = aligner.report.metric
-    return ranks(queries, documents, metric, relevance=relevance)
 
 
 def _point(

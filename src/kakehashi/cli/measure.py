@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from ..aligner import Aligner
-from ..cache import encode_texts
 from ..console import print_json, print_robustness, print_table, row
 from ..curve import learning_curve
 from ..encoders import as_encoder
+from ..evaluation.aligned import evaluate as evaluate_aligner
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import compare as compare_baselines
-from ..evaluation.intervals import Scores
-from ..evaluation.metrics import ranks
 from ..evaluation.named import NAMES
-from ..evaluation.relevance import Relevance, clusters_of
 from ..gather import with_vectors
 from ..ladder import fit as fit_aligner
-from ..pairs import SIDES, Pairs, Side
+from ..pairs import SIDES, Side
 from ..planning import MAX_TEST, TEST_SHARE
 from ..robustness import robustness as perturb_and_score
 from ..splits import hold_out
@@ -64,25 +59,19 @@ def evaluate(
         source=encoder_named(source_encoder), target=encoder_named(target_encoder)
     )
     data = read(pairs, source=source, target=target)
-    x, y = (_vectors_of(aligner, data, side, cache) for side in SIDES)
-    metric: Any = aligner.report.metric
-    queries = aligner.project(x, texts=data.source_texts, modality="source", role="query")
-    documents = aligner.project(y, texts=data.target_texts, modality="target", role="document")
-    relevance, clusters = Relevance.of(data, own_only=True), clusters_of(data)
-    pool = len(relevance.pool)
-    base = None
-    if aligner.report.base is not None:
-        raw = ranks(
-            np.asarray(x, np.float32), np.asarray(y, np.float32), metric, relevance=relevance
-        )
-        base = Scores.of_ranks(raw, pool, clusters=clusters)
-    found = ranks(queries, documents, metric, relevance=relevance)
-    aligned = Scores.of_ranks(found, pool, clusters=clusters)
+    for side in SIDES:
+        if data.vectors(side) is None:
+            require_encoder(aligner, side)
+    found = evaluate_aligner(
+        aligner, data, cache=cache, progress=sys.stderr.isatty() and not as_json
+    )
+    base, aligned = found.base, found.aligned
     if as_json:
         scored = {"base": None if base is None else row(base), "aligned": row(aligned)}
-        print_json({"n_queries": len(data), "pool": pool, **scored})
+        print_json({"n_queries": len(data), "pool": aligned.pool, **scored})
         return
-    print_table(f"{len(data)} queries in {pool} documents", {"untouched": base, "aligned": aligned})
+    title = f"{len(data)} queries in {aligned.pool} documents"
+    print_table(title, {"untouched": base, "aligned": aligned})
 
 
 @app.command()
@@ -221,14 +210,3 @@ def robustness(
         print_json(report.to_dict())
         return
     print_robustness(report)
-
-
-def _vectors_of(aligner: Aligner, data: Pairs, side: Side, cache: Path | None) -> Any:
-    stored, texts = data.vectors(side), data.texts(side)
-    if stored is not None:
-        return stored
-    require_encoder(aligner, side)
-    role: Any = "query" if side == "source" else "document"
-    return encode_texts(
-        aligner.encoder(side), list(texts or ()), role, cache=cache, label=f"encoding {side}"
-    )

@@ -5,17 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .aligned import Evaluation, evaluate
     from .baselines import Both, Encoders, Reranked, Translated
     from .comparison import Comparison, compare
 
-__all__ = ["Both", "Comparison", "Encoders", "Reranked", "Translated", "compare"]
+_MODULES = {
+    "Both": "baselines",
+    "Comparison": "comparison",
+    "Encoders": "baselines",
+    "Evaluation": "aligned",
+    "Reranked": "baselines",
+    "Translated": "baselines",
+    "compare": "comparison",
+    "evaluate": "aligned",
+}
+__all__ = [
+    "Both",
+    "Comparison",
+    "Encoders",
+    "Evaluation",
+    "Reranked",
+    "Translated",
+    "compare",
+    "evaluate",
+]
 
 
 def __getattr__(name: str) -> Any:
-    """Load what compares when it is asked for: it stands on encoders, which this does not."""
-    if name in __all__:
+    """Load what scores an aligner when it is asked for: it stands on encoders, this does not."""
+    if name in _MODULES:
         from importlib import import_module
 
-        module = "comparison" if name in ("Comparison", "compare") else "baselines"
-        return getattr(import_module(f".{module}", __name__), name)
+        return getattr(import_module(f".{_MODULES[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

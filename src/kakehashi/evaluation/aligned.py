@@ -1,0 +1,89 @@
+"""Scoring a finished aligner on pairs, beside the untouched vectors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..aligner import Aligner
+from ..gather import with_vectors
+from ..pairs import SIDES, Pairs
+from ..vectors import Float32Array
+from .intervals import Scores
+from .metrics import Metric, ranks
+from .relevance import Relevance, clusters_of
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an aligner finds on pairs that it was not fitted on.
+
+    Attributes:
+        base: the untouched vectors; None where the two spaces cannot be compared.
+        aligned: the vectors that the aligner gives.
+    """
+
+    base: Scores | None
+    aligned: Scores
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready record."""
+        return asdict(self)
+
+
+def evaluate(
+    aligner: Aligner,
+    pairs: Pairs,
+    *,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> Evaluation:
+    """Score an aligner: each query's own target among all different targets of the pairs.
+
+    A side that has texts only is encoded by the aligner's own encoder. The store's metric is the
+    one that the aligner was fitted for.
+
+    Args:
+        pairs: others than the aligner was fitted on; nothing here can tell.
+        cache: a file that keeps encoded vectors between runs.
+        progress: show a bar on standard error.
+
+    Raises:
+        DataError: vectors of another dimension, or texts that the aligner reads are missing.
+        EncoderError: an encoder is needed, and is not at hand or is another one.
+    """
+    missing = [side for side in SIDES if pairs.vectors(side) is None]
+    encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
+    pairs = with_vectors(pairs, encoders, cache, progress)
+    relevance, clusters = Relevance.of(pairs, own_only=True), clusters_of(pairs)
+    metric: Metric = aligner.report.metric  # type: ignore[assignment]
+
+    def scored(queries: Float32Array, documents: Float32Array) -> Scores:
+        found = ranks(queries, documents, metric, relevance=relevance)
+        return Scores.of_ranks(found, len(relevance.pool), clusters=clusters)
+
+    aligned = scored(*served(aligner, pairs))
+    if aligner.report.base is None:
+        return Evaluation(None, aligned)
+    x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
+    return Evaluation(scored(x, y), aligned)
+
+
+def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:
+    """Return what a store is asked and what it holds, (n, d) each, for pairs with vectors."""
+    queries = aligner.project(
+        pairs.required_vectors("source"),
+        texts=pairs.source_texts,
+        modality="source",
+        role="query",
+    )
+    documents = aligner.project(
+        pairs.required_vectors("target"),
+        texts=pairs.target_texts,
+        modality="target",
+        role="document",
+    )
+    return queries, documents
