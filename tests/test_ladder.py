@@ -5,15 +5,13 @@ import pytest
 from conftest import hashed_letters, two_views
 
 from kakehashi import Pairs, fit
-from kakehashi.development import Development, develop
+from kakehashi.development import develop
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation.metrics import ranks
 from kakehashi.hubs import corrected
 from kakehashi.planning import plan
-from kakehashi.projection import Projection
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.search import Candidate, choose
 from kakehashi.splits import folds, hold_out
 from kakehashi.threads import Limit
 from kakehashi.verdict import Evidence, judge
@@ -171,34 +169,6 @@ def test_noise_is_not_advised_however_small_the_pool(per_target):
     targets = np.repeat(rng.standard_normal((200 // per_target, 7)), per_target, axis=0)
     pairs = Pairs(source_vectors=rng.standard_normal((200, 8)), target_vectors=targets)
     assert fit(pairs, mode="keep").report.verdict == "do not use"
-
-
-def candidate(name, mode, per_query):
-    scores = np.asarray(per_query, float)
-    data = Development(View(mode), [], None, None, None)
-    return Candidate(name, data, {}, scores, lambda fitted: Projection())
-
-
-def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
-    rng = np.random.default_rng(0)
-    base = candidate("identity", "keep", rng.random(100))
-    noise = rng.standard_normal(100)
-    noise = (noise - noise.mean()) / noise.std()
-    lucky = candidate("lucky", "keep", base.per_query + 0.01 * (noise + 0.05))
-    better = candidate("better", "keep", base.per_query + 0.01 * (noise + 0.2))
-    assert choose([base, lucky], base, "keep", None) is base
-    assert choose([base, lucky, better], base, "keep", None) is better
-
-
-def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
-    rng = np.random.default_rng(0)
-    keep = candidate("cca", "keep", rng.random(100))
-    noise = rng.standard_normal(100)
-    noise = (noise - noise.mean()) / noise.std()
-    near = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.15))
-    clear = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.25))
-    assert choose([keep, near], None, "auto", None) is keep
-    assert choose([keep, clear], None, "auto", None) is clear
 
 
 @pytest.mark.parametrize(
