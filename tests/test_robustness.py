@@ -42,17 +42,25 @@ def test_the_report_is_that_of_the_ranks(kicad, use):
     rows = np.arange(len(kicad))
     train, test = kicad.select(rows[rows % 3 > 0]), kicad.select(rows[rows % 3 == 0])
 
-    def encoder(texts):  # some of its dimensions, so that the fit is quick
+    def target(texts):  # some of its dimensions, so that the fit is quick
         return use(texts)[:, ::16]
 
-    fitted = kakehashi.fit(train, source=encoder, target=encoder, mode="keep", test=test)
+    def source(texts):  # beside them, which a map undoes
+        return target(texts) + np.float32(0.1)
+
+    fitted = kakehashi.fit(train, source=source, target=target, mode="keep", test=test)
+    assert not fitted.projection.is_identity
     report = robustness(fitted, test)
-    y = fitted.encode(list(test.target_texts), modality="target", role="document")
-    relevance = Relevance.of(test, own_only=True)
+    assert report.aligned.means["mrr@10"] > report.base.means["mrr@10"] + 0.3
+    relevance, documents = Relevance.of(test, own_only=True), list(test.target_texts)
+    asking = {"modality": "source", "role": "query"}
+    storing = {"modality": "target", "role": "document"}
+    y = fitted.encode(documents, **storing)
+    stored = fitted.project(y, texts=documents, **storing)
 
     def scored(texts):
-        x = fitted.encode(texts, modality="source", role="query")
-        ours, stored = fitted.project(x), fitted.project(y, modality="target", role="document")
+        x = fitted.encode(texts, **asking)
+        ours = fitted.project(x, texts=texts, **asking)
         both = {"base": (x, y), "aligned": (ours, stored)}
         metric = fitted.report.metric
         return {s: per_query(ranks(*v, metric, relevance=relevance)) for s, v in both.items()}
@@ -73,10 +81,31 @@ def test_the_report_is_that_of_the_ranks(kicad, use):
                 assert perturbed.change[metric] == change
                 low, high = perturbed.interval[metric]
                 assert low <= change <= high
-    assert report.perturbations["cut-both-ends"].base.change["mrr@10"] < 0
+    assert report.perturbations["cut-both-ends"].aligned.change["mrr@10"] < 0
     assert report.perturbations["full-width"].base.change["mrr@10"] == 0  # this encoder folds it
     assert set(report.perturbations) | set(report.not_run) == set(PERTURBATIONS)
     assert json.loads(json.dumps(report.to_dict()))["pool"] == report.pool
+
+
+def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_aligner):
+    names = ["typing-errors", "cut-both-ends"]
+    report = robustness(ngram_aligner, english, names=names)
+    assert report.base is None
+    relevance, documents = Relevance.of(english, own_only=True), list(english.target_texts)
+    y = ngram_aligner.embed(documents, modality="target", role="document")
+
+    def found(texts, read):
+        x = ngram_aligner.encode(texts, modality="source", role="query")
+        asked = ngram_aligner.project(x, texts=read, modality="source", role="query")
+        return per_query(ranks(asked, y, ngram_aligner.report.metric, relevance=relevance))
+
+    clean = list(english.source_texts)
+    assert report.aligned.means["mrr@10"] == found(clean, clean)["mrr@10"].mean()
+    for name in names:
+        changed = [PERTURBATIONS[name](text) for text in clean]
+        expected = found(changed, changed)["mrr@10"].mean()
+        assert report.perturbations[name].aligned.scores.means["mrr@10"] == expected
+        assert found(changed, clean)["mrr@10"].mean() != expected
 
 
 def test_one_encoder_for_both_sides_has_a_base(english, capsys):
