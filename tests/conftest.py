@@ -62,6 +62,13 @@ def machine_pairs() -> kakehashi.Pairs:
     return kakehashi.Pairs(texts, [t.upper() + "." for t in texts])
 
 
+def encoded() -> kakehashi.Pairs:
+    """The same, with the vectors of both sides."""
+    pairs = machine_pairs()
+    x, y = hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
+    return pairs.with_vectors(x, y)
+
+
 @pytest.fixture(scope="session")
 def text_aligner(tmp_path_factory) -> kakehashi.Aligner:
     """An aligner between two text encoders, saved, loaded and bound."""
@@ -81,13 +88,12 @@ def reading_aligner(like, folder, *, hidden: int = 0) -> kakehashi.Aligner:
     from kakehashi.projection.ngrams import CharacterNgrams
     from kakehashi.views import View
 
-    pairs = machine_pairs()
-    x, y = hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
+    pairs = encoded()
     ngrams = CharacterNgrams(64)
     prior = np.zeros((32 + 64, 24 + 64))
     prior[32:, 24:] = np.eye(64)
     view = View("shared", {"source": ngrams, "target": ngrams}, prior=prior)
-    read = view.of(pairs.with_vectors(x, y))
+    read = view.of(pairs)
     spectrum = Spectrum(Moments.of(read.source_vectors, read.target_vectors), view.prior)
     projection = cca(
         spectrum, "shared", reg_source=1.0, reg_target=1.0, power=1.0, prior=0.2, directions=20

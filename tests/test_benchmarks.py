@@ -11,6 +11,7 @@ import pytest
 from conftest import hashed_letters
 
 import kakehashi
+from kakehashi.evaluation.perturbations import PERTURBATIONS
 
 pytest.importorskip("torch")  # contract.py's other peers share its loop
 
@@ -93,3 +94,55 @@ assert (again.train.source_vectors == 2 * parts.train.source_vectors).all()
     assert "kakehashi keep, index unpaired" in shown
     assert "rung keep/cca " in shown
     assert "of 1 fits" in shown
+
+
+def test_the_benchmark_of_perturbed_queries_scores_three_fits_of_each_pair_of_encoders(
+    data, tmp_path
+):
+    pytest.importorskip("sudachidict_small")
+    out = tmp_path / "result.json"
+    code = f"""
+import sys, robustness
+sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
+sys.path.append({str(ROOT / "tests")!r})
+from conftest import ENCODERS
+robustness.encoder = lambda name: robustness.as_encoder(ENCODERS[name], name=name)
+sys.argv = ["robustness.py", {str(data / "few_ja_en.jsonl")!r}, "--out", {str(out)!r},
+            "--encoders", "source:target", "source:source", "--rows", "30", "--copies", "1"]
+robustness.main()
+"""
+    run("robustness.py", code)
+    two_spaces, one_space = json.loads(out.read_text(encoding="utf-8"))["runs"]
+    for found in (two_spaces, one_space):
+        fits, rows = found["fits"], found["rows"]
+        assert {label: fit["n_pairs"] for label, fit in fits.items()} == {
+            "plain": 30,
+            "all": 60,
+            "half": 60,
+        }
+        assert list(rows) == ["as they are", *PERTURBATIONS]
+        for row in rows.values():
+            assert (row["base"] is None) is (found is two_spaces)
+            for metric, plain in row["plain"].items():
+                for cell in (row["all"][metric], row["half"][metric]):
+                    assert cell["gain"] == pytest.approx(cell["score"] - plain)
+    assert any(row["all"]["mrr@10"]["gain"] for row in two_spaces["rows"].values())
+
+
+def test_every_script_can_be_imported_and_says_what_it_takes():
+    names = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
+    assert {"accuracy", "million", "tables"} < set(names)
+    code = f"""
+import importlib, sys
+for name in {names}:
+    script = importlib.import_module(name)
+    if hasattr(script, "main"):
+        sys.argv = [name, "--help"]
+        try:
+            script.main()
+        except SystemExit as done:
+            assert done.code == 0, name
+        else:
+            raise AssertionError(f"{{name}} runs where help was asked for")
+"""
+    run("all scripts", code)

@@ -16,11 +16,14 @@ import kakehashi
 from kakehashi import Pairs, as_encoder
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare
+from kakehashi.evaluation.baselines import Aligned
 from kakehashi.evaluation.lexical import bm25_ranks
-from kakehashi.evaluation.metrics import ranks
+from kakehashi.evaluation.metrics import ranks, scores
 from kakehashi.evaluation.named import NAMES, RIDGE_GRID
 from kakehashi.evaluation.paper import accuracy_in_pool, harmonic_mean, speed
 from kakehashi.evaluation.relevance import Relevance
+from kakehashi.evaluation.systems import Task
+from kakehashi.gather import with_vectors
 from kakehashi.training import mind_the_gap
 
 KICAD = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
@@ -481,6 +484,28 @@ def test_an_aligner_is_not_scored_with_another_encoder(text_aligner, side):
     assert rows["bm25"].scores.n_queries == 40
     right = compare(*parts, ["bm25"], **ENCODERS, aligner=text_aligner).rows
     assert right["aligner"].scores.n_queries == 40
+
+
+def test_an_aligner_that_reads_texts_reads_those_of_the_test_pairs(ngram_aligner):
+    nouns = ("pump", "valve", "seal", "motor")
+    rows = [f"{v} the {n} of hall {i}" for v in ("start", "drain") for n in nouns for i in range(8)]
+    pairs = Pairs(rows, [f"{row} NOW".upper() for row in rows])
+    train, test = pairs.select(range(0, 64, 2)), pairs.select(range(1, 64, 2))
+    q = ngram_aligner.embed(list(test.source_texts), modality="source", role="query")
+    d = ngram_aligner.embed(list(test.target_texts), modality="target", role="document")
+    metric = ngram_aligner.report.metric
+    row = compare(train, test, ["bm25"], aligner=ngram_aligner).rows["aligner"]
+    assert (row.ranks == ranks(q, d, metric, relevance=Relevance.of(test))).all()
+    assert len(set(row.ranks)) > 3
+
+    given = with_vectors(test, ngram_aligner.bound, None, False)
+    task = Task(train, given, ngram_aligner.bound, "keep", 0, None, False)
+    system = Aligned("aligner", ngram_aligner).fit(task)()
+    block = scores(q, d[task.relevance.pool], metric)
+    for query, expected in enumerate(block):  # as a store is asked, and latency is measured
+        np.testing.assert_allclose(system.ask(query), expected, atol=1e-5)
+        np.testing.assert_allclose(system.scores(query), expected, atol=1e-5)
+    assert np.abs(block[1:] - block[:-1]).max(axis=1).min() > 0.01  # unlike its neighbour
 
 
 # Imports and the command line

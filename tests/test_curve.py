@@ -148,6 +148,23 @@ def test_a_test_set_that_holds_the_pairs_is_named_as_the_cause(pairs, fits):
     assert not fits
 
 
+def test_every_fit_is_of_closed_forms_from_the_pairs_alone(pairs, fits):
+    texts = kakehashi.Pairs([f"a {i}" for i in range(80)], [f"b {i}" for i in range(80)])
+    encoders = {
+        "source": lambda texts: hashed_letters(texts)[:, :24],
+        "target": lambda texts: hashed_letters(texts)[:, :16],
+    }
+    alone = {"refit": False, "unpaired": False, "learned": "none", "seed": 7}
+    for given, mode, ngrams in ((pairs, "keep", False), (texts, "shared", True)):
+        fits.clear()
+        models = {} if given is pairs else encoders
+        kakehashi.learning_curve(given, mode=mode, seed=7, repeats=1, **models)
+        assert len(fits) > 2
+        for _, options in fits:
+            constant = alone | {"mode": mode, "ngrams": ngrams}
+            assert {name: options.get(name) for name in constant} == constant
+
+
 def test_one_question_of_the_spaces_for_all_sizes(pairs, fits):
     kakehashi.learning_curve(pairs, repeats=1)
     assert "same_space" not in fits[0][1]

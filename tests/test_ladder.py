@@ -2,18 +2,18 @@ import threading
 
 import numpy as np
 import pytest
-from conftest import hashed_letters, two_views
+from conftest import hashed_letters, machine_pairs, two_views
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from kakehashi import Pairs, fit
-from kakehashi.development import Development, develop
+from kakehashi.development import develop
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation.metrics import ranks
 from kakehashi.hubs import corrected
 from kakehashi.planning import plan
-from kakehashi.projection import Projection
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.search import Candidate, choose
+from kakehashi.search import choose, climb
 from kakehashi.splits import folds, hold_out
 from kakehashi.threads import Limit
 from kakehashi.verdict import Evidence, judge
@@ -84,19 +84,33 @@ def test_bad_options_are_named(vector_pairs):
         fit(vector_pairs.select([0, 1, 2]))
 
 
-def test_a_map_that_is_not_shown_to_help_on_the_test_part_does_not_ship():
-    """Nearly equal sides: whatever leads on validation by luck has nothing to add."""
+@pytest.mark.parametrize("helps", [False, True])
+def test_a_map_ships_only_if_it_is_shown_to_help_on_the_test_part(helps, monkeypatch):
+    """Of nearly equal sides a map, had luck chosen one, adds nothing; an offset it takes away."""
+    lucky = []
+
+    def choose(candidates, base, mode, clusters):
+        lucky.append(max((c for c in candidates if c is not base), key=lambda c: c.score))
+        return lucky[-1]
+
+    monkeypatch.setattr("kakehashi.ladder.choose", choose)
     rng = np.random.default_rng(1)
-    for seed in range(5):
-        y = rng.standard_normal((300, 12))
-        pairs = Pairs(source_vectors=y + 0.15 * rng.standard_normal(y.shape), target_vectors=y)
-        aligner = fit(pairs, mode="auto", seed=seed)
-        if aligner.report.verdict == "do not use":
-            assert aligner.projection.is_identity
-            assert aligner.report.chosen == "identity"
-        else:
-            base = aligner.report.base.means["mrr@10"]
-            assert aligner.report.rungs[aligner.report.chosen].scores.means["mrr@10"] > base
+    y = rng.standard_normal((300, 12))
+    x = y + 0.15 * rng.standard_normal(y.shape) + (4.0 if helps else 0.0)
+    aligner = fit(
+        Pairs(source_vectors=x, target_vectors=y), mode="keep", same_space=True, learned="none"
+    )
+    report = aligner.report
+    base, chosen = report.base, report.rungs[report.chosen].scores
+    if helps:
+        assert (report.verdict, report.chosen) == ("use", lucky[0].name)
+        assert not aligner.projection.is_identity
+        assert chosen.means["mrr@10"] > base.means["mrr@10"]
+    else:
+        assert (report.verdict, report.chosen) == ("do not use", "identity")
+        assert aligner.projection.is_identity
+        assert report.rungs[lucky[0].name].scores.means["mrr@10"] <= base.means["mrr@10"]
+        assert "untouched vectors" in report.describes
 
 
 @pytest.mark.parametrize(
@@ -173,34 +187,6 @@ def test_noise_is_not_advised_however_small_the_pool(per_target):
     assert fit(pairs, mode="keep").report.verdict == "do not use"
 
 
-def candidate(name, mode, per_query):
-    scores = np.asarray(per_query, float)
-    data = Development(View(mode), [], None, None, None)
-    return Candidate(name, data, {}, scores, lambda fitted: Projection())
-
-
-def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
-    rng = np.random.default_rng(0)
-    base = candidate("identity", "keep", rng.random(100))
-    noise = rng.standard_normal(100)
-    noise = (noise - noise.mean()) / noise.std()
-    lucky = candidate("lucky", "keep", base.per_query + 0.01 * (noise + 0.05))
-    better = candidate("better", "keep", base.per_query + 0.01 * (noise + 0.2))
-    assert choose([base, lucky], base, "keep", None) is base
-    assert choose([base, lucky, better], base, "keep", None) is better
-
-
-def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
-    rng = np.random.default_rng(0)
-    keep = candidate("cca", "keep", rng.random(100))
-    noise = rng.standard_normal(100)
-    noise = (noise - noise.mean()) / noise.std()
-    near = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.15))
-    clear = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.25))
-    assert choose([keep, near], None, "auto", None) is keep
-    assert choose([keep, clear], None, "auto", None) is clear
-
-
 @pytest.mark.parametrize(
     ("scale", "expected"), [([1.0], "ip"), ([3.0], "cosine"), ([0.99, 1.01], "cosine")]
 )
@@ -217,6 +203,25 @@ def test_spaces_are_told_apart_by_the_vectors():
     turned = x @ np.linalg.qr(rng.standard_normal((12, 12)))[0]
     assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.base is not None
     assert fit(Pairs(source_vectors=turned, target_vectors=y), mode="keep").report.base is None
+
+
+def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
+    """One encoder may know one of the two languages only; its vectors are of one space still."""
+    pairs = machine_pairs()
+    order = np.random.default_rng(0).permutation(len(pairs))
+    shuffled = Pairs(pairs.source_texts, [pairs.target_texts[i] for i in order])
+    quick = {"mode": "keep", "learned": "none", "ngrams": False, "unpaired": False}
+    report = fit(shuffled, source=hashed_letters, target=hashed_letters, **quick).report
+    assert report.base is not None
+    vectors = shuffled.with_vectors(
+        *map(hashed_letters, (pairs.source_texts, shuffled.target_texts))
+    )
+    assert fit(vectors, **quick).report.base is None  # by themselves they look like two
+
+    def mirrored(texts):
+        return hashed_letters(texts)[:, ::-1]
+
+    assert fit(shuffled, source=hashed_letters, target=mirrored, **quick).report.base is None
 
 
 def test_groups_on_both_sides_of_a_split_of_the_callers_are_noted(vector_pairs):
@@ -418,3 +423,40 @@ def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
         same_space=True,
     )
     assert seen[-1] is None  # a validation set is no fold
+
+
+def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
+    seen = []
+
+    def spying(candidates, base, mode, clusters):
+        seen.append((candidates, clusters))
+        return choose(candidates, base, mode, clusters)
+
+    monkeypatch.setattr("kakehashi.ladder.choose", spying)
+    fit(vector_pairs, mode="keep", learned="none")
+    [(candidates, clusters)] = seen
+    parts = plan(vector_pairs, validation=None, test=None, seed=0).parts
+    groups = [group for part in parts for group in part.held.groups]
+    assert len(clusters) == len(groups) == len(candidates[0].per_query)
+    assert len(set(zip(clusters, groups, strict=True))) == len(set(clusters)) == len(set(groups))
+
+
+def test_blas_has_one_thread_while_a_fit_runs_and_what_it_had_after_it(vector_pairs, monkeypatch):
+    def threads():
+        return [blas["num_threads"] for blas in threadpool_info() if blas["user_api"] == "blas"]
+
+    seen = []
+    for name, real in (("develop", develop), ("climb", climb), ("judge", judge)):
+
+        def spying(*args, real=real, **options):
+            seen.append(threads())
+            return real(*args, **options)
+
+        monkeypatch.setattr(f"kakehashi.ladder.{name}", spying)
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = threads()
+        if 2 not in before:
+            pytest.skip("this BLAS has no threads to limit")
+        fit(vector_pairs, mode="keep", learned="none")
+        assert threads() == before
+    assert seen == [[1] * len(before)] * 3

@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 from kakehashi.projection.cca import cca
 from kakehashi.projection.hubness import HubnessCorrection, QueryPull, hubness
 from kakehashi.projection.linear import procrustes, ridge
-from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.projection.moments import Moments, Spectrum, _leading
 from kakehashi.vectors import unit_rows as unit
 
 
@@ -94,3 +94,36 @@ def test_the_prior_of_cca_is_what_equal_pairs_add_to_the_cross_covariance():
     expected = cca(shifted, "keep", prior=0.0, **settings).source
     np.testing.assert_allclose(found.weight, expected.weight, atol=1e-5)
     assert np.abs(found.weight - cca(spectrum, "keep", **settings).source.weight).max() > 1e-3
+
+
+@pytest.mark.parametrize("shape", [(300, 260), (260, 300)])
+def test_few_directions_are_the_leading_ones_of_the_full_decomposition(shape):
+    rng = np.random.default_rng(0)
+    u = np.linalg.qr(rng.standard_normal((shape[0], 200)))[0]
+    v = np.linalg.qr(rng.standard_normal((shape[1], 200)))[0]
+    s = 0.93 ** np.arange(200)
+    matrix = (u * s) @ v.T
+    a, found, b = _leading(matrix, 40)
+    assert (a.shape, found.shape, b.shape) == ((shape[0], 40), (40,), (shape[1], 40))
+    np.testing.assert_allclose(found, s[:40], rtol=1e-4)
+    np.testing.assert_allclose((a * found) @ b.T, (u[:, :40] * s[:40]) @ v[:, :40].T, atol=2e-3)
+    np.testing.assert_allclose(a.T @ a, np.eye(40), atol=1e-9)
+    assert np.array_equal(_leading(matrix, 40)[0], a)  # from a seeded start
+
+
+def test_the_whitened_decomposition_of_few_directions_is_that_of_all():
+    rng = np.random.default_rng(2)
+    hidden = rng.standard_normal((2000, 60)) * 0.9 ** np.arange(60)
+    x = hidden @ rng.standard_normal((60, 130)) + 0.1 * rng.standard_normal((2000, 130))
+    y = hidden @ rng.standard_normal((60, 120)) + 0.1 * rng.standard_normal((2000, 120))
+    moments = Moments.of(x.astype(np.float32), y.astype(np.float32))
+    every = Spectrum(moments).whitened_svd(1.0, 1.0, 0.0, None)
+    few = Spectrum(moments).whitened_svd(1.0, 1.0, 0.0, 20)
+    np.testing.assert_allclose(few[1], every[1][:20], rtol=1e-3)
+    products = [(a[:, :20] * s[:20]) @ b[:, :20].T for a, s, b in (every, few)]
+    error = np.linalg.norm(products[1] - products[0]) / np.linalg.norm(products[0])
+    assert error < 0.02
+    cached = Spectrum(moments)
+    first = cached.whitened_svd(1.0, 1.0, 0.0, 20)
+    assert cached.whitened_svd(1.0, 1.0, 0.0, 20) is first
+    assert cached.whitened_svd(1.0, 1.0, 0.0, 10)[1].shape == (10,)

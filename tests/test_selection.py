@@ -13,6 +13,15 @@ def x():
     return two_views(120)[0]
 
 
+class Prompted:
+    """An encoder that sees a query otherwise than a document."""
+
+    name = "prompted"
+
+    def encode(self, texts, role="document"):
+        return hashed_letters([text[::-1] if role == "query" else text for text in texts])
+
+
 def worth(x, known, covariance, strength):
     """Return what each row lowers the mean variance of all by, from the matrices themselves."""
 
@@ -76,10 +85,18 @@ def test_what_is_paired_is_not_asked_for_again():
 
 def test_texts_are_encoded_as_queries_and_compared_as_texts():
     texts = [f"{word} {n}" for word in ("pump", "valve", "seal") for n in range(10)]
-    chosen = kakehashi.select_for_pairing(texts, 5, encoder=hashed_letters)
-    assert np.array_equal(chosen, kakehashi.select_for_pairing(hashed_letters(texts), 5))
     paired = kakehashi.Pairs(texts[:20], texts[:20])
-    rest = kakehashi.select_for_pairing(texts, 10, pairs=paired, encoder=hashed_letters)
+    encoder = Prompted()
+    chosen = kakehashi.select_for_pairing(texts, 5, encoder=encoder)
+    beside = kakehashi.select_for_pairing(texts, 5, pairs=paired, encoder=encoder)
+    for role in ("query", "document"):
+        vectors = encoder.encode(texts, role)
+        known = kakehashi.Pairs(source_vectors=vectors[:20], target_vectors=vectors[:20])
+        of_role = kakehashi.select_for_pairing(vectors, 5)
+        of_rest = kakehashi.select_for_pairing(vectors, 5, pairs=known)
+        assert np.array_equal(chosen, of_role) is (role == "query")
+        assert np.array_equal(beside, of_rest) is (role == "query")
+    rest = kakehashi.select_for_pairing(texts, 10, pairs=paired, encoder=encoder)
     assert sorted(rest) == list(range(20, 30))
 
 
