@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kakehashi import Pairs, fit
+from kakehashi.errors import FitError
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.head import AffineHead
@@ -259,13 +260,28 @@ POOR = {
     "fewer rows than dimensions": (draw(12, 40), draw(12, 30)),
     "as few rows as are allowed": (draw(10, 6), draw(10, 4)),
     "constant columns": (with_constant(draw(30, 5), 2, 3), with_constant(draw(30, 4), 0, 0)),
-    "rank one": (draw(30, 1) * draw(1, 6), draw(30, 1) * draw(1, 5)),
-    "rank one and far from the origin": (draw(30, 1) * draw(1, 6) + 1, draw(30, 1) * draw(1, 5)),
-    "one dimension": (draw(30, 1), np.abs(draw(31, 1))[:30]),
+    "rank one and far from the origin": (
+        draw(30, 1) * draw(1, 6) + 1,
+        draw(30, 1) * draw(1, 5) + 1,
+    ),
+    "two dimensions": (draw(30, 2), draw(30, 2)),
     "targets that stand three times": (draw(30, 6), np.repeat(draw(10, 4), 3, axis=0)),
     "both sides equal": (draw(30, 6), draw(30, 6)),
     "very short and very long": (draw(30, 4) * 1e-15, draw(30, 5) * 1e15),
 }
+
+
+ONE_DIRECTION = {
+    "rank one": (draw(30, 1) * draw(1, 6), draw(30, 1) * draw(1, 5)),
+    "one dimension": (draw(30, 1), np.abs(draw(31, 1))[:30]),
+}
+
+
+@pytest.mark.parametrize("name", ONE_DIRECTION)
+def test_vectors_of_one_direction_are_one_text_and_nothing_is_fitted(name):
+    x, y = ONE_DIRECTION[name]
+    with pytest.raises(FitError, match="most texts the same to the encoder"):
+        fit(Pairs(source_vectors=x, target_vectors=y))
 
 
 @MODES
