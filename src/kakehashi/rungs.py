@@ -14,24 +14,26 @@ from .projection.linear import centring, procrustes, ridge
 from .views import View
 
 Parameters = dict[str, Any]
+Step = Callable[[Parameters], list[Parameters]]
 NGRAMS, HUBNESS = "+ngrams", "+hubness"
 COUNTS = ("unpaired", "ngrams")
 """Hyper-parameters that say how much something counts in the sums that a form is built from."""
-_NGRAM_STEPS = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
 class Rung:
-    """A closed form and its grid; ``neighbours`` gives those of the best point of the grid.
+    """A closed form, the grid that the search for its hyper-parameters starts on, and its steps.
 
     Attributes:
-        rounds: how often the best point may move to a neighbour.
+        steps: each gives other values of one hyper-parameter (or two that go together) for the
+            best setting so far.
+        rounds: how often all steps are gone through.
     """
 
     build: Callable[..., Projection]
     grid: list[Parameters]
-    neighbours: Callable[[Parameters], list[Parameters]] = lambda best: []
-    rounds: int = 4
+    steps: tuple[Step, ...] = ()
+    rounds: int = 2
 
 
 def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
@@ -39,17 +41,19 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
 
     With n-grams there is one: what few columns say, regularisation of each kind finds in CCA.
     """
-    # A grid is where the search starts; neighbours of its best point are tried after that.
     mode, shares = view.mode, view.prior is not None
     priors = (0.2, 1.0) if shares else (0.0,)
     if view.ngrams:
         grid = [
-            {"reg_source": r, "reg_target": r, "prior": prior, "power": 1.75}
-            | {"unpaired": 0.0, "ngrams": 1.0}
-            for r, prior in itertools.product((1.0, 3.0), priors)
+            {"reg_source": 3.0, "reg_target": 3.0, "prior": prior, "power": 1.75}
+            | {"unpaired": 0.0, "ngrams": ngrams}
+            for ngrams, prior in itertools.product((0.5, 1.0), priors)
         ]
         build = partial(cca, directions=view.directions)
-        return {"cca" + NGRAMS: Rung(build, grid, partial(_few_neighbours, unpaired), rounds=2)}
+        steps = (_strength, _ngrams, *((_prior,) if shares else ()), _power)
+        if unpaired:
+            steps = (_unpaired, *steps)
+        return {"cca" + NGRAMS: Rung(build, grid, steps, rounds=1)}
     means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
     towards = ("zero", "identity") if shares else ("zero",)
     regs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -59,42 +63,56 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
         ridge,
         [{"reg": r, "towards": t} | m for r, t, m in itertools.product(regs, towards, means)],
     )
+    steps = (_strength, _strength_source, _strength_target, *((_prior,) if shares else ()), _power)
     ladder["cca"] = Rung(
         cca,
         [
             {"reg_source": r, "reg_target": r, "prior": prior, "power": p, "unpaired": 0.0}
             for r, prior, p in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
         ],
-        partial(_cca_neighbours, unpaired),
+        (_unpaired, *steps) if unpaired else steps,
     )
     return ladder
 
 
-def _cca_neighbours(unpaired: bool, best: Parameters) -> list[Parameters]:
-    """Step every hyper-parameter of CCA up and down by itself, and both strengths together."""
-    rx, ry, prior, power = (best[k] for k in ("reg_source", "reg_target", "prior", "power"))
-    steps = ((3, 1), (1, 3), (3, 3), (1 / 3, 1), (1, 1 / 3), (1 / 3, 1 / 3))
-    found = [best | {"reg_source": rx * a, "reg_target": ry * b} for a, b in steps]
-    found += [best | {"power": p} for p in (power - 0.25, power + 0.25) if 0 < p <= 2.5]
-    if prior:
-        found += [best | {"prior": p} for p in (0.0, prior / 2, prior * 2)]
-    return found + _other_unpaired(unpaired, best)
+def _times(best: Parameters, factors: tuple[float, ...], *names: str) -> list[Parameters]:
+    """Multiply some hyper-parameters by each factor."""
+    return [best | {name: best[name] * f for name in names} for f in factors]
 
 
-def _few_neighbours(unpaired: bool, best: Parameters) -> list[Parameters]:
-    """Step CCA's hyper-parameters, both strengths together: with n-grams each step takes longer."""
-    rx, ry, prior, power = (best[k] for k in ("reg_source", "reg_target", "prior", "power"))
-    found = [best | {"reg_source": rx * a, "reg_target": ry * a} for a in (0.5, 2.0)]
-    found += [best | {"power": p} for p in (power - 0.5, power + 0.5) if 0 < p <= 2.5]
-    if prior:
-        found += [best | {"prior": p} for p in (0.0, prior / 2, prior * 2)]
-    found += [best | {"ngrams": best["ngrams"] * step} for step in _NGRAM_STEPS]
-    return found + _other_unpaired(unpaired, best)
+def _strength(best: Parameters) -> list[Parameters]:
+    return _times(best, (1 / 3, 3), "reg_source", "reg_target")
 
 
-def _other_unpaired(unpaired: bool, best: Parameters) -> list[Parameters]:
-    """Count unpaired rows less or more; from none, a little and a lot are tried."""
-    if not unpaired:
+def _strength_source(best: Parameters) -> list[Parameters]:
+    return _times(best, (1 / 3, 3), "reg_source")
+
+
+def _strength_target(best: Parameters) -> list[Parameters]:
+    return _times(best, (1 / 3, 3), "reg_target")
+
+
+def _power(best: Parameters) -> list[Parameters]:
+    power = best["power"]
+    return [
+        best | {"power": p}
+        for p in (power - 0.5, power - 0.25, power + 0.25, power + 0.5)
+        if 0 < p <= 2.5
+    ]
+
+
+def _prior(best: Parameters) -> list[Parameters]:
+    if not best["prior"]:
         return []
-    weight = best["unpaired"]
-    return [best | {"unpaired": w} for w in ((weight / 3, weight * 3) if weight else (0.3, 3.0))]
+    return [best | {"prior": 0.0}, *_times(best, (0.5, 2), "prior")]
+
+
+def _ngrams(best: Parameters) -> list[Parameters]:
+    return _times(best, (0.5, 2), "ngrams")
+
+
+def _unpaired(best: Parameters) -> list[Parameters]:
+    """Count unpaired rows less or more; from none, a little and a lot are tried."""
+    if best["unpaired"]:
+        return _times(best, (1 / 3, 3), "unpaired")
+    return [best | {"unpaired": weight} for weight in (0.3, 3.0)]

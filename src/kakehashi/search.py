@@ -123,7 +123,10 @@ def _timed(search: Callable[..., list[Candidate]], *args: Any) -> list[Candidate
 
 
 def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Candidate]:
-    """Score a rung's grid and the neighbours of its best point; the best comes first."""
+    """Score a rung's grid, then step by step from its best point; the best comes first.
+
+    One hyper-parameter is moved at a time, each from the best setting so far.
+    """
 
     def scored(grid: list[Parameters], parts: list[ValidationPart]) -> list[Candidate]:
         def maker(parameters: Parameters) -> Callable[[Fitted], Projection]:
@@ -138,10 +141,12 @@ def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Can
     few = data.parts[:enough] if data.view.ngrams else data.parts
     tried = scored(rung.grid, few)
     for _ in range(rung.rounds):
-        best = max(tried, key=lambda c: c.score)
-        known = [c.parameters for c in tried]
-        tried += scored([p for p in rung.neighbours(best.parameters) if p not in known], few)
-        if max(tried, key=lambda c: c.score) is best:
+        begun_with = max(tried, key=lambda c: c.score)
+        for step in rung.steps:
+            best = max(tried, key=lambda c: c.score)
+            known = [c.parameters for c in tried]
+            tried += scored([p for p in step(best.parameters) if p not in known], few)
+        if max(tried, key=lambda c: c.score) is begun_with:
             break
     ranked = sorted(tried, key=lambda c: -c.score)
     if len(few) < len(data.parts):
