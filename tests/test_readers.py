@@ -143,8 +143,18 @@ def test_another_encoding_than_utf_8_is_refused(ending, tmp_path):
         'msgid "b"\nmsgstr "日本"\n',
     }
     path.write_bytes(lines[ending].encode("cp932"))
-    with pytest.raises(ReaderError, match=r"x\.\w+ is not.*utf-8"):
+    with pytest.raises(ReaderError, match=r"x\.\w+ is not UTF-8: .*Convert it first"):
         read_pairs(path)
+
+
+def test_a_po_file_that_the_system_cannot_read_is_not_called_malformed(tmp_path, monkeypatch):
+    def pofile(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("polib.pofile", pofile)
+    (tmp_path / "x.po").write_text("")
+    with pytest.raises(ReaderError, match=r"x\.po cannot be read: .*Permission denied"):
+        read_pairs(tmp_path / "x.po")
 
 
 def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path):

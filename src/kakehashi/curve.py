@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoders import as_encoder
 from .errors import DataError, FitError
 from .evaluation.aligned import served
 from .evaluation.intervals import Scores, bootstrap
@@ -18,10 +17,10 @@ from .evaluation.metrics import METRICS, per_query, ranks
 from .evaluation.relevance import Clusters, Relevance, clusters_of
 from .evaluation.report import Report
 from .forecast import Forecast, forecast
-from .gather import may_read_texts, with_vectors
+from .gather import as_encoders, may_read_texts, with_vectors
 from .ladder import fit
 from .links import find_leaks
-from .pairs import Pairs, Side
+from .pairs import Pairs
 from .planning import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .progress import track
 from .projection import Mode
@@ -173,11 +172,10 @@ def learning_curve(
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
     rows = np.arange(len(pairs)) if split is None else split.kept
     _sizes(sizes, len(rows))  # before anything is encoded
-    given: dict[Side, Any] = {"source": source, "target": target}
-    for side, model in given.items():
-        if model is None and any(p and p.vectors(side) is None for p in (pairs, test)):
+    encoders = as_encoders(source, target)
+    for side, encoder in encoders.items():
+        if encoder is None and any(p and p.vectors(side) is None for p in (pairs, test)):
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
-    encoders = {side: None if m is None else as_encoder(m) for side, m in given.items()}
     pairs = with_vectors(pairs, encoders, cache, progress)
     if split is not None:
         test = pairs.select(split.held_out)
@@ -211,8 +209,7 @@ def learning_curve(
         report = aligner.report
         spaces = {"same_space": report.base is not None, "metric": report.metric}
         reports[n].append(report)
-        metric: Any = report.metric
-        found[n].append(ranks(*served(aligner, test), metric, relevance=relevance))
+        found[n].append(ranks(*served(aligner, test), report.metric, relevance=relevance))
     points = tuple(_point(n, reports[n], found[n], len(relevance.pool), clusters) for n in fitted)
     return LearningCurve(
         points=points,

@@ -200,7 +200,9 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
         raise MissingExtraError("polib", "readers") from error
     try:
         entries = polib.pofile(str(path)).translated_entries()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if error.errno is not None:  # the system's own; polib raises OSError over syntax, too
+            raise
         raise ReaderError(f"{path} is not a PO file: {error}") from error
     entries = [entry for entry in entries if entry.msgstr]  # plural forms have no one msgstr
     files = [entry.occurrences[0][0] if entry.occurrences else path.name for entry in entries]
@@ -211,15 +213,18 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
     }
 
 
+# What zipfile and np.load raise over damaged bytes. Neither has one error for them: a header is
+# parsed as a Python literal, and each compression has an error of its own. Whoever opens an archive
+# does nothing but read arrays in it, so that no other fault is taken for damage.
 _NPZ_FAULTS = (
-    ValueError,
-    TypeError,
-    EOFError,
-    MemoryError,
+    ValueError,  # a header that is no dictionary, a pickled array
+    TypeError,  # a header with entries of another kind
+    EOFError,  # cut off
+    MemoryError,  # a shape that no memory holds
     RuntimeError,  # encrypted; NotImplementedError: an unknown compression
-    SyntaxError,
+    SyntaxError,  # a header that is no literal
     SystemError,  # a string with a number that is no character
-    tokenize.TokenError,
+    tokenize.TokenError,  # a header that does not end
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,

@@ -15,6 +15,8 @@ from .views import View
 
 Parameters = dict[str, Any]
 NGRAMS, HUBNESS = "+ngrams", "+hubness"
+RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Strengths of ridge in units of the mean source variance: of the rung, and of the baseline."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
     """Return the rungs that make sense for a view, by name.
 
     With n-grams there is one: what few columns say, regularisation of each kind finds in CCA.
+
+    Args:
+        view: what is read. Where both sides share features (it has a prior), centring is a rung,
+            too, and ridge and CCA may lean on what is shared.
+        unpaired: whether there are unpaired rows; how much they count is then searched.
     """
     # A grid is where the search starts; neighbours of its best point are tried after that.
     mode, shares = view.mode, view.prior is not None
@@ -48,12 +55,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
         return {"cca" + NGRAMS: Rung(build, grid, partial(_few_neighbours, unpaired), rounds=2)}
     means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
     towards = ("zero", "identity") if shares else ("zero",)
-    regs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     ladder = {"centring": Rung(centring, means)} if shares else {}
     ladder["procrustes"] = Rung(procrustes, means)
     ladder["ridge"] = Rung(
         ridge,
-        [{"reg": r, "towards": t} | m for r, t, m in itertools.product(regs, towards, means)],
+        [{"reg": r, "towards": t} | m for r, t, m in itertools.product(RIDGE_GRID, towards, means)],
     )
     ladder["cca"] = Rung(
         cca,

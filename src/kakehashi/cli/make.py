@@ -16,6 +16,7 @@ from rich.console import Console
 from ..aligner import Aligner
 from ..console import print_json, print_report, print_table, report_json, row, short
 from ..errors import DataError, EncoderError, ReaderError
+from ..gather import ROLES
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES
 from ..readers import open_npz, texts_beside
@@ -156,7 +157,8 @@ def fit(
         training,
         source=encoder_named(source_encoder),
         target=encoder_named(target_encoder),
-        mode=mode,  # type: ignore[arg-type]  # fit names the allowed values
+        # Options are plain strings here; fit checks them and names the allowed values.
+        mode=mode,  # type: ignore[arg-type]
         validation=None if validation is None else read(validation, **names),
         test=None if test is None else read(test, **names),
         metric=metric,  # type: ignore[arg-type]
@@ -218,9 +220,8 @@ def project(
         }
     if not given:
         raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
-    roles: Any = {"source": "query", "target": "document"}
     projected: dict[str, Any] = {
-        side: aligner.project(x, texts=texts[side], modality=side, role=roles[side])
+        side: aligner.project(x, texts=texts[side], modality=side, role=ROLES[side])
         for side, x in given.items()
     }
     out.parent.mkdir(parents=True, exist_ok=True)
