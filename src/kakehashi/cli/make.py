@@ -29,6 +29,7 @@ from .options import (
     Folder,
     Group,
     HeldOut,
+    NoUnpaired,
     PairsFile,
     Source,
     Target,
@@ -36,7 +37,7 @@ from .options import (
     Unpaired,
     encoder_named,
     read,
-    read_texts,
+    read_unpaired,
 )
 
 
@@ -124,12 +125,7 @@ def fit(
         ),
     ] = None,
     unpaired: Unpaired = None,
-    no_unpaired: Annotated[
-        bool,
-        typer.Option(
-            "--no-unpaired", help="Learn from pairs only: from no text without its partner."
-        ),
-    ] = False,
+    no_unpaired: NoUnpaired = False,
     source: Source = "source",
     target: Target = "target",
     group: Group = None,
@@ -142,17 +138,13 @@ def fit(
     """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
-    if unpaired is not None and no_unpaired:
-        raise DataError(f"--unpaired {unpaired} and --no-unpaired exclude each other; pass one.")
-    free = None if unpaired is None else read_texts(unpaired)
+    free = read_unpaired(unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder))
     names = {"source": source, "target": target, "group": group, "licence": licence}
     training = read(pairs, **names)
     given = {"source": source_encoder, "target": target_encoder}
     for side in SIDES:
         if training.vectors(side) is None and given[side] is None:
             raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
-        if unpaired is not None and given[side] is None:
-            raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
     aligner = fit_aligner(
         training,
         source=encoder_named(source_encoder),
@@ -167,7 +159,7 @@ def fit(
         ngrams=ngrams,
         learned=learned,  # type: ignore[arg-type]
         cuts=tuple(cut or ()),
-        unpaired=False if no_unpaired else free,
+        unpaired=free,
         cache=cache,
         progress=sys.stderr.isatty() and not as_json,
     )
