@@ -213,6 +213,7 @@ class Aligner:
                 path=folder.resolve(),
             )
             aligner._check()
+        # What a record of another shape makes the lines above raise; they read nothing else.
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleTamperedError(
                 f"{folder}: the record does not describe an aligner: {error}"

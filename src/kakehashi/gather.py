@@ -1,4 +1,4 @@
-"""What a fit is given, made complete: vectors for texts, and texts that have no pair."""
+"""What a fit is given, made complete: encoders, vectors for texts, and texts without a pair."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ ROLES: dict[Side, Role] = {"source": "query", "target": "document"}
 """What each side is while a map is fitted and judged: sources ask, targets are searched."""
 
 MAX_ENCODED_TARGETS = 5000
-"""Targets of the pairs that the source encoder reads unasked, as unpaired texts."""
+"""Targets of the pairs up to which the source encoder reads them unasked, as unpaired texts; where
+there are more, it reads none."""
 
 Encoders = Mapping[Side, Encoder | None]
 Cache = str | Path | None

@@ -85,8 +85,9 @@ def fit(
             that texts are at hand where the aligner serves.
         unpaired: texts of the target side that have no pair (an index, say), from which the map
             may learn how both encoders see one text; or pairs of stored vectors of the same texts.
-            By default the targets of the pairs are used so, by a source encoder of another kind
-            up to 5,000 of them; False uses none. How much they count is chosen by validation.
+            By default the targets of the pairs are used so; but where a source encoder of another
+            kind would have to read more than 5,000 of them, none. False uses none. How much they
+            count is chosen by validation.
         learned: what is trained on from the best closed form with torch: a ``linear`` head, an
             ``mlp`` (a linear head with a small network beside it) or ``none``. ``auto`` is linear
             where torch is installed.

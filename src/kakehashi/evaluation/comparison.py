@@ -139,9 +139,10 @@ def compare(
             ``training``); ``bm25`` searches the texts.
         source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it. A
             side that brings vectors needs none; with one, latency includes encoding the query.
-        aligner: is scored as the row ``aligner``. Fit it on ``train``: nothing here can tell
-            whether it has seen the test pairs, nor, where both sides are stored vectors without
-            an encoder, whether they are of its encoders.
+        aligner: is scored as the row ``aligner``. Fit it on ``train``, with ``test=test``, which
+            also keeps the test targets out of ``unpaired``: nothing here can tell whether it has
+            seen the test pairs, nor, where both sides are stored vectors without an encoder,
+            whether they are of its encoders.
         mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` lets centring, Procrustes
             and ridge centre them.
         seed: of folds, initial weights, order of the batches, and intervals.
