@@ -47,6 +47,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "metric": report.metric,
         "base": "not comparable" if report.base is None else row(report.base),
         "bm25": None if report.bm25 is None else row(report.bm25),
+        "status_quo": None if report.status_quo is None else row(report.status_quo),
         "rungs": {
             name: {**row(r.scores), "parameters": r.parameters, "validation_mrr": r.validation}
             for name, r in report.rungs.items()
@@ -61,7 +62,7 @@ def print_report(report: Report, *, every_rung: bool) -> None:
     """Print the verdict, then what was chosen beside what it had to beat, or every rung."""
     console = Console()
     console.print(f"[bold]verdict: {report.verdict}[/] ({report.reason})")
-    rows: dict[str, Scores | None] = {"untouched": report.base, "BM25": report.bm25}
+    rows: dict[str, Scores | None] = {**report.before, "BM25": report.bm25}
     rungs = {n: r.scores for n, r in report.rungs.items() if n != "identity"}
     if every_rung:
         rows |= rungs

@@ -36,8 +36,9 @@ class CharacterNgrams:
 
     Attributes:
         dimension: number of buckets.
-        weight: length of a row beside the encoder's unit vector. Every fit leaves it at 1; it is a
-            field because saved folders of format 2 record it, and their fingerprint counts it.
+        weight: length of a row beside the encoder's unit vector. Every fit leaves it at 1, for how
+            much n-grams count is folded into the head; it is a field because saved folders of
+            format 2 record it, and their fingerprint counts it.
     """
 
     dimension: int = 1024
