@@ -19,6 +19,7 @@ import numpy as np
 from kakehashi import Pairs, as_encoder
 from kakehashi.cache import encode_texts
 from kakehashi.encoders import Encoder
+from kakehashi.gather import ROLES
 from kakehashi.pairs import SIDES
 
 MULTILINGUAL = ("use",)
@@ -87,8 +88,8 @@ class DataSet:
             if found is None:
                 if known is None:
                     raise SystemExit(f"{self.label}: no {encoder}_{side} stored, and no texts")
-                role: Any = "query" if side == "source" else "document"
-                found = encode_texts(encoders(encoder), known, role, cache=cache, progress=True)
+                role, of = ROLES[side], encoders(encoder)
+                found = encode_texts(of, known, role, cache=cache, progress=True)
             given |= {f"{side}_vectors": found, f"{side}_texts": known}
         groups = stored["group"].tolist() if "group" in stored else None
         if groups is None and records is not None and all("group" in r for r in records):

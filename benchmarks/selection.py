@@ -48,7 +48,7 @@ from kakehashi.pairs import SIDES
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.selection import greedy
+from kakehashi.selection import PRIOR, greedy
 from kakehashi.splits import hold_out
 from kakehashi.vectors import unit_rows
 
@@ -62,7 +62,6 @@ NAMES = (
 )
 SIZES = (50, 100, 200, 400)
 TEST_SHARE = 0.2
-PRIOR = 100.0  # as in kakehashi.selection
 
 
 def random(x: Any, k: int, rng: np.random.Generator) -> Any:

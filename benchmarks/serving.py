@@ -43,6 +43,7 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
+from kakehashi.gather import ROLES
 from kakehashi.hubs import Bank, corrected
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
@@ -174,7 +175,7 @@ def batch(aligner: Aligner, side: Any) -> dict[str, float]:
     x = random_rows(BATCH, aligner.dimensions[side])
     head = aligner.projection.source if side == "source" else aligner.projection.target
     assert head is not None
-    role: Any = "query" if side == "source" else "document"
+    role = ROLES[side]
     calls = {
         "project_ms": lambda: aligner.project(x, modality=side, role=role),
         "product_ms": lambda: x @ head.weight,

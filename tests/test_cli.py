@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ENCODERS, machine_pairs, two_views
+from conftest import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
 from typer.testing import CliRunner
 
 import kakehashi
-from kakehashi.cli import make
+from kakehashi.cli import make, measure
 from kakehashi.cli.app import app
 from kakehashi.errors import DataError, EncoderError, ReaderError
+from kakehashi.evaluation.perturbations import PERTURBATIONS
 
 BOTH_ENCODERS = ("--source-encoder", "conftest:hashed_letters")
 BOTH_ENCODERS += ("--target-encoder", "conftest:reversed_letters")
@@ -60,6 +61,62 @@ def test_curve(npz):
     assert low <= found["next_doubling"]["recall@1"]["gain"] <= high
     assert "the next doubling (60 -> 120 pairs) is likely to bring" in run(*arguments).stdout
     assert "choose keep or shared" in run(*arguments, "--mode", "auto").stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "passed_to", "given", "passed"),
+    [
+        ("curve", "learning_curve", ("--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
+        ("curve", "learning_curve", (), None),
+        ("compare", "fit_aligner", ("--fit", "--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
+        ("compare", "fit_aligner", ("--fit", "--no-unpaired"), False),
+        ("compare", "fit_aligner", ("--fit",), None),
+    ],
+)
+def test_curve_and_compare_learn_from_unpaired_texts(
+    command, passed_to, given, passed, texts_npz, tmp_path, monkeypatch
+):
+    class EnoughError(Exception):
+        pass
+
+    def spy(*pairs, unpaired, **options):
+        assert unpaired == passed
+        raise EnoughError
+
+    monkeypatch.setattr(measure, passed_to, spy)
+    monkeypatch.chdir(tmp_path)
+    Path("index.jsonl").write_text(json.dumps("OPEN\nTHE DOOR."))
+    done = CliRunner().invoke(app, [command, str(texts_npz), *BOTH_ENCODERS, *given])
+    assert isinstance(done.exception, EnoughError), done.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "said"),
+    [
+        (("curve", "--unpaired", "index.txt"), EncoderError, "needs both encoders"),
+        (("compare", "--fit", "--unpaired", "index.txt"), EncoderError, "needs both encoders"),
+        (("compare", "--unpaired", "index.txt"), DataError, "pass --fit, too"),
+        (("compare", "--no-unpaired"), DataError, "pass --fit, too"),
+    ],
+)
+def test_unpaired_texts_that_nothing_would_read_are_refused(arguments, kind, said, npz):
+    done = CliRunner().invoke(app, [*arguments, str(npz)])
+    assert isinstance(done.exception, kind)
+    assert said in str(done.exception)
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("curve", ("closed forms", "from pairs alone", "Ten fits by default")),
+        ("compare", ("ridge 36 times", "a whole fit")),
+        ("robustness", ("Nothing is fitted", f"each of the {len(PERTURBATIONS)} perturbations")),
+    ],
+)
+def test_help_says_what_takes_time(command, said):
+    shown = " ".join(CliRunner().invoke(app, [command, "--help"]).output.split())
+    for words in said:
+        assert words in shown
 
 
 @pytest.mark.parametrize(
@@ -265,6 +322,15 @@ def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
     options, made = fit(*quick, "--unpaired", path)
     assert options["unpaired"] == ["OPEN THE DOOR.", "弁を\u2028締める。", "STOP.", "STOP."]
     assert made.data.n_unpaired == 3
+    lines = ({"en": "Open\nthe door.", "id": 1}, "STOP.")
+    (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    pairs = machine_pairs()
+    x, y = hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
+    np.savez(tmp_path / "en.npz", source=x, en=y)
+    columns = ("--unpaired", tmp_path / "index.jsonl", "--target", "en", "--overwrite")
+    options, made = fit(*quick, *columns, pairs=tmp_path / "en.npz")
+    assert options["unpaired"] == ["Open\nthe door.", "STOP."]
+    assert made.data.n_unpaired == 2
     for given, passed in (((), None), (("--no-unpaired",), False)):
         options, made = fit(*quick, *given, "--overwrite")
         assert options["unpaired"] is passed
@@ -274,16 +340,9 @@ def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("no.txt", None, r"no\.txt is not a file; give a text file with one text a line"),
-        ("x.txt", b"", r"x\.txt has no texts; give a text file"),
-        ("x.txt", b"\xef\xbb\xbf \r\n\n\t\n", r"x\.txt has no texts"),
-        ("x.txt", "弁を締める\n".encode("cp932"), r"x\.txt is not UTF-8: .*Save it as UTF-8"),
-        ("x.txt", "valve\n".encode("utf-16"), r"x\.txt is not UTF-8"),
-        (
-            "x.JSONL",
-            b'{"source": "a", "target": "b"}',
-            r"\.JSONL is a format of pairs; give a text",
-        ),
+        ("no.txt", None, r"no\.txt is not a file"),
+        ("x.txt", b"", r"x\.txt has no texts"),
+        ("x.JSONL", b'{"text": "a"}', r"no field 'target'; it has text\. Rename it, or name"),
     ],
 )
 def test_fit_refuses_a_file_that_holds_no_unpaired_texts(name, content, said, fit, tmp_path):

@@ -4,9 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from conftest import hashed_letters, reversed_letters, two_views
+from conftest import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
 
 import kakehashi
+from kakehashi.development import develop
 from kakehashi.forecast import forecast, next_gain
 from kakehashi.splits import nested_rows
 
@@ -165,6 +166,55 @@ def test_every_fit_is_of_closed_forms_from_the_pairs_alone(pairs, fits):
             assert {name: options.get(name) for name in constant} == constant
 
 
+def test_every_fit_is_given_the_unpaired_texts_which_are_encoded_once(fits):
+    asked = []
+
+    def counting(texts):
+        asked.extend(texts)
+        return hashed_letters(texts)[:, :24]
+
+    pairs = machine_pairs()
+    index = ["open the door", "close the door", "open the door"]
+    encoders = {"source": counting, "target": lambda texts: reversed_letters(texts)[:, :16]}
+    found = kakehashi.learning_curve(pairs, **encoders, unpaired=index, repeats=1)
+    assert len(fits) > 2
+    for _, options in fits:
+        assert options["unpaired"].target_texts == ("open the door", "close the door")
+    assert asked.count("open the door") == 1
+    assert found.n_unpaired == found.to_dict()["n_unpaired"] == 2
+    assert "from pairs and 2 unpaired texts" in str(found)
+    with pytest.raises(kakehashi.KakehashiError, match="need both encoders; pass target="):
+        kakehashi.learning_curve(noisy_views(60), source=never, unpaired=index)
+    with pytest.raises(kakehashi.KakehashiError, match="unpaired: None is not a string"):
+        kakehashi.learning_curve(pairs, source=never, target=never, unpaired=["a", None])
+
+
+def never(texts):
+    raise AssertionError(texts)
+
+
+def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
+    """An index holds the held-out targets, too; no sum that is fitted may."""
+    made = []
+
+    def spying(rows, view, *, seed):
+        made.append((rows, develop(rows, view, seed=seed)))
+        return made[-1][1]
+
+    monkeypatch.setattr("kakehashi.ladder.develop", spying)
+    pairs = machine_pairs()
+    index = [*pairs.target_texts, *(f"text number {i}" for i in range(20))]
+    found = kakehashi.learning_curve(pairs, **ENCODERS, unpaired=index, sizes=[30, 64], repeats=1)
+    assert found.n_unpaired == 100
+    assert len(made) == 4  # with and without n-grams
+    for rows, data in made:
+        assert len(set(rows.judged.held.target_texts)) == 16
+        for fitted in (data.fitted, data.everything):
+            assert fitted.unpaired.n == 100 - 16
+        for part, planned in zip(data.parts, rows.parts, strict=True):
+            assert part.fitted.unpaired.n == 100 - 16 - len(planned.held)
+
+
 def test_one_question_of_the_spaces_for_all_sizes(pairs, fits):
     kakehashi.learning_curve(pairs, repeats=1)
     assert "same_space" not in fits[0][1]
@@ -195,6 +245,7 @@ def test_a_seed_gives_the_same_curve(pairs):
 def test_it_prints_sizes_scores_and_the_next_doubling(curve):
     text = str(curve)
     assert "80 held-out queries in 80 documents, mode keep" in text
+    assert "fits of closed forms, over vectors alone, from pairs alone" in text
     found = curve.next_doubling["recall@1"]
     low, high = found.interval
     assert (
@@ -224,7 +275,7 @@ def test_what_is_too_small_is_said(fits):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "auto"}, "mode='auto': .* keep or shared"),
+        ({"mode": "auto"}, "mode='auto': .*auto may choose another at each size.* keep or shared"),
         ({"repeats": 0}, "repeats=0: .* 1 or more"),
         ({"sizes": [9, 20]}, "9 is not a number of pairs from 10 to 320"),
         ({"sizes": [20, 321]}, "321 is not a number of pairs from 10 to 320"),

@@ -128,6 +128,19 @@ def test_a_store_without_scores_by_vector_refuses_a_threshold(embeddings):
         retriever.invoke("pump")
 
 
+def test_a_fault_inside_a_store_is_not_taken_for_a_store_without_an_account(embeddings):
+    class Faulty(VectorStoreWithoutScores):
+        def similarity_search_with_score_by_vector(self, embedding, k=4, **kwargs):
+            return []
+
+        def _select_relevance_score_fn(self):
+            return self.no_such_setting
+
+    retriever = AlignedRetriever(vectorstore=Faulty(), embeddings=embeddings, score_threshold=0.5)
+    with pytest.raises(AttributeError, match="no_such_setting"):
+        retriever.invoke("pump")
+
+
 class VectorStoreWithoutScores(VectorStore):
     """A store that searches by vector and says no more."""
 

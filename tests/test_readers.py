@@ -11,6 +11,7 @@ import pytest
 
 from kakehashi import read_pairs
 from kakehashi.errors import KakehashiError, PairsError, ReaderError
+from kakehashi.readers import read_texts
 
 JA = ("弁を締める", "油を抜く", "栓")
 EN = ("close the valve", 'drain, "the" oil', "plug")
@@ -143,8 +144,18 @@ def test_another_encoding_than_utf_8_is_refused(ending, tmp_path):
         'msgid "b"\nmsgstr "日本"\n',
     }
     path.write_bytes(lines[ending].encode("cp932"))
-    with pytest.raises(ReaderError, match=r"x\.\w+ is not.*utf-8"):
+    with pytest.raises(ReaderError, match=r"x\.\w+ is not UTF-8: .*Convert it first"):
         read_pairs(path)
+
+
+def test_a_po_file_that_the_system_cannot_read_is_not_called_malformed(tmp_path, monkeypatch):
+    def pofile(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("polib.pofile", pofile)
+    (tmp_path / "x.po").write_text("")
+    with pytest.raises(ReaderError, match=r"x\.po cannot be read: .*Permission denied"):
+        read_pairs(tmp_path / "x.po")
 
 
 def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path):
@@ -406,3 +417,55 @@ def test_a_damaged_npz_raises_an_error_of_ours(damage, tmp_path):
     damage(tmp_path / "x.npz")
     with pytest.raises(KakehashiError):
         read_pairs(tmp_path / "x.npz")
+
+
+# Texts without a pair
+
+CHUNKS = ["Open the valve.\n\n  Then wait.", " 弁を\u2028締める。", "STOP.", "STOP."]
+
+
+@pytest.mark.parametrize("ending", [*WRITERS, "JSONL"])
+def test_texts_of_a_column_are_kept_as_they_stand(ending, tmp_path):
+    path = tmp_path / f"index.{ending}"
+    texts = [CHUNKS[0], " \n", *CHUNKS[1:]]
+    rows = [{"id": str(i), "chunk": text} for i, text in enumerate(texts)]
+    if ending == "JSONL":  # both kinds of line, as a file that grew may have them
+        lines = [json.dumps(row if i % 2 else row["chunk"]) for i, row in enumerate(rows)]
+        path.write_text("\n".join(lines))
+    else:
+        WRITERS[ending](path, rows)
+    assert read_texts(path, column="chunk") == CHUNKS
+
+
+def test_plain_text_is_a_text_a_line(tmp_path):
+    path = tmp_path / "index.txt"
+    path.write_bytes("\ufeffOPEN.\r\n\r\n \t\n  弁を\u2028締める。 \nOPEN.".encode())
+    assert read_texts(path) == ["OPEN.", "弁を\u2028締める。", "OPEN."]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("x.txt", None, r"x\.txt is not a file"),
+        ("x.txt", b"\xef\xbb\xbf \r\n\n\t\n", r"x\.txt has no texts"),
+        ("x.txt", "弁を締める\n".encode("cp932"), r"x\.txt is not UTF-8: .*Convert it first"),
+        ("x.txt", "valve\n".encode("utf-16"), r"x\.txt is not UTF-8"),
+        ("x.po", b"", r"\.po is a format of pairs; give \.jsonl, .*or a plain text file"),
+        ("x.npz", b"", r"\.npz is a format of pairs"),
+        ("x.csv", b"text\nvalve\n", r"line 2: no field 'target'; it has text\. Rename it, or"),
+        ("x.jsonl", b'["valve"]', r"line 1: expected an object"),
+        ("x.jsonl", b'"a"\n{"target": null}', r"text 2: not a string \(NoneType\)"),
+        ("x.jsonl", b'"a"\n\n"\\ud800"', r"text 2: not valid Unicode"),
+    ],
+)
+def test_a_file_without_texts_says_why(name, content, said, tmp_path):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(ReaderError, match=said):
+        read_texts(tmp_path / name)
+
+
+def test_a_string_is_no_pair(tmp_path):
+    (tmp_path / "x.jsonl").write_text('"valve"')
+    with pytest.raises(ReaderError, match="expected an object"):
+        read_pairs(tmp_path / "x.jsonl")

@@ -23,24 +23,25 @@ def candidate(name, mode, per_query):
     return Candidate(name, data, {}, scores, lambda fitted: Projection())
 
 
-def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
-    rng = np.random.default_rng(0)
-    base = candidate("identity", "keep", rng.random(100))
-    noise = rng.standard_normal(100)
+def leading(reference, name, mode, errors):
+    """Make a candidate that leads by so many standard errors of its hundred differences."""
+    noise = np.random.default_rng(1).standard_normal(100)
     noise = (noise - noise.mean()) / noise.std()
-    lucky = candidate("lucky", "keep", base.per_query + 0.01 * (noise + 0.05))
-    better = candidate("better", "keep", base.per_query + 0.01 * (noise + 0.2))
+    return candidate(name, mode, reference.per_query + 0.01 * (noise + errors / 10))
+
+
+def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
+    base = candidate("identity", "keep", np.random.default_rng(0).random(100))
+    lucky = leading(base, "lucky", "keep", 0.5)
+    better = leading(base, "better", "keep", 2)
     assert choose([base, lucky], base, "keep", None) is base
     assert choose([base, lucky, better], base, "keep", None) is better
 
 
 def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
-    rng = np.random.default_rng(0)
-    keep = candidate("cca", "keep", rng.random(100))
-    noise = rng.standard_normal(100)
-    noise = (noise - noise.mean()) / noise.std()
-    near = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.15))
-    clear = candidate("cca", "shared", keep.per_query + 0.01 * (noise + 0.25))
+    keep = candidate("cca", "keep", np.random.default_rng(0).random(100))
+    near = leading(keep, "cca", "shared", 1.5)
+    clear = leading(keep, "cca", "shared", 2.5)
     assert choose([keep, near], None, "auto", None) is keep
     assert choose([keep, clear], None, "auto", None) is clear
 

@@ -7,6 +7,7 @@ import pytest
 from conftest import ENCODERS, encoded, hashed_letters, reversed_letters, two_views
 
 from kakehashi import Pairs, fit, gather
+from kakehashi.development import develop
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.gather import gather_unpaired
@@ -61,6 +62,24 @@ def test_unpaired_texts_may_stand_in_an_array():
     encoders = {side: as_encoder(encoder) for side, encoder in ENCODERS.items()}
     found = gather_unpaired(np.array(["a b", "c d"]), encoded(), encoders, False, None, False)
     assert found.target_texts == ("a b", "c d")
+
+
+def test_unpaired_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch):
+    """An index holds the targets of the caller's own test set, too."""
+    made = []
+
+    def spying(rows, view, *, seed):
+        made.append(develop(rows, view, seed=seed))
+        return made[-1]
+
+    monkeypatch.setattr("kakehashi.ladder.develop", spying)
+    pairs = encoded()
+    kept, test = pairs.select(range(60)), pairs.select(range(60, 80))
+    index = [*pairs.target_texts, *(f"text number {i}" for i in range(20))]
+    fit(kept, test=test, **ENCODERS, unpaired=index, **QUICK)
+    assert len(made) == 2
+    for data in made:
+        assert data.fitted.unpaired.n == data.everything.unpaired.n == 80
 
 
 def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):

@@ -31,7 +31,7 @@ an encoder may itself be built on an aligner."""
 
 
 def _renew_lock() -> None:
-    global _FIRST_USE  # noqa: PLW0603
+    global _FIRST_USE  # noqa: PLW0603  # a new lock is what is wanted; the old may be held
     _FIRST_USE = RLock()
 
 
@@ -53,10 +53,10 @@ class Aligner:
     projection: Projection
     mode: Mode
     dimensions: dict[str, int]
-    encoders: dict[str, EncoderIdentity | None]
+    encoders: dict[Side, EncoderIdentity | None]
     data: DataRecord
     report: Report
-    bound: dict[str, Encoder | None] = field(default_factory=dict)
+    bound: dict[Side, Encoder | None] = field(default_factory=dict)
     path: Path | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
 
@@ -128,7 +128,7 @@ class Aligner:
 
     def bind(self, *, source: Any = None, target: Any = None) -> Aligner:
         """Return this aligner with encoders to embed texts with; both are checked on first use."""
-        given = {"source": source, "target": target}
+        given: dict[Side, Any] = {"source": source, "target": target}
         bound = {s: self.bound.get(s) if m is None else as_encoder(m) for s, m in given.items()}
         return replace(self, bound=bound, _verified=set())
 
@@ -204,7 +204,7 @@ class Aligner:
         folder = Path(path)
         document, tensors = bundle.read(folder)
         try:
-            encoders: dict[str, EncoderIdentity | None] = {
+            encoders: dict[Side, EncoderIdentity | None] = {
                 side: _identity(document, tensors, side) for side in SIDES
             }
             weights = {k: v for k, v in tensors.items() if not k.startswith("probes.")}
@@ -218,6 +218,7 @@ class Aligner:
                 path=folder.resolve(),
             )
             aligner._check()
+        # What a record of another shape makes the lines above raise; they read nothing else.
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleTamperedError(
                 f"{folder}: the record does not describe an aligner: {error}"

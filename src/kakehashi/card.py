@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from .encoders import EncoderIdentity
 from .evaluation.metrics import METRICS
 from .evaluation.report import Report
-from .pairs import DataRecord
+from .pairs import DataRecord, Side
 
 
 def render_card(
     report: Report,
     data: DataRecord,
-    encoders: Mapping[str, EncoderIdentity | None],
+    encoders: Mapping[Side, EncoderIdentity | None],
     dimensions: Mapping[str, int],
 ) -> str:
     """Return the card as Markdown."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoders import as_encoder
 from .errors import DataError, FitError
 from .evaluation.aligned import served
 from .evaluation.intervals import Scores, bootstrap
@@ -18,10 +17,16 @@ from .evaluation.metrics import METRICS, per_query, ranks
 from .evaluation.relevance import Clusters, Relevance, clusters_of
 from .evaluation.report import Report
 from .forecast import Forecast, forecast
-from .gather import may_read_texts, with_vectors
+from .gather import (
+    as_encoders,
+    check_unpaired,
+    gather_unpaired,
+    may_read_texts,
+    with_vectors,
+)
 from .ladder import fit
 from .links import find_leaks
-from .pairs import Pairs, Side
+from .pairs import Pairs
 from .planning import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .progress import track
 from .projection import Mode
@@ -58,19 +63,26 @@ class LearningCurve:
         next_doubling: for recall@1 and mrr@10 the likely gain from the largest size to its
             double, with a 90% interval.
         mode: of the fits.
+        ngrams: whether the fits also read the texts, by character n-grams.
+        n_unpaired: texts without a pair that every fit learned from, too.
         notes: which sizes were too small, and other remarks.
     """
 
     points: tuple[CurvePoint, ...]
     next_doubling: dict[str, Forecast]
     mode: str
+    ngrams: bool
+    n_unpaired: int
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
         """Return the curve as a short text."""
         scores = self.points[-1].scores
+        read = "vectors and character n-grams" if self.ngrams else "vectors alone"
+        free = f"pairs and {self.n_unpaired:,} unpaired texts" if self.n_unpaired else "pairs alone"
         lines = [
             f"{scores.n_queries} held-out queries in {scores.pool} documents, mode {self.mode}",
+            f"fits of closed forms, over {read}, from {free}; `fit` also trains by contrast",
             f"{'pairs':>8}  fits  recall@1               MRR@10",
         ]
         for point in self.points:
@@ -98,6 +110,8 @@ class LearningCurve:
         """Return a JSON-ready record, without the scores of single queries."""
         return {
             "mode": self.mode,
+            "ngrams": self.ngrams,
+            "n_unpaired": self.n_unpaired,
             "n_queries": self.points[-1].scores.n_queries,
             "pool": self.points[-1].scores.pool,
             "points": [
@@ -124,6 +138,7 @@ def learning_curve(
     mode: Mode = "keep",
     sizes: Iterable[int] | None = None,
     test: Pairs | None = None,
+    unpaired: Pairs | Sequence[str] | Literal[False] | None = None,
     seed: int = 0,
     repeats: int = 3,
     cache: str | Path | None = None,
@@ -133,20 +148,25 @@ def learning_curve(
 
     Every fit is judged on the same test part, which none of them sees. The parts of one repeat
     are nested: a smaller one is the beginning of a larger one, whole groups in random order (the
-    last one cut). A fit takes seconds, ``3 * repeats + 1`` of them are made by default: of closed
-    forms, from the pairs alone, for the curve is to say what pairs bring.
+    last one cut). ``3 * repeats + 1`` fits are made by default. They are of closed forms, over
+    vectors and, where texts are encoded here, character n-grams; nothing is trained by contrast,
+    and no text is learned from without its partner unless ``unpaired`` has it: the curve is to say
+    what pairs bring.
 
     The forecast assumes that the next pairs are like these; see :mod:`.forecast` for its formula.
 
     Args:
         source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it;
             not needed for a side that brings vectors.
-        mode: ``"keep"`` or ``"shared"``, as :func:`kakehashi.fit` takes it. ``"auto"`` would mix
-            two curves.
+        mode: ``"keep"`` or ``"shared"``, as :func:`kakehashi.fit` takes it. ``"auto"`` may choose
+            one at one size and the other at the next, and would mix two curves.
         sizes: numbers of pairs to fit on; by default all that are not held out, half, a quarter
             and an eighth of them.
         test: pairs that judge; by default a fifth of ``pairs``, by group. Pairs that share a side
             with them are left out.
+        unpaired: texts of the target side that have no pair, or pairs of stored vectors of the same
+            texts, as :func:`kakehashi.fit` takes them; every fit learns from all of them but those
+            of the test part. By default from none, not even the targets of the pairs.
         repeats: random orders that the smaller sizes are taken from. Their spread is part of the
             interval. All pairs are fitted once.
         seed: decides which pairs are held out, and the orders.
@@ -160,7 +180,10 @@ def learning_curve(
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
     """
     if mode not in ("keep", "shared"):
-        raise DataError(f"mode={mode!r}: a curve is of one mode; choose keep or shared.")
+        raise DataError(
+            f"mode={mode!r}: a curve is of one mode, and auto may choose another at each size; "
+            "choose keep or shared."
+        )
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise DataError(f"repeats={repeats!r}: choose a whole number of 1 or more.")
     if sizes is not None:
@@ -173,11 +196,11 @@ def learning_curve(
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
     rows = np.arange(len(pairs)) if split is None else split.kept
     _sizes(sizes, len(rows))  # before anything is encoded
-    given: dict[Side, Any] = {"source": source, "target": target}
-    for side, model in given.items():
-        if model is None and any(p and p.vectors(side) is None for p in (pairs, test)):
+    encoders = as_encoders(source, target)
+    for side, encoder in encoders.items():
+        if encoder is None and any(p and p.vectors(side) is None for p in (pairs, test)):
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
-    encoders = {side: None if m is None else as_encoder(m) for side, m in given.items()}
+    check_unpaired(unpaired, encoders)
     pairs = with_vectors(pairs, encoders, cache, progress)
     if split is not None:
         test = pairs.select(split.held_out)
@@ -186,6 +209,9 @@ def learning_curve(
     free = np.setdiff1d(rows, find_leaks(pairs, test))
     fitted, too_small = _sizes(sizes, len(free), leaked=len(rows) - len(free))
     rows = free
+    alone = None
+    if unpaired is not None:  # encoded once for all fits
+        alone = gather_unpaired(unpaired, pairs, encoders, False, cache, progress)
 
     orders = [nested_rows(pairs, seed=seed + repeat, rows=rows) for repeat in range(repeats)]
     jobs = [(n, order) for n in fitted[::-1] for order in orders[: 1 if n == len(rows) else None]]
@@ -195,7 +221,7 @@ def learning_curve(
         "seed": seed,
         "refit": False,
         "ngrams": may_read_texts(mode, None, encoders, [pairs, test]),
-        "unpaired": False,
+        "unpaired": False if alone is None else alone,
         "learned": "none",
     }
     reports: dict[int, list[Report]] = {n: [] for n in fitted}
@@ -211,8 +237,7 @@ def learning_curve(
         report = aligner.report
         spaces = {"same_space": report.base is not None, "metric": report.metric}
         reports[n].append(report)
-        metric: Any = report.metric
-        found[n].append(ranks(*served(aligner, test), metric, relevance=relevance))
+        found[n].append(ranks(*served(aligner, test), report.metric, relevance=relevance))
     points = tuple(_point(n, reports[n], found[n], len(relevance.pool), clusters) for n in fitted)
     return LearningCurve(
         points=points,
@@ -221,6 +246,8 @@ def learning_curve(
             for name in FORECAST
         },
         mode=mode,
+        ngrams=options["ngrams"],
+        n_unpaired=0 if alone is None else len(alone),
         notes=(*too_small, *reports[fitted[-1]][0].notes, *_advice(points, reports[fitted[-1]][0])),
     )
 

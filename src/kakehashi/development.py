@@ -117,6 +117,11 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
     Moments add up. The sums over all development rows are read once; leaving a validation part
     out subtracts its own few rows. So a million memory-mapped pairs are never copied. (The
     folds of a small set read each row a second time.)
+
+    Args:
+        plan: its pairs with vectors on both sides, and with texts where the view reads them.
+        view: what is read of a text; vectors become (n, d) or (n, d + buckets) float32.
+        seed: of the samples of rows that hubs are told by and that learned rungs train on.
     """
     pairs, rows, test = view.of(plan.pairs), plan.judged.train, plan.judged.held
     validation = None if plan.validation is None else view.of(plan.validation)

@@ -40,7 +40,7 @@ class PairsError(DataError):
 
 
 class ReaderError(DataError):
-    """A file of pairs cannot be read."""
+    """A file of pairs, or of texts without one, cannot be read."""
 
 
 class VectorError(DataError):

@@ -1,4 +1,4 @@
-"""What a fit is given, made complete: vectors for texts, and texts that have no pair."""
+"""What a fit is given, made complete: encoders, vectors for texts, and texts without a pair."""
 
 from __future__ import annotations
 
@@ -9,19 +9,34 @@ from typing import Any, Literal
 import numpy as np
 
 from .cache import encode_texts
-from .encoders import Encoder
+from .encoders import Encoder, EncoderIdentity, as_encoder
 from .errors import DataError
 from .pairs import SIDES, Pairs, Side
-from .projection import Mode
+from .projection import Mode, Role
 from .validation import text_problem
 from .vectors import FloatArray, thinned
 from .views import MAX_NGRAM_PAIRS
 
-MAX_ENCODED_TARGETS = 5000
-"""Targets of the pairs that the source encoder reads unasked, as unpaired texts."""
+ROLES: dict[Side, Role] = {"source": "query", "target": "document"}
+"""What each side is while a map is fitted and judged: sources ask, targets are searched."""
 
-Encoders = Mapping[Any, Encoder | None]
+MAX_ENCODED_TARGETS = 5000
+"""Targets of the pairs up to which the source encoder reads them unasked, as unpaired texts; where
+there are more, it reads none."""
+
+Encoders = Mapping[Side, Encoder | None]
 Cache = str | Path | None
+
+
+def as_encoders(source: Any, target: Any) -> dict[Side, Encoder | None]:
+    """Wrap what embeds each side, as :func:`kakehashi.as_encoder` does; None stays None."""
+    given: dict[Side, Any] = {"source": source, "target": target}
+    return {side: None if model is None else as_encoder(model) for side, model in given.items()}
+
+
+def identities_of(encoders: Encoders) -> dict[Side, EncoderIdentity | None]:
+    """Ask each encoder for the probe texts; None where a side has no encoder."""
+    return {s: None if e is None else EncoderIdentity.of(e) for s, e in encoders.items()}
 
 
 def with_vectors(
@@ -43,9 +58,9 @@ def with_vectors(
             continue
         if encoder is None:
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
-        role: Any = "query" if side == "source" else "document"
+        label = f"encoding {side}"
         made[side] = encode_texts(
-            encoder, texts, role, cache=cache, progress=progress, label=f"encoding {side}"
+            encoder, texts, ROLES[side], cache=cache, progress=progress, label=label
         )
     return pairs.with_vectors(made["source"], made["target"])
 
@@ -159,16 +174,17 @@ def gather_unpaired(
         if encoder is None or texts is None or len(texts) > MAX_ENCODED_TARGETS:
             return None
         label = "encoding targets as the source encoder sees them"
-        x = encode_texts(encoder, texts, "query", cache=cache, progress=progress, label=label)
+        role = ROLES["source"]  # the side that the encoder stands in for, whatever it reads
+        x = encode_texts(encoder, texts, role, cache=cache, progress=progress, label=label)
         return _same_texts(texts, x, y)
     texts = tuple(dict.fromkeys(given))
     made = []
-    for side, role in (("source", "query"), ("target", "document")):
+    for side in SIDES:
         encoder = encoders[side]
         assert encoder is not None  # check_unpaired
         label = f"encoding unpaired texts ({side})"
         made.append(
-            encode_texts(encoder, texts, role, cache=cache, progress=progress, label=label)  # type: ignore[arg-type]
+            encode_texts(encoder, texts, ROLES[side], cache=cache, progress=progress, label=label)
         )
     return _same_texts(texts, *made)
 

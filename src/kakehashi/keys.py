@@ -13,6 +13,7 @@ Keys = NDArray[np.uint64]
 
 
 def text_key(text: str) -> int:
+    """Hash a text to 64 bits (BLAKE2b), the same in every process and on every machine."""
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 

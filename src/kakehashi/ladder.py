@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from .aligner import Aligner
 from .development import develop
-from .encoders import EncoderIdentity, as_encoder
 from .errors import DataError, FitError, MissingExtraError
 from .evaluation.intervals import Scores
 from .evaluation.lexical import bm25_ranks
@@ -22,9 +21,11 @@ from .evaluation.metrics import Metric, cut_at_ten, ranks
 from .evaluation.relevance import clusters_of
 from .evaluation.report import Report, RungResult
 from .gather import (
+    as_encoders,
     check_unpaired,
     checked_dimensions,
     gather_unpaired,
+    identities_of,
     may_read_texts,
     seen_by_target,
     with_vectors,
@@ -87,8 +88,9 @@ def fit(
             that texts are at hand where the aligner serves.
         unpaired: texts of the target side that have no pair (an index, say), from which the map
             may learn how both encoders see one text; or pairs of stored vectors of the same texts.
-            By default the targets of the pairs are used so, by a source encoder of another kind
-            up to 5,000 of them; False uses none. How much they count is chosen by validation.
+            By default the targets of the pairs are used so; but where a source encoder of another
+            kind would have to read more than 5,000 of them, none. False uses none. How much they
+            count is chosen by validation.
         learned: what is trained on from the best closed form with torch: a ``linear`` head, an
             ``mlp`` (a linear head with a small network beside it) or ``none``. ``auto`` is linear
             where torch is installed.
@@ -118,10 +120,7 @@ def fit(
     trained = _learned(learned, cuts, seed, mask_groups, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
-    encoders = {
-        side: None if model is None else as_encoder(model)
-        for side, model in (("source", source), ("target", target))
-    }
+    encoders = as_encoders(source, target)
     modes: list[Mode] = ["keep", "shared"] if mode == "auto" else [mode]
     reads = {
         m: may_read_texts(m, ngrams, encoders, [p for p in (pairs, validation, test) if p])
@@ -132,7 +131,7 @@ def fit(
     validation = validation and with_vectors(validation, encoders, cache, progress)
     test = test and with_vectors(test, encoders, cache, progress)
     dimensions = checked_dimensions(pairs, validation, test)
-    identities = {s: None if e is None else EncoderIdentity.of(e) for s, e in encoders.items()}
+    identities = identities_of(encoders)
     for side, identity in identities.items():
         if identity is not None and identity.dimension != dimensions[side]:
             raise DataError(
@@ -249,8 +248,8 @@ def _learned(
     from .training.contrastive import LEARNED, refine
 
     name, hidden = LEARNED["linear" if learned == "auto" else learned]
-    options = {"hidden": hidden, "cuts": cuts, "mask_groups": mask_groups, "seed": seed}
-    return Learned(name, partial(refine, **options, progress=progress))  # type: ignore[arg-type]
+    options: dict[str, Any] = {"cuts": cuts, "mask_groups": mask_groups, "seed": seed}
+    return Learned(name, partial(refine, hidden=hidden, progress=progress, **options))
 
 
 def _record(pairs: Pairs, validation: Pairs | None, unpaired: Pairs | None) -> DataRecord:

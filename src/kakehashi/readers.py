@@ -1,4 +1,4 @@
-"""Files of pairs: JSONL, CSV/TSV, Parquet, TMX, gettext PO, and .npz of vectors and texts."""
+"""Files of pairs (JSONL, CSV/TSV, Parquet, TMX, gettext PO, .npz), and of texts without a pair."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from .errors import KakehashiError, MissingExtraError, ReaderError
 from .pairs import SIDES, OnDuplicate, OnInvalid, Pairs
+from .validation import text_problem
 
 Columns = dict[str, list[Any]]
 
@@ -56,19 +57,11 @@ def read_pairs(
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
-        known = ", ".join(ENDINGS)
+        known = ", ".join(_READERS)
         raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
-    if not path.is_file():
-        raise ReaderError(f"{path} is not a file.")
     fields = {"source": source, "target": target, "group": group or "group", "id": id or "id"}
-    try:
+    with _reading(path):
         columns = reader(path, fields)
-    except UnicodeDecodeError as error:
-        raise ReaderError(
-            f"{path} is not UTF-8: {error}. Convert it first (Excel: save as 'CSV UTF-8')."
-        ) from error
-    except OSError as error:
-        raise ReaderError(f"{path} cannot be read: {error}") from error
     for column, field in (("group", group), ("id", id)):
         if field is not None and column not in columns:
             raise ReaderError(f"{path} has no {column} {field!r} in every row.")
@@ -87,6 +80,57 @@ def read_pairs(
     )
 
 
+def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
+    """Read texts that have no pair, for ``unpaired`` of :func:`kakehashi.fit`.
+
+    Args:
+        path: ``.jsonl`` (a string a line, or objects), ``.csv``, ``.tsv`` or ``.parquet``; a text
+            in them may hold line breaks, and is kept as it stands. A file with any other ending is
+            read as plain text, UTF-8: one text a line, without the white space around it.
+        column: the column, or field of an object, that holds the texts; others are passed over.
+
+    Returns:
+        the texts, in their order; empty ones are left out.
+
+    Raises:
+        ReaderError: the file is missing, malformed, of pairs only (TMX, PO, ``.npz``), or has no
+            such column or no text.
+        MissingExtraError: the format needs an optional package.
+    """
+    path = Path(path)
+    ending = path.suffix.lower()
+    if ending in _READERS and ending not in _OF_TEXTS:
+        raise ReaderError(
+            f"{path}: {path.suffix} is a format of pairs; give {', '.join(_OF_TEXTS)}, or a plain "
+            "text file with one text a line."
+        )
+    with _reading(path):
+        texts = _OF_TEXTS.get(ending, _lines)(path, {"target": column})["target"]
+    for number, text in enumerate(texts, 1):
+        problem = text_problem(text)
+        if problem and (not isinstance(text, str) or text.strip()):
+            raise ReaderError(f"{path}, text {number}: {problem}. Mend it, or leave it out.")
+    found = [text for text in texts if text.strip()]
+    if not found:
+        raise ReaderError(f"{path} has no texts; give one a line, or one a row.")
+    return found
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Say of a file that cannot be read why, in an error of ours."""
+    if not path.is_file():
+        raise ReaderError(f"{path} is not a file.")
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise ReaderError(
+            f"{path} is not UTF-8: {error}. Convert it first (Excel: save as 'CSV UTF-8')."
+        ) from error
+    except OSError as error:
+        raise ReaderError(f"{path} cannot be read: {error}") from error
+
+
 def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[str, str]) -> Columns:
     columns: Columns = {}
     for column, field in fields.items():
@@ -99,14 +143,25 @@ def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[st
                 present = ", ".join(map(str, row)) or "none"
                 raise ReaderError(
                     f"{path}, line {line}: no field {field!r}; it has {present}. "
-                    f"Name the field with `{column}` (--{column})."
+                    f"Rename it, or name the field with `{column}` (--{column})."
                 )
             values.append(row[field])
         columns[column] = values
     return columns
 
 
-def _jsonl(path: Path, fields: dict[str, str]) -> Columns:
+def _lines(path: Path, fields: dict[str, str]) -> Columns:
+    # Not splitlines(), which also cuts at U+2028 and the like: part of a text, and no new line.
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    return {"target": [line.strip() for line in lines]}
+
+
+def _jsonl_of_texts(path: Path, fields: dict[str, str]) -> Columns:
+    """Read a line that is a string as the text itself."""
+    return _jsonl(path, fields, text_field=fields["target"])
+
+
+def _jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None) -> Columns:
     rows = []
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
@@ -116,6 +171,8 @@ def _jsonl(path: Path, fields: dict[str, str]) -> Columns:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
                 raise ReaderError(f"{path}, line {number}: not JSON: {error}") from error
+            if isinstance(row, str) and text_field is not None:
+                row = {text_field: row}
             if not isinstance(row, dict):
                 raise ReaderError(f"{path}, line {number}: expected an object, got {line[:40]!r}.")
             rows.append((number, row))
@@ -200,7 +257,9 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
         raise MissingExtraError("polib", "readers") from error
     try:
         entries = polib.pofile(str(path)).translated_entries()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        if error.errno is not None:  # the system's own; polib raises OSError over syntax, too
+            raise
         raise ReaderError(f"{path} is not a PO file: {error}") from error
     entries = [entry for entry in entries if entry.msgstr]  # plural forms have no one msgstr
     files = [entry.occurrences[0][0] if entry.occurrences else path.name for entry in entries]
@@ -211,15 +270,18 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
     }
 
 
+# What zipfile and np.load raise over damaged bytes. Neither has one error for them: a header is
+# parsed as a Python literal, and each compression has an error of its own. Whoever opens an archive
+# does nothing but read arrays in it, so that no other fault is taken for damage.
 _NPZ_FAULTS = (
-    ValueError,
-    TypeError,
-    EOFError,
-    MemoryError,
+    ValueError,  # a header that is no dictionary, a pickled array
+    TypeError,  # a header with entries of another kind
+    EOFError,  # cut off
+    MemoryError,  # a shape that no memory holds
     RuntimeError,  # encrypted; NotImplementedError: an unknown compression
-    SyntaxError,
+    SyntaxError,  # a header that is no literal
     SystemError,  # a string with a number that is no character
-    tokenize.TokenError,
+    tokenize.TokenError,  # a header that does not end
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
@@ -312,6 +374,4 @@ _READERS: dict[str, Callable[[Path, dict[str, str]], Columns]] = {
     ".po": _po,
     ".npz": _npz,
 }
-
-ENDINGS = tuple(_READERS)
-"""The endings of the formats that :func:`read_pairs` reads."""
+_OF_TEXTS = {".jsonl": _jsonl_of_texts, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}

@@ -14,7 +14,7 @@ from .aligner import Aligner
 from .cache import encode_texts
 from .errors import DataError, MissingExtraError
 from .evaluation.intervals import Interval, Scores, bootstrap
-from .evaluation.metrics import Metric, per_query, ranks
+from .evaluation.metrics import per_query, ranks
 from .evaluation.perturbations import perturbations
 from .evaluation.relevance import Clusters, Relevance, clusters_of
 from .pairs import Pairs
@@ -193,7 +193,7 @@ class _Systems:
         )
         self._relevance = Relevance.of(pairs, own_only=True)
         self._clusters: Clusters = clusters_of(pairs)
-        self.metric: Metric = aligner.report.metric  # type: ignore[assignment]
+        self.metric = aligner.report.metric
         self.pool = len(self._relevance.pool)
 
     def rank(self, x: Float32Array, texts: Sequence[str]) -> dict[System, NDArray[np.intp]]:

@@ -16,6 +16,8 @@ from .views import View
 Parameters = dict[str, Any]
 Step = Callable[[Parameters], list[Parameters]]
 NGRAMS, HUBNESS = "+ngrams", "+hubness"
+RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Strengths of ridge in units of the mean source variance: of the rung, and of the baseline."""
 COUNTS = ("unpaired", "ngrams")
 """Hyper-parameters that say how much something counts in the sums that a form is built from."""
 
@@ -40,6 +42,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
     """Return the rungs that make sense for a view, by name.
 
     With n-grams there is one: what few columns say, regularisation of each kind finds in CCA.
+
+    Args:
+        view: what is read. Where both sides share features (it has a prior), centring is a rung,
+            too, and ridge and CCA may lean on what is shared.
+        unpaired: whether there are unpaired rows; how much they count is then searched.
     """
     mode, shares = view.mode, view.prior is not None
     priors = (0.2, 1.0) if shares else (0.0,)
@@ -56,12 +63,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
         return {"cca" + NGRAMS: Rung(build, grid, steps, rounds=1)}
     means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
     towards = ("zero", "identity") if shares else ("zero",)
-    regs = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
     ladder = {"centring": Rung(centring, means)} if shares else {}
     ladder["procrustes"] = Rung(procrustes, means)
     ladder["ridge"] = Rung(
         ridge,
-        [{"reg": r, "towards": t} | m for r, t, m in itertools.product(regs, towards, means)],
+        [{"reg": r, "towards": t} | m for r, t, m in itertools.product(RIDGE_GRID, towards, means)],
     )
     steps = (_strength, _strength_source, _strength_target, *((_prior,) if shares else ()), _power)
     ladder["cca"] = Rung(

@@ -18,7 +18,7 @@ from .vectors import Float32Array, as_matrix, chunks, unit_rows
 Matrix = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
-_PRIOR = 100.0
+PRIOR = 100.0
 """How many pairs the regression is thought to lean on its prior for: the strength of the ridge in
 units of the mean variance of a dimension. `benchmarks/selection.py` has 10 nearly as good, 1,000
 half as good, and 10,000 worse than random choice."""
@@ -95,7 +95,7 @@ def select_for_pairing(
     candidates = candidates[: max(_CANDIDATES, int(k))]
     mean, covariance = _moments(pool)
     x, s = (unit_rows(v) - mean for v in (pool[candidates], known))
-    strength = max(_PRIOR * float(np.trace(covariance)) / len(covariance), 1e-12)
+    strength = max(PRIOR * float(np.trace(covariance)) / len(covariance), 1e-12)
     chosen: Rows = candidates[greedy(x, s, covariance, int(k), strength)]
     return chosen
 

@@ -54,6 +54,7 @@ class ValidationReport:
 
 
 def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Raise DataError, with what is allowed, unless an option has one of the allowed values."""
     if value not in allowed:
         raise DataError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}.")
 
@@ -71,6 +72,15 @@ def checked_seed(seed: Any) -> int:
 
 
 def common_length(texts: dict[str, Any], vectors: dict[str, Any], groups: Any, ids: Any) -> int:
+    """Return the number of rows that all columns given share.
+
+    Args:
+        texts, vectors: of each side, or None where it has none.
+        groups, ids: a label a row, or None.
+
+    Raises:
+        PairsError: a side has neither texts nor vectors, columns differ in length, or no rows.
+    """
     lengths = {f"{side}_texts": len(x) for side, x in texts.items() if x is not None}
     lengths |= {f"{side}_vectors": len(x) for side, x in vectors.items() if x is not None}
     for side in SIDES:
@@ -89,6 +99,11 @@ def common_length(texts: dict[str, Any], vectors: dict[str, Any], groups: Any, i
 def checked_texts(
     texts: Sequence[str] | None, side: Side, findings: list[Finding]
 ) -> tuple[str, ...] | None:
+    """Return n texts as a tuple; each that cannot be used is added to ``findings``.
+
+    Raises:
+        PairsError: one string in place of many.
+    """
     if texts is None:
         return None
     if isinstance(texts, str):
@@ -134,6 +149,14 @@ def text_problem(text: Any) -> str:
 
 
 def checked_vectors(vectors: Any, side: Side, findings: list[Finding]) -> FloatArray | None:
+    """Return (n, d) vectors as a read-only view in their own dtype, read in chunks.
+
+    A list of vectors is stacked as float32. Each row that cannot be used (NaN, infinite, zero, of
+    another dimension) is added to ``findings``, unless its side of it is there already.
+
+    Raises:
+        PairsError: not (n, d) of float16, float32 or float64.
+    """
     if vectors is None:
         return None
     array = vectors if isinstance(vectors, np.ndarray) else _stack(vectors, side, findings)
@@ -173,6 +196,7 @@ def _stack(vectors: Sequence[Any], side: Side, findings: list[Finding]) -> Float
 def checked_labels(
     labels: Sequence[Any] | None, column: str, findings: list[Finding]
 ) -> tuple[str, ...] | None:
+    """Return n groups or ids as strings; each that is empty or no Unicode goes to ``findings``."""
     if labels is None:
         return None
     for row, label in enumerate(labels):
@@ -184,6 +208,7 @@ def checked_labels(
 
 
 def duplicates(keys: NDArray[np.uint64], side: Side, faulty: set[int]) -> list[Finding]:
+    """Find the rows whose key, of (n,), stood before; those that are faulty are passed over."""
     values, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     if len(values) == len(keys):
         return []
@@ -198,6 +223,7 @@ def duplicates(keys: NDArray[np.uint64], side: Side, faulty: set[int]) -> list[F
 def raise_if_asked(
     findings: list[Finding], on_invalid: OnInvalid, on_duplicate: OnDuplicate
 ) -> None:
+    """Raise PairsError, with the first five findings, where their kind is to be raised."""
     raised = [f for f in findings if (on_duplicate if f.is_duplicate else on_invalid) == "raise"]
     if raised:
         shown = "; ".join(map(str, raised[:5]))

@@ -65,6 +65,12 @@ def views(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) -> list[V
     """Return the views that maps of a mode are fitted on: vectors, and vectors with n-grams.
 
     ``keep`` mode reads n-grams of the source alone, since stored targets stay as they are.
+
+    Args:
+        mode: of the maps.
+        pairs: n pairs with (n, d_x) and (n, d_y) vectors; fewer pairs get fewer buckets.
+        same_space: whether the vectors of both sides can be compared; then they share features.
+        ngrams: whether texts may be read; the pairs then have those of the sides that are read.
     """
     dx, dy = (pairs.required_vectors(side).shape[1] for side in SIDES)
     found = [View(mode, {}, same_space, np.eye(dx, dy) if same_space else None)]

@@ -16,6 +16,7 @@ from rich.console import Console
 from ..aligner import Aligner
 from ..console import print_json, print_report, print_table, report_json, row, short
 from ..errors import DataError, EncoderError, ReaderError
+from ..gather import ROLES
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES
 from ..readers import open_npz, texts_beside
@@ -28,6 +29,7 @@ from .options import (
     Folder,
     Group,
     HeldOut,
+    NoUnpaired,
     PairsFile,
     Source,
     Target,
@@ -35,7 +37,7 @@ from .options import (
     Unpaired,
     encoder_named,
     read,
-    read_texts,
+    read_unpaired,
 )
 
 
@@ -123,12 +125,7 @@ def fit(
         ),
     ] = None,
     unpaired: Unpaired = None,
-    no_unpaired: Annotated[
-        bool,
-        typer.Option(
-            "--no-unpaired", help="Learn from pairs only: from no text without its partner."
-        ),
-    ] = False,
+    no_unpaired: NoUnpaired = False,
     source: Source = "source",
     target: Target = "target",
     group: Group = None,
@@ -141,22 +138,19 @@ def fit(
     """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
     if out.exists() and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
-    if unpaired is not None and no_unpaired:
-        raise DataError(f"--unpaired {unpaired} and --no-unpaired exclude each other; pass one.")
-    free = None if unpaired is None else read_texts(unpaired)
+    free = read_unpaired(unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder))
     names = {"source": source, "target": target, "group": group, "licence": licence}
     training = read(pairs, **names)
     given = {"source": source_encoder, "target": target_encoder}
     for side in SIDES:
         if training.vectors(side) is None and given[side] is None:
             raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
-        if unpaired is not None and given[side] is None:
-            raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
     aligner = fit_aligner(
         training,
         source=encoder_named(source_encoder),
         target=encoder_named(target_encoder),
-        mode=mode,  # type: ignore[arg-type]  # fit names the allowed values
+        # Options are plain strings here; fit checks them and names the allowed values.
+        mode=mode,  # type: ignore[arg-type]
         validation=None if validation is None else read(validation, **names),
         test=None if test is None else read(test, **names),
         metric=metric,  # type: ignore[arg-type]
@@ -165,7 +159,7 @@ def fit(
         ngrams=ngrams,
         learned=learned,  # type: ignore[arg-type]
         cuts=tuple(cut or ()),
-        unpaired=False if no_unpaired else free,
+        unpaired=free,
         cache=cache,
         progress=sys.stderr.isatty() and not as_json,
     )
@@ -224,9 +218,8 @@ def project(
         }
     if not given:
         raise DataError(f"{vectors} has neither an array 'source' nor 'target'.")
-    roles: Any = {"source": "query", "target": "document"}
     projected: dict[str, Any] = {
-        side: aligner.project(x, texts=texts[side], modality=side, role=roles[side])
+        side: aligner.project(x, texts=texts[side], modality=side, role=ROLES[side])
         for side, x in given.items()
     }
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 
 from ..aligner import Aligner
 from ..encoders import as_encoder
-from ..errors import EncoderError, ReaderError
-from ..pairs import Pairs, Side
-from ..readers import ENDINGS, read_pairs
+from ..errors import DataError, EncoderError
+from ..pairs import SIDES, Pairs, Side
+from ..readers import read_pairs, read_texts
 
 PairsFile = Annotated[
     Path,
@@ -48,8 +48,17 @@ TestPairs = Annotated[Path | None, typer.Option(help="Pairs to report on.")]
 Unpaired = Annotated[
     Path | None,
     typer.Option(
-        help="Text file (UTF-8), one target text a line, without pairs (an index, say), that the "
-        "map may learn from. By default the targets of the pairs are used so."
+        help="Texts of the target side without a pair (an index, say), which the map learns from, "
+        "too: .jsonl (a string a line, or objects), .csv, .tsv or .parquet with the column that "
+        "--target names, or plain text, one a line. Needs both encoders."
+    ),
+]
+NoUnpaired = Annotated[
+    bool,
+    typer.Option(
+        "--no-unpaired",
+        help="Learn from no text without its partner. By default fit learns from the targets of "
+        "the pairs so, where there is no --unpaired.",
     ),
 ]
 EveryRung = Annotated[bool, typer.Option("--all", help="Show every map tried.")]
@@ -63,25 +72,27 @@ def read(path: Path, **names: Any) -> Pairs:
     return found
 
 
-def read_texts(path: Path) -> list[str]:
-    """Read a text file, one text a line; empty lines are skipped.
+def read_unpaired(
+    path: Path | None, none: bool, column: str, *, encoders: tuple[str | None, str | None]
+) -> list[str] | Literal[False] | None:
+    """Read what --unpaired names: texts, or False for --no-unpaired, or None for neither.
+
+    Args:
+        encoders: the names of the source's and the target's; such texts need both.
 
     Raises:
-        ReaderError: the file is missing, is one of pairs, not UTF-8, or empty.
+        DataError: both were passed.
+        EncoderError: an encoder is missing.
+        ReaderError: the file cannot be read, or has no texts.
     """
-    wanted = "give a text file with one text a line"
-    if path.suffix.lower() in ENDINGS:  # each line would be taken for a text, marks and all
-        raise ReaderError(f"{path}: {path.suffix} is a format of pairs; {wanted}.")
-    if not path.is_file():
-        raise ReaderError(f"{path} is not a file; {wanted}.")
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise ReaderError(f"{path} is not UTF-8: {error}. Save it as UTF-8 first.") from error
-    texts = [line.strip() for line in lines if line.strip()]
-    if not texts:
-        raise ReaderError(f"{path} has no texts; {wanted}.")
-    return texts
+    if path is None:
+        return False if none else None
+    if none:
+        raise DataError(f"--unpaired {path} and --no-unpaired exclude each other; pass one.")
+    for side, name in zip(SIDES, encoders, strict=True):
+        if name is None:
+            raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
+    return read_texts(path, column=column)
 
 
 def encoder_named(name: str | None) -> Any:

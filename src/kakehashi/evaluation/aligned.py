@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..aligner import Aligner
-from ..gather import with_vectors
+from ..gather import ROLES, with_vectors
 from ..pairs import SIDES, Pairs
 from ..vectors import Float32Array
 from .intervals import Scores
-from .metrics import Metric, ranks
+from .metrics import ranks
 from .relevance import Relevance, clusters_of
 
 
@@ -59,10 +59,9 @@ def evaluate(
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
     pairs = with_vectors(pairs, encoders, cache, progress)
     relevance, clusters = Relevance.of(pairs, own_only=True), clusters_of(pairs)
-    metric: Metric = aligner.report.metric  # type: ignore[assignment]
 
     def scored(queries: Float32Array, documents: Float32Array) -> Scores:
-        found = ranks(queries, documents, metric, relevance=relevance)
+        found = ranks(queries, documents, aligner.report.metric, relevance=relevance)
         return Scores.of_ranks(found, len(relevance.pool), clusters=clusters)
 
     aligned = scored(*served(aligner, pairs))
@@ -74,16 +73,10 @@ def evaluate(
 
 def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:
     """Return what a store is asked and what it holds, (n, d) each, for pairs with vectors."""
-    queries = aligner.project(
-        pairs.required_vectors("source"),
-        texts=pairs.source_texts,
-        modality="source",
-        role="query",
-    )
-    documents = aligner.project(
-        pairs.required_vectors("target"),
-        texts=pairs.target_texts,
-        modality="target",
-        role="document",
+    queries, documents = (
+        aligner.project(
+            pairs.required_vectors(side), texts=pairs.texts(side), modality=side, role=ROLES[side]
+        )
+        for side in SIDES
     )
     return queries, documents

@@ -15,8 +15,8 @@ import numpy as np
 from ..aligner import Aligner
 from ..encoders import Encoder, as_encoder, checked_encode
 from ..errors import DataError
+from ..gather import ROLES, as_encoders
 from ..pairs import SIDES, Side
-from ..projection import Role
 from ..validation import in_order
 from ..vectors import Float32Array
 from .lexical import bm25_ranks, tokenize
@@ -72,12 +72,9 @@ class Encoders:
         return partial(self._index, task)
 
     def _index(self, task: Task) -> System:
-        given = {"source": self.source, "target": self.target}
-        made = {s: None if model is None else as_encoder(model) for s, model in given.items()}
-        source, target = made["source"], made["target"]
-        queries = _encoded(task, source, "source", "query")
-        documents = _encoded(task, target, "target", "document")
-        encoder = source or task.encoders["source"]
+        made = as_encoders(self.source, self.target)
+        queries, documents = (_encoded(task, made[side], side) for side in SIDES)
+        encoder = made["source"] or task.encoders["source"]
         return Dense(task, queries, documents, self.metric, encode=task.encode_one(encoder))
 
 
@@ -219,8 +216,7 @@ class Aligned:
                 f"The aligner takes vectors of {self.aligner.dimensions} dimensions, the test "
                 f"pairs have {found}; pass those of the encoders that it was trained with."
             )
-        metric: Any = self.aligner.report.metric
-        return partial(projected, task, self.aligner.projection, metric)
+        return partial(projected, task, self.aligner.projection, self.aligner.report.metric)
 
 
 @dataclass(frozen=True)
@@ -250,7 +246,7 @@ def named(baseline: str | Baseline) -> Baseline:
     return _Named(baseline, FITS[baseline])
 
 
-def _encoded(task: Task, encoder: Encoder | None, side: Side, role: Role) -> Float32Array:
+def _encoded(task: Task, encoder: Encoder | None, side: Side) -> Float32Array:
     if encoder is None:
         return task.vectors(task.test, side)
-    return task.encode(encoder, task.texts(side), role)
+    return task.encode(encoder, task.texts(side), ROLES[side])

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..aligner import Aligner
-from ..encoders import Encoder, as_encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
-from ..gather import with_vectors
+from ..gather import as_encoders, with_vectors
 from ..links import find_leaks
-from ..pairs import SIDES, Pairs, Side
+from ..pairs import SIDES, Pairs
+from ..planning import MIN_PAIRS
 from ..projection import Mode
 from .baselines import NAMES, Aligned, Baseline, named
 from .intervals import Interval, Scores, bootstrap
@@ -24,7 +24,6 @@ from .paper import POOL, accuracy_in_pool, harmonic_mean
 from .relevance import Clusters, clusters_of
 from .systems import CannotRunError, System, Task
 
-MIN_TRAIN = 10
 ALIGNER = "aligner"
 _TIMED = 50  # queries, evenly spaced over the test part
 
@@ -140,9 +139,10 @@ def compare(
             ``training``); ``bm25`` searches the texts.
         source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it. A
             side that brings vectors needs none; with one, latency includes encoding the query.
-        aligner: is scored as the row ``aligner``. Fit it on ``train``: nothing here can tell
-            whether it has seen the test pairs, nor, where both sides are stored vectors without
-            an encoder, whether they are of its encoders.
+        aligner: is scored as the row ``aligner``. Fit it on ``train``, with ``test=test``, which
+            also keeps the test targets out of ``unpaired``: nothing here can tell whether it has
+            seen the test pairs, nor, where both sides are stored vectors without an encoder,
+            whether they are of its encoders.
         mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` lets centring, Procrustes
             and ridge centre them.
         seed: of folds, initial weights, order of the batches, and intervals.
@@ -163,20 +163,17 @@ def compare(
     """
     systems = _checked(baselines, aligner, mode)
     bound = {} if aligner is None else aligner.bound
-    given: dict[Side, Any] = {"source": source, "target": target}
-    encoders: dict[Side, Encoder | None] = {
-        side: bound.get(side) if model is None else as_encoder(model)
-        for side, model in given.items()
-    }
+    made = as_encoders(source, target)
+    encoders = {side: bound.get(side) if made[side] is None else made[side] for side in SIDES}
     train, test = (
         with_vectors(part, encoders, cache, progress, required=False) for part in (train, test)
     )
     leaked = find_leaks(train, test)
     train = train.select(np.delete(np.arange(len(train)), leaked))
-    if len(train) < MIN_TRAIN:
+    if len(train) < MIN_PAIRS:
         raise FitError(
             f"{len(train)} training pairs and {len(leaked)} that share a side with a test pair; "
-            f"at least {MIN_TRAIN} of the former are needed."
+            f"at least {MIN_PAIRS} of the former are needed."
         )
     task = Task(train, test, encoders, mode, seed, cache, progress)
     _check_dimensions(task)

@@ -40,6 +40,11 @@ def tokenize(text: str) -> list[str]:
 
 
 def script_of(letter: str) -> str:
+    """Return how a character takes part in words: ``"unspaced"``, ``"word"`` or ``"between"``.
+
+    Unspaced are the scripts that put no spaces between words (kana, Han, Thai, Lao, Burmese,
+    Khmer); word are all other letters, marks and digits; between is whatever parts words.
+    """
     if _UNSPACED.match(letter):
         return "unspaced"
     return "word" if unicodedata.category(letter)[0] in "LMN" else "between"

@@ -16,13 +16,13 @@ from ..pairs import SIDES
 from ..projection import Projection
 from ..projection.linear import centring, procrustes, ridge
 from ..projection.moments import Moments, Spectrum
+from ..rungs import RIDGE_GRID
 from ..splits import folds
 from ..vectors import Float32Array
 from .metrics import Metric, ranks, reciprocal
 from .relevance import Relevance
 from .systems import CannotRunError, Dense, Index, Lexical, System, Task
 
-RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 RIDGE_FOLDS = 5
 
 

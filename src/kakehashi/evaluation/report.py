@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .intervals import Scores
+from .metrics import Metric
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Report:
     n_pairs: int
     sizes: dict[str, int]
     leaked_rows_left_out: int
-    metric: str
+    metric: Metric
     seed: int
     rungs: dict[str, RungResult]
     base: Scores | None

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ..cache import encode_texts
 from ..encoders import Encoder, EncoderIdentity, checked_encode
+from ..gather import identities_of
 from ..pairs import SIDES, Pairs, Side
 from ..projection import Mode, Role
 from ..spaces import share_space
@@ -104,7 +105,7 @@ class Task:
     @cached_property
     def identities(self) -> dict[Side, EncoderIdentity | None]:
         """What the encoders do with the probe texts."""
-        return {s: None if e is None else EncoderIdentity.of(e) for s, e in self.encoders.items()}
+        return identities_of(self.encoders)
 
     def encode(self, encoder: Encoder, texts: Sequence[str], role: Role) -> Float32Array:
         """Encode texts -> (n, d) float32, each different one once."""

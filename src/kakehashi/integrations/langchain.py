@@ -122,8 +122,8 @@ def _relevance(store: Any) -> Callable[[float], float]:
     """Return what turns a store's score into relevance, by the store's own account."""
     try:
         relevance: Callable[[float], float] = store._select_relevance_score_fn()
-    except (AttributeError, NotImplementedError):
-        return float  # the in-memory store scores by similarity, which is relevance as it is
+    except NotImplementedError:  # the base class's answer for a store that gives no account
+        return float  # the in-memory store, say, scores by similarity: relevance as it is
     return relevance
 
 

@@ -105,7 +105,8 @@ class AlignedEmbedding(BaseEmbedding):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Build again from the fields."""
-        self.__init__(**state)  # type: ignore[misc]
+        # Fields that were left behind get their defaults, as in a new object of the same class.
+        self.__init__(**state)  # type: ignore[misc]  # a subclass may take other arguments
 
     # Query and document are told apart here, above the cache of the base class.
 

@@ -23,10 +23,11 @@ def cca(
 
         (C_xx + r_x I)^-1/2 (C_xy + prior * v I) (C_yy + r_y I)^-1/2 = U S V'
 
-    gives A = (C_xx + r_x I)^-1/2 U and B = (C_yy + r_y I)^-1/2 V (Hotelling 1936; Vinod 1976 for
-    the ridge). ``shared`` mode maps both sides, x -> (x - mean_x) A S^(power/2) and y likewise.
-    ``keep`` mode folds the target's map into the query, x -> (x - mean_x) A S^power B', so that
-    the inner product with the untouched target is the same up to the target's norm.
+    gives A = (C_xx + r_x I)^-1/2 U and B = (C_yy + r_y I)^-1/2 V (Hotelling 1936; by the SVD of the
+    whitened cross-covariance as in Mardia, Kent & Bibby, Multivariate Analysis, 1979, section 10.2;
+    Vinod 1976 for the ridge). ``shared`` mode maps both sides, x -> (x - mean_x) A S^(power/2) and
+    y likewise. ``keep`` mode folds the target's map into the query, x -> (x - mean_x) A S^power B',
+    so that the inner product with the untouched target is the same up to the target's norm.
 
     ``prior``, only where both sides share features, is ours: it adds to the cross-covariance what
     pairs of equal vectors would (v: the geometric mean of both mean variances; I: ones where a
@@ -34,8 +35,17 @@ def cca(
     already there.
 
     Args:
+        spectrum: means (d_x,), (d_y,) and covariances of the training pairs' unit vectors, float64.
+        mode: which side is projected, as above.
+        reg_source, reg_target: ridge of each side, above 0, in units of the mean variance of one
+            of its dimensions: 1 adds as much as an average dimension varies.
         power: how strongly directions of low correlation are held down; 0 treats all alike.
-        directions: how many are kept; by default all.
+        prior: weight of what both sides share, in units of v; 0 leans on the pairs alone.
+        directions: how many are kept; by default all that are not negligible.
+
+    Returns:
+        ``keep``: a source head (d_x, d_y). ``shared``: heads (d_x, k) and (d_y, k), the directions
+        in descending order of correlation.
     """
     a, s, b = spectrum.whitened_svd(reg_source, reg_target, prior, directions)
     if mode == "keep":

@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from ..vectors import Float32Array, unit_rows
 
-_LENGTHS = (2, 3)
 _MAX_CHARACTERS = 4000
 """Read of a text: beyond every encoder's own limit, and it bounds the memory of one query."""
 
@@ -37,7 +36,9 @@ class CharacterNgrams:
 
     Attributes:
         dimension: number of buckets.
-        weight: length of a row beside the encoder's unit vector.
+        weight: length of a row beside the encoder's unit vector. Every fit leaves it at 1, for how
+            much n-grams count is folded into the head; it is a field because saved folders of
+            format 2 record it, and their fingerprint counts it.
     """
 
     dimension: int = 1024
@@ -66,7 +67,7 @@ def _hashes(text: str) -> NDArray[np.uint64]:
     codes = np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     hashes = [np.empty(0, np.uint64)]
     running = codes * _SPREAD  # unsigned arithmetic wraps around, as a hash wants it
-    for length in range(2, max(_LENGTHS) + 1):
+    for length in (2, 3):  # each from the one before; other lengths would be another format
         if len(codes) < length:
             break
         running = (running[:-1] ^ (running[:-1] >> np.uint64(29))) * _MIX

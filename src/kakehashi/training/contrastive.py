@@ -65,7 +65,6 @@ def refine(
     cuts: Sequence[int] = (),
     mask_groups: bool = False,
     seed: int = 0,
-    device: str | None = None,
     progress: bool = False,
 ) -> list[Projection]:
     """Train on from a closed form; return the projection after each epoch.
@@ -82,8 +81,7 @@ def refine(
             be cut (Kusupati et al., Matryoshka representation learning, 2022); ``shared`` only.
         mask_groups: rows of one group are not taken for wrong answers to each other.
         seed: decides the order of the rows and the negatives; the same seed gives the same bits on
-            one machine and device.
-        device: of torch; by default a GPU if there is one.
+            one machine and device (a GPU if torch finds one).
         progress: show a bar on standard error.
 
     Raises:
@@ -95,8 +93,7 @@ def refine(
     except ImportError as error:
         raise MissingExtraError("torch", "training") from error
     pairs = training.sample(MAX_ROWS)
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
     with undisturbed(device):
         generator = torch.Generator().manual_seed(seed)
         task = _Task.of(pairs, mode, mask_groups, device)
@@ -122,7 +119,7 @@ def refine(
                 candidates = torch.cat([rows, hard[rows].flatten(), others]).to(device)
                 loss = _loss(heads, task, rows.to(device), candidates, cuts)
                 optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()  # type: ignore[no-untyped-call]  # torch has not typed it
                 optimiser.step()
                 schedule.step()
             history.append(heads.projection())
@@ -172,7 +169,7 @@ class _Task:
         tensors = [
             None if a is None else torch.from_numpy(a).to(device) for a in (x, y, *numbers, group)
         ]
-        return cls(mode, *tensors)  # type: ignore[arg-type]
+        return cls(mode, *tensors)  # type: ignore[arg-type]  # only the last can be None
 
     def positives(self, rows: Tensor, candidates: Tensor) -> Tensor:
         """Whether a candidate's target answers a row's query, by any row's word: (b, c) bool."""

@@ -94,7 +94,7 @@ def train(
             positives = network(torch.from_numpy(np.asarray(source[rows], np.float32)))  # (b, d')
             loss = triplet_loss(anchors, positives)
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # torch has not typed it
             optimiser.step()
     return ProjectionNetwork(tuple(_as_numpy(m) for m in network if hasattr(m, "weight")))
 
