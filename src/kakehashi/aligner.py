@@ -16,7 +16,13 @@ import numpy as np
 
 from . import bundle
 from .card import render_card
-from .encoders import Encoder, EncoderIdentity, as_encoder, checked_encode
+from .encoders import (
+    Encoder,
+    EncoderIdentity,
+    SentenceTransformersEncoder,
+    as_encoder,
+    checked_encode,
+)
 from .errors import BundleTamperedError, DataError, EncoderError
 from .evaluation.report import Report
 from .pairs import SIDES, DataRecord, Side
@@ -254,10 +260,12 @@ class Aligner:
     def _verified_encoder(self, side: Side) -> Encoder:
         encoder, identity = self.bound.get(side), self.encoders[side]
         if encoder is None and identity is not None and identity.model is not None:
-            encoder = as_encoder(identity.model, name=identity.name)
+            # Not as_encoder: a saved aligner may come from anyone, and must not name a module
+            # that is then imported.
+            encoder = SentenceTransformersEncoder(identity.model, name=identity.name)
             self.bound[side] = encoder
         if encoder is None:
-            known = "" if identity is None else f" It was trained with {identity.name!r}."
+            known = "" if identity is None else f" It was trained with {identity.recorded_name}."
             raise EncoderError(
                 f"No {side} encoder is at hand; pass it with bind({side}=...).{known}"
             )

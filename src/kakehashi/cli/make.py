@@ -33,7 +33,6 @@ from .options import (
     Target,
     TestPairs,
     Unpaired,
-    encoder_named,
     read,
     read_texts,
 )
@@ -154,8 +153,8 @@ def fit(
             raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
     aligner = fit_aligner(
         training,
-        source=encoder_named(source_encoder),
-        target=encoder_named(target_encoder),
+        source=source_encoder,
+        target=target_encoder,
         mode=mode,  # type: ignore[arg-type]  # fit names the allowed values
         validation=None if validation is None else read(validation, **names),
         test=None if test is None else read(test, **names),

@@ -34,7 +34,6 @@ from .options import (
     Source,
     Target,
     TestPairs,
-    encoder_named,
     read,
     require_encoder,
 )
@@ -55,9 +54,7 @@ def evaluate(
 
     A target that stands several times is one document.
     """
-    aligner = Aligner.load(folder).bind(
-        source=encoder_named(source_encoder), target=encoder_named(target_encoder)
-    )
+    aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
     data = read(pairs, source=source, target=target)
     for side in SIDES:
         if data.vectors(side) is None:
@@ -108,8 +105,8 @@ def compare(
     progress = sys.stderr.isatty() and not as_json
     encoders: dict[Side, Any] = {"source": source_encoder, "target": target_encoder}
     for side, name in encoders.items():
-        encoders[side] = None if name is None else as_encoder(encoder_named(name))
-    others = [as_encoder(encoder_named(name)) for name in both or []]
+        encoders[side] = None if name is None else as_encoder(name)
+    others = [as_encoder(name) for name in both or []]
     rows: list[Baseline] = [named(name) for name in baseline or NAMES]
     rows += [Both(f"both: {other.name}", other) for other in others]
     data = read(pairs, source=source, target=target, group=group)
@@ -155,8 +152,8 @@ def curve(
     names = {"source": source, "target": target, "group": group}
     found = learning_curve(
         read(pairs, **names),
-        source=encoder_named(source_encoder),
-        target=encoder_named(target_encoder),
+        source=source_encoder,
+        target=target_encoder,
         mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
         sizes=size,
         test=None if test is None else read(test, **names),
@@ -191,9 +188,7 @@ def robustness(
 
     Documents stay as they are. What could not be run is named.
     """
-    aligner = Aligner.load(folder).bind(
-        source=encoder_named(source_encoder), target=encoder_named(target_encoder)
-    )
+    aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
     data = read(pairs, source=source, target=target)
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +9,6 @@ import typer
 from rich.console import Console
 
 from ..aligner import Aligner
-from ..encoders import as_encoder
 from ..errors import EncoderError, ReaderError
 from ..pairs import Pairs, Side
 from ..readers import ENDINGS, read_pairs
@@ -84,21 +82,9 @@ def read_texts(path: Path) -> list[str]:
     return texts
 
 
-def encoder_named(name: str | None) -> Any:
-    """Resolve an encoder's name; ``module:attribute`` is imported, and a class is called."""
-    if name is None or ":" not in name or Path(name).exists():
-        return name
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise EncoderError(f"encoder {name!r} cannot be imported: {error}") from error
-    return as_encoder(found() if isinstance(found, type) else found)
-
-
 def require_encoder(aligner: Aligner, side: Side) -> None:
     """Raise where an encoder is needed that is neither passed nor recorded."""
     identity = aligner.encoders[side]
     if aligner.bound.get(side) is None and (identity is None or identity.model is None):
-        known = "" if identity is None else f"; it was trained with {identity.name!r}"
+        known = "" if identity is None else f"; it was trained with {identity.recorded_name}"
         raise EncoderError(f"the aligner records no {side} model{known}. Pass --{side}-encoder.")
