@@ -66,6 +66,24 @@ class Aligner:
     path: Path | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
 
+    def __repr__(self) -> str:
+        """Say in a line what it is: frameworks print their fields, and arrays would fill pages."""
+        parts = [f"mode={self.mode!r}"]
+        for side in SIDES:
+            identity = self.encoders[side]
+            name = "vectors" if identity is None else repr(identity.name)
+            parts.append(f"{side}={name} ({self.dimensions[side]} -> {self.output_dimension})")
+        parts += [f"chosen={self.report.chosen!r}", f"verdict={self.report.verdict!r}"]
+        if "fingerprint" in self.__dict__:  # hashing all weights is no price for a repr
+            parts.append(f"fingerprint={self.fingerprint[:12]!r}")
+        return f"Aligner({', '.join(parts)})"
+
+    @property
+    def output_dimension(self) -> int:
+        """The dimension of projected vectors, the same for both modalities."""
+        found = self.projection.dimensions("source")
+        return self.dimensions["source"] if found is None else found[1]
+
     def project(
         self,
         vectors: Any,

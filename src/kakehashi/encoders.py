@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -58,7 +58,7 @@ class EncoderIdentity:
     name: str
     dimension: int
     model: str | None
-    probes: Float32Array
+    probes: Float32Array = field(repr=False)
 
     @classmethod
     def of(cls, encoder: Encoder) -> EncoderIdentity:
