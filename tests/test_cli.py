@@ -77,6 +77,30 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments):
     assert "Traceback" not in done.stderr
 
 
+def test_texts_without_an_encoder_ask_for_the_option_of_the_command_line(texts, npz):
+    wanted = r"has texts and no vectors of the source; name their encoder with --source-encoder"
+    for arguments in (
+        ("fit", texts, "--out", texts.parent / "bridge"),
+        ("fit", npz, "--test", texts, "--out", texts.parent / "bridge"),
+        ("curve", texts),
+        ("curve", npz, "--test", texts),
+        ("compare", texts, "--fit"),
+    ):
+        with pytest.raises(EncoderError, match=wanted):
+            CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    bare = CliRunner().invoke(app, ["compare", str(texts)], catch_exceptions=False).stdout
+    assert "cosine       no source vectors: name an encoder (source=, or --source-encoder)" in bare
+    assert "bm25         1.000" in bare
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    rows = zip(machine_pairs().source_texts, machine_pairs().target_texts, strict=True)
+    path.write_text("".join(json.dumps({"source": s, "target": t}) + "\n" for s, t in rows))
+    return path
+
+
 @pytest.fixture
 def texts_npz(tmp_path):
     pairs = machine_pairs()

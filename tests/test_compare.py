@@ -405,8 +405,8 @@ def test_what_cannot_run_is_a_row_that_says_why(stored, monkeypatch):
 
 def test_texts_without_encoders_can_be_searched_by_words_alone(manual):
     found = compare(*manual, ["cosine", "ridge", "bm25", Encoders("none", "/none", "/none")]).rows
-    assert found["cosine"] == "no source vectors; pass source= an encoder"
-    assert found["ridge"] == "no source vectors; pass source= an encoder"
+    assert found["cosine"] == "no source vectors: name an encoder (source=, or --source-encoder)"
+    assert found["ridge"] == "no source vectors: name an encoder (source=, or --source-encoder)"
     assert "cannot load '/none'" in found["none"]
     assert found["bm25"].scores.n_queries == len(manual[1])
 

@@ -105,6 +105,9 @@ def print_robustness(report: RobustnessReport) -> None:
         "% changed: the share of queries that a perturbation changes; the others score as they "
         "are. Change: of MRR@10, over all queries, with the 95% interval paired by query."
     )
+    unchanged = [name for name, found in report.perturbations.items() if not found.n_changed]
+    if unchanged:
+        console.print(f"changed nothing: {', '.join(unchanged)}")
     for name, reason in report.not_run.items():
         console.print(f"not run: {name}: {reason}", markup=False)
 
@@ -116,9 +119,9 @@ def _print_perturbed(
     table = Table("queries", *_SHOWN, "change", title=heading)
     table.add_row("as they are", *_stacked(clean), "")
     for name, found in rows.items():
-        if found is not None:
+        share = report.perturbations[name].share_changed
+        if found is not None and share:
             low, high = found.interval["mrr@10"]
-            share = report.perturbations[name].share_changed
             table.add_row(
                 f"{name}\n[dim]{share:.0%} changed",
                 *_stacked(found.scores),

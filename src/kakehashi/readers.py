@@ -19,6 +19,7 @@ from .errors import KakehashiError, MissingExtraError, ReaderError
 from .pairs import SIDES, OnDuplicate, OnInvalid, Pairs
 
 Columns = dict[str, list[Any]]
+Read = tuple[Columns, list[str]]  # what was asked for, and the names of all that the file has
 
 # Compressed vectors shrink to half, and texts stand beside vectors. Only constant vectors shrink to
 # a hundredth, and texts of which one is so long that it pads all the others.
@@ -62,7 +63,7 @@ def read_pairs(
         raise ReaderError(f"{path} is not a file.")
     fields = {"source": source, "target": target, "group": group or "group", "id": id or "id"}
     try:
-        columns = reader(path, fields)
+        columns, present = reader(path, fields)
     except UnicodeDecodeError as error:
         raise ReaderError(
             f"{path} is not UTF-8: {error}. Convert it first (Excel: save as 'CSV UTF-8')."
@@ -71,7 +72,9 @@ def read_pairs(
         raise ReaderError(f"{path} cannot be read: {error}") from error
     for column, field in (("group", group), ("id", id)):
         if field is not None and column not in columns:
-            raise ReaderError(f"{path} has no {column} {field!r} in every row.")
+            found = "not in every row" if field in present else "not there"
+            names = ", ".join(present) or "none that can be named"
+            raise ReaderError(f"{path}: {column} {field!r} is {found}; it has {names}.")
     kind = "vectors" if path.suffix.lower() == ".npz" else "texts"
     given: dict[str, Any] = {f"{side}_{kind}": columns[side] for side in SIDES}
     if kind == "vectors":
@@ -87,7 +90,7 @@ def read_pairs(
     )
 
 
-def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[str, str]) -> Columns:
+def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[str, str]) -> Read:
     columns: Columns = {}
     for column, field in fields.items():
         required = column in ("source", "target")
@@ -103,10 +106,10 @@ def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[st
                 )
             values.append(row[field])
         columns[column] = values
-    return columns
+    return columns, list(dict.fromkeys(str(name) for _, row in rows for name in row))
 
 
-def _jsonl(path: Path, fields: dict[str, str]) -> Columns:
+def _jsonl(path: Path, fields: dict[str, str]) -> Read:
     rows = []
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
@@ -122,7 +125,7 @@ def _jsonl(path: Path, fields: dict[str, str]) -> Columns:
     return _columns(path, rows, fields)
 
 
-def _csv(path: Path, fields: dict[str, str]) -> Columns:
+def _csv(path: Path, fields: dict[str, str]) -> Read:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -139,7 +142,7 @@ def _csv(path: Path, fields: dict[str, str]) -> Columns:
     return _columns(path, rows, fields)
 
 
-def _parquet(path: Path, fields: dict[str, str]) -> Columns:
+def _parquet(path: Path, fields: dict[str, str]) -> Read:
     try:
         import pyarrow
         import pyarrow.parquet as pq
@@ -152,7 +155,7 @@ def _parquet(path: Path, fields: dict[str, str]) -> Columns:
     return _columns(path, list(enumerate(table.to_pylist(), 1)), fields)
 
 
-def _tmx(path: Path, fields: dict[str, str]) -> Columns:
+def _tmx(path: Path, fields: dict[str, str]) -> Read:
     try:
         from defusedxml import DefusedXmlException, ElementTree
     except ImportError as error:
@@ -181,7 +184,7 @@ def _tmx(path: Path, fields: dict[str, str]) -> Columns:
             f"{path}: no unit has both {fields['source']!r} and {fields['target']!r}; "
             "pass the language codes as source= and target=."
         )
-    return columns
+    return columns, []
 
 
 def _by_language(texts: dict[str, str], code: str) -> str | None:
@@ -193,7 +196,7 @@ def _by_language(texts: dict[str, str], code: str) -> str | None:
     return None
 
 
-def _po(path: Path, fields: dict[str, str]) -> Columns:
+def _po(path: Path, fields: dict[str, str]) -> Read:
     try:
         import polib
     except ImportError as error:
@@ -208,7 +211,7 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
         "source": [entry.msgstr for entry in entries],
         "target": [entry.msgid for entry in entries],
         "group": files,
-    }
+    }, ["group"]
 
 
 _NPZ_FAULTS = (
@@ -285,7 +288,7 @@ def texts_beside(archive: Any, name: str, rows: int, path: Path) -> list[str] | 
     return texts
 
 
-def _npz(path: Path, fields: dict[str, str]) -> Columns:
+def _npz(path: Path, fields: dict[str, str]) -> Read:
     with open_npz(path) as archive:
         missing = [fields[side] for side in SIDES if fields[side] not in archive]
         if missing:
@@ -300,10 +303,10 @@ def _npz(path: Path, fields: dict[str, str]) -> Columns:
             texts = texts_beside(archive, fields[side], len(columns[side]), path)
             if texts is not None:
                 columns[f"{side}_texts"] = texts
-    return columns
+        return columns, archive.files
 
 
-_READERS: dict[str, Callable[[Path, dict[str, str]], Columns]] = {
+_READERS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
     ".jsonl": _jsonl,
     ".csv": _csv,
     ".tsv": _csv,

@@ -17,7 +17,7 @@ from ..aligner import Aligner
 from ..console import print_json, print_report, print_table, report_json, row, short
 from ..errors import DataError, EncoderError, ReaderError
 from ..ladder import fit as fit_aligner
-from ..pairs import SIDES
+from ..pairs import SIDES, Side
 from ..readers import open_npz, texts_beside
 from .app import app
 from .options import (
@@ -144,20 +144,18 @@ def fit(
         raise DataError(f"--unpaired {unpaired} and --no-unpaired exclude each other; pass one.")
     free = None if unpaired is None else read_texts(unpaired)
     names = {"source": source, "target": target, "group": group, "licence": licence}
-    training = read(pairs, **names)
-    given = {"source": source_encoder, "target": target_encoder}
+    encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
+    training = read(pairs, encoders, **names)
     for side in SIDES:
-        if training.vectors(side) is None and given[side] is None:
-            raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
-        if unpaired is not None and given[side] is None:
+        if unpaired is not None and encoders[side] is None:
             raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
     aligner = fit_aligner(
         training,
         source=source_encoder,
         target=target_encoder,
         mode=mode,  # type: ignore[arg-type]  # fit names the allowed values
-        validation=None if validation is None else read(validation, **names),
-        test=None if test is None else read(test, **names),
+        validation=None if validation is None else read(validation, encoders, **names),
+        test=None if test is None else read(test, encoders, **names),
         metric=metric,  # type: ignore[arg-type]
         seed=seed,
         refit=refit,

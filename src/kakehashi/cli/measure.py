@@ -15,6 +15,7 @@ from ..evaluation.aligned import evaluate as evaluate_aligner
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import compare as compare_baselines
 from ..evaluation.named import NAMES
+from ..evaluation.perturbations import PERTURBATIONS
 from ..gather import with_vectors
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES, Side
@@ -109,7 +110,9 @@ def compare(
     others = [as_encoder(name) for name in both or []]
     rows: list[Baseline] = [named(name) for name in baseline or NAMES]
     rows += [Both(f"both: {other.name}", other) for other in others]
-    data = read(pairs, source=source, target=target, group=group)
+    # Without encoders the rows that need vectors say so; a fit cannot do without.
+    needed = encoders if fitted else None
+    data = read(pairs, needed, source=source, target=target, group=group)
     data = with_vectors(data, encoders, cache, progress, required=False)
     split = hold_out(data, test_share, seed=seed, at_most=MAX_TEST)
     train, test = data.select(split.kept), data.select(split.held_out)
@@ -150,13 +153,14 @@ def curve(
 ) -> None:
     """Fit on parts of PAIRS, and say what twice as many pairs are likely to bring."""
     names = {"source": source, "target": target, "group": group}
+    encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     found = learning_curve(
-        read(pairs, **names),
+        read(pairs, encoders, **names),
         source=source_encoder,
         target=target_encoder,
         mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
         sizes=size,
-        test=None if test is None else read(test, **names),
+        test=None if test is None else read(test, encoders, **names),
         seed=seed,
         repeats=repeats,
         cache=cache,
@@ -174,7 +178,10 @@ def robustness(
     pairs: PairsFile,
     perturbation: Annotated[
         list[str] | None,
-        typer.Option(help="Run this perturbation only; may be given several times."),
+        typer.Option(
+            help=f"Run this perturbation only; may be given several times. One of "
+            f"{', '.join(PERTURBATIONS)}; all of them by default."
+        ),
     ] = None,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
@@ -186,7 +193,9 @@ def robustness(
 ) -> None:
     """Perturb the queries of PAIRS (typing errors, cut-offs, ...) and score what they still find.
 
-    Documents stay as they are. What could not be run is named.
+    Documents stay as they are. The queries are encoded once for every perturbation that changes
+    them: all of them take about twelve times the encoding of `evaluate`; --cache keeps the vectors.
+    kana-for-kanji needs the extra 'robustness' (SudachiPy). What could not be run is named.
     """
     aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
     data = read(pairs, source=source, target=target)

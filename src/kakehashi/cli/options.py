@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -53,11 +54,21 @@ Unpaired = Annotated[
 EveryRung = Annotated[bool, typer.Option("--all", help="Show every map tried.")]
 
 
-def read(path: Path, **names: Any) -> Pairs:
-    """Read pairs, drop rows that cannot be used, and say on standard error what was found."""
+def read(path: Path, encoders: Mapping[Side, Any] | None = None, **names: Any) -> Pairs:
+    """Read pairs, drop rows that cannot be used, and say on standard error what was found.
+
+    Raises:
+        EncoderError: a side has texts only, and no encoder among ``encoders``, if these are given.
+    """
     found = read_pairs(path, **names, on_invalid="drop")
     if found.validation.findings:
         Console(stderr=True).print(f"{path}: {found.validation}", markup=False)
+    for side, encoder in (encoders or {}).items():
+        if encoder is None and found.vectors(side) is None:
+            raise EncoderError(
+                f"{path} has texts and no vectors of the {side}; name their encoder with "
+                f"--{side}-encoder."
+            )
     return found
 
 

@@ -91,7 +91,9 @@ class Task:
         """Return the (n, d) float32 vectors of a side, or raise CannotRunError."""
         vectors = part.vectors(side)
         if vectors is None:
-            raise CannotRunError(f"no {side} vectors; pass {side}= an encoder")
+            raise CannotRunError(
+                f"no {side} vectors: name an encoder ({side}=, or --{side}-encoder)"
+            )
         return np.asarray(vectors, np.float32)
 
     @cached_property
