@@ -151,7 +151,8 @@ def encode_texts(
                 known = store.get(number, role, unique, identity.dimension)
         missing = [text for text in unique if text not in known]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
-        for batch in track(batches, f"{label} ({encoder.name})", enabled=progress):
+        label = f"{label} ({len(missing)}, {encoder.name})"
+        for batch in track(batches, label, enabled=progress):
             vectors = checked_encode(encoder, batch, role)
             known.update(zip(batch, vectors, strict=True))
             if store is not None:

@@ -45,7 +45,7 @@ def with_vectors(
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
         role: Any = "query" if side == "source" else "document"
         made[side] = encode_texts(
-            encoder, texts, role, cache=cache, progress=progress, label=f"encoding {side}"
+            encoder, texts, role, cache=cache, progress=progress, label=f"encoding {side} texts"
         )
     return pairs.with_vectors(made["source"], made["target"])
 
@@ -142,7 +142,7 @@ def gather_unpaired(
         encoder = encoders["source"]
         if encoder is None or texts is None or len(texts) > MAX_ENCODED_TARGETS:
             return None
-        label = "encoding targets as the source encoder sees them"
+        label = "encoding targets as unpaired texts"
         x = encode_texts(encoder, texts, "query", cache=cache, progress=progress, label=label)
         return _same_texts(texts, x, y)
     texts = tuple(dict.fromkeys(given))

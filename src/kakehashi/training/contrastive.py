@@ -67,6 +67,7 @@ def refine(
     seed: int = 0,
     device: str | None = None,
     progress: bool = False,
+    label: str = "training",
 ) -> list[Projection]:
     """Train on from a closed form; return the projection after each epoch.
 
@@ -84,7 +85,7 @@ def refine(
         seed: decides the order of the rows and the negatives; the same seed gives the same bits on
             one machine and device.
         device: of torch; by default a GPU if there is one.
-        progress: show a bar on standard error.
+        progress: show a bar on standard error, called ``label``.
 
     Raises:
         MissingExtraError: torch is not installed.
@@ -112,7 +113,7 @@ def refine(
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
         n_random = N_RANDOM if mode == "keep" else 0
         history, hard = [], torch.empty(0)
-        for epoch in track(range(epochs)[:stop_after], "training", enabled=progress):
+        for epoch in track(range(epochs)[:stop_after], label, enabled=progress):
             if epoch % MINE_EVERY == 0:
                 hard = _mine(heads, task)
             order = torch.randperm(len(pairs), generator=generator)
