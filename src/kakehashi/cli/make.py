@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from ..aligner import Aligner
-from ..console import print_json, print_report, print_table, report_json, row, short
+from ..console import print_facts, print_json, print_report, print_table, report_json, row, short
 from ..errors import DataError, EncoderError, ReaderError
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES, Side
@@ -46,7 +46,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Train on a sample that comes along, and search an English index in Japanese."""
-    from ..demo.pipeline import LEGEND, run
+    from ..demo.pipeline import COLLECTIONS, LEGEND, run
 
     result = run(out, progress=not as_json)
     if as_json:
@@ -54,6 +54,8 @@ def demo(
             {
                 "rows": {name: row(scores) for name, scores in result.rows.items()},
                 "questions": [asdict(question) for question in result.questions],
+                "gained": result.gained,
+                "lost": result.lost,
                 "verdict": result.verdict,
                 "n_train": result.n_train,
                 "aligner": str(result.aligner),
@@ -71,6 +73,11 @@ def demo(
     for name, meaning in LEGEND.items():
         console.print(f"[dim]{name:14}{meaning}")
     console.print(f"\n[bold]verdict (keep): {result.verdict}[/]\n")
+    console.print(
+        f"{result.gained} queries find their document first with the aligner (keep) only, "
+        f"{result.lost} before only. Of both together, one from each of "
+        f"{len(result.questions)} sections:"
+    )
     for number, question in enumerate(result.questions, 1):
         console.print(f"[bold]{number}. {short(question.text)}[/]")
         for label, hit in question.hits.items():
@@ -81,6 +88,8 @@ def demo(
         f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
         "train.jsonl, test.jsonl. The README's next step uses them."
     )
+    held = "; ".join(f"{name} ({what})" for name, what in COLLECTIONS.items())
+    console.print(f"Collections in chroma/: {held}.")
 
 
 @app.command()
@@ -256,12 +265,28 @@ def info(
     """Show what a saved aligner is, which data made it, and what it scored."""
     aligner = Aligner.load(folder)
     names = {s: None if e is None else e.name for s, e in aligner.encoders.items()}
+    data = aligner.data
     if as_json:
-        about = {"fingerprint": aligner.fingerprint, "encoders": names}
-        print_json({**about, "data": asdict(aligner.data), **report_json(aligner.report)})
+        about = {
+            "fingerprint": aligner.fingerprint,
+            "encoders": names,
+            "dimensions": aligner.dimensions,
+            "output_dimension": aligner.output_dimension,
+            "reads_texts": [side for side in SIDES if aligner.reads(side)],
+        }
+        print_json({**about, "data": asdict(data), **report_json(aligner.report)})
         return
-    console = Console()
-    console.print(f"encoders {names}, dimensions {aligner.dimensions}")
-    console.print(f"data {aligner.data.name!r}, licence {aligner.data.licence or 'not stated'!r}")
-    console.print(f"SHA-256 of the data {aligner.data.content_hash}")
+    facts: dict[str, str] = {}
+    for side in SIDES:
+        facts[side] = (
+            f"{names[side] or 'stored vectors'}, "
+            f"{aligner.dimensions[side]} -> {aligner.output_dimension} dimensions"
+            f"{', reads the texts, too' if aligner.reads(side) else ''}"
+        )
+    unpaired = f" and {data.n_unpaired:,} unpaired rows" if data.n_unpaired else ""
+    facts["data"] = f"{data.name or 'unnamed'}, {data.n_pairs:,} pairs{unpaired}"
+    facts["licence"] = data.licence or "not stated"
+    facts["SHA-256"] = f"{data.content_hash} (of the data)"
+    facts["fingerprint"] = f"{aligner.fingerprint} (of the aligner)"
+    print_facts(facts)
     print_report(aligner.report, every_rung=every_rung)
