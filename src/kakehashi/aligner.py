@@ -136,6 +136,11 @@ class Aligner:
         vectors = self.encode(texts, modality=modality, role=role)
         return self.project(vectors, texts=texts, modality=modality, role=role)
 
+    @property
+    def advised(self) -> bool:
+        """Whether its report says to use it; one that changes nothing does no harm either."""
+        return self.report.verdict == "use" or self.projection.is_identity
+
     def reads(self, modality: Side) -> bool:
         """Whether this modality's texts are read beside their vectors (character n-grams)."""
         return modality in self.projection.ngrams

@@ -38,8 +38,12 @@ def render_card(
         "| --- |" + " --- |" * len(METRICS),
     ]
     rows = [(name, result.scores) for name, result in report.rungs.items()]
-    if report.bm25 is not None:
-        rows.append(("BM25", report.bm25))
+    for name, scores in (
+        ("BM25", report.bm25),
+        ("target encoder alone", report.status_quo),
+    ):
+        if scores is not None:
+            rows.append((name, scores))
     for name, scores in rows:
         cells = " | ".join(f"{scores.means[m]:.3f}" for m in METRICS)
         lines.append(f"| {name} | {cells} |")

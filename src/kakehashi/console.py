@@ -47,6 +47,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "metric": report.metric,
         "base": "not comparable" if report.base is None else row(report.base),
         "bm25": None if report.bm25 is None else row(report.bm25),
+        "status_quo": None if report.status_quo is None else row(report.status_quo),
         "rungs": {
             name: {**row(r.scores), "parameters": r.parameters, "validation_mrr": r.validation}
             for name, r in report.rungs.items()
@@ -65,11 +66,10 @@ def print_report(report: Report, *, every_rung: bool) -> None:
     shown = report.rungs if every_rung else {report.chosen: chosen}
     heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
     table = Table("", "valid.", *_SHOWN, title=heading, pad_edge=False)
-    if report.base is None:
-        table.add_row("untouched", "", "not\ncomparable")
-    else:
+    for name, scores in report.before.items():
         validation = "" if identity is None else f"{identity.validation:.3f}"
-        table.add_row("untouched", validation, *_stacked(report.base))
+        cells = ["not\ncomparable"] if scores is None else _stacked(scores)
+        table.add_row(name, validation, *cells)
     table.add_row("BM25", "", *(["no texts"] if report.bm25 is None else _stacked(report.bm25)))
     for name, rung in shown.items():
         if name != "identity":

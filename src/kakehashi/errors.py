@@ -20,6 +20,8 @@
     │   └── BundlePickleError             a pickle stands where tensors are expected
     ├── AlignerMismatchError              another aligner than the one recorded
     └── MissingExtraError (ImportError)   an optional package is not installed
+
+    NotAdvisedWarning (UserWarning)       what is served was not shown to help
 """
 
 from __future__ import annotations
@@ -101,3 +103,7 @@ class MissingExtraError(KakehashiError, ImportError):
             f"{package} is not installed. It comes with the extra '{extra}'; from a clone: "
             f"pip install '.[{extra}]'"
         )
+
+
+class NotAdvisedWarning(UserWarning):
+    """An aligner is put to use that its own report advises against."""

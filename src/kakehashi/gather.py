@@ -50,6 +50,22 @@ def with_vectors(
     return pairs.with_vectors(made["source"], made["target"])
 
 
+def seen_by_target(
+    pairs: Pairs, encoder: Encoder | None, cache: Cache, progress: bool
+) -> FloatArray | None:
+    """Return the sources as queries of the target encoder, (n, d_y); None without it or texts.
+
+    Between two encoders untouched vectors cannot be compared. What an index is asked with today is
+    its own encoder, which reads both sides.
+    """
+    if encoder is None or pairs.source_texts is None:
+        return None
+    label = "encoding held-out queries as the target encoder sees them"
+    return encode_texts(
+        encoder, pairs.source_texts, "query", cache=cache, progress=progress, label=label
+    )
+
+
 def checked_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:
     """Return the dimension of each side.
 

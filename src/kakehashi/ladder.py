@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .aligner import Aligner
 from .development import develop
@@ -17,7 +18,7 @@ from .encoders import EncoderIdentity, as_encoder
 from .errors import DataError, FitError, MissingExtraError
 from .evaluation.intervals import Scores
 from .evaluation.lexical import bm25_ranks
-from .evaluation.metrics import Metric, cut_at_ten
+from .evaluation.metrics import Metric, cut_at_ten, ranks
 from .evaluation.relevance import clusters_of
 from .evaluation.report import Report, RungResult
 from .gather import (
@@ -25,6 +26,7 @@ from .gather import (
     checked_dimensions,
     gather_unpaired,
     may_read_texts,
+    seen_by_target,
     with_vectors,
 )
 from .pairs import DataRecord, Pairs
@@ -34,6 +36,7 @@ from .search import Candidate, Learned, choose, climb, label, rank
 from .spaces import share_space, store_metric
 from .threads import BLAS
 from .validation import checked_seed
+from .vectors import FloatArray
 from .verdict import FEW_QUERIES, Evidence, Verdict, judge
 from .views import views
 
@@ -148,8 +151,11 @@ def fit(
     metric = metric or store_metric(pairs)
     free = gather_unpaired(unpaired, pairs, encoders, same_space, cache, progress)
 
+    rows = plan(pairs, validation=validation, test=test, unpaired=free, seed=seed)
+    asked_now = None
+    if not same_space:
+        asked_now = seen_by_target(rows.judged.held, encoders["target"], cache, progress)
     with BLAS:
-        rows = plan(pairs, validation=validation, test=test, unpaired=free, seed=seed)
         developments = [
             develop(rows, view, seed=seed)
             for m in modes
@@ -157,7 +163,7 @@ def fit(
         ]
         candidates, base = climb(developments, metric, learned=trained, progress=progress)
         chosen = choose(candidates, base, mode, clusters_of(*(part.held for part in rows.parts)))
-        judged = _judged(candidates, chosen, base, rows, metric)
+        judged = _judged(candidates, chosen, base, rows, asked_now, metric)
         if base is not None and not judged.verdict.beats_base:
             chosen = base
         shipped = chosen.data.everything if refit else chosen.data.fitted
@@ -190,6 +196,7 @@ def fit(
             },
             base=None if base is None else judged.scores[base],
             bm25=judged.bm25,
+            status_quo=judged.status_quo,
             mode=chosen.mode,
             chosen=label(chosen, mode),
             describes=describes,
@@ -291,11 +298,12 @@ def _notes(
 
 
 class _Judged(NamedTuple):
-    """What the test part says: of the chosen candidate, of each of them, and of BM25."""
+    """What the test part says: of the chosen candidate, of each of them, and of what is there."""
 
     verdict: Verdict
     scores: dict[Candidate, Scores]
     bm25: Scores | None
+    status_quo: Scores | None
 
 
 def _judged(
@@ -303,9 +311,14 @@ def _judged(
     chosen: Candidate,
     base: Candidate | None,
     rows: Plan,
+    asked_now: FloatArray | None,
     metric: Metric,
 ) -> _Judged:
-    """Score every candidate on the test part; judge the chosen one, also against the base."""
+    """Score every candidate on the test part; judge the chosen one, also against what is there.
+
+    Args:
+        asked_now: (n, d_y), the test queries as the target encoder sees them.
+    """
     test = rows.judged.held
     asked, clusters = candidates[0].data.test.relevance, clusters_of(test)
     pool = len(asked.pool)
@@ -313,6 +326,10 @@ def _judged(
     bm25 = None
     if test.source_texts is not None and test.target_texts is not None:
         bm25 = bm25_ranks(test.source_texts, test.target_texts, relevance=asked)
+    now = None
+    if asked_now is not None:
+        documents = np.asarray(test.required_vectors("target"), np.float32)
+        now = ranks(np.asarray(asked_now, np.float32), documents, metric, relevance=asked)
     evidence = None
     if base is not None and rows.cross_validated:
         gains = cut_at_ten(chosen.per_query) - cut_at_ten(base.per_query)
@@ -322,14 +339,20 @@ def _judged(
         found[chosen],
         None if base is None else found[base],
         bm25,
+        status_quo=now,
         is_identity=chosen is base,
         n_questions=len(np.unique(test.keys("source"))),
         relevance=asked,
         clusters=clusters,
         folds=evidence,
     )
+
+    def scores(rank: NDArray[np.intp]) -> Scores:
+        return Scores.of_ranks(rank, pool, clusters=clusters)
+
     return _Judged(
         verdict,
-        {c: Scores.of_ranks(found[c], pool, clusters=clusters) for c in candidates},
-        None if bm25 is None else Scores.of_ranks(bm25, pool, clusters=clusters),
+        {c: scores(found[c]) for c in candidates},
+        None if bm25 is None else scores(bm25),
+        None if now is None else scores(now),
     )

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .evaluation.intervals import PairedTest, Scores, paired_test
+from .evaluation.intervals import PairedTest, bootstrap, paired_test
 from .evaluation.metrics import per_query
 from .evaluation.relevance import Clusters, Relevance
 
@@ -66,6 +66,7 @@ def judge(
     bm25: Ranks | None,
     *,
     is_identity: bool,
+    status_quo: Ranks | None = None,
     n_questions: int | None = None,
     relevance: Relevance | None = None,
     clusters: Clusters = None,
@@ -73,11 +74,12 @@ def judge(
 ) -> Verdict:
     """Judge the chosen rung on the test queries, by paired tests of MRR@10.
 
-    It has to beat the untouched vectors, or a random order where those cannot be compared; and it
-    must not lose to BM25, where there are texts.
+    It has to beat the untouched vectors. Where those cannot be compared it has to beat a random
+    order and, where it is known, what the target encoder finds by itself. And it must not lose to
+    BM25, where there are texts.
 
     Args:
-        chosen, base, bm25: rank of the best answer to each of the n test queries.
+        chosen, base, bm25, status_quo: rank of the best answer to each of the n test queries.
         relevance: the pool, and how many of it answer each query; by default n documents, of
             which one answers.
         is_identity: validation chose to change nothing.
@@ -92,28 +94,18 @@ def judge(
         reason = f"{n} held-out queries are too few to tell; {MIN_QUERIES} are the least"
         return Verdict("do not use", reason, None, False)
     score = per_query(chosen)["mrr@10"]
-    test, rival, judges = None, "the untouched vectors", f"{n} held-out queries"
     if base is not None:
         if is_identity:
             reason = "no rung beats the vectors as they are on validation"
             return Verdict("do not use", reason, None, False)
-        before = per_query(base)["mrr@10"]
-        test = paired_test(score, before, clusters=clusters)
-        if folds is not None and n < FEW_QUERIES:
-            pooled = _with_folds(test, score - before, folds)
-            judges += "" if pooled is test else f" and {len(folds.gains)} of the folds"
-            test = pooled
-        if not test.better:
-            reason = (
-                f"the rung that led on validation is not shown to help on {n} held-out queries "
-                f"(MRR@10 {test.difference:+.3f}, p={test.p_value:.3f}); more pairs may"
-            )
-            return Verdict("do not use", reason, test.p_value, False)
+        gains = score - per_query(base)["mrr@10"]
+        won = _over_base(gains, n, clusters, folds if n < FEW_QUERIES else None)
     else:
-        # BM25 cannot stand in here: where no word is shared it finds nothing, and anything more.
-        lower = Scores.of_ranks(chosen, n, clusters=clusters).intervals["mrr@10"][0]
-        if lower <= _by_chance(relevance, len(chosen)):
-            return Verdict("do not use", "no better than a random order of the documents", None)
+        now = None if status_quo is None else per_query(status_quo)["mrr@10"]
+        won = _between_encoders(score, now, n, relevance, clusters)
+    if isinstance(won, Verdict):
+        return won
+    test, rival, judges = won
     if bm25 is not None:
         against = paired_test(score, per_query(bm25)["mrr@10"], clusters=clusters)
         if against.worse:
@@ -129,6 +121,61 @@ def judge(
         return Verdict("use", reason, None)
     reason = f"MRR@10 {test.difference:+.3f} over {rival} on {judges}, p={test.p_value:.4f}"
     return Verdict("use", reason, test.p_value)
+
+
+class _Won(NamedTuple):
+    """What the chosen rung has beaten, by which test, and on which queries."""
+
+    test: PairedTest | None
+    rival: str
+    judges: str
+
+
+def _over_base(
+    gains: NDArray[np.float64], n: int, clusters: Clusters, folds: Evidence | None
+) -> _Won | Verdict:
+    """Test the gains over the untouched vectors."""
+    test, judges = paired_test(gains, np.zeros_like(gains), clusters=clusters), _queries(n)
+    if folds is not None:
+        pooled = _with_folds(test, gains, folds)
+        judges += "" if pooled is test else f" and {len(folds.gains)} of the folds"
+        test = pooled
+    if test.better:
+        return _Won(test, "the untouched vectors", judges)
+    reason = (
+        f"the rung that led on validation is not shown to help on {_queries(n)} "
+        f"(MRR@10 {test.difference:+.3f}, p={test.p_value:.3f}); more pairs may"
+    )
+    return Verdict("do not use", reason, test.p_value, False)
+
+
+def _between_encoders(
+    score: NDArray[np.float64],
+    now: NDArray[np.float64] | None,
+    n: int,
+    relevance: Relevance | None,
+    clusters: Clusters,
+) -> _Won | Verdict:
+    """Test against a random order and, where it is known, the target encoder by itself."""
+    # BM25 cannot stand in here: where no word is shared it finds nothing, and anything more.
+    lower = bootstrap({"mrr@10": score}, clusters=clusters, seed=0)["mrr@10"][0]
+    if lower <= _by_chance(relevance, len(score)):
+        return Verdict("do not use", "no better than a random order of the documents", None)
+    if now is None:
+        return _Won(None, "", _queries(n))
+    test = paired_test(score, now, clusters=clusters)
+    if test.better:
+        return _Won(test, "the target encoder alone", _queries(n))
+    found = "finds more by itself" if test.worse else "is not shown to be beaten"
+    reason = (
+        f"the target encoder {found} on {_queries(n)} (MRR@10 {test.difference:+.3f}, "
+        f"p={test.p_value:.3f}); try it as source encoder, too"
+    )
+    return Verdict("do not use", reason, test.p_value)
+
+
+def _queries(n: int) -> str:
+    return f"{n} held-out queries"
 
 
 def _with_folds(test: PairedTest, gains: NDArray[np.float64], folds: Evidence) -> PairedTest:

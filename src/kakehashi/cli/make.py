@@ -191,6 +191,12 @@ def _print_next_step(aligner: Aligner, out: Path) -> None:
             "encoder that reads the source better, may help."
         )
         return
+    if not aligner.advised:
+        console.print(
+            f"{out} is saved to be looked at, not to be used: what loads it will warn. Ask the "
+            "index with its own encoder, give more pairs, or pass that encoder on both sides."
+        )
+        return
     console.print(f'saved: AlignedEmbeddings.load("{out}") or AlignedEmbedding.load("{out}")')
     if aligner.mode == "shared":
         console.print("shared mode: project the stored vectors once (kakehashi project) and index")

@@ -31,6 +31,8 @@ class Report:
     Attributes:
         base: raw cosine (or the store's own metric) between the untouched vectors; None where
             the two spaces cannot be compared.
+        status_quo: the target encoder asked with the source texts, where raw vectors cannot be
+            compared and it is at hand: what the index finds by itself.
         verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
         describes: which weights the scores belong to.
     """
@@ -51,11 +53,12 @@ class Report:
     p_value: float | None
     seconds: float
     notes: tuple[str, ...] = field(default=())
+    status_quo: Scores | None = None
 
     def __str__(self) -> str:
         """Return the verdict, and the chosen rung beside what it had to beat."""
         rows = {
-            "untouched vectors": self.base,
+            **self.before,
             "BM25": self.bm25,
             f"{self.chosen} ({self.mode})": self.rungs[self.chosen].scores,
         }
@@ -70,6 +73,13 @@ class Report:
                 f"MRR@10 {scores.means['mrr@10']:.3f}"
             )
         return "\n".join(lines + [f"  note: {note}" for note in self.notes])
+
+    @property
+    def before(self) -> dict[str, Scores | None]:
+        """What the index finds without a map, by name: it has to be beaten."""
+        if self.status_quo is not None:
+            return {"target encoder alone": self.status_quo}
+        return {"untouched vectors": self.base}
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""
@@ -86,6 +96,7 @@ class Report:
             "rungs": rungs,
             "base": _scores(record["base"]),
             "bm25": _scores(record["bm25"]),
+            "status_quo": _scores(record.get("status_quo")),
             "notes": tuple(record["notes"]),
         }
         return cls(**{**record, **known})

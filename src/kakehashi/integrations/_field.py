@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from ..aligner import Aligner
-from ..errors import AlignerMismatchError, KakehashiError
+from ..errors import AlignerMismatchError, KakehashiError, NotAdvisedWarning
 
 
 def load_checked(path: str | Path | None, fingerprint: str | None = None) -> Aligner:
@@ -38,12 +39,27 @@ def reference(aligner: Aligner) -> dict[str, str | None]:
     return {"path": path, "fingerprint": aligner.fingerprint}
 
 
+def warn_unless_advised(aligner: Aligner) -> Aligner:
+    """Return the aligner; warn where its own report says not to use it.
+
+    Between two encoders there is no identity to ship instead, so such a map may reach this point.
+    """
+    if not aligner.advised:
+        warnings.warn(
+            f"This aligner's report says: {aligner.report.verdict} ({aligner.report.reason}). It "
+            "serves all the same; ask the index with its own encoder, or train on more pairs.",
+            NotAdvisedWarning,
+            stacklevel=3,
+        )
+    return aligner
+
+
 def _validate(value: Any) -> Any:
     if isinstance(value, (str, Path)):
-        return load_checked(value)
-    if isinstance(value, dict):
-        return load_checked(value.get("path"), value.get("fingerprint"))
-    return value
+        value = load_checked(value)
+    elif isinstance(value, dict):
+        value = load_checked(value.get("path"), value.get("fingerprint"))
+    return warn_unless_advised(value) if isinstance(value, Aligner) else value
 
 
 AlignerField = Annotated[

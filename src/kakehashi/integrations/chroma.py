@@ -12,7 +12,7 @@ from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
 from ..pairs import SIDES, Side
 from ..projection import Role
-from ._field import load_checked
+from ._field import load_checked, warn_unless_advised
 
 try:
     from chromadb.api import ClientAPI
@@ -61,7 +61,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         for modality in (query_modality, document_modality):
             if modality not in SIDES:
                 raise DataError(f"modality={modality!r}; a modality is source or target.")
-        self._aligner: Aligner | None = aligner
+        self._aligner: Aligner | None = warn_unless_advised(aligner)
         self._config: dict[str, Any] = {
             "path": str(aligner.path),
             "fingerprint": aligner.fingerprint,
@@ -75,7 +75,8 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         """The aligner; of a stored configuration it is loaded, and checked, on first use."""
         if self._aligner is None:
             with _LOADING:
-                self._aligner = _load(self._config["path"], self._config["fingerprint"])
+                found = _load(self._config["path"], self._config["fingerprint"])
+                self._aligner = warn_unless_advised(found)
         return self._aligner
 
     def __call__(self, input: Documents) -> Embeddings:
