@@ -147,7 +147,7 @@ def test_a_fold_may_leave_no_unpaired_row():
     data = develop(rows, View("keep"), seed=0)
     assert data.fitted.unpaired.n == 6
     assert data.parts[0].fitted.unpaired is None
-    alone = data.parts[0].fitted.spectrum(0.3)
+    alone = data.parts[0].fitted.spectrum(unpaired=0.3)
     np.testing.assert_allclose(alone.cxy, data.parts[0].fitted.spectrum().cxy)
     fit(pairs, unpaired=free, mode="keep", learned="none")
 

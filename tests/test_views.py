@@ -5,10 +5,12 @@ import pytest
 from conftest import ENCODERS, encoded, hashed_letters, machine_pairs
 
 from kakehashi import Pairs, fit, gather, views
+from kakehashi.development import develop
 from kakehashi.errors import DataError
 from kakehashi.gather import may_read_texts
 from kakehashi.pairs import SIDES
 from kakehashi.planning import plan
+from kakehashi.projection.cca import cca
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.views import View
 
@@ -53,6 +55,26 @@ def test_many_pairs_are_read_into_more_buckets(monkeypatch):
     [_, read] = views.views("keep", encoded(), same_space=False, ngrams=True)
     assert read.ngrams["source"].dimension == 1024
     assert len(views.views("keep", encoded(), same_space=False, ngrams=False)) == 1
+
+
+def test_ngrams_may_count_less_than_the_vector_beside_them():
+    """A weight that is near to nothing gives the map of the vectors alone."""
+    pairs, view = encoded(), View("keep", {"source": CharacterNgrams(16)})
+    rows = plan(pairs, validation=None, test=None, seed=0)
+    alone, beside = (develop(rows, v, seed=0).fitted for v in (View("keep"), view))
+    np.testing.assert_array_equal(view.weights("source", 32 + 16, 0.5), [1] * 32 + [0.5] * 16)
+    np.testing.assert_array_equal(view.weights("target", 24, 0.5), np.ones(24))
+    settings = {"reg_source": 1e-3, "reg_target": 1e-3, "power": 1.0}
+    wanted = cca(alone.spectrum(), "keep", **settings)
+    asked = {"modality": "source", "role": "query"}
+    products = []
+    for weight in (1.0, 0.1, 1e-4):
+        found = cca(beside.spectrum(ngrams=weight), "keep", **settings)
+        read = view.of(pairs).source_vectors
+        projected = found(read, **asked), wanted(pairs.source_vectors, **asked)
+        products.append(np.einsum("ij,ij->i", *projected).mean())
+    assert products[0] < products[1] < products[2]
+    assert products[2] > 0.999
 
 
 def test_a_projection_of_a_view_reads_what_the_view_read():

@@ -32,21 +32,33 @@ class Fitted:
     bank: Bank
     training: TrainingRows
     unpaired: Moments | None
-    _spectra: dict[float, Spectrum] = field(default_factory=dict, repr=False)
+    _spectra: dict[tuple[float, float], Spectrum] = field(default_factory=dict, repr=False)
 
-    def spectrum(self, unpaired: float = 0.0) -> Spectrum:
-        """Return means and covariances, with unpaired rows counted so much beside the pairs.
+    def spectrum(self, *, unpaired: float = 0.0, ngrams: float = 1.0) -> Spectrum:
+        """Return means and covariances.
 
-        The last few are kept until :meth:`forget`: a weight that is tried again costs nothing.
+        The last few are kept until :meth:`forget`: a setting that is tried again costs nothing.
+
+        Args:
+            unpaired: how much unpaired rows count beside the pairs.
+            ngrams: how much n-grams count beside the encoder's vector, where they are read.
         """
-        if unpaired not in self._spectra:
+        setting = (unpaired, ngrams)
+        if setting not in self._spectra:
             if len(self._spectra) >= _SPECTRA_KEPT:
                 self._spectra.pop(next(iter(self._spectra)))
             moments = self.moments
             if unpaired and self.unpaired is not None:  # a fold may hold all of them
                 moments = moments.pooled(self.unpaired, unpaired)
-            self._spectra[unpaired] = Spectrum(moments, self.view.prior)
-        return self._spectra[unpaired]
+            weights = None
+            if ngrams != 1:
+                dx, dy = moments.xy.shape
+                weights = (
+                    self.view.weights("source", dx, ngrams),
+                    self.view.weights("target", dy, ngrams),
+                )
+            self._spectra[setting] = Spectrum(moments, self.view.prior, weights)
+        return self._spectra[setting]
 
     def forget(self) -> None:
         """Drop what was decomposed, once the settings of a view are chosen."""

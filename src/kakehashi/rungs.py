@@ -15,6 +15,9 @@ from .views import View
 
 Parameters = dict[str, Any]
 NGRAMS, HUBNESS = "+ngrams", "+hubness"
+COUNTS = ("unpaired", "ngrams")
+"""Hyper-parameters that say how much something counts in the sums that a form is built from."""
+_NGRAM_STEPS = (0.5, 2.0)
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,8 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
     priors = (0.2, 1.0) if shares else (0.0,)
     if view.ngrams:
         grid = [
-            {"reg_source": r, "reg_target": r, "prior": prior, "power": 1.75, "unpaired": 0.0}
+            {"reg_source": r, "reg_target": r, "prior": prior, "power": 1.75}
+            | {"unpaired": 0.0, "ngrams": 1.0}
             for r, prior in itertools.product((1.0, 3.0), priors)
         ]
         build = partial(cca, directions=view.directions)
@@ -84,6 +88,7 @@ def _few_neighbours(unpaired: bool, best: Parameters) -> list[Parameters]:
     found += [best | {"power": p} for p in (power - 0.5, power + 0.5) if 0 < p <= 2.5]
     if prior:
         found += [best | {"prior": p} for p in (0.0, prior / 2, prior * 2)]
+    found += [best | {"ngrams": best["ngrams"] * step} for step in _NGRAM_STEPS]
     return found + _other_unpaired(unpaired, best)
 
 

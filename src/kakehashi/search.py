@@ -18,7 +18,7 @@ from .hubs import corrected, hubness_grid
 from .pairs import TrainingRows
 from .progress import track
 from .projection import Mode, Projection
-from .rungs import HUBNESS, NGRAMS, Parameters, Rung, rungs
+from .rungs import COUNTS, HUBNESS, NGRAMS, Parameters, Rung, rungs
 
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
@@ -205,10 +205,10 @@ def _trained_on(closed: Candidate, metric: Metric, learned: Learned) -> list[Can
 
 
 def _build(rung: Rung, fitted: Fitted, parameters: Parameters) -> Projection:
-    """Build a closed form; how much unpaired rows count is asked of the sums, not of the form."""
-    plain = {k: v for k, v in parameters.items() if k != "unpaired"}
-    spectrum = fitted.spectrum(parameters.get("unpaired", 0.0))
-    return rung.build(spectrum, fitted.view.mode, **plain)
+    """Build a closed form; what counts how much is asked of the sums, not of the form."""
+    counts = {k: parameters[k] for k in COUNTS if k in parameters}
+    plain = {k: v for k, v in parameters.items() if k not in COUNTS}
+    return rung.build(fitted.spectrum(**counts), fitted.view.mode, **plain)
 
 
 def _score(

@@ -51,6 +51,11 @@ class View:
                 read[side] = ngrams.beside(pairs.required_vectors(side), texts)
         return pairs.with_vectors(read["source"], read["target"])
 
+    def weights(self, side: Side, dimension: int, ngrams: float) -> Matrix:
+        """Return one for each dimension of the encoder, and ``ngrams`` for each of the n-grams."""
+        read = self.ngrams[side].dimension if side in self.ngrams else 0
+        return np.concatenate([np.ones(dimension - read), np.full(read, ngrams)])
+
     def finish(self, projection: Projection) -> Projection:
         """Return a projection that reads for itself what this view put beside the vectors."""
         return replace(projection, ngrams=self.ngrams) if self.ngrams else projection
