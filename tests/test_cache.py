@@ -174,6 +174,28 @@ def test_a_file_that_is_no_cache_is_called_so_and_left_as_it_is(cache):
     assert cache.read_bytes() == before
 
 
+@pytest.mark.parametrize("table", ["customers", "vectors"])
+def test_a_database_of_something_else_is_refused_and_left_as_it_is(table, cache):
+    cache.parent.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(cache)) as database:
+        database.execute(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY, name TEXT)")
+        database.commit()
+    before = cache.read_bytes()
+    wanted = rf"is a database of something else \(tables {table}\).* Give another name"
+    with pytest.raises(CacheError, match=wanted):
+        run(Recording(), cache)
+    assert cache.read_bytes() == before
+
+
+def test_an_empty_file_becomes_a_cache(cache):
+    cache.parent.mkdir(parents=True)
+    cache.touch()
+    assert np.array_equal(run(Recording(), cache), hashed_letters(TEXTS))
+    again = Recording()
+    run(again, cache)
+    assert again.batches == []
+
+
 def short_vectors(path):
     with sqlite3.connect(path) as database:
         database.execute("UPDATE vectors SET vector = X'0000'")

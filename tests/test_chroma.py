@@ -71,6 +71,28 @@ def test_another_aligner_under_the_same_name_is_refused(function, other, tmp_pat
     open_collection(client, "notes", function)  # the collection is as it was
 
 
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({}, "made with the embedding function 'default'"),
+        ({"embedding_function": None}, "made with no embedding function that Chroma recorded"),
+    ],
+)
+def test_a_collection_of_somebody_else_is_refused_and_may_be_asked_by_vectors(
+    theirs, said, function, text_aligner, tmp_path
+):
+    client = chromadb.PersistentClient(str(tmp_path / "store"))
+    collection = client.create_collection("manual", **theirs)
+    vectors = text_aligner.embed(TEXTS, modality="target", role="document")
+    collection.add(ids=IDS, embeddings=vectors, documents=TEXTS)
+    with pytest.raises(AlignerMismatchError, match=rf"'manual' was {said}.*query_embeddings="):
+        open_collection(client, "manual", function)
+    query = ["fit the seal 3"]
+    found = client.get_collection("manual").query(query_embeddings=function.embed_query(query))
+    best = text_aligner.embed(query, modality="source", role="query")[0] @ vectors.T
+    assert found["ids"][0][0] == str(best.argmax())
+
+
 def test_an_aligner_that_changed_in_its_folder_is_refused(text_aligner, other, tmp_path):
     folder = shutil.copytree(text_aligner.path, tmp_path / "bridge")
     config = AlignedEmbeddingFunction(folder).get_config()

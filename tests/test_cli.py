@@ -2,6 +2,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 import kakehashi
 from kakehashi.cli import make, measure
 from kakehashi.cli.app import app
+from kakehashi.console import print_report
 from kakehashi.errors import DataError, EncoderError, ReaderError
 from kakehashi.evaluation.perturbations import PERTURBATIONS
 
@@ -51,6 +53,37 @@ def test_fit_evaluate_project_info(npz, tmp_path):
         best = (out["source"] @ out["target"].T).argmax(axis=1)
     assert np.mean(best == np.arange(300)) == pytest.approx(scored["aligned"]["recall@1"])
     assert "verdict" in run("info", tmp_path / "bridge").stdout
+
+
+def test_info_says_what_an_aligner_is_in_lines_that_can_be_copied(ngram_aligner):
+    lines = run("info", ngram_aligner.path).stdout.splitlines()
+    reads = "-> 20 dimensions, reads the texts, too"
+    assert lines[0] == f"source       conftest.hashed_letters, 32 {reads}"
+    assert lines[1] == f"target       conftest.reversed_letters, 24 {reads}"
+    assert lines[2] == "data         unnamed, 80 pairs"
+    assert lines[3] == "licence      not stated"
+    assert f"SHA-256      {ngram_aligner.data.content_hash} (of the data)" in lines
+    assert f"fingerprint  {ngram_aligner.fingerprint} (of the aligner)" in lines
+    found = json.loads(run("info", ngram_aligner.path, "--json").stdout)
+    assert found["dimensions"] == {"source": 32, "target": 24}
+    assert (found["output_dimension"], found["reads_texts"]) == (20, ["source", "target"])
+
+
+def test_every_rung_is_shown_whole_with_its_validation(text_aligner, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    report = text_aligner.report
+    rung = replace(report.rungs[report.chosen], mode="shared", validation=0.4321)
+    name = "learned-mlp+ngrams+hubness"
+    rungs = {**report.rungs, f"shared/{name}": rung}
+    print_report(replace(report, rungs=rungs, chosen=f"shared/{name}"), every_rung=True)
+    printed = capsys.readouterr().out
+    row = next(line for line in printed.splitlines() if name in line)
+    assert "0.432" in row
+    assert "shared, chosen" in printed
+    assert "…" not in printed
+    assert max(map(len, printed.splitlines())) <= 80
+    for other in report.rungs:
+        assert other == "identity" or other in printed
 
 
 def test_curve(npz):
@@ -132,6 +165,30 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_texts_without_an_encoder_ask_for_the_option_of_the_command_line(texts, npz):
+    wanted = r"has texts and no vectors of the source; name their encoder with --source-encoder"
+    for arguments in (
+        ("fit", texts, "--out", texts.parent / "bridge"),
+        ("fit", npz, "--test", texts, "--out", texts.parent / "bridge"),
+        ("curve", texts),
+        ("curve", npz, "--test", texts),
+        ("compare", texts, "--fit"),
+    ):
+        with pytest.raises(EncoderError, match=wanted):
+            CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
+    bare = CliRunner().invoke(app, ["compare", str(texts)], catch_exceptions=False).stdout
+    assert "cosine       no source vectors: name an encoder (source=, or --source-encoder)" in bare
+    assert "bm25         1.000" in bare
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    rows = zip(machine_pairs().source_texts, machine_pairs().target_texts, strict=True)
+    path.write_text("".join(json.dumps({"source": s, "target": t}) + "\n" for s, t in rows))
+    return path
 
 
 @pytest.fixture

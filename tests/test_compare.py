@@ -387,6 +387,36 @@ def test_a_hook_that_raises_costs_its_own_row_alone(manual, row, said):
     assert found.rows["bm25"].scores.n_queries == len(manual[1])
 
 
+def encodes_batches_only(texts):
+    """A service that answers for many texts, and for none of those that are timed one by one."""
+    return hashed_letters(texts) if len(texts) > 1 else unanswered()
+
+
+def none_of_them(texts):
+    return np.full((len(texts), 3), np.nan)
+
+
+LOST = "ConnectionError: no answer in 30 s"
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (Both("ml", unanswered), f"{__name__}.unanswered' raised {LOST}"),
+        (Both("ml", encodes_batches_only), f"encodes_batches_only' raised {LOST}"),
+        (Encoders("dpr", hashed_letters, unanswered), f"unanswered' raised {LOST}"),
+        (Translated("mt", list, unanswered), f"unanswered' raised {LOST}"),
+        (Translated("mt", list, encodes_batches_only), f"encodes_batches_only' raised {LOST}"),
+        (Both("ml", none_of_them), "none_of_them' raised VectorError: vectors of encoder"),
+    ],
+)
+def test_an_encoder_of_a_row_that_raises_costs_its_own_row_alone(manual, row, said):
+    found = compare(*manual, [row, "bm25"])
+    assert found.rows[row.name].startswith("the encoder '")
+    assert said in found.rows[row.name]
+    assert found.rows["bm25"].scores.n_queries == len(manual[1])
+
+
 # What cannot run says why
 
 
@@ -405,8 +435,8 @@ def test_what_cannot_run_is_a_row_that_says_why(stored, monkeypatch):
 
 def test_texts_without_encoders_can_be_searched_by_words_alone(manual):
     found = compare(*manual, ["cosine", "ridge", "bm25", Encoders("none", "/none", "/none")]).rows
-    assert found["cosine"] == "no source vectors; pass source= an encoder"
-    assert found["ridge"] == "no source vectors; pass source= an encoder"
+    assert found["cosine"] == "no source vectors: name an encoder (source=, or --source-encoder)"
+    assert found["ridge"] == "no source vectors: name an encoder (source=, or --source-encoder)"
     assert "cannot load '/none'" in found["none"]
     assert found["bm25"].scores.n_queries == len(manual[1])
 

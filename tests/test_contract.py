@@ -6,10 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
 
 from kakehashi import Aligner
+from kakehashi.integrations import langchain as langchain_integration
+from kakehashi.integrations import llama_index as llama_index_integration
 from kakehashi.integrations.chroma import AlignedEmbeddingFunction
 from kakehashi.integrations.langchain import AlignedEmbeddings
 from kakehashi.integrations.llama_index import AlignedEmbedding
@@ -141,3 +145,32 @@ def test_the_texts_themselves_reach_an_aligner_that_reads_them(
     seeing = Aligner.load(seeing.save(tmp_path / "bridge"))
     found = np.float32(integration(seeing.bind(source=blind), TEXTS, role, "source"))
     assert len({row.tobytes() for row in found}) == len(TEXTS)
+
+
+def test_what_holds_an_aligner_is_printed_in_a_line(text_aligner, ngram_aligner):
+    """Notebooks and logs print these; an aligner's arrays would fill pages."""
+    store = InMemoryVectorStore(DeterministicFakeEmbedding(size=4))
+    index = VectorStoreIndex([], embed_model=MockEmbedding(4))
+    for aligner in (text_aligner, ngram_aligner):
+        embeddings = AlignedEmbeddings(aligner=aligner)
+        embedding = AlignedEmbedding(aligner=aligner)
+        for holder in (
+            aligner,
+            aligner.projection,
+            aligner.encoders,
+            embeddings,
+            embedding,
+            AlignedEmbeddingFunction(aligner),
+            langchain_integration.AlignedRetriever(vectorstore=store, embeddings=embeddings),
+            llama_index_integration.AlignedRetriever(index, embedding),
+        ):
+            assert len(repr(holder)) < 1000, type(holder)
+            assert len(str(holder)) < 1000, type(holder)
+            assert "array" not in repr(holder)
+    width = text_aligner.embed(["a"], modality="target", role="document").shape[1]
+    said = f"source='conftest.hashed_letters' (32 -> {width})"
+    for part in (said, "mode='shared'", text_aligner.fingerprint[:12], "verdict='"):
+        assert part in repr(text_aligner)
+    unhashed = replace(text_aligner, path=None)
+    repr(unhashed)
+    assert "fingerprint" not in unhashed.__dict__

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from kakehashi.demo.pipeline import _examples, split
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.ja.md"]
@@ -43,6 +46,21 @@ def test_the_demo_beats_the_pipeline_as_it_was_and_bm25(folder):
         hits = question["hits"]
         assert hits["before, LangChain"] == hits["before, LlamaIndex"]
         assert hits["after, LangChain"] == hits["after, LlamaIndex"]
+        found = [hits[f"{when}, LangChain"] == question["wanted"] for when in ("before", "after")]
+        assert found[0] != found[1]
+    gained = result["rows"]["after, keep"]["recall@1"] - result["rows"]["before"]["recall@1"]
+    n_queries = sum(1 for _ in (folder / "kakehashi-demo" / "test.jsonl").open())
+    assert result["gained"] - result["lost"] == pytest.approx(gained * n_queries)
+
+
+def test_the_demos_examples_differ_and_come_from_different_sections():
+    _, test = split()
+    differs = np.arange(len(test)) % 3 == 1
+    rows = _examples(test, differs)
+    assert len({test.groups[row] for row in rows}) == len(rows) == 6
+    assert differs[rows].all()
+    assert rows == sorted(rows) == _examples(test, differs)
+    assert _examples(test, np.zeros(len(test), bool)) == []
 
 
 def test_a_second_demo_says_the_same(folder):

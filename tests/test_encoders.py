@@ -1,13 +1,17 @@
 """as_encoder over everything that embeds texts, and how an encoder is told from another."""
 
 import os
+import re
+import sys
+from dataclasses import replace
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import numpy as np
 import pytest
-from conftest import hashed_letters, reversed_letters
+from conftest import ENCODERS, hashed_letters, machine_pairs, reversed_letters
 
+import kakehashi
 from kakehashi import as_encoder
 from kakehashi.encoders import (
     PROBES,
@@ -143,6 +147,74 @@ def test_a_given_name_is_used_for_an_encoder_too(model):
     assert as_encoder(model, name="mine").name == "mine"
 
 
+LETTERS = OnlyEncode()
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("conftest:hashed_letters", "conftest.hashed_letters"),
+        (f"{__name__}:OnlyEncode", f"{__name__}.OnlyEncode"),
+        (f"{__name__}:LETTERS", f"{__name__}.OnlyEncode"),
+    ],
+    ids=["function", "class", "instance"],
+)
+def test_module_and_attribute_name_an_encoder(name, called):
+    encoder = as_encoder(name)
+    assert encoder.name == called
+    assert np.array_equal(encoder.encode(TEXTS), hashed_letters(TEXTS))
+
+
+def test_fit_takes_an_encoder_by_module_and_attribute():
+    quick = {"mode": "keep", "ngrams": False, "unpaired": False, "learned": "none"}
+    names = {"source": "conftest:hashed_letters", "target": "conftest:reversed_letters"}
+    by_name = kakehashi.fit(machine_pairs(), **names, **quick)
+    assert by_name.fingerprint == kakehashi.fit(machine_pairs(), **ENCODERS, **quick).fingerprint
+
+
+def test_a_path_that_exists_is_no_module(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "conftest:hashed_letters").mkdir()
+    assert isinstance(as_encoder("conftest:hashed_letters"), SentenceTransformersEncoder)
+
+
+class NeedsAKey:
+    def __init__(self, key):
+        raise AssertionError("never called without a key")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no_such_module:encode", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("conftest:no_such_name", "AttributeError: .*no_such_name"),
+        (f"{__name__}:NeedsAKey", "TypeError: .*'key'"),
+        (":encode", "ValueError"),
+    ],
+)
+def test_a_name_that_cannot_be_imported_says_why(name, said):
+    with pytest.raises(EncoderError, match=f"(?s)encoder '{name}' is no path .*{said}.*PYTHONPATH"):
+        as_encoder(name)
+
+
+@pytest.mark.parametrize("model", [OnlyEncode, Whole, LangChainLike])
+def test_a_class_is_refused_and_an_instance_asked_for(model):
+    with pytest.raises(EncoderError, match=rf"{model.__name__} is a class; pass an instance"):
+        as_encoder(model)
+
+
+def test_a_saved_aligner_never_names_a_module_to_import(text_aligner, tmp_path, monkeypatch):
+    """An aligner may come from anyone; only what the caller names is imported."""
+    (tmp_path / "planted.py").write_text("from conftest import hashed_letters as encode\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    identity = replace(text_aligner.encoders["source"], model="planted:encode")
+    planted = replace(text_aligner, encoders={**text_aligner.encoders, "source": identity})
+    loaded = kakehashi.Aligner.load(planted.save(tmp_path / "bridge"))
+    with pytest.raises(EncoderError, match="cannot load 'planted:encode'"):
+        loaded.embed(TEXTS, modality="source", role="query")
+    assert "planted" not in sys.modules
+
+
 @pytest.mark.parametrize("model", [None, 3, [1.0, 2.0], object()])
 def test_what_is_no_encoder_is_refused(model):
     with pytest.raises(EncoderError, match=f"{type(model).__name__} is no encoder"):
@@ -260,3 +332,14 @@ def test_an_aligner_refuses_another_encoder_on_first_use(text_aligner):
 def test_an_aligner_without_an_encoder_says_how_to_pass_one(aligner):
     with pytest.raises(KakehashiError, match=r"bind\(source="):
         aligner.embed(TEXTS, modality="source", role="query")
+
+
+def test_messages_say_what_to_pass_for_a_recorded_function(text_aligner):
+    passed = "'conftest.hashed_letters' (as a name to pass: 'conftest:hashed_letters')"
+    unbound = kakehashi.Aligner.load(text_aligner.path)
+    for aligner in (unbound, unbound.bind(source=shifted_letters)):
+        with pytest.raises(EncoderError, match=re.escape(passed)):
+            aligner.embed(TEXTS, modality="source", role="query")
+    for name in ("BAAI/bge-small-en-v1.5", "text-embedding-3-small", "mine"):
+        known = EncoderIdentity.of(as_encoder(hashed_letters, name=name))
+        assert known.recorded_name == repr(name)

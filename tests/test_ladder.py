@@ -79,6 +79,21 @@ def test_a_leaked_row_is_left_out_of_training():
         mode="keep",
     ).report
     assert report.leaked_rows_left_out == 5
+    said = "5 of 120 pairs were left out: a side of them also stands in the test part"
+    assert f"note: {said}" in str(report)
+
+
+def test_the_bars_of_a_fit_have_names_of_their_own(capsys):
+    pytest.importorskip("torch")
+    x, y, groups = two_views(120)
+    fit(Pairs(source_vectors=x, target_vectors=y, groups=groups), learned="linear", progress=True)
+    printed = capsys.readouterr().err
+    names = [line.split("━")[0].strip() for line in printed.splitlines() if "━" in line]
+    for mode in ("keep", "shared"):
+        assert f"{mode}: closed forms over vectors" in names
+        assert f"{mode}: training learned, to choose (1 of 5)" in names
+    chosen = [name for name in names if "to choose" in name]
+    assert len(chosen) == len(set(chosen))
 
 
 def test_bad_options_are_named(vector_pairs):

@@ -519,7 +519,7 @@ def test_validation_chooses_the_epoch():
     bad = Projection(source=AffineHead.of(-good.source.weight, good.source.bias))
     asked = []
 
-    def stub(start, training, mode, *, stop_after=None):
+    def stub(start, training, mode, *, stop_after=None, label=""):
         asked.append(stop_after)
         return [bad, good, bad][:stop_after]
 

@@ -77,6 +77,27 @@ def test_a_missing_column_is_named_with_those_that_are_there(ending, tmp_path):
 
 
 @TABULAR
+def test_a_group_that_is_not_there_is_named_with_the_columns_that_are(ending, tmp_path):
+    path = tmp_path / f"pairs.{ending}"
+    WRITERS[ending](path, rows_of(("source", "target", "chapter", "#")))
+    wanted = r"group 'doc' is not there; it has source, target, chapter, #"
+    with pytest.raises(ReaderError, match=wanted):
+        read_pairs(path, group="doc")
+
+
+def test_a_group_that_some_rows_lack_is_no_group(tmp_path):
+    rows = rows_of(("source", "target", "doc", "id"))
+    del rows[1]["doc"]
+    jsonl(tmp_path / "pairs.jsonl", rows)
+    np.savez(tmp_path / "pairs.npz", source=np.eye(3), target=np.eye(3), doc=np.arange(3))
+    with pytest.raises(ReaderError, match="group 'doc' is not in every row; it has source, "):
+        read_pairs(tmp_path / "pairs.jsonl", group="doc")
+    assert read_pairs(tmp_path / "pairs.npz", group="doc").groups is not None
+    with pytest.raises(ReaderError, match="id 'name' is not there; it has source, target, doc"):
+        read_pairs(tmp_path / "pairs.npz", id="name")
+
+
+@TABULAR
 def test_a_row_with_an_empty_text_is_raised_or_dropped(ending, tmp_path):
     path = tmp_path / f"pairs.{ending}"
     rows = rows_of(("source", "target", "group", "id"))

@@ -120,11 +120,23 @@ def test_one_encoder_for_both_sides_has_a_base(english, capsys):
     assert "100% changed" in capsys.readouterr().out
 
 
-def test_a_perturbation_that_changes_nothing_says_so(text_aligner):
+def test_a_perturbation_that_changes_nothing_says_so(text_aligner, capsys):
     pairs = Pairs(["ポンプ", "バルブ", "タンク"], ["A", "B", "C"])
-    result = robustness(text_aligner, pairs, names=["lower-case"]).perturbations["lower-case"]
+    report = robustness(text_aligner, pairs, names=["lower-case", "title-case", "cut-end"])
+    result = report.perturbations["lower-case"]
     assert (result.n_changed, result.share_changed) == (0, 0.0)
     assert set(result.aligned.change.values()) == {0.0}
+    print_robustness(report)
+    printed = capsys.readouterr().out
+    assert "changed nothing: lower-case, title-case" in printed
+    assert "100% changed" in printed
+    assert "│ 0% changed" not in printed
+
+
+def test_the_help_names_every_perturbation_and_what_it_costs():
+    printed = " ".join(run("robustness", "--help").stdout.replace("│", " ").split())
+    for said in (*PERTURBATIONS, "about twelve times what", "extra 'robustness'"):
+        assert said in printed
 
 
 def test_each_different_text_is_encoded_once(english):

@@ -16,7 +16,13 @@ import numpy as np
 
 from . import bundle
 from .card import render_card
-from .encoders import Encoder, EncoderIdentity, as_encoder, checked_encode
+from .encoders import (
+    Encoder,
+    EncoderIdentity,
+    SentenceTransformersEncoder,
+    as_encoder,
+    checked_encode,
+)
 from .errors import BundleTamperedError, DataError, EncoderError
 from .evaluation.report import Report
 from .pairs import SIDES, DataRecord, Side
@@ -59,6 +65,24 @@ class Aligner:
     bound: dict[Side, Encoder | None] = field(default_factory=dict)
     path: Path | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
+
+    def __repr__(self) -> str:
+        """Say in a line what it is: frameworks print their fields, and arrays would fill pages."""
+        parts = [f"mode={self.mode!r}"]
+        for side in SIDES:
+            identity = self.encoders[side]
+            name = "vectors" if identity is None else repr(identity.name)
+            parts.append(f"{side}={name} ({self.dimensions[side]} -> {self.output_dimension})")
+        parts += [f"chosen={self.report.chosen!r}", f"verdict={self.report.verdict!r}"]
+        if "fingerprint" in self.__dict__:  # hashing all weights is no price for a repr
+            parts.append(f"fingerprint={self.fingerprint[:12]!r}")
+        return f"Aligner({', '.join(parts)})"
+
+    @property
+    def output_dimension(self) -> int:
+        """The dimension of projected vectors, the same for both modalities."""
+        found = self.projection.dimensions("source")
+        return self.dimensions["source"] if found is None else found[1]
 
     def project(
         self,
@@ -260,10 +284,12 @@ class Aligner:
     def _verified_encoder(self, side: Side) -> Encoder:
         encoder, identity = self.bound.get(side), self.encoders[side]
         if encoder is None and identity is not None and identity.model is not None:
-            encoder = as_encoder(identity.model, name=identity.name)
+            # Not as_encoder: a saved aligner may come from anyone, and must not name a module
+            # that is then imported.
+            encoder = SentenceTransformersEncoder(identity.model, name=identity.name)
             self.bound[side] = encoder
         if encoder is None:
-            known = "" if identity is None else f" It was trained with {identity.name!r}."
+            known = "" if identity is None else f" It was trained with {identity.recorded_name}."
             raise EncoderError(
                 f"No {side} encoder is at hand; pass it with bind({side}=...).{known}"
             )

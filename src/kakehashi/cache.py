@@ -17,26 +17,45 @@ from .projection import Role
 from .vectors import Float32Array
 
 _DIGEST = 8  # bytes after each stored vector
+_TABLES = {"encoders", "vectors"}
 _SCHEMA = """
+BEGIN IMMEDIATE;
 CREATE TABLE IF NOT EXISTS encoders (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL, dimension INTEGER NOT NULL, probes BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS vectors (
     encoder INTEGER NOT NULL, role TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL,
     PRIMARY KEY (encoder, role, text)) WITHOUT ROWID;
+COMMIT;
 """
 
 
 class VectorCache:
-    """One SQLite file of vectors, kept apart by the identity of the encoder that made them."""
+    """One SQLite file of vectors, kept apart by the identity of the encoder that made them.
+
+    Raises:
+        CacheError: the file is no database, or one of something else; it is left as it is.
+    """
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self.readable():
             self._database = sqlite3.connect(self._path, timeout=60)
+            self._refuse_another()
             self._database.executescript(_SCHEMA)
             self._database.execute("SELECT id, name, dimension, probes FROM encoders LIMIT 1")
             self._database.execute("SELECT encoder, role, text, vector FROM vectors LIMIT 1")
+
+    def _refuse_another(self) -> None:
+        """Raise CacheError for a database of somebody else's, before anything is added to it."""
+        rows = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = {name for (name,) in rows}
+        if tables and not tables >= _TABLES:
+            self._database.close()
+            raise CacheError(
+                f"{self._path} is a database of something else (tables {', '.join(sorted(tables))})"
+                ", no cache of vectors. Give another name; a cache is made there."
+            )
 
     def encoder_id(self, identity: EncoderIdentity) -> int:
         """Return the number of this encoder; a changed model under an old name is a new one."""
@@ -132,7 +151,8 @@ def encode_texts(
                 known = store.get(number, role, unique, identity.dimension)
         missing = [text for text in unique if text not in known]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
-        for batch in track(batches, f"{label} ({encoder.name})", enabled=progress):
+        label = f"{label} ({len(missing)}, {encoder.name})"
+        for batch in track(batches, label, enabled=progress):
             vectors = checked_encode(encoder, batch, role)
             known.update(zip(batch, vectors, strict=True))
             if store is not None:

@@ -62,14 +62,24 @@ def print_report(report: Report, *, every_rung: bool) -> None:
     """Print the verdict, then what was chosen beside what it had to beat, or every rung."""
     console = Console()
     console.print(f"[bold]verdict: {report.verdict}[/] ({report.reason})")
-    rows: dict[str, Scores | None] = {**report.before, "BM25": report.bm25}
-    rungs = {n: r.scores for n, r in report.rungs.items() if n != "identity"}
-    if every_rung:
-        rows |= rungs
-    elif report.chosen in rungs:
-        rows[report.chosen] = rungs[report.chosen]
-    scored = next(iter(report.rungs.values())).scores
-    print_table(f"{scored.n_queries} held-out queries in {scored.pool} documents", rows)
+    identity, chosen = report.rungs.get("identity"), report.rungs[report.chosen]
+    shown = report.rungs if every_rung else {report.chosen: chosen}
+    heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
+    table = Table("", "valid.", *_SHOWN, title=heading, pad_edge=False)
+    for name, scores in report.before.items():
+        validation = "" if identity is None else f"{identity.validation:.3f}"
+        cells = ["not\ncomparable"] if scores is None else _stacked(scores)
+        table.add_row(name, validation, *cells)
+    table.add_row("BM25", "", *(["no texts"] if report.bm25 is None else _stacked(report.bm25)))
+    for name, rung in shown.items():
+        if name != "identity":
+            # The mode stands below: beside the longest names it would not fit into 80 cells.
+            bare = name.removeprefix(f"{rung.mode}/")
+            mark = ", chosen" if name == report.chosen else ""
+            cells = [f"{bare}\n[dim]{rung.mode}{mark}", f"{rung.validation:.3f}"]
+            table.add_row(*cells, *_stacked(rung.scores))
+    console.print(table)
+    console.print("valid.: MRR among the held-out queries that chose; they do not judge")
     console.print(
         f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
     )
@@ -92,6 +102,13 @@ def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
     Console().print(table)
 
 
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Print facts one a line; long ones (hashes) are not broken, so that they can be copied."""
+    width = max(map(len, facts))
+    for name, fact in facts.items():
+        sys.stdout.write(f"{name:{width}}  {fact}\n")
+
+
 def print_robustness(report: RobustnessReport) -> None:
     """Print a table for each system, a row for each perturbation, and what could not be run."""
     console = Console()
@@ -106,6 +123,9 @@ def print_robustness(report: RobustnessReport) -> None:
         "% changed: the share of queries that a perturbation changes; the others score as they "
         "are. Change: of MRR@10, over all queries, with the 95% interval paired by query."
     )
+    unchanged = [name for name, found in report.perturbations.items() if not found.n_changed]
+    if unchanged:
+        console.print(f"changed nothing: {', '.join(unchanged)}")
     for name, reason in report.not_run.items():
         console.print(f"not run: {name}: {reason}", markup=False)
 
@@ -117,9 +137,9 @@ def _print_perturbed(
     table = Table("queries", *_SHOWN, "change", title=heading)
     table.add_row("as they are", *_stacked(clean), "")
     for name, found in rows.items():
-        if found is not None:
+        share = report.perturbations[name].share_changed
+        if found is not None and share:
             low, high = found.interval["mrr@10"]
-            share = report.perturbations[name].share_changed
             table.add_row(
                 f"{name}\n[dim]{share:.0%} changed",
                 *_stacked(found.scores),

@@ -228,7 +228,7 @@ def learning_curve(
     found: dict[int, list[NDArray[np.intp]]] = {n: [] for n in fitted}
     relevance, clusters = Relevance.of(test), clusters_of(test)
     spaces: dict[str, Any] = {"source": encoders["source"], "target": encoders["target"]}
-    for n, order in track(jobs, "fitting", enabled=progress):
+    for n, order in track(jobs, "fits of the curve", enabled=progress):
         try:
             aligner = fit(pairs.select(order[:n]), **options, **spaces)
         except FitError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -56,7 +58,7 @@ class EncoderIdentity:
     name: str
     dimension: int
     model: str | None
-    probes: Float32Array
+    probes: Float32Array = field(repr=False)
 
     @classmethod
     def of(cls, encoder: Encoder) -> EncoderIdentity:
@@ -73,6 +75,14 @@ class EncoderIdentity:
         model: str | None = getattr(encoder, "model", None) if known else None
         return cls(encoder.name, vectors.shape[1], model, unit_rows(vectors))
 
+    @property
+    def recorded_name(self) -> str:
+        """The name for messages, and what to pass where the name alone is not accepted."""
+        dotted = re.fullmatch(r"([A-Za-z_]\w*(?:\.\w+)*)\.([A-Za-z_]\w*)", self.name)
+        if self.model is not None or dotted is None:
+            return repr(self.name)
+        return f"{self.name!r} (as a name to pass: '{dotted[1]}:{dotted[2]}')"
+
     def matches(self, other: EncoderIdentity) -> bool:
         """Whether both encode the probes alike; names may differ."""
         if self.probes.shape != other.probes.shape:
@@ -86,8 +96,8 @@ class EncoderIdentity:
             reason = "" if self.name != found.name else ", under the same name but another model"
             raise EncoderMismatchError(
                 f"The {side} encoder is {found.name!r} ({found.dimension} dimensions){reason}; "
-                f"this aligner was trained with {self.name!r} ({self.dimension} dimensions). "
-                "Pass that encoder, or fit a new aligner."
+                f"this aligner was trained with {self.recorded_name} ({self.dimension} "
+                "dimensions). Pass that encoder, or fit a new aligner."
             )
 
 
@@ -107,15 +117,24 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
     Args:
         model: an ``Encoder``; a sentence-transformers model, or its name or path; a LangChain
             ``Embeddings``; a LlamaIndex ``BaseEmbedding``; any callable (or object with
-            ``encode``) that takes a list of texts and returns one vector each.
+            ``encode``) that takes a list of texts and returns one vector each; or, as
+            ``"module:attribute"``, the name of one of these, which is imported (a class is called
+            without arguments). A path that exists is taken for a path.
         name: what to call it; otherwise taken from the model.
 
     Raises:
-        EncoderError: nothing of the kind.
+        EncoderError: nothing of the kind, a class, or a name that cannot be imported.
         MissingExtraError: a name or path was given, and sentence-transformers is not installed.
     """
+    if isinstance(model, str) and ":" in model and not Path(model).exists():
+        model = _imported(model)
     if isinstance(model, (str, Path)):
         return SentenceTransformersEncoder(str(model), name=name)
+    if isinstance(model, type):
+        raise EncoderError(
+            f"{model.__name__} is a class; pass an instance, {model.__name__}(...), or the method "
+            "of one that takes a list of texts and returns their vectors."
+        )
     if isinstance(model, (SentenceTransformersEncoder, FunctionEncoder)) or _is_encoder(model):
         return model if name in (None, model.name) else _Renamed(model, str(name))
     if _is_a(model, "SentenceTransformer"):
@@ -135,9 +154,23 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         return FunctionEncoder(name, model)
     raise EncoderError(
         f"{type(model).__name__} is no encoder. Pass the name or path of a sentence-transformers "
-        "model, a LangChain Embeddings, a LlamaIndex BaseEmbedding, or a callable that takes a "
-        "list of texts and returns their vectors."
+        "model, a LangChain Embeddings, a LlamaIndex BaseEmbedding, a callable that takes a list "
+        "of texts and returns their vectors, or the name module:attribute of one of these."
     )
+
+
+def _imported(name: str) -> Any:
+    """Return what ``module:attribute`` names; of a class an instance."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+        return found() if isinstance(found, type) else found
+    except Exception as error:  # the module and the class are the caller's; the cause stays
+        raise EncoderError(
+            f"encoder {name!r} is no path that exists, and as module:attribute it cannot be "
+            f"imported or made: {type(error).__name__}: {error}. The module must be installed or "
+            "lie on PYTHONPATH, and a class must need no arguments."
+        ) from error
 
 
 class SentenceTransformersEncoder:
@@ -225,7 +258,7 @@ class _Renamed:
 
 def _is_encoder(model: Any) -> bool:
     """Whether an object is an :class:`Encoder` as it stands: its ``encode`` takes a role, too."""
-    if not isinstance(model, Encoder) or isinstance(model, type):
+    if not isinstance(model, Encoder):
         return False
     try:
         return "role" in inspect.signature(model.encode).parameters

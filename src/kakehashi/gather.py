@@ -58,7 +58,7 @@ def with_vectors(
             continue
         if encoder is None:
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
-        label = f"encoding {side}"
+        label = f"encoding {side} texts"
         made[side] = encode_texts(
             encoder, texts, ROLES[side], cache=cache, progress=progress, label=label
         )
@@ -173,7 +173,7 @@ def gather_unpaired(
         encoder = encoders["source"]
         if encoder is None or texts is None or len(texts) > MAX_ENCODED_TARGETS:
             return None
-        label = "encoding targets as the source encoder sees them"
+        label = "encoding targets as unpaired texts"
         role = ROLES["source"]  # the side that the encoder stands in for, whatever it reads
         x = encode_texts(encoder, texts, role, cache=cache, progress=progress, label=label)
         return _same_texts(texts, x, y)

@@ -176,7 +176,7 @@ def fit(
             f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
     n_test = len(rows.judged.held)
-    notes = _notes(pairs, validation, test, same_space, n_test)
+    notes = _notes(pairs, validation, test, same_space, n_test, rows.leaked)
     if learned == "auto" and trained is None:
         notes += ("no learned rung was tried: torch cannot be imported",)
     return Aligner(
@@ -271,8 +271,14 @@ def _notes(
     test: Pairs | None,
     same_space: bool,
     n_test: int,
+    leaked: int,
 ) -> tuple[str, ...]:
     notes = [] if same_space else ["raw vectors of the two sides are not comparable"]
+    if leaked:
+        notes.append(
+            f"{leaked} of {len(pairs)} pairs were left out: a side of them also stands in the test "
+            "part"
+        )
     for name, held_out in (("validation", validation), ("test", test)):
         if held_out is not None and pairs.groups is not None and held_out.groups is not None:
             groups = set(held_out.groups)

@@ -20,6 +20,7 @@ from .pairs import SIDES, OnDuplicate, OnInvalid, Pairs
 from .validation import text_problem
 
 Columns = dict[str, list[Any]]
+Read = tuple[Columns, list[str]]  # what was asked for, and the names of all that the file has
 
 # Compressed vectors shrink to half, and texts stand beside vectors. Only constant vectors shrink to
 # a hundredth, and texts of which one is so long that it pads all the others.
@@ -61,10 +62,12 @@ def read_pairs(
         raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
     fields = {"source": source, "target": target, "group": group or "group", "id": id or "id"}
     with _reading(path):
-        columns = reader(path, fields)
+        columns, present = reader(path, fields)
     for column, field in (("group", group), ("id", id)):
         if field is not None and column not in columns:
-            raise ReaderError(f"{path} has no {column} {field!r} in every row.")
+            found = "not in every row" if field in present else "not there"
+            names = ", ".join(present) or "none that can be named"
+            raise ReaderError(f"{path}: {column} {field!r} is {found}; it has {names}.")
     kind = "vectors" if path.suffix.lower() == ".npz" else "texts"
     given: dict[str, Any] = {f"{side}_{kind}": columns[side] for side in SIDES}
     if kind == "vectors":
@@ -105,7 +108,8 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
             "text file with one text a line."
         )
     with _reading(path):
-        texts = _OF_TEXTS.get(ending, _lines)(path, {"target": column})["target"]
+        columns, _ = _OF_TEXTS.get(ending, _lines)(path, {"target": column})
+    texts = columns["target"]
     for number, text in enumerate(texts, 1):
         problem = text_problem(text)
         if problem and (not isinstance(text, str) or text.strip()):
@@ -131,7 +135,7 @@ def _reading(path: Path) -> Iterator[None]:
         raise ReaderError(f"{path} cannot be read: {error}") from error
 
 
-def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[str, str]) -> Columns:
+def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[str, str]) -> Read:
     columns: Columns = {}
     for column, field in fields.items():
         required = column in ("source", "target")
@@ -147,21 +151,21 @@ def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[st
                 )
             values.append(row[field])
         columns[column] = values
-    return columns
+    return columns, list(dict.fromkeys(str(name) for _, row in rows for name in row))
 
 
-def _lines(path: Path, fields: dict[str, str]) -> Columns:
+def _lines(path: Path, fields: dict[str, str]) -> Read:
     # Not splitlines(), which also cuts at U+2028 and the like: part of a text, and no new line.
     lines = path.read_text(encoding="utf-8-sig").split("\n")
-    return {"target": [line.strip() for line in lines]}
+    return {"target": [line.strip() for line in lines]}, []
 
 
-def _jsonl_of_texts(path: Path, fields: dict[str, str]) -> Columns:
+def _jsonl_of_texts(path: Path, fields: dict[str, str]) -> Read:
     """Read a line that is a string as the text itself."""
     return _jsonl(path, fields, text_field=fields["target"])
 
 
-def _jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None) -> Columns:
+def _jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None) -> Read:
     rows = []
     with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
@@ -179,7 +183,7 @@ def _jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None)
     return _columns(path, rows, fields)
 
 
-def _csv(path: Path, fields: dict[str, str]) -> Columns:
+def _csv(path: Path, fields: dict[str, str]) -> Read:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -196,7 +200,7 @@ def _csv(path: Path, fields: dict[str, str]) -> Columns:
     return _columns(path, rows, fields)
 
 
-def _parquet(path: Path, fields: dict[str, str]) -> Columns:
+def _parquet(path: Path, fields: dict[str, str]) -> Read:
     try:
         import pyarrow
         import pyarrow.parquet as pq
@@ -209,7 +213,7 @@ def _parquet(path: Path, fields: dict[str, str]) -> Columns:
     return _columns(path, list(enumerate(table.to_pylist(), 1)), fields)
 
 
-def _tmx(path: Path, fields: dict[str, str]) -> Columns:
+def _tmx(path: Path, fields: dict[str, str]) -> Read:
     try:
         from defusedxml import DefusedXmlException, ElementTree
     except ImportError as error:
@@ -238,7 +242,7 @@ def _tmx(path: Path, fields: dict[str, str]) -> Columns:
             f"{path}: no unit has both {fields['source']!r} and {fields['target']!r}; "
             "pass the language codes as source= and target=."
         )
-    return columns
+    return columns, []
 
 
 def _by_language(texts: dict[str, str], code: str) -> str | None:
@@ -250,7 +254,7 @@ def _by_language(texts: dict[str, str], code: str) -> str | None:
     return None
 
 
-def _po(path: Path, fields: dict[str, str]) -> Columns:
+def _po(path: Path, fields: dict[str, str]) -> Read:
     try:
         import polib
     except ImportError as error:
@@ -267,7 +271,7 @@ def _po(path: Path, fields: dict[str, str]) -> Columns:
         "source": [entry.msgstr for entry in entries],
         "target": [entry.msgid for entry in entries],
         "group": files,
-    }
+    }, ["group"]
 
 
 # What zipfile and np.load raise over damaged bytes. Neither has one error for them: a header is
@@ -347,7 +351,7 @@ def texts_beside(archive: Any, name: str, rows: int, path: Path) -> list[str] | 
     return texts
 
 
-def _npz(path: Path, fields: dict[str, str]) -> Columns:
+def _npz(path: Path, fields: dict[str, str]) -> Read:
     with open_npz(path) as archive:
         missing = [fields[side] for side in SIDES if fields[side] not in archive]
         if missing:
@@ -362,10 +366,10 @@ def _npz(path: Path, fields: dict[str, str]) -> Columns:
             texts = texts_beside(archive, fields[side], len(columns[side]), path)
             if texts is not None:
                 columns[f"{side}_texts"] = texts
-    return columns
+        return columns, archive.files
 
 
-_READERS: dict[str, Callable[[Path, dict[str, str]], Columns]] = {
+_READERS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
     ".jsonl": _jsonl,
     ".csv": _csv,
     ".tsv": _csv,

@@ -28,7 +28,13 @@ class Refine(Protocol):
     """What :func:`kakehashi.training.contrastive.refine` is: it trains on from a closed form."""
 
     def __call__(
-        self, start: Projection, training: TrainingRows, mode: Mode, *, stop_after: int | None
+        self,
+        start: Projection,
+        training: TrainingRows,
+        mode: Mode,
+        *,
+        stop_after: int | None,
+        label: str,
     ) -> list[Projection]:
         """Return the projection after each epoch, the same ones however early it stops."""
         ...
@@ -100,7 +106,8 @@ def climb(
         if base is not None and not data.view.ngrams:
             found += _timed(_best_corrected, "identity", data, [base], metric)
         ladder = rungs(data.view, unpaired=data.fitted.unpaired is not None)
-        for name, rung in track(list(ladder.items()), f"fitting ({mode})", enabled=progress):
+        what = f"{mode}: closed forms over vectors{' and n-grams' if data.view.ngrams else ''}"
+        for name, rung in track(list(ladder.items()), what, enabled=progress):
             ranked = _timed(_tuned, name, data, rung, metric)
             found.append(ranked[0])
             found += _timed(_best_corrected, name, data, ranked[:_TOP], metric)
@@ -180,10 +187,16 @@ def _trained_on(closed: Candidate, metric: Metric, learned: Learned) -> list[Can
     """Train on from a closed form; validation says after how many epochs to stop."""
     data, mode = closed.data, closed.mode
 
-    def refined(fitted: Fitted, stop_after: int | None = None) -> list[Projection]:
-        return learned.refine(closed.build(fitted), fitted.training, mode, stop_after=stop_after)
+    def refined(fitted: Fitted, what: str, stop_after: int | None = None) -> list[Projection]:
+        label = f"{mode}: training {learned.name}, {what}"
+        start = closed.build(fitted)
+        return learned.refine(start, fitted.training, mode, stop_after=stop_after, label=label)
 
-    histories = {part.fitted: refined(part.fitted) for part in data.parts}
+    n = len(data.parts)
+    histories = {
+        part.fitted: refined(part.fitted, f"to choose ({i} of {n})")
+        for i, part in enumerate(data.parts, 1)
+    }
     by_epoch = _score(data.parts, metric, lambda fitted: histories[fitted])
     epochs = int(np.argmax([scores.mean() for scores in by_epoch])) + 1
     made = {fitted: history[epochs - 1] for fitted, history in histories.items()}
@@ -191,7 +204,7 @@ def _trained_on(closed: Candidate, metric: Metric, learned: Learned) -> list[Can
     parameters = closed.parameters | {"start": closed.name, "epochs": epochs}
 
     def make(fitted: Fitted) -> Projection:
-        return refined(fitted, epochs)[-1]
+        return refined(fitted, "to judge and ship", epochs)[-1]
 
     return [Candidate(name, data, parameters, by_epoch[epochs - 1], make, _made=made)]
 

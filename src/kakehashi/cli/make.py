@@ -14,11 +14,11 @@ import typer
 from rich.console import Console
 
 from ..aligner import Aligner
-from ..console import print_json, print_report, print_table, report_json, row, short
-from ..errors import DataError, EncoderError, ReaderError
+from ..console import print_facts, print_json, print_report, print_table, report_json, row, short
+from ..errors import DataError, ReaderError
 from ..gather import ROLES
 from ..ladder import fit as fit_aligner
-from ..pairs import SIDES
+from ..pairs import SIDES, Side
 from ..readers import open_npz, texts_beside
 from .app import app
 from .options import (
@@ -35,7 +35,6 @@ from .options import (
     Target,
     TestPairs,
     Unpaired,
-    encoder_named,
     read,
     read_unpaired,
 )
@@ -49,7 +48,7 @@ def demo(
     as_json: AsJson = False,
 ) -> None:
     """Train on a sample that comes along, and search an English index in Japanese."""
-    from ..demo.pipeline import LEGEND, run
+    from ..demo.pipeline import COLLECTIONS, LEGEND, run
 
     result = run(out, progress=not as_json)
     if as_json:
@@ -57,6 +56,8 @@ def demo(
             {
                 "rows": {name: row(scores) for name, scores in result.rows.items()},
                 "questions": [asdict(question) for question in result.questions],
+                "gained": result.gained,
+                "lost": result.lost,
                 "verdict": result.verdict,
                 "n_train": result.n_train,
                 "aligner": str(result.aligner),
@@ -74,6 +75,11 @@ def demo(
     for name, meaning in LEGEND.items():
         console.print(f"[dim]{name:14}{meaning}")
     console.print(f"\n[bold]verdict (keep): {result.verdict}[/]\n")
+    console.print(
+        f"{result.gained} queries find their document first with the aligner (keep) only, "
+        f"{result.lost} before only. Of both together, one from each of "
+        f"{len(result.questions)} sections:"
+    )
     for number, question in enumerate(result.questions, 1):
         console.print(f"[bold]{number}. {short(question.text)}[/]")
         for label, hit in question.hits.items():
@@ -84,6 +90,8 @@ def demo(
         f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
         "train.jsonl, test.jsonl. The README's next step uses them."
     )
+    held = "; ".join(f"{name} ({what})" for name, what in COLLECTIONS.items())
+    console.print(f"Collections in chroma/: {held}.")
 
 
 @app.command()
@@ -140,19 +148,16 @@ def fit(
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
     free = read_unpaired(unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder))
     names = {"source": source, "target": target, "group": group, "licence": licence}
-    training = read(pairs, **names)
-    given = {"source": source_encoder, "target": target_encoder}
-    for side in SIDES:
-        if training.vectors(side) is None and given[side] is None:
-            raise EncoderError(f"{pairs} has texts; name their encoder with --{side}-encoder.")
+    encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
+    training = read(pairs, encoders, **names)
     aligner = fit_aligner(
         training,
-        source=encoder_named(source_encoder),
-        target=encoder_named(target_encoder),
+        source=source_encoder,
+        target=target_encoder,
         # Options are plain strings here; fit checks them and names the allowed values.
         mode=mode,  # type: ignore[arg-type]
-        validation=None if validation is None else read(validation, **names),
-        test=None if test is None else read(test, **names),
+        validation=None if validation is None else read(validation, encoders, **names),
+        test=None if test is None else read(test, encoders, **names),
         metric=metric,  # type: ignore[arg-type]
         seed=seed,
         refit=refit,
@@ -258,12 +263,28 @@ def info(
     """Show what a saved aligner is, which data made it, and what it scored."""
     aligner = Aligner.load(folder)
     names = {s: None if e is None else e.name for s, e in aligner.encoders.items()}
+    data = aligner.data
     if as_json:
-        about = {"fingerprint": aligner.fingerprint, "encoders": names}
-        print_json({**about, "data": asdict(aligner.data), **report_json(aligner.report)})
+        about = {
+            "fingerprint": aligner.fingerprint,
+            "encoders": names,
+            "dimensions": aligner.dimensions,
+            "output_dimension": aligner.output_dimension,
+            "reads_texts": [side for side in SIDES if aligner.reads(side)],
+        }
+        print_json({**about, "data": asdict(data), **report_json(aligner.report)})
         return
-    console = Console()
-    console.print(f"encoders {names}, dimensions {aligner.dimensions}")
-    console.print(f"data {aligner.data.name!r}, licence {aligner.data.licence or 'not stated'!r}")
-    console.print(f"SHA-256 of the data {aligner.data.content_hash}")
+    facts: dict[str, str] = {}
+    for side in SIDES:
+        facts[side] = (
+            f"{names[side] or 'stored vectors'}, "
+            f"{aligner.dimensions[side]} -> {aligner.output_dimension} dimensions"
+            f"{', reads the texts, too' if aligner.reads(side) else ''}"
+        )
+    unpaired = f" and {data.n_unpaired:,} unpaired rows" if data.n_unpaired else ""
+    facts["data"] = f"{data.name or 'unnamed'}, {data.n_pairs:,} pairs{unpaired}"
+    facts["licence"] = data.licence or "not stated"
+    facts["SHA-256"] = f"{data.content_hash} (of the data)"
+    facts["fingerprint"] = f"{aligner.fingerprint} (of the aligner)"
+    print_facts(facts)
     print_report(aligner.report, every_rung=every_rung)

@@ -17,9 +17,10 @@ from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import Comparison
 from ..evaluation.comparison import compare as compare_baselines
 from ..evaluation.named import NAMES
+from ..evaluation.perturbations import PERTURBATIONS
 from ..gather import as_encoders, with_vectors
 from ..ladder import fit as fit_aligner
-from ..pairs import SIDES
+from ..pairs import SIDES, Side
 from ..planning import MAX_TEST, TEST_SHARE
 from ..robustness import robustness as perturb_and_score
 from ..splits import hold_out
@@ -38,7 +39,6 @@ from .options import (
     Target,
     TestPairs,
     Unpaired,
-    encoder_named,
     read,
     read_unpaired,
     require_encoder,
@@ -60,9 +60,7 @@ def evaluate(
 
     A target that stands several times is one document.
     """
-    aligner = Aligner.load(folder).bind(
-        source=encoder_named(source_encoder), target=encoder_named(target_encoder)
-    )
+    aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
     data = read(pairs, source=source, target=target)
     for side in SIDES:
         if data.vectors(side) is None:
@@ -121,11 +119,13 @@ def compare(
         raise DataError("--unpaired and --no-unpaired are for the aligner's row; pass --fit, too.")
     free = read_unpaired(unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder))
     progress = sys.stderr.isatty() and not as_json
-    encoders = as_encoders(encoder_named(source_encoder), encoder_named(target_encoder))
-    others = [as_encoder(encoder_named(name)) for name in both or []]
+    encoders = as_encoders(source_encoder, target_encoder)
+    others = [as_encoder(name) for name in both or []]
     rows: list[Baseline] = [named(name) for name in baseline or NAMES]
     rows += [Both(f"both: {other.name}", other) for other in others]
-    data = read(pairs, source=source, target=target, group=group)
+    # Without encoders the rows that need vectors say so; a fit cannot do without.
+    needed = encoders if fitted else None
+    data = read(pairs, needed, source=source, target=target, group=group)
     data = with_vectors(data, encoders, cache, progress, required=False)
     split = hold_out(data, test_share, seed=seed, at_most=MAX_TEST)
     train, test = data.select(split.kept), data.select(split.held_out)
@@ -173,13 +173,14 @@ def curve(
     """
     free = read_unpaired(unpaired, False, target, encoders=(source_encoder, target_encoder))
     names = {"source": source, "target": target, "group": group}
+    encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     found = learning_curve(
-        read(pairs, **names),
-        source=encoder_named(source_encoder),
-        target=encoder_named(target_encoder),
+        read(pairs, encoders, **names),
+        source=source_encoder,
+        target=target_encoder,
         mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
         sizes=size,
-        test=None if test is None else read(test, **names),
+        test=None if test is None else read(test, encoders, **names),
         unpaired=free,
         seed=seed,
         repeats=repeats,
@@ -202,7 +203,10 @@ def robustness(
     pairs: PairsFile,
     perturbation: Annotated[
         list[str] | None,
-        typer.Option(help="Run this perturbation only; may be given several times."),
+        typer.Option(
+            help=f"Run this perturbation only; may be given several times. One of "
+            f"{', '.join(PERTURBATIONS)}; all of them by default."
+        ),
     ] = None,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
@@ -214,15 +218,15 @@ def robustness(
 ) -> None:
     """Perturb the queries of PAIRS (typing errors, cut-offs, ...) and score what they still find.
 
-    Documents stay as they are. What could not be run is named.
+    Documents stay as they are. What could not be run is named; kana-for-kanji needs the extra
+    'robustness' (SudachiPy).
 
     Nothing is fitted. What takes time is encoding: each of the 12 perturbations makes another
-    copy of every query that it changes. Choose some with --perturbation; --cache keeps what is
-    encoded. Documents are encoded once, or not at all where PAIRS holds their vectors.
+    copy of every query that it changes, about twelve times what `evaluate` encodes. Choose some
+    with --perturbation; --cache keeps what is encoded. Documents are encoded once, or not at all
+    where PAIRS holds their vectors.
     """
-    aligner = Aligner.load(folder).bind(
-        source=encoder_named(source_encoder), target=encoder_named(target_encoder)
-    )
+    aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
     data = read(pairs, source=source, target=target)
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 
 from ..aligner import Aligner
-from ..encoders import as_encoder
 from ..errors import DataError, EncoderError
 from ..pairs import SIDES, Pairs, Side
 from ..readers import read_pairs, read_texts
@@ -64,11 +63,21 @@ NoUnpaired = Annotated[
 EveryRung = Annotated[bool, typer.Option("--all", help="Show every map tried.")]
 
 
-def read(path: Path, **names: Any) -> Pairs:
-    """Read pairs, drop rows that cannot be used, and say on standard error what was found."""
+def read(path: Path, encoders: Mapping[Side, Any] | None = None, **names: Any) -> Pairs:
+    """Read pairs, drop rows that cannot be used, and say on standard error what was found.
+
+    Raises:
+        EncoderError: a side has texts only, and no encoder among ``encoders``, if these are given.
+    """
     found = read_pairs(path, **names, on_invalid="drop")
     if found.validation.findings:
         Console(stderr=True).print(f"{path}: {found.validation}", markup=False)
+    for side, encoder in (encoders or {}).items():
+        if encoder is None and found.vectors(side) is None:
+            raise EncoderError(
+                f"{path} has texts and no vectors of the {side}; name their encoder with "
+                f"--{side}-encoder."
+            )
     return found
 
 
@@ -95,21 +104,9 @@ def read_unpaired(
     return read_texts(path, column=column)
 
 
-def encoder_named(name: str | None) -> Any:
-    """Resolve an encoder's name; ``module:attribute`` is imported, and a class is called."""
-    if name is None or ":" not in name or Path(name).exists():
-        return name
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise EncoderError(f"encoder {name!r} cannot be imported: {error}") from error
-    return as_encoder(found() if isinstance(found, type) else found)
-
-
 def require_encoder(aligner: Aligner, side: Side) -> None:
     """Raise where an encoder is needed that is neither passed nor recorded."""
     identity = aligner.encoders[side]
     if aligner.bound.get(side) is None and (identity is None or identity.model is None):
-        known = "" if identity is None else f"; it was trained with {identity.name!r}"
+        known = "" if identity is None else f"; it was trained with {identity.recorded_name}"
         raise EncoderError(f"the aligner records no {side} model{known}. Pass --{side}-encoder.")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..cache import encode_texts
@@ -32,6 +33,11 @@ from ..splits import hold_out
 from ..vectors import Float32Array
 
 COLLECTION = "english_manual"
+COLLECTIONS = {
+    COLLECTION: "the index as it was, for before and keep",
+    f"{COLLECTION}_shared": "its vectors projected once",
+    f"{COLLECTION}_ceiling": "embedded again by USE, for comparison",
+}
 TEST_SHARE = 0.305  # 441 of the 1,446 pairs: whole sections of the manual that no map has seen
 N_SHOWN = 6
 _NEIGHBOURS = 10
@@ -57,10 +63,17 @@ class Question:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """The demo's table, its six questions, and what it left on disk."""
+    """The demo's table, some of its questions, and what it left on disk.
+
+    Attributes:
+        gained, lost: queries that find their document first with the aligner (``keep``) alone, and
+            before alone; ``questions`` are some of both together.
+    """
 
     rows: dict[str, Scores]
     questions: list[Question]
+    gained: int
+    lost: int
     aligner: Path
     chroma: Path
     verdict: str
@@ -129,18 +142,22 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     assert test.target_texts is not None
     clusters = clusters_of(test)
     bm25 = np.minimum(bm25_ranks(test.source_texts, test.target_texts), len(test))
-    rows = {}
-    for number, (label, (queries, documents)) in enumerate(pools.items()):
-        suffix = "" if documents is stored else f"_{number}"
+    rows, first = {}, {}
+    for label, (queries, documents) in pools.items():
+        suffix = "" if documents is stored else f"_{label.split()[-1]}"
         collection = index(suffix, ids, test.target_texts, documents)
         found = _ranks_in(collection, queries)
+        first[label] = found == 1
         rows[label] = Scores.of_ranks(found, len(test), clusters=clusters)
-        if number == 0:
+        if label == "before":
             rows["BM25"] = Scores.of_ranks(bm25, len(test), clusters=clusters)
-    questions = _ask(test, keep, folder / "chroma")
+    before, after = first["before"], first["after, keep"]
+    questions = _ask(test, _examples(test, before != after), keep, folder / "chroma")
     return DemoResult(
         rows=rows,
         questions=questions,
+        gained=int((after & ~before).sum()),
+        lost=int((before & ~after).sum()),
         aligner=folder / "aligner",
         chroma=folder / "chroma",
         verdict=f"{keep.report.verdict} ({keep.report.reason})",
@@ -232,8 +249,19 @@ def _ranks_in(collection: Any, queries: Float32Array) -> Any:
     return np.array(ranks)
 
 
-def _ask(test: Pairs, aligner: Aligner, folder: Path) -> list[Question]:
-    """Put six evenly spaced questions to both frameworks, before and after."""
+def _examples(test: Pairs, differs: NDArray[np.bool_]) -> list[int]:
+    """Return rows that differ, better or worse: one a section, sections evenly spaced."""
+    assert test.groups is not None
+    by_section: dict[str, int] = {}
+    for row in np.flatnonzero(differs):
+        by_section.setdefault(test.groups[row], int(row))
+    rows = list(by_section.values())
+    places = np.linspace(0, len(rows) - 1, min(N_SHOWN, len(rows)), dtype=int)
+    return [rows[place] for place in places]
+
+
+def _ask(test: Pairs, rows: list[int], aligner: Aligner, folder: Path) -> list[Question]:
+    """Put the questions of some rows to both frameworks, before and after."""
     import chromadb
     from langchain_chroma import Chroma
     from langchain_huggingface import HuggingFaceEmbeddings
@@ -263,7 +291,7 @@ def _ask(test: Pairs, aligner: Aligner, folder: Path) -> list[Question]:
     assert test.source_texts is not None
     assert test.target_texts is not None
     asked = []
-    for row in np.linspace(0, len(test) - 1, N_SHOWN, dtype=int):
+    for row in rows:
         question = test.source_texts[row]
         hits = {
             "before, LangChain": chain_before.invoke(question)[0].page_content,

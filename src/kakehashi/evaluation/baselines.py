@@ -13,7 +13,7 @@ from typing import Any, Protocol, get_args
 import numpy as np
 
 from ..aligner import Aligner
-from ..encoders import Encoder, as_encoder, checked_encode
+from ..encoders import Encoder, as_encoder
 from ..errors import DataError
 from ..gather import ROLES, as_encoders
 from ..pairs import SIDES, Side
@@ -22,7 +22,7 @@ from ..vectors import Float32Array
 from .lexical import bm25_ranks, tokenize
 from .metrics import Metric
 from .named import FITS, NAMES, projected
-from .systems import Dense, Index, Lexical, System, Task, TwoStage, calling
+from .systems import Dense, Index, Lexical, System, Task, TwoStage, calling, guarded
 
 __all__ = [
     "NAMES",
@@ -126,7 +126,7 @@ class Translated:
         documents = task.encode(encoder, task.texts("target"), "document")
 
         def encode(text: str) -> Float32Array:
-            return checked_encode(encoder, self._translated([text]), "query")
+            return guarded(encoder).encode(self._translated([text]), "query")
 
         return Dense(task, queries, documents, encode=encode)
 

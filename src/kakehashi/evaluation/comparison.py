@@ -151,8 +151,9 @@ def compare(
 
     Returns:
         a row for each baseline, in the order given; where one cannot run (spaces that are not
-        comparable, no texts, a missing extra, an encoder that does not load or is not the one that
-        the aligner was trained with, a translation or reranker that raises) the reason.
+        comparable, no texts, a missing extra, an encoder of its own that does not load, raises or
+        returns what cannot be used, one that is not the one that the aligner was trained with, a
+        translation or reranker that raises) the reason.
 
     Raises:
         DataError: an unknown or repeated name or an unknown mode; an aligner that is none; vectors

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..cache import encode_texts
-from ..encoders import Encoder, EncoderIdentity, checked_encode
+from ..encoders import Encoder, EncoderIdentity, FunctionEncoder, checked_encode
 from ..gather import identities_of
 from ..pairs import SIDES, Pairs, Side
 from ..projection import Mode, Role
@@ -45,6 +45,16 @@ def calling(what: str) -> Iterator[None]:
     except Exception as error:
         text = " ".join(str(error).split())  # a row is one line
         raise CannotRunError(f"{what} raised {type(error).__name__}: {text}") from error
+
+
+def guarded(encoder: Encoder) -> Encoder:
+    """Return an encoder that makes whatever goes wrong in it the reason of its row."""
+
+    def encode(role: Role, texts: list[str]) -> Float32Array:
+        with calling(f"the encoder {encoder.name!r}"):
+            return checked_encode(encoder, texts, role)
+
+    return FunctionEncoder(encoder.name, partial(encode, "document"), partial(encode, "query"))
 
 
 class System(Protocol):
@@ -92,7 +102,9 @@ class Task:
         """Return the (n, d) float32 vectors of a side, or raise CannotRunError."""
         vectors = part.vectors(side)
         if vectors is None:
-            raise CannotRunError(f"no {side} vectors; pass {side}= an encoder")
+            raise CannotRunError(
+                f"no {side} vectors: name an encoder ({side}=, or --{side}-encoder)"
+            )
         return np.asarray(vectors, np.float32)
 
     @cached_property
@@ -109,13 +121,15 @@ class Task:
 
     def encode(self, encoder: Encoder, texts: Sequence[str], role: Role) -> Float32Array:
         """Encode texts -> (n, d) float32, each different one once."""
-        return encode_texts(encoder, texts, role, cache=self.cache, progress=self.progress)
+        made = guarded(encoder)
+        return encode_texts(made, texts, role, cache=self.cache, progress=self.progress)
 
     def encode_one(self, encoder: Encoder | None) -> Callable[[str], Float32Array] | None:
         """Return what encodes one query -> (1, d), or None where queries come as vectors."""
         if encoder is None or self.test.source_texts is None:
             return None
-        return lambda text: checked_encode(encoder, [text], "query")
+        made = guarded(encoder)
+        return lambda text: made.encode([text], "query")
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -17,6 +18,7 @@ try:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
     from chromadb.api.types import Documents, EmbeddingFunction, Embeddings, Space
+    from chromadb.errors import NotFoundError
     from chromadb.utils.embedding_functions import register_embedding_function
 except ImportError as error:
     raise MissingExtraError("chromadb", "chroma") from error
@@ -133,14 +135,31 @@ def open_collection(
         options: passed on to ``client.get_or_create_collection``, for a collection that is new.
 
     Raises:
-        AlignerMismatchError: the collection was filled through another aligner.
+        AlignerMismatchError: the collection was filled through another aligner, or made with
+            another embedding function, or with none.
     """
+    with suppress(NotFoundError):  # asked first: Chroma's own ValueError says less
+        _require_ours(client.get_collection(name, embedding_function=None), function)
     ours: Any = function
     collection = client.get_or_create_collection(name, embedding_function=ours, **options)
+    _require_ours(collection, function)  # it may have been made by somebody else meanwhile
+    return collection
+
+
+def _require_ours(collection: Collection, function: AlignedEmbeddingFunction) -> None:
     stored = collection.configuration_json.get("embedding_function") or {}
     if stored.get("name") == NAME:
         _require_same(stored["config"], function.get_config())
-    return collection
+        return
+    found = "no embedding function that Chroma recorded"
+    if "name" in stored:
+        found = f"the embedding function {stored['name']!r}"
+    raise AlignerMismatchError(
+        f"The collection {collection.name!r} was made with {found}, and Chroma cannot record an "
+        "aligner in it afterwards. Give a new collection another name; or, where the aligner "
+        "keeps the vectors of this one (mode keep), ask it by vectors: client.get_collection("
+        f"{collection.name!r}).query(query_embeddings=function.embed_query(texts))."
+    )
 
 
 def _require_same(stored: dict[str, Any], given: dict[str, Any]) -> None:

@@ -43,6 +43,16 @@ class Projection:
     hubness: HubnessCorrection | None = None
     ngrams: Mapping[Side, CharacterNgrams] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Say what it does to either side, without its arrays."""
+        parts = []
+        for side in SIDES:
+            found = self.dimensions(side)
+            ngrams = " + n-grams" if side in self.ngrams else ""
+            way = "unchanged" if found is None else f"{found[0]}{ngrams} -> {found[1]}"
+            parts.append(f"{side}: {way}")
+        return f"Projection({', '.join(parts)})"
+
     def __call__(
         self,
         x: Float32Array,

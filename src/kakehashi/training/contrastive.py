@@ -66,6 +66,7 @@ def refine(
     mask_groups: bool = False,
     seed: int = 0,
     progress: bool = False,
+    label: str = "training",
 ) -> list[Projection]:
     """Train on from a closed form; return the projection after each epoch.
 
@@ -82,7 +83,7 @@ def refine(
         mask_groups: rows of one group are not taken for wrong answers to each other.
         seed: decides the order of the rows and the negatives; the same seed gives the same bits on
             one machine and device (a GPU if torch finds one).
-        progress: show a bar on standard error.
+        progress: show a bar on standard error, called ``label``.
 
     Raises:
         MissingExtraError: torch is not installed.
@@ -109,7 +110,7 @@ def refine(
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
         n_random = N_RANDOM if mode == "keep" else 0
         history, hard = [], torch.empty(0)
-        for epoch in track(range(epochs)[:stop_after], "training", enabled=progress):
+        for epoch in track(range(epochs)[:stop_after], label, enabled=progress):
             if epoch % MINE_EVERY == 0:
                 hard = _mine(heads, task)
             order = torch.randperm(len(pairs), generator=generator)
