@@ -10,9 +10,10 @@ from kakehashi.evaluation.metrics import reciprocal
 from kakehashi.hubs import corrected, hubness_grid
 from kakehashi.planning import plan
 from kakehashi.projection import Projection
+from kakehashi.projection.head import AffineHead
 from kakehashi.projection.linear import ridge
 from kakehashi.projection.ngrams import CharacterNgrams
-from kakehashi.rungs import rungs
+from kakehashi.rungs import Rung, rungs
 from kakehashi.search import Candidate, choose
 from kakehashi.views import View
 
@@ -71,6 +72,44 @@ def test_a_lead_of_one_document_is_no_lead():
     together = np.where(each < 40, 0, each)
     for clusters, chosen in ((None, better), (each, better), (together, base)):
         assert choose([base, better], base, "keep", clusters) is chosen
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_one_round_moves_every_hyper_parameter_from_the_best_setting_so_far(rounds):
+    """Each of two has to move: a map is the better, the nearer (a, b) is to (1, 2)."""
+    x, y, groups = two_views(200, noise=1.0)
+    data = develop(
+        plan(
+            Pairs(source_vectors=x, target_vectors=y, groups=groups),
+            validation=None,
+            test=None,
+            seed=0,
+        ),
+        View("keep"),
+        seed=0,
+    )
+    asked = []
+
+    def build(spectrum, mode, *, a, b):
+        asked.append((a, b))
+        good = ridge(spectrum, mode, reg=0.1, towards="zero").source
+        off = np.random.default_rng(0).standard_normal(good.weight.shape)
+        return Projection(
+            AffineHead.of(good.weight + 0.2 * (abs(a - 1) + abs(b - 2)) * off, good.bias)
+        )
+
+    rung = Rung(
+        build,
+        [{"a": 0, "b": 0}],
+        (
+            lambda best: [best | {"a": best["a"] + move} for move in (-1, 1)],
+            lambda best: [best | {"b": best["b"] + move} for move in (-1, 1)],
+        ),
+        rounds=rounds,
+    )
+    best = search._tuned("rung", data, rung, "cosine")[0]
+    assert best.parameters == {"a": 1, "b": rounds}
+    assert len(asked) == len(data.parts) * len(set(asked))  # no setting twice
 
 
 @pytest.mark.parametrize("mode", ["keep", "shared"])

@@ -50,16 +50,16 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
     """
     mode, shares = view.mode, view.prior is not None
     priors = (0.2, 1.0) if shares else (0.0,)
+    prior_steps: tuple[Step, ...] = (_prior,) if shares else ()
+    unpaired_steps: tuple[Step, ...] = (_unpaired, _unpaired) if unpaired else ()
     if view.ngrams:
         grid = [
             {"reg_source": 3.0, "reg_target": 3.0, "prior": prior, "power": 1.75}
-            | {"unpaired": 0.0, "ngrams": ngrams}
-            for ngrams, prior in itertools.product((0.5, 1.0), priors)
+            | {"unpaired": 0.0, "ngrams": weight}
+            for weight, prior in itertools.product((0.5, 1.0), priors)
         ]
         build = partial(cca, directions=view.directions)
-        steps = (_strength, _ngrams, *((_prior,) if shares else ()), _power)
-        if unpaired:
-            steps = (_unpaired, *steps)
+        steps = (_strength, *prior_steps, _power, _ngrams, *unpaired_steps)
         return {"cca" + NGRAMS: Rung(build, grid, steps, rounds=1)}
     means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
     towards = ("zero", "identity") if shares else ("zero",)
@@ -69,14 +69,13 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
         ridge,
         [{"reg": r, "towards": t} | m for r, t, m in itertools.product(RIDGE_GRID, towards, means)],
     )
-    steps = (_strength, _strength_source, _strength_target, *((_prior,) if shares else ()), _power)
     ladder["cca"] = Rung(
         cca,
         [
             {"reg_source": r, "reg_target": r, "prior": prior, "power": p, "unpaired": 0.0}
             for r, prior, p in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
         ],
-        (_unpaired, *steps) if unpaired else steps,
+        (_strength, _strength_source, _strength_target, *prior_steps, _power, *unpaired_steps),
     )
     return ladder
 
@@ -108,9 +107,7 @@ def _power(best: Parameters) -> list[Parameters]:
 
 
 def _prior(best: Parameters) -> list[Parameters]:
-    if not best["prior"]:
-        return []
-    return [best | {"prior": 0.0}, *_times(best, (0.5, 2), "prior")]
+    return [best | {"prior": 0.0}, *_times(best, (0.5, 2), "prior")] if best["prior"] else []
 
 
 def _ngrams(best: Parameters) -> list[Parameters]:
