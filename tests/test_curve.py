@@ -43,6 +43,29 @@ def fits(monkeypatch):
     return made
 
 
+def test_every_size_has_to_beat_the_target_encoder_which_reads_a_query_once(monkeypatch):
+    """Between two encoders every verdict of a curve is against the same rival."""
+    asked, reports = [], []
+
+    def target(texts):
+        asked.extend(texts)
+        return reversed_letters(texts)
+
+    def fit(*args, **options):
+        fitted = kakehashi.fit(*args, **options)
+        reports.append(fitted.report)
+        return fitted
+
+    pairs = machine_pairs()
+    monkeypatch.setattr("kakehashi.curve.fit", fit)
+    kakehashi.learning_curve(pairs, source=hashed_letters, target=target, repeats=1)
+    assert len(reports) == 3
+    assert reports[0].status_quo is not None
+    assert all(report.status_quo == reports[0].status_quo for report in reports)
+    queries = [text for text in asked if text in pairs.source_texts]
+    assert len(queries) == len(set(queries)) == reports[0].status_quo.n_queries
+
+
 @pytest.mark.parametrize("b", [0.1, 0.5, 1.0])
 def test_a_power_law_is_continued_exactly(b):
     def score(n):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -227,17 +228,19 @@ def learning_curve(
     reports: dict[int, list[Report]] = {n: [] for n in fitted}
     found: dict[int, list[NDArray[np.intp]]] = {n: [] for n in fitted}
     relevance, clusters = Relevance.of(test), clusters_of(test)
-    spaces: dict[str, Any] = {"source": encoders["source"], "target": encoders["target"]}
-    for n, order in track(jobs, "fits of the curve", enabled=progress):
-        try:
-            aligner = fit(pairs.select(order[:n]), **options, **spaces)
-        except FitError as error:
-            raise FitError(f"A fit on {n} pairs failed; pass larger sizes. {error}") from error
-        # Whether the spaces are one is asked of the most pairs, the first fit, for all sizes.
-        report = aligner.report
-        spaces = {"same_space": report.base is not None, "metric": report.metric}
-        reports[n].append(report)
-        found[n].append(ranks(*served(aligner, test), report.metric, relevance=relevance))
+    with TemporaryDirectory() as folder:
+        # Every fit asks the target encoder for the test queries; only the first has to encode them.
+        options["cache"] = cache or Path(folder) / "vectors.sqlite"
+        for n, order in track(jobs, "fits of the curve", enabled=progress):
+            try:
+                aligner = fit(pairs.select(order[:n]), **options)
+            except FitError as error:
+                raise FitError(f"A fit on {n} pairs failed; pass larger sizes. {error}") from error
+            # Whether the spaces are one is asked of the most pairs, the first fit, for all sizes.
+            report = aligner.report
+            options |= {"same_space": report.base is not None, "metric": report.metric}
+            reports[n].append(report)
+            found[n].append(ranks(*served(aligner, test), report.metric, relevance=relevance))
     points = tuple(_point(n, reports[n], found[n], len(relevance.pool), clusters) for n in fitted)
     return LearningCurve(
         points=points,
