@@ -217,6 +217,8 @@ def learning_curve(
     orders = [nested_rows(pairs, seed=seed + repeat, rows=rows) for repeat in range(repeats)]
     jobs = [(n, order) for n in fitted[::-1] for order in orders[: 1 if n == len(rows) else None]]
     options: dict[str, Any] = {
+        "source": encoders["source"],
+        "target": encoders["target"],
         "mode": mode,
         "test": test,
         "seed": seed,
