@@ -18,6 +18,7 @@ from kakehashi.projection import Projection
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.search import choose, climb
+from kakehashi.spaces import share_space
 from kakehashi.splits import folds, hold_out
 from kakehashi.threads import Limit
 from kakehashi.verdict import Evidence, judge
@@ -291,6 +292,23 @@ def test_spaces_are_told_apart_by_the_vectors():
     turned = x @ np.linalg.qr(rng.standard_normal((12, 12)))[0]
     assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.base is not None
     assert fit(Pairs(source_vectors=turned, target_vectors=y), mode="keep").report.base is None
+
+
+def test_spaces_of_few_strong_directions_do_not_pass_for_one_by_luck():
+    """Their products agree by chance in a tenth of all draws, however many rows there are."""
+    called = {"unrelated": 0, "the same": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        hidden = rng.standard_normal((200, 20)) / np.sqrt(1 + np.arange(20))
+        a, b = (np.linalg.qr(rng.standard_normal((64, 20)))[0].T for _ in range(2))
+        x, unrelated, same = (
+            hidden @ basis + 0.05 * rng.standard_normal((200, 64)) for basis in (a, b, a)
+        )
+        for name, y in (("unrelated", unrelated), ("the same", same)):
+            pairs = Pairs(source_vectors=x, target_vectors=y)
+            called[name] += share_space(pairs, {"source": None, "target": None}, 0)
+    assert called["unrelated"] <= 2
+    assert called["the same"] == 40
 
 
 def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():

@@ -11,6 +11,7 @@ from kakehashi.gather import may_read_texts
 from kakehashi.pairs import SIDES
 from kakehashi.planning import plan
 from kakehashi.projection.cca import cca
+from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.views import View
 
@@ -69,12 +70,42 @@ def test_ngrams_may_count_less_than_the_vector_beside_them():
     asked = {"modality": "source", "role": "query"}
     products = []
     for weight in (1.0, 0.1, 1e-4):
-        found = cca(beside.spectrum(ngrams=weight), "keep", **settings)
+        found = view.folded(cca(beside.spectrum(ngrams=weight), "keep", **settings), weight)
         read = view.of(pairs).source_vectors
         projected = found(read, **asked), wanted(pairs.source_vectors, **asked)
         products.append(np.einsum("ij,ij->i", *projected).mean())
     assert products[0] < products[1] < products[2]
     assert products[2] > 0.999
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared"])
+def test_a_folded_map_of_weighted_rows_is_the_map_of_multiplied_rows(mode):
+    """Scores of any pair of rows: folded, and from rows whose n-grams were multiplied by hand."""
+    pairs = encoded()
+    view = View(mode, {"source": CharacterNgrams(16)} if mode == "keep" else BOTH)
+    read = view.of(pairs)
+    x, y = read.source_vectors, read.target_vectors
+    x, y = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (x, y))
+    wx, wy = view.weights("source", 48, 0.25), view.weights("target", y.shape[1], 0.25)
+    settings = {"reg_source": 1.0, "reg_target": 0.5, "power": 1.5}
+    fitted = develop(plan(pairs, validation=None, test=None, seed=0), view, seed=0).everything
+    found = view.folded(cca(fitted.spectrum(ngrams=0.25), mode, **settings), 0.25)
+
+    a, b = (x * wx).astype(np.float64), (y * wy).astype(np.float64)
+    moments = Moments(len(a), a.sum(0), b.sum(0), a.T @ a, b.T @ b, a.T @ b)
+    by_hand = cca(Spectrum(moments, view.prior), mode, **settings)
+    sides = {"source": (x, a), "target": (y, b)}
+    got, wanted = [], []
+    for side, (as_read, multiplied) in sides.items():
+        head, other = getattr(found, side), getattr(by_hand, side)
+        if head is None:  # keep mode: the target as it is
+            got.append(y)
+            wanted.append(y)
+            continue
+        got.append(head(as_read.astype(np.float32)))
+        projected = multiplied @ other.weight + other.bias
+        wanted.append(projected / np.linalg.norm(projected, axis=1, keepdims=True))
+    np.testing.assert_allclose(got[0] @ got[1].T, wanted[0] @ wanted[1].T, atol=1e-4)
 
 
 def test_a_projection_of_a_view_reads_what_the_view_read():

@@ -41,7 +41,8 @@ class Fitted:
 
         Args:
             unpaired: how much unpaired rows count beside the pairs.
-            ngrams: how much n-grams count beside the encoder's vector, where they are read.
+            ngrams: how much n-grams count beside the encoder's vector, where they are read; what
+                is built then takes weighted rows (:meth:`.views.View.folded`).
         """
         setting = (unpaired, ngrams)
         if setting not in self._spectra:
@@ -50,14 +51,13 @@ class Fitted:
             moments = self.moments
             if unpaired and self.unpaired is not None:  # a fold may hold all of them
                 moments = moments.pooled(self.unpaired, unpaired)
-            weights = None
             if ngrams != 1:
                 dx, dy = moments.xy.shape
-                weights = (
-                    self.view.weights("source", dx, ngrams),
-                    self.view.weights("target", dy, ngrams),
+                weights = self.view.weights
+                moments = moments.weighted(
+                    weights("source", dx, ngrams), weights("target", dy, ngrams)
                 )
-            self._spectra[setting] = Spectrum(moments, self.view.prior, weights)
+            self._spectra[setting] = Spectrum(moments, self.view.prior)
         return self._spectra[setting]
 
     def forget(self) -> None:

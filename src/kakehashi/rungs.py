@@ -53,10 +53,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
     prior_steps: tuple[Step, ...] = (_prior,) if shares else ()
     unpaired_steps: tuple[Step, ...] = (_unpaired, _unpaired) if unpaired else ()
     if view.ngrams:
+        starts = ((1.0, priors[0]), (3.0, priors[-1]))
         grid = [
-            {"reg_source": 3.0, "reg_target": 3.0, "prior": prior, "power": 1.75}
+            {"reg_source": r, "reg_target": r, "prior": prior, "power": 1.75}
             | {"unpaired": 0.0, "ngrams": weight}
-            for weight, prior in itertools.product((0.5, 1.0), priors)
+            for weight, (r, prior) in itertools.product((0.5, 1.0), starts)
         ]
         build = partial(cca, directions=view.directions)
         steps = (_strength, *prior_steps, _power, _ngrams, *unpaired_steps)
@@ -81,8 +82,11 @@ def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
 
 
 def _times(best: Parameters, factors: tuple[float, ...], *names: str) -> list[Parameters]:
-    """Multiply some hyper-parameters by each factor."""
-    return [best | {name: best[name] * f for name in names} for f in factors]
+    """Multiply some hyper-parameters by each factor.
+
+    Rounded, so that a step back is the setting that was there, and not scored again.
+    """
+    return [best | {name: float(f"{best[name] * f:.6g}") for name in names} for f in factors]
 
 
 def _strength(best: Parameters) -> list[Parameters]:

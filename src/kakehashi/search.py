@@ -213,7 +213,8 @@ def _build(rung: Rung, fitted: Fitted, parameters: Parameters) -> Projection:
     """Build a closed form; what counts how much is asked of the sums, not of the form."""
     counts = {k: parameters[k] for k in COUNTS if k in parameters}
     plain = {k: v for k, v in parameters.items() if k not in COUNTS}
-    return rung.build(fitted.spectrum(**counts), fitted.view.mode, **plain)
+    made = rung.build(fitted.spectrum(**counts), fitted.view.mode, **plain)
+    return fitted.view.folded(made, counts.get("ngrams", 1.0))
 
 
 def _score(

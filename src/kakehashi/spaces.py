@@ -8,7 +8,9 @@ import numpy as np
 
 from .evaluation.metrics import Metric
 from .pairs import Pairs
-from .vectors import squared_norms, unit_rows
+from .vectors import Float32Array, squared_norms, unit_rows
+
+_ROWS, _FEW, _TURNS = 300, 50, 150
 
 
 def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
@@ -16,9 +18,11 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
 
     Two encoders share a space if they encode the probe texts alike. Otherwise the vectors answer
     (a student may have learned its teacher's space for one language only): in a common space a
-    row is nearer to its own target than to another row's most of the time; between unrelated
-    spaces it is so half of the time. Of few rows less is asked: a base that is missing costs more
-    than one that is poor.
+    row is nearer to its own target than to another row's most of the time. Between unrelated
+    spaces it is so half of the time on average; but where few directions carry most of the
+    variance, those of one space may happen to lie along those of the other. Such luck is as good
+    after one or another turn of half of the targets' principal axes; a common space never is.
+    Of few rows less is asked: a base that is missing costs more than one that is poor.
     """
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     if x.shape[1] != y.shape[1]:
@@ -28,11 +32,27 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
         if (a * b).sum(axis=1).mean() > 0.9:
             return True
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(pairs), min(len(pairs), 1000), replace=False))
+    rows = np.sort(rng.choice(len(pairs), min(len(pairs), _ROWS), replace=False))
     x, y = (unit_rows(np.asarray(v[rows], np.float32)) for v in (x, y))
+    if _wins(x, y) <= 0.5 + 0.1 * min(1, len(rows) / _FEW):
+        return False
+    if len(rows) < _FEW:
+        return True
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)  # an offset between the sides turns with no axis
+    axes = np.linalg.svd(y, full_matrices=False)[2].T
+    along_x, along_y = x @ axes, y @ axes
+    halves = np.repeat(
+        np.array([-1, 1], np.float32), [axes.shape[1] // 2, (axes.shape[1] + 1) // 2]
+    )
+    wins = _wins(along_x, along_y)
+    return all(_wins(along_x, along_y * rng.permutation(halves)) < wins for _ in range(_TURNS))
+
+
+def _wins(x: Float32Array, y: Float32Array) -> float:
+    """Return the share of other rows' targets that are farther from a row than its own."""
     products = x @ y.T
-    wins = (products < np.diag(products)[:, None]).sum() / (len(rows) * (len(rows) - 1))
-    return bool(wins > 0.5 + 0.1 * min(1, len(rows) / 50))
+    n = len(products)
+    return float((products < np.diag(products)[:, None]).sum() / (n * (n - 1)))
 
 
 def store_metric(pairs: Pairs) -> Metric:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .pairs import SIDES, Pairs, Side
 from .projection import Mode, Projection
+from .projection.head import AffineHead
 from .projection.moments import Matrix
 from .projection.ngrams import CharacterNgrams
 from .vectors import Float32Array
@@ -51,10 +52,25 @@ class View:
                 read[side] = ngrams.beside(pairs.required_vectors(side), texts)
         return pairs.with_vectors(read["source"], read["target"])
 
-    def weights(self, side: Side, dimension: int, ngrams: float) -> Matrix:
-        """Return one for each dimension of the encoder, and ``ngrams`` for each of the n-grams."""
+    def weights(self, side: Side, width: int, weight: float) -> Matrix:
+        """Return a one for each dimension of the encoder, and ``weight`` for each of the n-grams.
+
+        Args:
+            width: dimensions of both together.
+        """
         read = self.ngrams[side].dimension if side in self.ngrams else 0
-        return np.concatenate([np.ones(dimension - read), np.full(read, ngrams)])
+        return np.concatenate([np.ones(width - read), np.full(read, weight)])
+
+    def folded(self, projection: Projection, weight: float) -> Projection:
+        """Return a projection of rows whose n-grams were weighted as one of the rows as read."""
+        heads: dict[str, AffineHead | None] = {}
+        for side in SIDES:
+            head = projection.source if side == "source" else projection.target
+            if head is not None and side in self.ngrams:
+                weights = self.weights(side, len(head.weight), weight)
+                head = AffineHead.of(weights[:, None] * head.weight, head.bias)
+            heads[side] = head
+        return replace(projection, **heads)  # type: ignore[arg-type]  # a head a side
 
     def finish(self, projection: Projection) -> Projection:
         """Return a projection that reads for itself what this view put beside the vectors."""

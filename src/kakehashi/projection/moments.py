@@ -103,40 +103,36 @@ class Moments:
             mine.xy + scale * other.xy + total * np.outer(mean_x, mean_y),
         )
 
+    def weighted(self, x: Matrix, y: Matrix) -> Moments:
+        """Return the moments of the same rows with each dimension multiplied: (d_x,), (d_y,)."""
+        return Moments(
+            self.n,
+            self.sum_x * x,
+            self.sum_y * y,
+            self.xx * np.outer(x, x),
+            self.yy * np.outer(y, y),
+            self.xy * np.outer(x, y),
+        )
+
 
 class Spectrum:
     """Means, covariances and their decompositions, each computed once and shared by all rungs.
 
-    Args:
-        weights: (d_x,) and (d_y,), how much each dimension counts: covariances are those of the
-            dimensions multiplied by them, and what multiplies them is folded into the canonical
-            directions, so that these still take the vectors as they are. All ones by default.
-
     Attributes:
-        mean_x, mean_y: (d_x,), (d_y,), unweighted.
+        mean_x, mean_y: (d_x,), (d_y,).
         cxx, cyy, cxy: covariances, (d_x, d_x), (d_y, d_y), (d_x, d_y).
         scale_x, scale_y: mean variance of a dimension, the unit of every regularisation strength.
         prior: (d_x, d_y), what carries a source to a target before any pair is seen: ones where
             both sides have the same feature, zero elsewhere. The identity by default.
     """
 
-    def __init__(
-        self,
-        moments: Moments,
-        prior: Matrix | None = None,
-        weights: tuple[Matrix, Matrix] | None = None,
-    ) -> None:
+    def __init__(self, moments: Moments, prior: Matrix | None = None) -> None:
         n = moments.n
         self.prior = np.eye(len(moments.sum_x), len(moments.sum_y)) if prior is None else prior
         self.mean_x, self.mean_y = moments.sum_x / n, moments.sum_y / n
         self.cxx = moments.xx / n - np.outer(self.mean_x, self.mean_x)
         self.cyy = moments.yy / n - np.outer(self.mean_y, self.mean_y)
         self.cxy = moments.xy / n - np.outer(self.mean_x, self.mean_y)
-        self._weights = weights
-        if weights is not None:
-            wx, wy = weights
-            self.cxx, self.cyy = wx[:, None] * self.cxx * wx, wy[:, None] * self.cyy * wy
-            self.cxy = wx[:, None] * self.cxy * wy
         # Pairs that are all equal have no variance; a tiny scale keeps every formula defined.
         self.scale_x = max(float(np.trace(self.cxx)) / len(self.cxx), 1e-12)
         self.scale_y = max(float(np.trace(self.cyy)) / len(self.cyy), 1e-12)
@@ -183,11 +179,7 @@ class Spectrum:
         if prior:
             cross = cross + prior * np.sqrt(self.scale_x * self.scale_y) * shared
         u, s, v = _leading(dx[:, None] * cross * dy, directions)
-        a, b = qx @ (dx[:, None] * u), qy @ (dy[:, None] * v)
-        if self._weights is not None:
-            wx, wy = self._weights
-            a, b = wx[:, None] * a, wy[:, None] * b
-        return a, s, b
+        return qx @ (dx[:, None] * u), s, qy @ (dy[:, None] * v)
 
     @cached_property
     def _turned(self) -> tuple[Matrix, Matrix]:
