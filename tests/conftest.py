@@ -73,6 +73,9 @@ def encoded() -> kakehashi.Pairs:
 def text_aligner(tmp_path_factory) -> kakehashi.Aligner:
     """An aligner between two text encoders, saved, loaded and bound."""
     fitted = kakehashi.fit(machine_pairs(), **ENCODERS, mode="shared")
+    # Sixteen queries show no gain over the target encoder, which reads letters, too. Integrations
+    # are tested with an aligner that is advised.
+    fitted = replace(fitted, report=replace(fitted.report, verdict="use"))
     folder = fitted.save(tmp_path_factory.mktemp("text") / "bridge")
     return kakehashi.Aligner.load(folder).bind(**ENCODERS)
 

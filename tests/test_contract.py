@@ -18,9 +18,6 @@ from kakehashi.integrations.chroma import AlignedEmbeddingFunction
 from kakehashi.integrations.langchain import AlignedEmbeddings
 from kakehashi.integrations.llama_index import AlignedEmbedding
 
-# The encoders of the fixtures read letters, and reading them alike is no worse than any map.
-pytestmark = pytest.mark.filterwarnings("ignore::kakehashi.errors.NotAdvisedWarning")
-
 TEXTS = ["部品の値を変更します。", "Change the value of the symbol.", "R12 10kΩ", "a"]
 
 

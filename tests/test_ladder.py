@@ -1,20 +1,16 @@
 import threading
-import warnings
-from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import hashed_letters, machine_pairs, reversed_letters, two_views
+from conftest import hashed_letters, machine_pairs, two_views
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from kakehashi import Aligner, Pairs, fit
+from kakehashi import Pairs, fit
 from kakehashi.development import develop
-from kakehashi.errors import DataError, FitError, NotAdvisedWarning
+from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation.metrics import ranks
 from kakehashi.hubs import corrected
-from kakehashi.integrations.langchain import AlignedEmbeddings
-from kakehashi.planning import MAX_TEST, TEST_SHARE, plan
-from kakehashi.projection import Projection
+from kakehashi.planning import plan
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.search import choose, climb
@@ -154,75 +150,6 @@ def test_a_map_that_loses_to_bm25_is_not_advised_but_ships_where_it_beats_the_ba
     assert verdict.beats_base
 
 
-@pytest.mark.parametrize(
-    ("alone", "advice", "said"),
-    [
-        ([1] * 40, "do not use", "the target encoder finds more by itself"),
-        ([3, 1] * 20, "do not use", "the target encoder is not shown to be beaten"),
-        ([9] * 40, "use", "over the target encoder alone"),
-    ],
-)
-def test_between_encoders_the_target_encoder_alone_has_to_be_beaten(alone, advice, said):
-    ours = np.array([1, 3] * 20)
-    verdict = judge(ours, None, None, status_quo=np.array(alone), is_identity=False)
-    assert verdict.advice == advice
-    assert said in verdict.reason
-
-
-@pytest.fixture(scope="module")
-def across() -> Aligner:
-    """Fit from an encoder that sees little to one that could read the source as well."""
-    return fit(
-        machine_pairs(),
-        source=lambda texts: hashed_letters(texts)[:, :6] + 1e-3,
-        target=reversed_letters,
-        mode="keep",
-        learned="none",
-    )
-
-
-def test_the_target_encoder_alone_is_scored_on_the_queries_that_judge(across):
-    """By hand: the same split, sources through the target encoder, ranks by cosine."""
-    pairs = machine_pairs()
-    held = hold_out(pairs, TEST_SHARE, seed=0, at_most=MAX_TEST).held_out
-    asked, stored = (
-        reversed_letters([texts[i] for i in held]).astype(np.float64)
-        for texts in (pairs.source_texts, pairs.target_texts)
-    )
-    scores = asked @ stored.T / np.linalg.norm(stored, axis=1)
-    found = (scores >= np.diag(scores)[:, None] - 1e-6).sum(axis=1)
-    assert across.report.status_quo.means["recall@1"] == np.mean(found == 1)
-    assert across.report.base is None
-
-
-def test_a_map_that_the_target_encoder_beats_is_not_advised_and_warns_where_it_serves(
-    across, tmp_path
-):
-    report = across.report
-    assert report.verdict == "do not use"
-    assert "the target encoder" in report.reason
-    assert "target encoder alone" in str(report)
-    across.save(tmp_path / "bridge")
-    loaded = Aligner.load(tmp_path / "bridge")
-    assert loaded.report == report
-    assert not loaded.advised
-    with pytest.warns(NotAdvisedWarning, match="do not use"):
-        AlignedEmbeddings(aligner=loaded)
-
-
-def test_what_is_advised_or_changes_nothing_serves_without_a_warning(aligner, tmp_path):
-    identity = replace(
-        aligner,
-        projection=Projection(),
-        report=replace(aligner.report, verdict="do not use"),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", NotAdvisedWarning)
-        for each in (aligner, identity):
-            assert each.advised
-            AlignedEmbeddings(aligner=each)
-
-
 def test_a_validation_set_does_not_choose_by_rows_of_the_test_set():
     x, y, _ = two_views(200)
 
@@ -356,6 +283,11 @@ def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
     pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
     with pytest.raises(DataError, match="gives 32 dimensions, the stored source vectors have 24"):
         fit(pairs, source=hashed_letters)
+    stored = pairs.with_vectors(hashed_letters(texts), y)
+    with pytest.raises(DataError, match="gives other vectors than those stored"):
+        fit(stored, source=lambda texts: hashed_letters(texts)[:, ::-1])
+    half = stored.with_vectors(stored.source_vectors.astype(np.float16), None)
+    fit(half, source=hashed_letters, mode="keep", learned="none", ngrams=False)
 
 
 def ranks_with(gains, n):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import two_views
 
-from kakehashi import Pairs, search
+from kakehashi import Pairs, fit, search
 from kakehashi.development import Development, develop
 from kakehashi.evaluation.metrics import reciprocal
 from kakehashi.hubs import corrected, hubness_grid
@@ -110,6 +110,16 @@ def test_one_round_moves_every_hyper_parameter_from_the_best_setting_so_far(roun
     best = search._tuned("rung", data, rung, "cosine")[0]
     assert best.parameters == {"a": 1, "b": rounds}
     assert len(asked) == len(data.parts) * len(set(asked))  # no setting twice
+
+
+def test_ngrams_that_say_nothing_count_little():
+    """Vectors tell all, texts are noise: the weight falls below those that the search starts at."""
+    x, y, groups = two_views(400, noise=1.2)
+    rng = np.random.default_rng(0)
+    noise = ["".join(rng.choice(list("abcdefghij"), 30)) for _ in range(400)]
+    pairs = Pairs(noise, noise[::-1], source_vectors=x, target_vectors=y, groups=groups)
+    report = fit(pairs, mode="keep", ngrams=True, learned="none").report
+    assert report.rungs["cca+ngrams"].parameters["ngrams"] == 0.25
 
 
 @pytest.mark.parametrize("mode", ["keep", "shared"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .encoders import EncoderIdentity
 from .evaluation.metrics import METRICS
-from .evaluation.report import Report
+from .evaluation.report import STATUS_QUO, Report
 from .pairs import DataRecord, Side
 
 
@@ -38,10 +38,7 @@ def render_card(
         "| --- |" + " --- |" * len(METRICS),
     ]
     rows = [(name, result.scores) for name, result in report.rungs.items()]
-    for name, scores in (
-        ("BM25", report.bm25),
-        ("target encoder alone", report.status_quo),
-    ):
+    for name, scores in ((STATUS_QUO, report.status_quo), ("BM25", report.bm25)):
         if scores is not None:
             rows.append((name, scores))
     for name, scores in rows:

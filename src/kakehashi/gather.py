@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from .cache import encode_texts
-from .encoders import Encoder, EncoderIdentity, as_encoder
+from .encoders import Encoder, EncoderIdentity, as_encoder, checked_encode
 from .errors import DataError
 from .pairs import SIDES, Pairs, Side
 from .projection import Mode, Role
 from .validation import text_problem
-from .vectors import FloatArray, thinned
+from .vectors import FloatArray, thinned, unit_rows
 from .views import MAX_NGRAM_PAIRS
 
 ROLES: dict[Side, Role] = {"source": "query", "target": "document"}
@@ -23,6 +23,10 @@ ROLES: dict[Side, Role] = {"source": "query", "target": "document"}
 MAX_ENCODED_TARGETS = 5000
 """Targets of the pairs up to which the source encoder reads them unasked, as unpaired texts; where
 there are more, it reads none."""
+
+_COMPARED, _ALIKE = 5, 0.9
+"""Texts that tell whether an encoder made stored vectors, and the mean cosine that says so: half
+precision and the like are no other encoder."""
 
 Encoders = Mapping[Side, Encoder | None]
 Cache = str | Path | None
@@ -65,20 +69,63 @@ def with_vectors(
     return pairs.with_vectors(made["source"], made["target"])
 
 
-def seen_by_target(
-    pairs: Pairs, encoder: Encoder | None, cache: Cache, progress: bool
-) -> FloatArray | None:
-    """Return the sources as queries of the target encoder, (n, d_y); None without it or texts.
+class SeenByTarget(NamedTuple):
+    """The sources as queries of the target encoder, (n, d_y), or a note why they are not known."""
 
-    Between two encoders untouched vectors cannot be compared. What an index is asked with today is
-    its own encoder, which reads both sides.
+    vectors: FloatArray | None = None
+    note: str | None = None
+
+
+def seen_by_target(
+    pairs: Pairs,
+    encoders: Encoders,
+    identities: Mapping[Side, EncoderIdentity | None],
+    cache: Cache,
+    progress: bool,
+) -> SeenByTarget:
+    """Ask the target encoder for the source texts: what an index can be asked without a map.
+
+    Nothing is asked without it, without texts, or where it is the source encoder, too: the
+    untouched vectors are its own then. A rival that cannot be asked must not cost the fit; an
+    encoder may refuse texts of another language.
     """
+    encoder, source, target = encoders["target"], identities["source"], identities["target"]
     if encoder is None or pairs.source_texts is None:
-        return None
-    label = "encoding held-out queries as the target encoder sees them"
-    return encode_texts(
-        encoder, pairs.source_texts, "query", cache=cache, progress=progress, label=label
-    )
+        return SeenByTarget()
+    if source is not None and target is not None and source.matches(target):
+        return SeenByTarget()
+    label = "encoding held-out queries by the target encoder"
+    try:
+        found = encode_texts(
+            encoder, pairs.source_texts, "query", cache=cache, progress=progress, label=label
+        )
+    except Exception as error:  # whatever an encoder of the caller's raises
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        return SeenByTarget(
+            note=f"what the target encoder finds by itself is not known; it raised {reason}"
+        )
+    return SeenByTarget(found)
+
+
+def check_made_by(pairs: Pairs, encoders: Encoders) -> None:
+    """Find encoders that did not make the stored vectors of their side, by a few of the texts.
+
+    Raises:
+        DataError: an encoder gives other vectors for the texts that stand beside.
+    """
+    for side in SIDES:
+        encoder, texts, stored = encoders[side], pairs.texts(side), pairs.vectors(side)
+        if encoder is None or texts is None or stored is None:
+            continue
+        rows = np.arange(len(pairs))[thinned(len(pairs), _COMPARED)]
+        given = unit_rows(np.asarray(stored[rows], np.float32))
+        made = checked_encode(encoder, [texts[int(i)] for i in rows], ROLES[side])
+        alike = float((unit_rows(made) * given).sum(axis=1).mean())
+        if alike < _ALIKE:
+            raise DataError(
+                f"The {side} encoder {encoder.name!r} gives other vectors than those stored (mean "
+                f"cosine {alike:.2f} on {len(rows)} texts); pass the encoder that made them."
+            )
 
 
 def checked_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:

@@ -22,6 +22,7 @@ from .evaluation.relevance import clusters_of
 from .evaluation.report import Report, RungResult
 from .gather import (
     as_encoders,
+    check_made_by,
     check_unpaired,
     checked_dimensions,
     gather_unpaired,
@@ -127,6 +128,7 @@ def fit(
         for m in modes
     }
     check_unpaired(unpaired, encoders)
+    given = pairs
     pairs = with_vectors(pairs, encoders, cache, progress)
     validation = validation and with_vectors(validation, encoders, cache, progress)
     test = test and with_vectors(test, encoders, cache, progress)
@@ -138,6 +140,7 @@ def fit(
                 f"The {side} encoder {identity.name!r} gives {identity.dimension} dimensions, the "
                 f"stored {side} vectors have {dimensions[side]}; pass the encoder that made them."
             )
+    check_made_by(given, encoders)
     if same_space is None:
         same_space = share_space(pairs, identities, seed)
     elif same_space and dimensions["source"] != dimensions["target"]:
@@ -151,9 +154,7 @@ def fit(
     free = gather_unpaired(unpaired, pairs, encoders, same_space, cache, progress)
 
     rows = plan(pairs, validation=validation, test=test, unpaired=free, seed=seed)
-    asked_now = None
-    if not same_space:
-        asked_now = seen_by_target(rows.judged.held, encoders["target"], cache, progress)
+    alone = seen_by_target(rows.judged.held, encoders, identities, cache, progress)
     with BLAS:
         developments = [
             develop(rows, view, seed=seed)
@@ -162,7 +163,7 @@ def fit(
         ]
         candidates, base = climb(developments, metric, learned=trained, progress=progress)
         chosen = choose(candidates, base, mode, clusters_of(*(part.held for part in rows.parts)))
-        judged = _judged(candidates, chosen, base, rows, asked_now, metric)
+        judged = _judged(candidates, chosen, base, rows, alone.vectors, metric)
         if base is not None and not judged.verdict.beats_base:
             chosen = base
         shipped = chosen.data.everything if refit else chosen.data.fitted
@@ -175,10 +176,10 @@ def fit(
         describes = (
             f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
-    n_test = len(rows.judged.held)
-    notes = _notes(pairs, validation, test, same_space, n_test, rows.leaked)
-    if learned == "auto" and trained is None:
-        notes += ("no learned rung was tried: torch cannot be imported",)
+    untrained = learned == "auto" and trained is None
+    remarks = (alone.note, "no learned rung was tried: torch cannot be imported" * untrained)
+    notes = _notes(pairs, validation, test, same_space, len(rows.judged.held), rows.leaked)
+    notes += tuple(remark for remark in remarks if remark)
     return Aligner(
         projection=projection,
         mode=chosen.mode,
@@ -310,13 +311,13 @@ def _judged(
     chosen: Candidate,
     base: Candidate | None,
     rows: Plan,
-    asked_now: FloatArray | None,
+    alone: FloatArray | None,
     metric: Metric,
 ) -> _Judged:
     """Score every candidate on the test part; judge the chosen one, also against what is there.
 
     Args:
-        asked_now: (n, d_y), the test queries as the target encoder sees them.
+        alone: (n, d_y), the test queries as the target encoder sees them.
     """
     test = rows.judged.held
     asked, clusters = candidates[0].data.test.relevance, clusters_of(test)
@@ -326,9 +327,9 @@ def _judged(
     if test.source_texts is not None and test.target_texts is not None:
         bm25 = bm25_ranks(test.source_texts, test.target_texts, relevance=asked)
     now = None
-    if asked_now is not None:
+    if alone is not None:
         documents = np.asarray(test.required_vectors("target"), np.float32)
-        now = ranks(np.asarray(asked_now, np.float32), documents, metric, relevance=asked)
+        now = ranks(np.asarray(alone, np.float32), documents, metric, relevance=asked)
     evidence = None
     if base is not None and rows.cross_validated:
         gains = cut_at_ten(chosen.per_query) - cut_at_ten(base.per_query)

@@ -74,9 +74,9 @@ def judge(
 ) -> Verdict:
     """Judge the chosen rung on the test queries, by paired tests of MRR@10.
 
-    It has to beat the untouched vectors. Where those cannot be compared it has to beat a random
-    order and, where it is known, what the target encoder finds by itself. And it must not lose to
-    BM25, where there are texts.
+    It has to beat the untouched vectors, or a random order where those cannot be compared; where
+    it is known, what the target encoder finds by itself; and it must not lose to BM25, where there
+    are texts.
 
     Args:
         chosen, base, bm25, status_quo: rank of the best answer to each of the n test queries.
@@ -101,8 +101,9 @@ def judge(
         gains = score - per_query(base)["mrr@10"]
         won = _over_base(gains, n, clusters, folds if n < FEW_QUERIES else None)
     else:
-        now = None if status_quo is None else per_query(status_quo)["mrr@10"]
-        won = _between_encoders(score, now, n, relevance, clusters)
+        won = _over_chance(score, n, relevance, clusters)
+    if not isinstance(won, Verdict) and status_quo is not None:
+        won = _over_target(score - per_query(status_quo)["mrr@10"], n, clusters)
     if isinstance(won, Verdict):
         return won
     test, rival, judges = won
@@ -149,21 +150,20 @@ def _over_base(
     return Verdict("do not use", reason, test.p_value, False)
 
 
-def _between_encoders(
-    score: NDArray[np.float64],
-    now: NDArray[np.float64] | None,
-    n: int,
-    relevance: Relevance | None,
-    clusters: Clusters,
+def _over_chance(
+    score: NDArray[np.float64], n: int, relevance: Relevance | None, clusters: Clusters
 ) -> _Won | Verdict:
-    """Test against a random order and, where it is known, the target encoder by itself."""
+    """Test against a random order of the documents."""
     # BM25 cannot stand in here: where no word is shared it finds nothing, and anything more.
     lower = bootstrap({"mrr@10": score}, clusters=clusters, seed=0)["mrr@10"][0]
     if lower <= _by_chance(relevance, len(score)):
         return Verdict("do not use", "no better than a random order of the documents", None)
-    if now is None:
-        return _Won(None, "", _queries(n))
-    test = paired_test(score, now, clusters=clusters)
+    return _Won(None, "", _queries(n))
+
+
+def _over_target(gains: NDArray[np.float64], n: int, clusters: Clusters) -> _Won | Verdict:
+    """Test the gains over the target encoder, asked by itself."""
+    test = paired_test(gains, np.zeros_like(gains), clusters=clusters)
     if test.better:
         return _Won(test, "the target encoder alone", _queries(n))
     found = "finds more by itself" if test.worse else "is not shown to be beaten"

@@ -185,10 +185,7 @@ def _print_next_step(aligner: Aligner, out: Path) -> None:
         )
         return
     if not aligner.advised:
-        console.print(
-            f"{out} is saved to be looked at, not to be used: what loads it will warn. Ask the "
-            "index with its own encoder, give more pairs, or pass that encoder on both sides."
-        )
+        console.print(f"{out} is saved to be looked at, not to be used: what loads it will warn.")
         return
     console.print(f'saved: AlignedEmbeddings.load("{out}") or AlignedEmbedding.load("{out}")')
     if aligner.mode == "shared":

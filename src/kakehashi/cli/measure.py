@@ -18,6 +18,7 @@ from ..evaluation.comparison import Comparison
 from ..evaluation.comparison import compare as compare_baselines
 from ..evaluation.named import NAMES
 from ..evaluation.perturbations import PERTURBATIONS
+from ..evaluation.report import STATUS_QUO
 from ..gather import as_encoders, with_vectors
 from ..ladder import fit as fit_aligner
 from ..pairs import SIDES, Side
@@ -68,13 +69,16 @@ def evaluate(
     found = evaluate_aligner(
         aligner, data, cache=cache, progress=sys.stderr.isatty() and not as_json
     )
-    base, aligned = found.base, found.aligned
+    scored = {"base": found.base, "status_quo": found.status_quo, "aligned": found.aligned}
+    pool = found.aligned.pool
     if as_json:
-        scored = {"base": None if base is None else row(base), "aligned": row(aligned)}
-        print_json({"n_queries": len(data), "pool": aligned.pool, **scored})
+        rows = {name: None if scores is None else row(scores) for name, scores in scored.items()}
+        print_json({"n_queries": len(data), "pool": pool, **rows})
         return
-    title = f"{len(data)} queries in {aligned.pool} documents"
-    print_table(title, {"untouched": base, "aligned": aligned})
+    shown = {"untouched": found.base, STATUS_QUO: found.status_quo, "aligned": found.aligned}
+    if found.status_quo is None:
+        del shown[STATUS_QUO]
+    print_table(f"{len(data)} queries in {pool} documents", shown)
 
 
 @app.command()

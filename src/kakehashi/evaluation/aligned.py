@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..aligner import Aligner
+from ..cache import encode_texts
+from ..errors import EncoderError
 from ..gather import ROLES, with_vectors
 from ..pairs import SIDES, Pairs
 from ..vectors import Float32Array
@@ -24,10 +27,13 @@ class Evaluation:
     Attributes:
         base: the untouched vectors; None where the two spaces cannot be compared.
         aligned: the vectors that the aligner gives.
+        status_quo: the target encoder asked with the source texts, where the aligner was judged
+            against it and it is at hand.
     """
 
     base: Scores | None
     aligned: Scores
+    status_quo: Scores | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record."""
@@ -65,10 +71,16 @@ def evaluate(
         return Scores.of_ranks(found, len(relevance.pool), clusters=clusters)
 
     aligned = scored(*served(aligner, pairs))
-    if aligner.report.base is None:
-        return Evaluation(None, aligned)
     x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
-    return Evaluation(scored(x, y), aligned)
+    base = None if aligner.report.base is None else scored(x, y)
+    alone = None
+    if aligner.report.status_quo is not None and pairs.source_texts is not None:
+        with suppress(EncoderError):  # not at hand: the scores of the report have to do
+            encoder = aligner.encoder("target")
+            alone = encode_texts(
+                encoder, pairs.source_texts, "query", cache=cache, progress=progress
+            )
+    return Evaluation(base, aligned, None if alone is None else scored(alone, y))
 
 
 def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:

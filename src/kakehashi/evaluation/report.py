@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .intervals import Scores
 from .metrics import Metric
+
+STATUS_QUO = "target encoder alone"
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,8 @@ class Report:
     Attributes:
         base: raw cosine (or the store's own metric) between the untouched vectors; None where
             the two spaces cannot be compared.
-        status_quo: the target encoder asked with the source texts, where raw vectors cannot be
-            compared and it is at hand: what the index finds by itself.
+        status_quo: the target encoder asked with the source texts, where it is at hand and not
+            the source encoder, too: what the index finds without a map.
         verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
         describes: which weights the scores belong to.
     """
@@ -78,9 +80,10 @@ class Report:
     @property
     def before(self) -> dict[str, Scores | None]:
         """What the index finds without a map, by name: it has to be beaten."""
+        found: dict[str, Scores | None] = {"untouched vectors": self.base}
         if self.status_quo is not None:
-            return {"target encoder alone": self.status_quo}
-        return {"untouched vectors": self.base}
+            found[STATUS_QUO] = self.status_quo
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""
@@ -88,7 +91,7 @@ class Report:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Report:
-        """Rebuild a report from :meth:`to_dict`."""
+        """Rebuild a report from :meth:`to_dict`; what a later kakehashi adds is passed over."""
         rungs = {
             name: RungResult(**{**row, "scores": _scores(row["scores"])})
             for name, row in record["rungs"].items()
@@ -100,7 +103,8 @@ class Report:
             "status_quo": _scores(record.get("status_quo")),
             "notes": tuple(record["notes"]),
         }
-        return cls(**{**record, **known})
+        names = {each.name for each in fields(cls)}
+        return cls(**{name: x for name, x in {**record, **known}.items() if name in names})
 
 
 def _scores(record: dict[str, Any] | None) -> Any:

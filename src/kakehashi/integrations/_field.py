@@ -39,17 +39,18 @@ def reference(aligner: Aligner) -> dict[str, str | None]:
     return {"path": path, "fingerprint": aligner.fingerprint}
 
 
-def warn_unless_advised(aligner: Aligner) -> Aligner:
+def warn_unless_advised(aligner: Aligner, stacklevel: int = 3) -> Aligner:
     """Return the aligner; warn where its own report says not to use it.
 
-    Between two encoders there is no identity to ship instead, so such a map may reach this point.
+    A map that loses to BM25, or between two encoders to the target encoder by itself, is still
+    what the fit had to give.
     """
     if not aligner.advised:
         warnings.warn(
             f"This aligner's report says: {aligner.report.verdict} ({aligner.report.reason}). It "
-            "serves all the same; ask the index with its own encoder, or train on more pairs.",
+            "serves all the same.",
             NotAdvisedWarning,
-            stacklevel=3,
+            stacklevel=stacklevel,
         )
     return aligner
 
@@ -59,7 +60,8 @@ def _validate(value: Any) -> Any:
         value = load_checked(value)
     elif isinstance(value, dict):
         value = load_checked(value.get("path"), value.get("fingerprint"))
-    return warn_unless_advised(value) if isinstance(value, Aligner) else value
+    # Past this function and pydantic: whoever builds the embeddings is to see the warning.
+    return warn_unless_advised(value, stacklevel=4) if isinstance(value, Aligner) else value
 
 
 AlignerField = Annotated[

@@ -1,0 +1,170 @@
+"""What the index finds without a map has to be beaten; what is not advised warns."""
+
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import hashed_letters, machine_pairs, reversed_letters
+from langchain_core.embeddings import Embeddings
+
+from kakehashi import Aligner, Pairs, fit
+from kakehashi.errors import NotAdvisedWarning
+from kakehashi.evaluation import evaluate
+from kakehashi.evaluation.report import Report
+from kakehashi.integrations.chroma import AlignedEmbeddingFunction
+from kakehashi.integrations.langchain import AlignedEmbeddings
+from kakehashi.planning import MAX_TEST, TEST_SHARE
+from kakehashi.projection import Projection
+from kakehashi.splits import hold_out
+from kakehashi.verdict import judge
+
+QUICK = {"mode": "keep", "learned": "none", "ngrams": False, "unpaired": False}
+
+
+@pytest.mark.parametrize(
+    ("alone", "advice", "said"),
+    [
+        ([1] * 40, "do not use", "the target encoder finds more by itself"),
+        ([3, 1] * 20, "do not use", "the target encoder is not shown to be beaten"),
+        ([9] * 40, "use", "over the target encoder alone"),
+    ],
+)
+@pytest.mark.parametrize("base", [None, np.full(40, 9)])
+def test_the_target_encoder_alone_has_to_be_beaten(base, alone, advice, said):
+    ours = np.array([1, 3] * 20)
+    verdict = judge(ours, base, None, status_quo=np.array(alone), is_identity=False)
+    assert verdict.advice == advice
+    assert said in verdict.reason
+
+
+def weak(texts):
+    """See little of a text."""
+    return hashed_letters(texts)[:, :6] + 1e-3
+
+
+class TwoWays(Embeddings):
+    """An encoder that could read the source as well, and embeds queries in a way of their own."""
+
+    model = "two ways"
+
+    def embed_documents(self, texts):
+        return reversed_letters(texts).tolist()
+
+    def embed_query(self, text):
+        return (reversed_letters([text])[0] + np.linspace(0, 0.4, 24)).tolist()
+
+
+def asked_twice() -> Pairs:
+    """Every document is asked for in two ways."""
+    pairs = machine_pairs()
+    sources = [*pairs.source_texts, *(f"please {text}" for text in pairs.source_texts)]
+    return Pairs(sources, pairs.target_texts * 2, groups=[*range(80), *range(80)])
+
+
+@pytest.fixture(scope="module")
+def across() -> Aligner:
+    """Fit from an encoder that sees little to one that could read the source as well."""
+    return fit(asked_twice(), source=weak, target=TwoWays(), **QUICK)
+
+
+def test_it_is_scored_on_the_queries_that_judge(across):
+    """By hand: the same split, sources asked of the target encoder, documents counted once."""
+    pairs = asked_twice()
+    held = hold_out(pairs, TEST_SHARE, seed=0, at_most=MAX_TEST).held_out
+    asked = np.array([TwoWays().embed_query(pairs.source_texts[i]) for i in held])
+    wanted = [pairs.target_texts[i] for i in held]
+    documents = sorted(set(wanted))
+    assert len(documents) < len(wanted)
+    stored = reversed_letters(documents).astype(np.float64)
+    scores = asked @ stored.T / np.linalg.norm(stored, axis=1)
+    own = scores[np.arange(len(held)), [documents.index(text) for text in wanted]]
+    found = (scores >= own[:, None] - 1e-6).sum(axis=1)
+    assert 0 < np.mean(found == 1) < 1
+    assert across.report.status_quo.means["recall@1"] == np.mean(found == 1)
+    assert across.report.base is None
+
+
+def test_a_map_that_it_beats_is_not_advised_and_warns_where_it_serves(across, tmp_path):
+    report = across.report
+    assert report.verdict == "do not use"
+    assert "the target encoder" in report.reason
+    assert "target encoder alone" in str(report)
+    across.save(tmp_path / "bridge")
+    assert "| target encoder alone |" in (tmp_path / "bridge" / "README.md").read_text()
+    loaded = Aligner.load(tmp_path / "bridge")
+    assert loaded.report == report
+    assert not loaded.advised
+    with pytest.warns(NotAdvisedWarning, match="do not use") as caught:
+        AlignedEmbeddings(aligner=loaded)
+    assert caught[0].filename == __file__
+    with pytest.warns(NotAdvisedWarning, match="do not use"):
+        function = AlignedEmbeddingFunction(loaded)
+    stored = AlignedEmbeddingFunction.build_from_config(function.get_config())
+    with pytest.warns(NotAdvisedWarning, match="do not use"):
+        assert stored.aligner.fingerprint == loaded.fingerprint
+
+
+def test_what_is_advised_or_changes_nothing_serves_without_a_warning(aligner):
+    identity = replace(
+        aligner,
+        projection=Projection(),
+        report=replace(aligner.report, verdict="do not use"),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NotAdvisedWarning)
+        for each in (aligner, identity):
+            assert each.advised
+            AlignedEmbeddings(aligner=each)
+
+
+def test_it_is_asked_in_one_space_too_unless_it_is_the_source_encoder_itself():
+    """A weak student in its teacher's space: the base is the student, the teacher finds more."""
+    noise = np.random.default_rng(0)
+
+    def student(texts):
+        strays = [noise.standard_normal(24) for _ in texts]
+        return reversed_letters(texts) + 0.1 * np.array(strays)
+
+    pairs = machine_pairs()
+    vectors = pairs.with_vectors(student(pairs.source_texts), None)
+    report = fit(vectors, target=reversed_letters, same_space=True, **QUICK).report
+    assert report.base is not None
+    assert report.status_quo.means["mrr@10"] > report.base.means["mrr@10"]
+    assert report.verdict == "do not use"
+    assert list(report.before) == ["untouched vectors", "target encoder alone"]
+    alone = fit(pairs, source=hashed_letters, target=hashed_letters, **QUICK).report
+    assert alone.status_quo is None
+
+
+def test_an_encoder_that_refuses_the_queries_costs_a_note_and_not_the_fit():
+    pairs = machine_pairs()
+
+    def english_only(texts):
+        if any(text in pairs.source_texts for text in texts):
+            raise RuntimeError("another\nlanguage")
+        return reversed_letters(texts)
+
+    report = fit(pairs, source=hashed_letters, target=english_only, **QUICK).report
+    assert report.status_quo is None
+    [note] = [note for note in report.notes if "target encoder" in note]
+    assert note.endswith("it raised RuntimeError: another language")
+
+
+def test_evaluate_scores_it_where_it_judged_and_is_at_hand(across, tmp_path):
+    pairs = asked_twice()
+    asked = np.array([TwoWays().embed_query(text) for text in pairs.source_texts])
+    documents = reversed_letters(pairs.target_texts[:80]).astype(np.float64)
+    scores = asked @ documents.T / np.linalg.norm(documents, axis=1)
+    own = scores[np.arange(160), np.arange(160) % 80]
+    expected = np.mean((scores >= own[:, None] - 1e-6).sum(axis=1) == 1)
+    found = evaluate(across, pairs)
+    assert found.status_quo.means["recall@1"] == pytest.approx(expected)
+    bare = pairs.with_vectors(weak(pairs.source_texts), reversed_letters(pairs.target_texts))
+    unbound = Aligner.load(across.save(tmp_path / "bridge"))
+    assert evaluate(unbound, bare).status_quo is None
+
+
+def test_a_report_of_a_later_kakehashi_is_read_without_what_it_adds(across):
+    record = across.report.to_dict() | {"something": "new"}
+    assert Report.from_dict(record) == across.report
