@@ -1,7 +1,7 @@
 """Measure what each idea of a fit adds: recall@1 on the same held-out queries, one idea at a time.
 
     python benchmarks/ablation.py DATA [--sets NAME:SOURCE-TARGET ...] [--sizes 200 all]
-                                  [--mode keep shared] [--seed 0] [--out JSON]
+                                  [--mode keep shared] [--seed 0] [--ideas NAME ...] [--out JSON]
 
 The split is that of protocol.py. Every row is one `kakehashi.fit` of the training pairs, scored by
 what validation chose (whether or not the verdict lets it ship):
@@ -14,6 +14,9 @@ what validation chose (whether or not the verdict lets it ship):
 - all targets unpaired: every target that is not of the test part is such a text, as an index would
   hold them, in vectors that the source encoder gave of it (where DATA stores them);
 - two source encoders: both encoders' vectors of the query side by side (where DATA stores both);
+- pseudo-pairs: n-grams, and after a first fit the mutual nearest neighbours among the sources and
+  the targets of the other training rows, as if nobody knew which belong together (where a size
+  leaves some);
 - stacked: the vectors of the best map without and of the best with n-grams side by side, whose
   inner product is the mean of both scores.
 """
@@ -22,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +39,7 @@ from setting import describe, setting, table, write
 import kakehashi
 from kakehashi import Aligner, Pairs
 from kakehashi.evaluation.aligned import served
+from kakehashi.pairs import Side
 from kakehashi.vectors import unit_rows
 
 DEFAULT = ["kicad_ja_en:minilm-minilm", "kicad_ja_en:use-minilm"]
@@ -51,6 +56,7 @@ IDEAS: dict[str, dict[str, Any]] = {
     "n-grams + unpaired + linear": {"ngrams": True, "learned": "linear"},
     "n-grams + unpaired + mlp": {"ngrams": True, "learned": "mlp"},
 }
+Row = tuple[Aligner, dict[str, Any]]
 STACKED = ("+ linear", "n-grams + unpaired + linear")
 
 
@@ -62,6 +68,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["200", "all"])
     parser.add_argument("--mode", nargs="+", default=["keep", "shared"])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--ideas", nargs="+", help="rows to measure; by default all of them")
     parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
     parser.add_argument("--out", type=Path, metavar="JSON")
     args = parser.parse_args()
@@ -75,49 +82,70 @@ def main() -> None:
                 continue
             for mode in args.mode:
                 where = {"set": data_set.label, "size": size, "mode": mode}
-                for name, score in measured(args.data, data_set, pairs, parts, mode, args.seed):
-                    rows.append(where | {"idea": name} | score)
-                    print(rows[-1], flush=True)
+                ideas = measured(args.data, data_set, pairs, parts, mode, args.seed)
+                for name, score in ideas:
+                    if args.ideas is None or name in args.ideas:
+                        rows.append(where | {"idea": name} | score())
+                        print(rows[-1], flush=True)
     print(f"\n{describe(found)}\n\n{show(rows)}")
     write({"setting": found, "rows": rows}, args.out)
 
 
-def measured(data: Path, data_set: Any, pairs: Pairs, parts: Parts, mode: str, seed: int) -> Any:
-    """Yield a name and its scores for every idea that the data allow."""
-    made: dict[str, Aligner] = {}
-    for name, options in IDEAS.items():
+def measured(data: Path, data_set: Any, pairs: Pairs, parts: Parts, mode: Any, seed: int) -> Any:
+    """Yield the name of every idea that the data allow, and what measures it."""
+
+    @cache
+    def fitted(name: str) -> Row:
         with Clock() as clock:
             aligner = kakehashi.fit(
-                parts.pairs,
-                test=parts.test,
-                mode=mode,
-                seed=seed,
-                **options,  # type: ignore[arg-type]
+                parts.pairs, test=parts.test, mode=mode, seed=seed, **IDEAS[name]
             )
-        made[name] = aligner
-        yield name, score(aligner) | {"cpu_seconds": round(clock.cpu_seconds, 1)}
-    yield "stacked", stacked(parts, *(made[name] for name in STACKED))
+        return aligner, {**score(aligner), "cpu_seconds": round(clock.cpu_seconds, 1)}
+
+    for name in IDEAS:
+        yield name, lambda name=name: fitted(name)[1]
+    yield "stacked", lambda: stacked(parts, *(fitted(name)[0] for name in STACKED))
+    options: dict[str, Any] = {"test": parts.test, "mode": mode, "seed": seed, "learned": "none"}
+    rest = parts.others(pairs, seed)
+    if len(rest) and rest.source_texts is not None and rest.target_texts is not None:
+        yield "pseudo-pairs", lambda: pseudo(parts, rest, options)
     with np.load(data / "vectors" / f"{data_set.name}.npz", allow_pickle=False) as stored:
         arrays = {key: np.asarray(stored[key], np.float32) for key in stored if key != "group"}
     source = data_set.source
     if source != data_set.target and f"{source}_target" in arrays:
         free = parts.unpaired(pairs, arrays[f"{source}_target"])
-        for name, ngrams in (("vectors only", False), ("n-grams", True)):
-            fitted = kakehashi.fit(
-                parts.pairs, test=parts.test, mode=mode, seed=seed, ngrams=ngrams, unpaired=free,
-                learned="none",
-            )  # type: ignore[call-overload]  # fmt: skip
-            yield f"{name}, all targets unpaired", score(fitted) | {"unpaired": len(free)}
         both = np.hstack([unit_rows(arrays[f"{s}_source"]) for s in (source, data_set.target)])
         beside = parts.of_same_rows(pairs.with_vectors(both, None))
-        for name, ngrams in (
-            ("two source encoders", False),
-            ("two source encoders, n-grams", True),
-        ):
-            fitted = kakehashi.fit(
-                beside.pairs, test=beside.test, mode=mode, seed=seed, ngrams=ngrams, learned="none"
-            )  # type: ignore[call-overload]
-            yield name, score(fitted)
+        for reads, ngrams in (("", False), (", n-grams", True)):
+            yield (
+                f"all targets unpaired{reads}",
+                lambda n=ngrams: score(
+                    kakehashi.fit(parts.pairs, **options, ngrams=n, unpaired=free)
+                ),
+            )
+            yield (
+                f"two source encoders{reads}",
+                lambda n=ngrams: score(
+                    kakehashi.fit(beside.pairs, **options | {"test": beside.test}, ngrams=n)
+                ),
+            )
+
+
+def pseudo(parts: Parts, rest: Pairs, options: dict[str, Any]) -> dict[str, Any]:
+    """Pair the other rows anew by a first fit, and score a second one that learns from them."""
+
+    def known(side: Side) -> Any:
+        vectors = dict(zip(rest.texts(side) or (), rest.required_vectors(side), strict=True))
+        return lambda texts: np.stack([vectors[text] for text in texts])
+
+    first = kakehashi.fit(parts.pairs, **options, ngrams=True, refit=False)
+    first = first.bind(source=known("source"), target=known("target"))
+    more = kakehashi.pseudo_pairs(first, rest.source_texts, rest.target_texts)
+    right = set(zip(rest.source_texts or (), rest.target_texts or (), strict=True))
+    found = zip(more.source_texts or (), more.target_texts or (), strict=True)
+    second = kakehashi.fit(parts.pairs, **options, ngrams=True, unpaired=more)
+    share = sum(pair in right for pair in found) / len(more)
+    return score(second) | {"pseudo_pairs": len(more), "right": round(share, 3)}
 
 
 def score(aligner: Aligner) -> dict[str, Any]:

@@ -73,6 +73,14 @@ class Parts:
         parts = (self.pairs, self.train, self.valid, self.test)
         return Parts(*(pairs.select([row[name] for name in part.ids or ()]) for part in parts))
 
+    def others(self, pairs: Pairs, seed: int) -> Pairs:
+        """Return the training rows that the size of this split leaves out."""
+        every = Parts.of(pairs, None, seed)
+        assert every is not None
+        mine = set(self.pairs.ids or ())
+        left = [i for i, name in enumerate(every.pairs.ids or ()) if name not in mine]
+        return every.pairs.select(left)
+
     def unpaired(self, pairs: Pairs, as_source: np.ndarray) -> Pairs:
         """Return the targets of all pairs but those of the test part, as both encoders see them."""
         rows = np.setdiff1d(np.arange(len(pairs)), find_leaks(pairs, self.test))

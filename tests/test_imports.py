@@ -125,6 +125,7 @@ def test_the_public_api_is_what_all_says():
         "as_encoder",
         "fit",
         "learning_curve",
+        "pseudo_pairs",
         "read_pairs",
         "select_for_pairing",
     ]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .encoders import as_encoder
     from .evaluation.report import Report
     from .ladder import fit
+    from .pseudo import pseudo_pairs
     from .readers import read_pairs
     from .selection import select_for_pairing
 
@@ -25,6 +26,7 @@ __all__ = [
     "as_encoder",
     "fit",
     "learning_curve",
+    "pseudo_pairs",
     "read_pairs",
     "select_for_pairing",
 ]
@@ -35,6 +37,7 @@ _LAZY = {
     "Report": "evaluation.report",
     "fit": "ladder",
     "learning_curve": "curve",
+    "pseudo_pairs": "pseudo",
     "read_pairs": "readers",
     "select_for_pairing": "selection",
 }

@@ -13,7 +13,7 @@ from .encoders import Encoder, EncoderIdentity, as_encoder, checked_encode
 from .errors import DataError
 from .pairs import SIDES, Pairs, Side
 from .projection import Mode, Role
-from .validation import text_problem
+from .validation import usable_texts
 from .vectors import FloatArray, thinned, unit_rows
 from .views import MAX_NGRAM_PAIRS
 
@@ -186,9 +186,7 @@ def check_unpaired(given: Any, encoders: Encoders) -> None:
         raise DataError(
             "unpaired: expected a list of texts, Pairs of stored vectors, False or None."
         )
-    for text in given:
-        if problem := text_problem(text):
-            raise DataError(f"unpaired: {text!r:.60} is {problem}; leave it out.")
+    usable_texts(given, "unpaired")
     for side in SIDES:
         if encoders[side] is None:
             raise DataError(f"unpaired texts need both encoders; pass {side}=an encoder.")

@@ -88,7 +88,8 @@ def fit(
             beside vectors. By default where the pairs have texts and encoders embed them here, so
             that texts are at hand where the aligner serves.
         unpaired: texts of the target side that have no pair (an index, say), from which the map
-            may learn how both encoders see one text; or pairs of stored vectors of the same texts.
+            may learn how both encoders see one text; or pairs that count by a weight and never
+            judge: stored vectors of the same texts, or what :func:`kakehashi.pseudo_pairs` found.
             By default the targets of the pairs are used so; but where a source encoder of another
             kind would have to read more than 5,000 of them, none. False uses none. How much they
             count is chosen by validation.

@@ -133,6 +133,21 @@ def in_order(rows: Any, what: str) -> list[Any]:
     return list(rows)
 
 
+def usable_texts(texts: Any, what: str) -> list[str]:
+    """Return texts of which every one can be used, and at least one.
+
+    Raises:
+        DataError: none, no list of strings, or a text that is empty or no valid string.
+    """
+    given = in_order(texts, what)
+    if not given:
+        raise DataError(f"{what}: none are given.")
+    for text in given:
+        if problem := text_problem(text):
+            raise DataError(f"{what}: {text!r:.60} is {problem}; leave it out.")
+    return given
+
+
 def text_problem(text: Any) -> str:
     """Say why a text cannot be used, or nothing."""
     if not isinstance(text, str):
