@@ -157,6 +157,20 @@ def test_a_folder_of_format_1_still_loads():
     assert not old.reads("source")
 
 
+def test_a_folder_of_format_2_still_loads():
+    """It reads n-grams of both sides, and has a network beside the source's affine map."""
+    old = Aligner.load(Path(__file__).parent / "data" / "format-2")
+    query = [-0.17461888, -0.11525366, 0.03704854, -0.92500001, 0.31500357]
+    document = [-0.25644383, -0.30867562, -0.44265148, 0.71805143, -0.35695627]
+    found = old.project(np.arange(1, 7) / 10, texts="M3 bolt")
+    np.testing.assert_allclose(found, query, atol=1e-6)
+    vector = np.arange(1, 6) / 10
+    found = old.project(vector, texts="M3 bolt", modality="target", role="document")
+    np.testing.assert_allclose(found, document, atol=1e-6)
+    assert old.reads("source")
+    assert old.reads("target")
+
+
 @pytest.mark.parametrize("learned", ["none", "linear", "mlp"])
 def test_an_aligner_is_cut_to_its_first_dimensions(vector_pairs, learned, tmp_path):
     cuts = () if learned == "none" else (6,)
