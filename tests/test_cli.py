@@ -399,7 +399,7 @@ def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
     [
         ("no.txt", None, r"no\.txt is not a file"),
         ("x.txt", b"", r"x\.txt has no texts"),
-        ("x.JSONL", b'{"text": "a"}', r"no field 'target'; it has text\. Rename it, or name"),
+        ("x.JSONL", b'{"en": "a"}', r"no field 'target'; it has en\. Rename it, or name"),
     ],
 )
 def test_fit_refuses_a_file_that_holds_no_unpaired_texts(name, content, said, fit, tmp_path):

@@ -49,7 +49,7 @@ Unpaired = Annotated[
     typer.Option(
         help="Texts of the target side without a pair (an index, say), which the map learns from, "
         "too: .jsonl (a string a line, or objects), .csv, .tsv or .parquet with the column that "
-        "--target names, or plain text, one a line. Needs both encoders."
+        "--target names (or else 'text'), or plain text, one a line. Needs both encoders."
     ),
 ]
 NoUnpaired = Annotated[
