@@ -27,7 +27,7 @@ from .gather import (
 )
 from .ladder import fit
 from .links import find_leaks
-from .pairs import Pairs
+from .pairs import Pairs, check_pairs
 from .planning import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .progress import track
 from .projection import Mode
@@ -176,10 +176,11 @@ def learning_curve(
 
     Raises:
         FitError: too few pairs for two sizes, or a size that cannot be fitted.
-        DataError: an unknown mode, sizes out of range, fewer than one repeat, or vectors and
-            encoders that do not fit together.
+        DataError: no Pairs, an unknown mode, sizes out of range, fewer than one repeat, or
+            vectors and encoders that do not fit together.
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
     """
+    check_pairs(pairs, optional=[test])
     if mode not in ("keep", "shared"):
         raise DataError(
             f"mode={mode!r}: a curve is of one mode, and auto may choose another at each size; "

@@ -31,7 +31,7 @@ from .gather import (
     seen_by_target,
     with_vectors,
 )
-from .pairs import DataRecord, Pairs
+from .pairs import DataRecord, Pairs, check_pairs
 from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
 from .search import Candidate, Learned, choose, climb, label, rank
@@ -111,12 +111,14 @@ def fit(
 
     Raises:
         FitError: too few pairs, or nothing left to fit on or to choose by.
-        DataError: an unknown option, or vectors, texts and encoders that do not fit together.
+        DataError: no Pairs, an unknown option, or vectors, texts and encoders that do not fit
+            together.
         MissingExtraError: a learned rung was asked for by name, and torch is not installed.
         EncoderError, VectorError: an encoder cannot be loaded, or what it returns cannot be used.
         CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
+    check_pairs(pairs, optional=(validation, test))
     seed, cuts = checked_seed(seed), _checked_cuts(cuts)
     _check_options(mode, metric, learned, cuts)
     trained = _learned(learned, cuts, seed, mask_groups, progress)

@@ -17,7 +17,7 @@ from .evaluation.intervals import Interval, Scores, bootstrap
 from .evaluation.metrics import per_query, ranks
 from .evaluation.perturbations import perturbations
 from .evaluation.relevance import Clusters, Relevance, clusters_of
-from .pairs import Pairs
+from .pairs import Pairs, check_pairs
 from .vectors import Float32Array
 
 System = Literal["base", "aligned"]
@@ -103,11 +103,13 @@ def robustness(
         progress: show bars on standard error.
 
     Raises:
-        DataError: no source texts, an unknown name, or mixed languages without target texts.
+        DataError: no Pairs, no source texts, an unknown name, or mixed languages without target
+            texts.
         MissingExtraError: a perturbation that was asked for needs a package.
         EncoderError: an encoder is needed and not at hand, or is not that of the training.
         VectorError: stored target vectors of another dimension.
     """
+    check_pairs(pairs)
     clean = pairs.source_texts
     if clean is None:
         raise DataError(

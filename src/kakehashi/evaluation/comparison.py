@@ -15,7 +15,7 @@ from ..aligner import Aligner
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..gather import as_encoders, with_vectors
 from ..links import find_leaks
-from ..pairs import SIDES, Pairs
+from ..pairs import SIDES, Pairs, check_pairs
 from ..planning import MIN_PAIRS
 from ..projection import Mode
 from .baselines import NAMES, Aligned, Baseline, named
@@ -156,12 +156,13 @@ def compare(
         translation or reranker that raises) the reason.
 
     Raises:
-        DataError: an unknown or repeated name or an unknown mode; an aligner that is none; vectors
+        DataError: no Pairs; an unknown or repeated name or mode; an aligner that is none; vectors
             and encoders that do not fit together; or what a translation or reranker returns
             cannot be used.
         FitError: fewer than ten training pairs, or none that is not in the test part.
         EncoderError, VectorError: ``source`` or ``target`` cannot be used.
     """
+    check_pairs(train, test)
     systems = _checked(baselines, aligner, mode)
     bound = {} if aligner is None else aligner.bound
     made = as_encoders(source, target)
