@@ -115,7 +115,8 @@ def compare(
     network and takes longest of them: leave it out by naming the others with --baseline. --fit adds
     a whole fit. For the time of a query, every row is asked up to 50 of them one by one.
 
-    recall@1 and MRR@10 are among all held-out documents, top-1/250 among the answer and 249 others.
+    recall@1 and MRR@10 are among all held-out documents, top-1/250 among the answer and 249 others
+    (top-1/80, say, among all where only 80 are held out).
     ms/query is the mean time of one query, and h-mean the harmonic mean of top-1/250 and of speed:
     0.1 s / (0.1 s + time).
     """
