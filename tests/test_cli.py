@@ -432,6 +432,12 @@ def test_fit_cannot_read_ngrams_without_texts(npz, fit):
         fit("--ngrams", "--mode", "keep", pairs=npz)
 
 
+def test_fit_says_what_it_does_where_no_terminal_is(npz, tmp_path):
+    options = ("--mode", "keep", "--learned", "none", "--overwrite", "--out", tmp_path / "bridge")
+    assert run("fit", npz, *options).stderr == "keep: closed forms over vectors\n"
+    assert run("fit", npz, *options, "--json").stderr == ""
+
+
 def test_next_steps_name_the_encoders_that_the_aligner_does_not_record(
     text_aligner, monkeypatch, capsys
 ):

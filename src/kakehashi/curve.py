@@ -172,7 +172,7 @@ def learning_curve(
             interval. All pairs are fitted once.
         seed: decides which pairs are held out, and the orders.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
+        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Raises:
         FitError: too few pairs for two sizes, or a size that cannot be fitted.

@@ -104,7 +104,7 @@ def fit(
             paragraph.
         seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
+        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Returns:
         an aligner, bound to the encoders given, with its report.

@@ -100,7 +100,7 @@ def robustness(
             or of target texts, is named in the report; if it was asked for, it raises.
         seed: decides what the perturbations draw.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
+        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Raises:
         DataError: no Pairs, no source texts, an unknown name, or mixed languages without target

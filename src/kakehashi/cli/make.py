@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import shlex
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -169,7 +168,7 @@ def fit(
         cuts=tuple(cut or ()),
         unpaired=free,
         cache=cache,
-        progress=sys.stderr.isatty() and not as_json,
+        progress=not as_json,
     )
     aligner.save(out, overwrite=overwrite)
     if as_json:
