@@ -286,7 +286,9 @@ class Aligner:
         if encoder is None and identity is not None and identity.model is not None:
             # Not as_encoder: a saved aligner may come from anyone, and must not name a module
             # that is then imported.
-            encoder = SentenceTransformersEncoder(identity.model, name=identity.name)
+            moved = f"bind({side}=...) or load(..., {side}=...)"
+            moved = f"Where the model has moved, pass it by its new path: {moved}."
+            encoder = SentenceTransformersEncoder(identity.model, name=identity.name, advice=moved)
             self.bound[side] = encoder
         if encoder is None:
             lacks = f"The aligner was fitted on stored {side} vectors and knows no encoder of them"

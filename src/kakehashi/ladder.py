@@ -131,12 +131,12 @@ def fit(
         for m in modes
     }
     check_unpaired(unpaired, encoders)
+    identities = identities_of(encoders)  # one that cannot be loaded is found before minutes go by
     given = pairs
     pairs = with_vectors(pairs, encoders, cache, progress)
     validation = validation and with_vectors(validation, encoders, cache, progress)
     test = test and with_vectors(test, encoders, cache, progress)
     dimensions = checked_dimensions(pairs, validation, test)
-    identities = identities_of(encoders)
     for side, identity in identities.items():
         if identity is not None and identity.dimension != dimensions[side]:
             raise DataError(
