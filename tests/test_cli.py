@@ -399,7 +399,7 @@ def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
     [
         ("no.txt", None, r"no\.txt is not a file"),
         ("x.txt", b"", r"x\.txt has no texts"),
-        ("x.JSONL", b'{"text": "a"}', r"no field 'target'; it has text\. Rename it, or name"),
+        ("x.JSONL", b'{"en": "a"}', r"no field 'target'; it has en\. Rename it, or name"),
     ],
 )
 def test_fit_refuses_a_file_that_holds_no_unpaired_texts(name, content, said, fit, tmp_path):
@@ -430,3 +430,39 @@ def test_fit_refuses_options_that_cannot_be(arguments, kind, said, fit, tmp_path
 def test_fit_cannot_read_ngrams_without_texts(npz, fit):
     with pytest.raises(DataError, match="ngrams=True in keep mode reads the source texts"):
         fit("--ngrams", "--mode", "keep", pairs=npz)
+
+
+def test_fit_says_what_it_does_where_no_terminal_is(npz, tmp_path):
+    options = ("--mode", "keep", "--learned", "none", "--overwrite", "--out", tmp_path / "bridge")
+    assert run("fit", npz, *options).stderr == "keep: closed forms over vectors\n"
+    assert run("fit", npz, *options, "--json").stderr == ""
+
+
+def test_next_steps_name_the_encoders_that_the_aligner_does_not_record(
+    text_aligner, monkeypatch, capsys
+):
+    monkeypatch.setenv("COLUMNS", "40")  # what is to be copied is not wrapped
+    names = {"source": "conftest:hashed_letters", "target": "conftest:reversed_letters"}
+    make._print_next_step(text_aligner, Path("my bridge"), names)
+    said = capsys.readouterr().out
+    given = 'source="conftest:hashed_letters", target="conftest:reversed_letters"'
+    assert f'AlignedEmbeddings.load("my bridge", {given})\n' in said
+    assert f"evaluate 'my bridge' OTHER_PAIRS {' '.join(BOTH_ENCODERS)}\n" in said
+    recorded = {side: replace(e, model="some/model") for side, e in text_aligner.encoders.items()}
+    for known, passed in ((recorded, names), (text_aligner.encoders, dict.fromkeys(names))):
+        make._print_next_step(replace(text_aligner, encoders=known), Path("mk"), passed)
+        said = capsys.readouterr().out
+        assert 'AlignedEmbedding.load("mk")\n' in said
+        assert "kakehashi evaluate mk OTHER_PAIRS\n" in said
+
+
+def test_an_encoder_that_is_not_recorded_is_asked_for(text_aligner, texts):
+    aligner = kakehashi.Aligner.load(text_aligner.path)
+    lacks = r"ts source encoder 'conftest.hashed_letters' .*'conftest:hashed_letters'\) cannot be "
+    with pytest.raises(EncoderError, match=rf"{lacks}.*bind\(source=...\) or load\(..., source="):
+        aligner.embed(["a"], modality="source", role="query")
+    with pytest.raises(EncoderError, match=rf"{lacks}.*; pass it with --source-encoder"):
+        CliRunner().invoke(app, ["evaluate", str(aligner.path), str(texts)], catch_exceptions=False)
+    bare = replace(aligner, encoders={"source": None, "target": None})
+    with pytest.raises(EncoderError, match="fitted on stored source vectors and knows no encoder"):
+        bare.embed(["a"], modality="source", role="query")

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
@@ -247,6 +248,16 @@ def test_accuracy_in_a_pool_of_250_is_what_drawn_pools_come_to():
 def test_a_pool_of_fewer_documents_is_all_of_them():
     found = accuracy_in_pool(np.array([1, 2, 80]), pool_of(80, [[0], [1], [2]]))
     assert found.tolist() == [1, 0, 0]
+
+
+def test_the_table_names_its_pool_and_says_what_its_columns_are(stored):
+    table = compare(*stored, ["procrustes"])
+    shown = str(table).splitlines()
+    assert "MRR@10  top-1/80  ms/query  h-mean" in shown[1]
+    assert len(shown[1]) == len(shown[2])
+    assert shown[3].startswith("top-1/80: share of queries whose answer comes first among 80 doc")
+    assert "h-mean: harmonic mean of top-1/80 and of speed, 0.1 s / (0.1 s + time)" in shown[4]
+    assert "MRR@10 top-1/250  ms/query" in str(replace(table, pool=1000))
 
 
 def test_speed_and_harmonic_mean():

@@ -256,8 +256,31 @@ def test_a_sentence_transformers_model_and_its_path_are_one_encoder(transformer,
 def test_a_path_is_loaded_when_it_is_first_needed_and_names_what_is_missing(tmp_path):
     encoder = as_encoder(tmp_path / "nowhere", name="mine")
     assert encoder.name == "mine"
-    with pytest.raises(EncoderError, match=r"cannot load .*nowhere"):
+    with pytest.raises(EncoderError, match=r"cannot load .*nowhere.*Pass a path that holds a mod"):
         encoder.encode(TEXTS)
+
+
+def test_a_model_that_has_moved_is_asked_for_where_an_aligner_serves(text_aligner, tmp_path):
+    recorded = replace(text_aligner.encoders["source"], model=str(tmp_path / "nowhere"))
+    moved = kakehashi.Aligner.load(text_aligner.path)
+    moved = replace(moved, encoders={**moved.encoders, "source": recorded})
+    said = r"Where the model has moved, .*: bind\(source=...\) or load\(..., source=...\)"
+    with pytest.raises(EncoderError, match=said):
+        moved.embed(TEXTS, modality="source", role="query")
+
+
+@pytest.mark.parametrize("target", ["missing", None])
+def test_a_fit_misses_an_encoder_before_any_text_is_encoded(target, tmp_path):
+    asked = []
+
+    def recording(texts):
+        asked.extend(texts)
+        return hashed_letters(texts)
+
+    target = target and str(tmp_path / target)
+    with pytest.raises(KakehashiError, match=r"cannot load .*missing|target side has texts only"):
+        kakehashi.fit(machine_pairs(), source=recording, target=target)
+    assert set(asked) <= set(PROBES)
 
 
 @pytest.mark.parametrize("role", ["query", "document"])

@@ -1,9 +1,14 @@
+from functools import partial
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from kakehashi import Pairs
-from kakehashi.errors import PairsError
+from kakehashi import Pairs, fit, learning_curve
+from kakehashi.errors import DataError, PairsError
+from kakehashi.evaluation import compare, evaluate
 from kakehashi.links import find_leaks, same_vectors
+from kakehashi.robustness import robustness
 
 
 def test_every_finding_names_its_row():
@@ -82,3 +87,23 @@ def test_vectors_that_are_all_the_same_are_found_and_none_among_none():
     x = np.tile(around_a_mean(1, 8, 0.5), (30, 1))
     assert len(same_vectors(x, x[:3])) == 30
     assert len(same_vectors(x, x[:0])) == len(same_vectors(x[:0], x)) == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("mine.csv", r"got str; read the file with kakehashi.read_pairs\('mine.csv'\)"),
+        (Path("mine.csv"), r"got .*Path; read the file with kakehashi.read_pairs\('mine.csv'\)"),
+        ([("a", "b")], r"got list; make them with kakehashi.Pairs"),
+        (None, "got NoneType; make them"),
+    ],
+)
+def test_whatever_takes_pairs_refuses_a_path(given, said, aligner, vector_pairs):
+    takers = [fit, learning_curve, partial(compare, vector_pairs), partial(evaluate, aligner)]
+    takers += [lambda pairs: compare(pairs, vector_pairs), partial(robustness, aligner)]
+    if given is not None:
+        takers += [lambda pairs: fit(vector_pairs, validation=pairs)]
+        takers += [lambda pairs, f=f: f(vector_pairs, test=pairs) for f in (fit, learning_curve)]
+    for taker in takers:
+        with pytest.raises(DataError, match=rf"expected Pairs, {said}"):
+            taker(given)

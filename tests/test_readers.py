@@ -458,6 +458,14 @@ def test_texts_of_a_column_are_kept_as_they_stand(ending, tmp_path):
     assert read_texts(path, column="chunk") == CHUNKS
 
 
+@pytest.mark.parametrize("ending", WRITERS)
+def test_texts_are_read_from_a_field_text_where_the_column_asked_for_is_not_there(ending, tmp_path):
+    path = tmp_path / f"index.{ending}"
+    WRITERS[ending](path, [{"id": "1", "text": "STOP."}, {"id": "2", "text": "OPEN."}])
+    assert read_texts(path) == ["STOP.", "OPEN."]
+    assert read_texts(path, column="id") == ["1", "2"]
+
+
 def test_plain_text_is_a_text_a_line(tmp_path):
     path = tmp_path / "index.txt"
     path.write_bytes("\ufeffOPEN.\r\n\r\n \t\n  弁を\u2028締める。 \nOPEN.".encode())
@@ -473,7 +481,9 @@ def test_plain_text_is_a_text_a_line(tmp_path):
         ("x.txt", "valve\n".encode("utf-16"), r"x\.txt is not UTF-8"),
         ("x.po", b"", r"\.po is a format of pairs; give \.jsonl, .*or a plain text file"),
         ("x.npz", b"", r"\.npz is a format of pairs"),
-        ("x.csv", b"text\nvalve\n", r"line 2: no field 'target'; it has text\. Rename it, or"),
+        ("x.csv", b"en\nvalve\n", r"line 2: no field 'target'; it has en\. Rename it, or name"),
+        ("x.jsonl", b'{"text": "a"}\n{"id": 1}', r"no field 'target'.*give every row a .*'text'"),
+        ("x.jsonl", b'{"text": "a"}\n{"target": "b"}', r"line 1: no field 'target'"),
         ("x.jsonl", b'["valve"]', r"line 1: expected an object"),
         ("x.jsonl", b'"a"\n{"target": null}', r"text 2: not a string \(NoneType\)"),
         ("x.jsonl", b'"a"\n\n"\\ud800"', r"text 2: not valid Unicode"),

@@ -286,13 +286,15 @@ class Aligner:
         if encoder is None and identity is not None and identity.model is not None:
             # Not as_encoder: a saved aligner may come from anyone, and must not name a module
             # that is then imported.
-            encoder = SentenceTransformersEncoder(identity.model, name=identity.name)
+            moved = f"bind({side}=...) or load(..., {side}=...)"
+            moved = f"Where the model has moved, pass it by its new path: {moved}."
+            encoder = SentenceTransformersEncoder(identity.model, name=identity.name, advice=moved)
             self.bound[side] = encoder
         if encoder is None:
-            known = "" if identity is None else f" It was trained with {identity.recorded_name}."
-            raise EncoderError(
-                f"No {side} encoder is at hand; pass it with bind({side}=...).{known}"
-            )
+            lacks = f"The aligner was fitted on stored {side} vectors and knows no encoder of them"
+            if identity is not None:
+                lacks = f"Its {side} encoder {identity.recorded_name} cannot be loaded by name"
+            raise EncoderError(f"{lacks}; pass it with bind({side}=...) or load(..., {side}=...).")
         if identity is not None:
             identity.require(EncoderIdentity.of(encoder), side)
         self._verified.add(side)

@@ -27,7 +27,7 @@ from .gather import (
 )
 from .ladder import fit
 from .links import find_leaks
-from .pairs import Pairs
+from .pairs import Pairs, check_pairs
 from .planning import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .progress import track
 from .projection import Mode
@@ -172,14 +172,15 @@ def learning_curve(
             interval. All pairs are fitted once.
         seed: decides which pairs are held out, and the orders.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
+        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Raises:
         FitError: too few pairs for two sizes, or a size that cannot be fitted.
-        DataError: an unknown mode, sizes out of range, fewer than one repeat, or vectors and
-            encoders that do not fit together.
+        DataError: no Pairs, an unknown mode, sizes out of range, fewer than one repeat, or
+            vectors and encoders that do not fit together.
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
     """
+    check_pairs(pairs, optional=[test])
     if mode not in ("keep", "shared"):
         raise DataError(
             f"mode={mode!r}: a curve is of one mode, and auto may choose another at each size; "

@@ -174,9 +174,20 @@ def _imported(name: str) -> Any:
 
 
 class SentenceTransformersEncoder:
-    """A sentence-transformers model, loaded when it is first needed."""
+    """A sentence-transformers model, loaded when it is first needed.
 
-    def __init__(self, model: Any, *, name: str | None = None) -> None:
+    Args:
+        advice: what to do where it cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        name: str | None = None,
+        advice: str = "Pass a path that holds a model, or a hub name that is cached or online.",
+    ) -> None:
+        self._advice = advice
         self._loaded = None if isinstance(model, str) else model
         path = model if isinstance(model, str) else _model_path(model)
         self.model = path
@@ -199,8 +210,7 @@ class SentenceTransformersEncoder:
                 self._loaded = SentenceTransformer(self.model)
             except Exception as error:  # the library raises many kinds; the cause stays attached
                 raise EncoderError(
-                    f"sentence-transformers cannot load {self.model!r}: {error}. Where the model "
-                    "has moved, bind it to the aligner by its new path."
+                    f"sentence-transformers cannot load {self.model!r}: {error}. {self._advice}"
                 ) from error
         return self._loaded
 

@@ -51,17 +51,16 @@ def with_vectors(
     Raises:
         DataError: a side has texts only, and no encoder; unless vectors are not ``required``.
     """
-    made: dict[str, FloatArray | None] = {}
-    for side in SIDES:
-        made[side] = None
-        if pairs.vectors(side) is not None:
-            continue
+    made: dict[str, FloatArray | None] = dict.fromkeys(SIDES)
+    missing = [side for side in SIDES if pairs.vectors(side) is None]
+    for side in missing if required else ():  # before the other side is encoded
+        if encoders[side] is None:
+            raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
+    for side in missing:
         encoder, texts = encoders[side], pairs.texts(side)
         assert texts is not None
-        if encoder is None and not required:
-            continue
         if encoder is None:
-            raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
+            continue
         label = f"encoding {side} texts"
         made[side] = encode_texts(
             encoder, texts, ROLES[side], cache=cache, progress=progress, label=label

@@ -31,7 +31,7 @@ from .gather import (
     seen_by_target,
     with_vectors,
 )
-from .pairs import DataRecord, Pairs
+from .pairs import DataRecord, Pairs, check_pairs
 from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
 from .search import Candidate, Learned, choose, climb, label, rank
@@ -104,19 +104,21 @@ def fit(
             paragraph.
         seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
+        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Returns:
         an aligner, bound to the encoders given, with its report.
 
     Raises:
         FitError: too few pairs, or nothing left to fit on or to choose by.
-        DataError: an unknown option, or vectors, texts and encoders that do not fit together.
+        DataError: no Pairs, an unknown option, or vectors, texts and encoders that do not fit
+            together.
         MissingExtraError: a learned rung was asked for by name, and torch is not installed.
         EncoderError, VectorError: an encoder cannot be loaded, or what it returns cannot be used.
         CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
+    check_pairs(pairs, optional=(validation, test))
     seed, cuts = checked_seed(seed), _checked_cuts(cuts)
     _check_options(mode, metric, learned, cuts)
     trained = _learned(learned, cuts, seed, mask_groups, progress)
@@ -129,12 +131,12 @@ def fit(
         for m in modes
     }
     check_unpaired(unpaired, encoders)
+    identities = identities_of(encoders)  # one that cannot be loaded is found before minutes go by
     given = pairs
     pairs = with_vectors(pairs, encoders, cache, progress)
     validation = validation and with_vectors(validation, encoders, cache, progress)
     test = test and with_vectors(test, encoders, cache, progress)
     dimensions = checked_dimensions(pairs, validation, test)
-    identities = identities_of(encoders)
     for side, identity in identities.items():
         if identity is not None and identity.dimension != dimensions[side]:
             raise DataError(

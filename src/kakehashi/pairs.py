@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -253,6 +254,20 @@ class Pairs:
                 self._vectors = {**self._vectors, side: vectors[rows]}
         self.groups = None if self.groups is None else tuple(self.groups[i] for i in rows)
         self.ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
+
+
+def check_pairs(*given: Any, optional: Sequence[Any] = ()) -> None:
+    """Raise DataError unless all are Pairs; what is optional may be None.
+
+    A path has a length, too, and would be counted as pairs.
+    """
+    for value in (*given, *(value for value in optional if value is not None)):
+        if isinstance(value, Pairs):
+            continue
+        advice = "make them with kakehashi.Pairs(source_texts, target_texts)"
+        if isinstance(value, (str, PathLike)):
+            advice = f"read the file with kakehashi.read_pairs({str(value)!r})"
+        raise DataError(f"expected Pairs, got {type(value).__name__}; {advice}.")
 
 
 def joined(parts: Sequence[Pairs]) -> Pairs:

@@ -1,7 +1,8 @@
-"""Progress bars, on standard error and only where somebody asked for one."""
+"""Progress, on standard error and only where somebody asked for it: bars, or a line a stage."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
@@ -9,11 +10,20 @@ T = TypeVar("T")
 
 
 def track(items: Sequence[T], label: str, *, enabled: bool) -> Iterator[T]:
-    """Yield the items, with a bar on standard error if ``enabled``."""
+    """Yield the items; if ``enabled``, with a bar on standard error.
+
+    Where that is no terminal (a log, a pipe), the label is written once, before the first item: a
+    bar would be written when all is done.
+    """
     if not enabled or not items:
         yield from items
         return
     from rich.console import Console
     from rich.progress import track as rich_track
 
-    yield from rich_track(items, description=label, console=Console(stderr=True))
+    console = Console(stderr=True)
+    if console.is_terminal or console.is_jupyter:
+        yield from rich_track(items, description=label, console=console)
+        return
+    print(label, file=sys.stderr, flush=True)
+    yield from items

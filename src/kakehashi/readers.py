@@ -91,6 +91,7 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
             in them may hold line breaks, and is kept as it stands. A file with any other ending is
             read as plain text, UTF-8: one text a line, without the white space around it.
         column: the column, or field of an object, that holds the texts; others are passed over.
+            Where no row has it and every row has a ``text``, that is read.
 
     Returns:
         the texts, in their order; empty ones are left out.
@@ -108,8 +109,8 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
             "text file with one text a line."
         )
     with _reading(path):
-        columns, _ = _OF_TEXTS.get(ending, _lines)(path, {"target": column})
-    texts = columns["target"]
+        columns, _ = _OF_TEXTS.get(ending, _lines)(path, {"texts": column})
+    texts = columns["texts"]
     for number, text in enumerate(texts, 1):
         problem = text_problem(text)
         if problem and (not isinstance(text, str) or text.strip()):
@@ -137,8 +138,13 @@ def _reading(path: Path) -> Iterator[None]:
 
 def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[str, str]) -> Read:
     columns: Columns = {}
-    for column, field in fields.items():
-        required = column in ("source", "target")
+    advice = {side: f"name the field with `{side}` (--{side})" for side in ("source", "target")}
+    advice["texts"] = "name the field with `column` (--target), or give every row a field 'text'"
+    for column, asked in fields.items():
+        required = column in advice
+        # Texts without a pair stand in files of their own, which need not say "target".
+        elsewhere = all(asked not in row and "text" in row for _, row in rows)
+        field = "text" if column == "texts" and elsewhere else asked
         if not required and not all(row.get(field) is not None for _, row in rows):
             continue
         values = []
@@ -147,7 +153,7 @@ def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[st
                 present = ", ".join(map(str, row)) or "none"
                 raise ReaderError(
                     f"{path}, line {line}: no field {field!r}; it has {present}. "
-                    f"Rename it, or name the field with `{column}` (--{column})."
+                    f"Rename it, or {advice[column]}."
                 )
             values.append(row[field])
         columns[column] = values
@@ -157,12 +163,12 @@ def _columns(path: Path, rows: list[tuple[int, dict[str, Any]]], fields: dict[st
 def _lines(path: Path, fields: dict[str, str]) -> Read:
     # Not splitlines(), which also cuts at U+2028 and the like: part of a text, and no new line.
     lines = path.read_text(encoding="utf-8-sig").split("\n")
-    return {"target": [line.strip() for line in lines]}, []
+    return {"texts": [line.strip() for line in lines]}, []
 
 
 def _jsonl_of_texts(path: Path, fields: dict[str, str]) -> Read:
     """Read a line that is a string as the text itself."""
-    return _jsonl(path, fields, text_field=fields["target"])
+    return _jsonl(path, fields, text_field=fields["texts"])
 
 
 def _jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None) -> Read:

@@ -17,7 +17,7 @@ from .evaluation.intervals import Interval, Scores, bootstrap
 from .evaluation.metrics import per_query, ranks
 from .evaluation.perturbations import perturbations
 from .evaluation.relevance import Clusters, Relevance, clusters_of
-from .pairs import Pairs
+from .pairs import Pairs, check_pairs
 from .vectors import Float32Array
 
 System = Literal["base", "aligned"]
@@ -100,14 +100,16 @@ def robustness(
             or of target texts, is named in the report; if it was asked for, it raises.
         seed: decides what the perturbations draw.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
+        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Raises:
-        DataError: no source texts, an unknown name, or mixed languages without target texts.
+        DataError: no Pairs, no source texts, an unknown name, or mixed languages without target
+            texts.
         MissingExtraError: a perturbation that was asked for needs a package.
         EncoderError: an encoder is needed and not at hand, or is not that of the training.
         VectorError: stored target vectors of another dimension.
     """
+    check_pairs(pairs)
     clean = pairs.source_texts
     if clean is None:
         raise DataError(

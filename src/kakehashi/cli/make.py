@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
-import sys
+import shlex
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -166,17 +168,17 @@ def fit(
         cuts=tuple(cut or ()),
         unpaired=free,
         cache=cache,
-        progress=sys.stderr.isatty() and not as_json,
+        progress=not as_json,
     )
     aligner.save(out, overwrite=overwrite)
     if as_json:
         print_json({"out": str(out), **report_json(aligner.report)})
         return
     print_report(aligner.report, every_rung=every_rung)
-    _print_next_step(aligner, out)
+    _print_next_step(aligner, out, encoders)
 
 
-def _print_next_step(aligner: Aligner, out: Path) -> None:
+def _print_next_step(aligner: Aligner, out: Path, encoders: Mapping[Side, str | None]) -> None:
     console = Console()
     if aligner.projection.is_identity:
         console.print(
@@ -187,10 +189,20 @@ def _print_next_step(aligner: Aligner, out: Path) -> None:
     if not aligner.advised:
         console.print(f"{out} is saved to be looked at, not to be used: what loads it will warn.")
         return
-    console.print(f'saved: AlignedEmbeddings.load("{out}") or AlignedEmbedding.load("{out}")')
+    arguments, options = [json.dumps(str(out), ensure_ascii=False)], ""
+    for side, name in encoders.items():
+        identity = aligner.encoders[side]
+        if name is not None and identity is not None and identity.model is None:
+            arguments.append(f"{side}={json.dumps(name, ensure_ascii=False)}")
+            options += f" --{side}-encoder {shlex.quote(name)}"
+    load = f"load({', '.join(arguments)})"
+    # Lines to be copied: not wrapped, and brackets in a name are no markup.
+    for line in (f"AlignedEmbeddings.{load}", f"AlignedEmbedding.{load}"):
+        console.print(f"saved: {line}", soft_wrap=True, markup=False)
     if aligner.mode == "shared":
         console.print("shared mode: project the stored vectors once (kakehashi project) and index")
-    console.print(f"check it on other pairs: kakehashi evaluate {out} OTHER_PAIRS")
+    check = f"kakehashi evaluate {shlex.quote(str(out))} OTHER_PAIRS{options}"
+    console.print(f"check it on other pairs: {check}", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -49,7 +49,7 @@ Unpaired = Annotated[
     typer.Option(
         help="Texts of the target side without a pair (an index, say), which the map learns from, "
         "too: .jsonl (a string a line, or objects), .csv, .tsv or .parquet with the column that "
-        "--target names, or plain text, one a line. Needs both encoders."
+        "--target names (or else 'text'), or plain text, one a line. Needs both encoders."
     ),
 ]
 NoUnpaired = Annotated[
@@ -108,5 +108,7 @@ def require_encoder(aligner: Aligner, side: Side) -> None:
     """Raise where an encoder is needed that is neither passed nor recorded."""
     identity = aligner.encoders[side]
     if aligner.bound.get(side) is None and (identity is None or identity.model is None):
-        known = "" if identity is None else f"; it was trained with {identity.recorded_name}"
-        raise EncoderError(f"the aligner records no {side} model{known}. Pass --{side}-encoder.")
+        lacks = f"the aligner was fitted on stored {side} vectors and knows no encoder of them"
+        if identity is not None:
+            lacks = f"its {side} encoder {identity.recorded_name} cannot be loaded by name"
+        raise EncoderError(f"{lacks}; pass it with --{side}-encoder.")

@@ -13,7 +13,7 @@ from ..aligner import Aligner
 from ..cache import encode_texts
 from ..errors import EncoderError
 from ..gather import ROLES, with_vectors
-from ..pairs import SIDES, Pairs
+from ..pairs import SIDES, Pairs, check_pairs
 from ..vectors import Float32Array
 from .intervals import Scores
 from .metrics import ranks
@@ -58,9 +58,11 @@ def evaluate(
         progress: show a bar on standard error.
 
     Raises:
-        DataError: vectors of another dimension, or texts that the aligner reads are missing.
+        DataError: no Pairs, vectors of another dimension, or texts that the aligner reads are
+            missing.
         EncoderError: an encoder is needed, and is not at hand or is another one.
     """
+    check_pairs(pairs)
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
     pairs = with_vectors(pairs, encoders, cache, progress)

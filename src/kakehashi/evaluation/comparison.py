@@ -15,12 +15,12 @@ from ..aligner import Aligner
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..gather import as_encoders, with_vectors
 from ..links import find_leaks
-from ..pairs import SIDES, Pairs
+from ..pairs import SIDES, Pairs, check_pairs
 from ..planning import MIN_PAIRS
 from ..projection import Mode
 from .baselines import NAMES, Aligned, Baseline, named
 from .intervals import Interval, Scores, bootstrap
-from .paper import POOL, accuracy_in_pool, harmonic_mean
+from .paper import INSTANT, POOL, accuracy_in_pool, harmonic_mean
 from .relevance import Clusters, clusters_of
 from .systems import CannotRunError, System, Task
 
@@ -73,11 +73,13 @@ class Comparison:
     pool: int
 
     def __str__(self) -> str:
-        """Return the table: means, and the 95% interval of recall@1."""
+        """Return the table (means, and the 95% interval of recall@1) and what its columns are."""
         width = max(8, *map(len, self.rows))
+        drawn = min(POOL, self.pool)
+        top = f"top-1/{drawn}"
         lines = [
             f"{self.n_queries} queries in {self.pool} documents, {self.n_train} training pairs",
-            f"{'':{width}} recall@1               MRR@10 top-1/{POOL}  ms/query  h-mean train s",
+            f"{'':{width}} recall@1               MRR@10 {top:>9}  ms/query  h-mean train s",
         ]
         for name, row in self.rows.items():
             if isinstance(row, str):
@@ -89,6 +91,12 @@ class Comparison:
                 f"{name:{width}} {recall} {row.scores.means['mrr@10']:8.3f} {row.accuracy:9.3f} "
                 f"{1000 * row.latency:9.2f} {row.harmonic_mean:7.3f} {row.train_seconds:7.1f}"
             )
+        lines += [
+            f"{top}: share of queries whose answer comes first among {drawn} documents, the answer "
+            "and others at random",
+            f"ms/query: mean time of one query, asked alone; h-mean: harmonic mean of {top} and of "
+            f"speed, {INSTANT} s / ({INSTANT} s + time)",
+        ]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -156,12 +164,13 @@ def compare(
         translation or reranker that raises) the reason.
 
     Raises:
-        DataError: an unknown or repeated name or an unknown mode; an aligner that is none; vectors
+        DataError: no Pairs; an unknown or repeated name or mode; an aligner that is none; vectors
             and encoders that do not fit together; or what a translation or reranker returns
             cannot be used.
         FitError: fewer than ten training pairs, or none that is not in the test part.
         EncoderError, VectorError: ``source`` or ``target`` cannot be used.
     """
+    check_pairs(train, test)
     systems = _checked(baselines, aligner, mode)
     bound = {} if aligner is None else aligner.bound
     made = as_encoders(source, target)
