@@ -458,7 +458,7 @@ def test_next_steps_name_the_encoders_that_the_aligner_does_not_record(
 
 def test_an_encoder_that_is_not_recorded_is_asked_for(text_aligner, texts):
     aligner = kakehashi.Aligner.load(text_aligner.path)
-    lacks = r"ts source encoder 'conftest.hashed_letters' .*'conftest:hashed_letters'\) cannot be "
+    lacks = r"he aligner's source encoder 'conftest.hashed_letters' .*:hashed_letters'\) cannot be "
     with pytest.raises(EncoderError, match=rf"{lacks}.*bind\(source=...\) or load\(..., source="):
         aligner.embed(["a"], modality="source", role="query")
     with pytest.raises(EncoderError, match=rf"{lacks}.*; pass it with --source-encoder"):

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakehashi.demo.pipeline import _examples, split
+from kakehashi import as_encoder
+from kakehashi.demo.pipeline import _encoders, _examples, split
 
 ROOT = Path(__file__).parent.parent
 READMES = ["README.md", "README.ja.md"]
@@ -51,6 +52,13 @@ def test_the_demo_beats_the_pipeline_as_it_was_and_bm25(folder):
     gained = result["rows"]["after, keep"]["recall@1"] - result["rows"]["before"]["recall@1"]
     n_queries = sum(1 for _ in (folder / "kakehashi-demo" / "test.jsonl").open())
     assert result["gained"] - result["lost"] == pytest.approx(gained * n_queries)
+
+
+def test_the_demos_vectors_are_found_again_by_the_encoders_of_the_readme(minilm, use):
+    assert [encoder.name for encoder in _encoders()] == [
+        as_encoder(use).name,
+        as_encoder(minilm).name,
+    ]
 
 
 def test_the_demos_examples_differ_and_come_from_different_sections():

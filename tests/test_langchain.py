@@ -3,6 +3,7 @@
 import asyncio
 import pickle
 import uuid
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -231,3 +232,31 @@ def test_mmr_filter_and_bad_k(text_aligner):
     assert [d.page_content for d in only.invoke("pump")] == ["replace the seal"]
     with pytest.raises(DataError, match="k=0"):
         mmr.invoke("pump", k=0)
+
+
+@pytest.mark.parametrize("options", [{}, {"search_type": "mmr"}, {"score_threshold": 0.5}])
+def test_an_index_that_was_not_moved_is_named_beside_the_stores_error(ngram_aligner, options):
+    assert (ngram_aligner.mode, ngram_aligner.output_dimension) == ("shared", 20)
+    stored = ngram_aligner.encode(TEXTS, modality="target", role="document")
+    store = Chroma(f"c{uuid.uuid4().hex}")
+    store._collection.add(ids=TEXTS, documents=TEXTS, embeddings=stored)
+    retriever = AlignedRetriever(
+        vectorstore=store, embeddings=AlignedEmbeddings(aligner=ngram_aligner), **options
+    )
+    with pytest.raises(Exception, match="dimension") as raised:
+        retriever.invoke("pump")
+    [note] = raised.value.__notes__
+    assert "shared mode: it gives 20 dimensions, and its target encoder 24" in note
+    assert "modality='target', role='document')" in note
+
+
+def test_other_errors_of_a_store_are_left_as_they_are(ngram_aligner):
+    class Down(VectorStoreWithoutScores):
+        def similarity_search_by_vector(self, embedding, k=4, **kwargs):
+            raise ConnectionError
+
+    keep = replace(ngram_aligner, mode="keep")
+    embeddings = AlignedEmbeddings(aligner=keep)
+    with pytest.raises(ConnectionError) as raised:
+        AlignedRetriever(vectorstore=Down(), embeddings=embeddings).invoke("pump")
+    assert not hasattr(raised.value, "__notes__")

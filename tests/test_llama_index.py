@@ -5,6 +5,7 @@ import pickle
 import threading
 from collections import Counter
 
+import chromadb
 import numpy as np
 import pytest
 from conftest import hashed_letters, reversed_letters
@@ -307,3 +308,17 @@ def test_events_name_the_aligner(index, embedding):
 def test_k_below_one_is_refused(index, embedding):
     with pytest.raises(DataError, match="similarity_top_k=0"):
         AlignedRetriever(index, embedding, similarity_top_k=0)
+
+
+def test_an_index_that_was_not_moved_is_named_beside_the_stores_error(ngram_aligner, tmp_path):
+    stored = ngram_aligner.encode(TEXTS, modality="target", role="document")
+    collection = chromadb.PersistentClient(str(tmp_path)).create_collection("unmoved")
+    collection.add(ids=TEXTS, documents=TEXTS, embeddings=stored)
+    embedding = AlignedEmbedding(aligner=ngram_aligner)
+    index = VectorStoreIndex.from_vector_store(ChromaVectorStore(collection), embed_model=embedding)
+    retriever = AlignedRetriever(index, embedding)
+    for ask in (retriever.retrieve, lambda query: asyncio.run(retriever.aretrieve(query))):
+        with pytest.raises(Exception, match="dimension") as raised:
+            ask("pump")
+        [note] = raised.value.__notes__
+        assert "shared mode: it gives 20 dimensions, and its target encoder 24" in note

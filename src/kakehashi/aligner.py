@@ -293,7 +293,8 @@ class Aligner:
         if encoder is None:
             lacks = f"The aligner was fitted on stored {side} vectors and knows no encoder of them"
             if identity is not None:
-                lacks = f"Its {side} encoder {identity.recorded_name} cannot be loaded by name"
+                name = identity.recorded_name
+                lacks = f"The aligner's {side} encoder {name} cannot be loaded by name"
             raise EncoderError(f"{lacks}; pass it with bind({side}=...) or load(..., {side}=...).")
         if identity is not None:
             identity.require(EncoderIdentity.of(encoder), side)

@@ -110,5 +110,7 @@ def require_encoder(aligner: Aligner, side: Side) -> None:
     if aligner.bound.get(side) is None and (identity is None or identity.model is None):
         lacks = f"the aligner was fitted on stored {side} vectors and knows no encoder of them"
         if identity is not None:
-            lacks = f"its {side} encoder {identity.recorded_name} cannot be loaded by name"
+            lacks = (
+                f"the aligner's {side} encoder {identity.recorded_name} cannot be loaded by name"
+            )
         raise EncoderError(f"{lacks}; pass it with --{side}-encoder.")

@@ -206,7 +206,9 @@ def _encoders() -> tuple[Encoder, Encoder]:
             import_module(package)
         except ImportError as error:
             raise MissingExtraError(package, "demo") from error
-    return multilingual_encoder(), as_encoder(english_model(), name="all-MiniLM-L6-v2")
+    # Under the name that the path gives: a cache keeps vectors by name, and whoever fits again
+    # with this path and the demo's cache is to find them there.
+    return multilingual_encoder(), as_encoder(english_model())
 
 
 def _fresh_collections(folder: Path) -> Any:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, KakehashiError, NotAdvisedWarning
+from ..pairs import Side
 
 
 def load_checked(path: str | Path | None, fingerprint: str | None = None) -> Aligner:
@@ -53,6 +56,30 @@ def warn_unless_advised(aligner: Aligner, stacklevel: int = 3) -> Aligner:
             stacklevel=stacklevel,
         )
     return aligner
+
+
+@contextmanager
+def index_may_need_moving(aligner: Aligner, documents: Side) -> Iterator[None]:
+    """Add to a store's error that its vectors may not have been projected, where that may be why.
+
+    What a store raises over a vector of another dimension is its own affair; so its error stays
+    what it is, and says more.
+    """
+    try:
+        yield
+    except KakehashiError:
+        raise
+    except Exception as error:
+        stored, given = aligner.dimensions[documents], aligner.output_dimension
+        if aligner.mode == "shared" and stored != given:
+            note = (
+                f"This aligner is of shared mode: it gives {given} dimensions, and its {documents} "
+                f"encoder {stored}. An index of that encoder's vectors has to be moved first: "
+                f"aligner.project(vectors, texts=..., modality={documents!r}, role='document')."
+            )
+            # What add_note does, which Python 3.10 lacks.
+            error.__dict__["__notes__"] = [*getattr(error, "__notes__", []), note]
+        raise
 
 
 def _validate(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from ..errors import DataError, MissingExtraError
 from ..pairs import SIDES, Side
-from ._field import AlignerField
+from ._field import AlignerField, index_may_need_moving
 
 try:
     from langchain_core.callbacks import (
@@ -183,12 +183,13 @@ class AlignedRetriever(BaseRetriever):
         vector = self.embeddings.embed_query(query, modality=modality)
         options = {**self.search_kwargs, **kwargs}
         store: Any = self.vectorstore
-        if self.search_type == "mmr":
-            found = store.max_marginal_relevance_search_by_vector(vector, k=k, **options)
-        elif self.score_threshold is not None:
-            found = self._above_threshold(store, vector, k, options)
-        else:
-            found = store.similarity_search_by_vector(vector, k=k, **options)
+        with index_may_need_moving(self.embeddings.aligner, self.embeddings.document_modality):
+            if self.search_type == "mmr":
+                found = store.max_marginal_relevance_search_by_vector(vector, k=k, **options)
+            elif self.score_threshold is not None:
+                found = self._above_threshold(store, vector, k, options)
+            else:
+                found = store.similarity_search_by_vector(vector, k=k, **options)
         documents: list[Document] = found
         return documents
 

@@ -13,7 +13,7 @@ from ..aligner import Aligner
 from ..errors import DataError, MissingExtraError
 from ..pairs import SIDES, Side
 from ..projection import Role
-from ._field import AlignerField
+from ._field import AlignerField, index_may_need_moving
 
 try:
     from llama_index.core.base.base_retriever import BaseRetriever
@@ -228,11 +228,13 @@ class AlignedRetriever(BaseRetriever):
         )
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
+        with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
+            found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
         return found
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        found: list[NodeWithScore] = await self._retriever._aretrieve(_fresh(query_bundle))
+        with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
+            found: list[NodeWithScore] = await self._retriever._aretrieve(_fresh(query_bundle))
         return found
 
 
