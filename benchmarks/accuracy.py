@@ -2,6 +2,7 @@
 
     python benchmarks/accuracy.py DATA OUT [--sets ...] [--sizes 200 1000 all] [--seeds 3]
                                   [--peer-python PY] [--only peers|kakehashi|index|rungs|baselines]
+                                  [--systems NAME ...]
 
 DATA and the names of sets are explained in datasets.py, split and score in protocol.py, the peers
 in peers/contract.py. Every set is run at every size with every seed; on each split the systems
@@ -107,6 +108,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--peer-python", help="Python of the LlamaIndex engine's environment")
     parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--systems", nargs="+", help="rows of these names alone")
     args = parser.parse_args()
     sets = chosen(args.data, args.sets)
     kinds = DEFAULT_KINDS if args.only is None else (args.only,)
@@ -125,6 +127,8 @@ def main() -> None:
                     seen = data_set.targets_as_source(pairs[data_set], args.data, cache)
                     index = parts.unpaired(pairs[data_set], seen)
                 offered = systems(parts, seed, kinds, args.peer_python, index)
+                for name in set(offered) - set(args.systems or offered):
+                    del offered[name]
                 run_split(data_set, parts, size, seed, offered, cells, index)
 
 
