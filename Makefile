@@ -1,11 +1,11 @@
-# `make demo`, `make test` and `make bench`. All set up what they need in .venv first.
+# `make demo`, `make test`, `make notebooks` and `make bench`. All set up what they need in .venv first.
 PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test bench
+.PHONY: setup demo test bench notebooks
 
 setup: .venv/.done
 
@@ -27,6 +27,10 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+# Refresh what the notebooks print; a test compares it with what they print now.
+notebooks: setup
+	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
 
 # make bench DATA=folder [OUT=folder] [PEER_PYTHON=python of the LlamaIndex engine's environment]
 OUT ?= bench-out

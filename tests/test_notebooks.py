@@ -30,4 +30,4 @@ def test_a_notebook_runs_from_a_clean_kernel(path, tmp_path):
             cell.outputs, cell.execution_count = [], None
     NotebookClient(fresh, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert plots(fresh) == 1
-    assert printed(fresh) == printed(committed)
+    assert printed(fresh) == printed(committed), "stale: run `make notebooks`"
