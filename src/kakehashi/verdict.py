@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import comb
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,19 +31,26 @@ class Evidence(NamedTuple):
     clusters: Clusters
 
 
-def _by_chance(relevance: Relevance | None, n: int) -> float:
+def by_chance(relevance: Relevance | None, n: int) -> float:
     """Return the mean MRR@10 of documents in random order.
 
     With a of m documents answering, the best stands at rank r with probability
-    C(m - r, a - 1) / C(m, a).
+    p(r) = C(m - r, a - 1) / C(m, a): p(1) = a / m, p(r + 1) = p(r) (m - r - a + 1) / (m - r).
+    (The binomials themselves are no floats where hundreds answer.)
     """
     m = n if relevance is None else len(relevance.pool)
     sizes = np.ones(n, int) if relevance is None else np.array([len(a) for a in relevance.answers])
-    expected = {
-        a: sum(comb(m - r, a - 1) / r for r in range(1, min(10, m - a + 1) + 1)) / comb(m, a)
-        for a in map(int, np.unique(sizes))
-    }
+    expected = {a: _of_random_order(a, m) for a in map(int, np.unique(sizes))}
     return float(np.mean([expected[int(a)] for a in sizes]))
+
+
+def _of_random_order(a: int, m: int) -> float:
+    """Return the mean MRR@10 of a query that a of m documents answer."""
+    likely, total = a / m, 0.0
+    for r in range(1, min(10, m - a + 1) + 1):
+        total += likely / r
+        likely *= (m - r - a + 1) / (m - r) if r < m else 0.0
+    return total
 
 
 class Verdict(NamedTuple):
@@ -156,7 +162,7 @@ def _over_chance(
     """Test against a random order of the documents."""
     # BM25 cannot stand in here: where no word is shared it finds nothing, and anything more.
     lower = bootstrap({"mrr@10": score}, clusters=clusters, seed=0)["mrr@10"][0]
-    if lower <= _by_chance(relevance, len(score)):
+    if lower <= by_chance(relevance, len(score)):
         return Verdict("do not use", "no better than a random order of the documents", None)
     return _Won(None, "", _queries(n))
 
