@@ -191,7 +191,7 @@ def fit(
         data=_record(pairs, validation, None if unpaired is None else free),
         report=Report(
             verdict=judged.verdict.advice,
-            reason=judged.verdict.reason,
+            reason="; ".join(filter(None, (judged.verdict.reason, alone.unknown))),
             p_value=judged.verdict.p_value,
             rungs={
                 label(c, mode): RungResult(c.mode, c.parameters, c.score, scores, c.cpu_seconds)
