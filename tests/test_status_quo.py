@@ -9,6 +9,7 @@ from conftest import hashed_letters, machine_pairs, reversed_letters
 from langchain_core.embeddings import Embeddings
 
 from kakehashi import Aligner, Pairs, fit
+from kakehashi.cli.make import _print_next_step
 from kakehashi.errors import CacheError, NotAdvisedWarning
 from kakehashi.evaluation import evaluate
 from kakehashi.evaluation.report import Report
@@ -36,6 +37,26 @@ def test_the_target_encoder_alone_has_to_be_beaten(base, alone, advice, said):
     verdict = judge(ours, base, None, status_quo=np.array(alone), is_identity=False)
     assert verdict.advice == advice
     assert said in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("n", "is_identity", "why"),
+    [
+        (40, True, "no rung beats the vectors as they are"),
+        (40, False, "is not shown to help"),
+        (9, False, "9 held-out queries are too few"),
+    ],
+)
+def test_the_identity_that_ships_is_held_against_it_too(n, is_identity, why):
+    base = np.full(n, 9)
+    led = judge(base, base, None, status_quo=base // 9, is_identity=is_identity)
+    assert why in led.reason
+    assert "the target encoder by itself finds more than the untouched vectors" in led.reason
+    assert (led.advice, led.beats_base, led.target_leads) == ("do not use", False, True)
+    level = judge(base, base, None, status_quo=base, is_identity=is_identity)
+    alone = judge(base, base, None, is_identity=is_identity)
+    assert level == alone
+    assert not level.target_leads
 
 
 def weak(texts):
@@ -116,6 +137,27 @@ def test_what_is_advised_or_changes_nothing_serves_without_a_warning(aligner):
         for each in (aligner, identity):
             assert each.advised
             AlignedEmbeddings(aligner=each)
+
+
+def test_an_identity_that_it_beats_is_not_advised_and_the_command_line_says_who_should_ask(
+    tmp_path, capsys
+):
+    """The source encoder sees a text through noise that no map can take away."""
+    noise = np.random.default_rng(0).standard_normal((80, 24))
+    pairs = machine_pairs()
+    x = reversed_letters(pairs.source_texts) + 0.8 * noise
+    given = pairs.with_vectors(x, reversed_letters(pairs.target_texts))
+    aligner = fit(given, target=reversed_letters, same_space=True, **QUICK)
+    assert aligner.projection.is_identity
+    assert aligner.report.target_leads
+    loaded = Aligner.load(aligner.save(tmp_path / "bridge"))
+    assert not loaded.advised
+    with pytest.warns(NotAdvisedWarning, match="ask the index with it"):
+        AlignedEmbeddings(aligner=loaded)
+    _print_next_step(loaded, tmp_path / "bridge", {})
+    said = " ".join(capsys.readouterr().out.split())
+    assert "ask the index with the target encoder" in said
+    assert "keep your pipeline" not in said
 
 
 def test_it_is_asked_in_one_space_too_unless_it_is_the_source_encoder_itself():

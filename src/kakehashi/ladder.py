@@ -200,6 +200,7 @@ def fit(
             base=None if base is None else judged.scores[base],
             bm25=judged.bm25,
             status_quo=judged.status_quo,
+            target_leads=judged.verdict.target_leads,
             mode=chosen.mode,
             chosen=label(chosen, mode),
             describes=describes,

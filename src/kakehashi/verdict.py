@@ -57,13 +57,15 @@ class Verdict(NamedTuple):
     """What is advised, the reason, and the p-value of the test behind it.
 
     ``beats_base`` is False where the untouched vectors can be compared and the map is not shown
-    to be better: then the identity ships.
+    to be better: then the identity ships. ``target_leads`` says of an identity that the target
+    encoder by itself finds more.
     """
 
     advice: Literal["use", "do not use"]
     reason: str
     p_value: float | None
     beats_base: bool = True
+    target_leads: bool = False
 
 
 def judge(
@@ -82,7 +84,8 @@ def judge(
 
     It has to beat the untouched vectors, or a random order where those cannot be compared; where
     it is known, what the target encoder finds by itself; and it must not lose to BM25, where there
-    are texts.
+    are texts. Where the identity ships, it is held against the target encoder in place of the map:
+    between two encoders it is a pipeline, too.
 
     Args:
         chosen, base, bm25, status_quo: rank of the best answer to each of the n test queries.
@@ -98,12 +101,30 @@ def judge(
     n = len(chosen) if n_questions is None else n_questions
     if n < MIN_QUERIES:
         reason = f"{n} held-out queries are too few to tell; {MIN_QUERIES} are the least"
-        return Verdict("do not use", reason, None, False)
+        verdict = Verdict("do not use", reason, None, False)
+    elif base is not None and is_identity:
+        reason = "no rung beats the vectors as they are on validation"
+        verdict = Verdict("do not use", reason, None, False)
+    else:
+        verdict = _of_map(chosen, base, bm25, status_quo, n, relevance, clusters, folds)
+    if verdict.beats_base or base is None or status_quo is None:
+        return verdict
+    return _of_identity(verdict, base, status_quo, clusters)
+
+
+def _of_map(
+    chosen: Ranks,
+    base: Ranks | None,
+    bm25: Ranks | None,
+    status_quo: Ranks | None,
+    n: int,
+    relevance: Relevance | None,
+    clusters: Clusters,
+    folds: Evidence | None,
+) -> Verdict:
+    """Hold a map against all that it has to beat, one after the other."""
     score = per_query(chosen)["mrr@10"]
     if base is not None:
-        if is_identity:
-            reason = "no rung beats the vectors as they are on validation"
-            return Verdict("do not use", reason, None, False)
         gains = score - per_query(base)["mrr@10"]
         won = _over_base(gains, n, clusters, folds if n < FEW_QUERIES else None)
     else:
@@ -178,6 +199,19 @@ def _over_target(gains: NDArray[np.float64], n: int, clusters: Clusters) -> _Won
         f"p={test.p_value:.3f}); try it as source encoder, too"
     )
     return Verdict("do not use", reason, test.p_value)
+
+
+def _of_identity(verdict: Verdict, base: Ranks, status_quo: Ranks, clusters: Clusters) -> Verdict:
+    """Add to a verdict that ships the identity whether the target encoder finds more."""
+    ours, theirs = (per_query(ranks)["mrr@10"] for ranks in (base, status_quo))
+    test = paired_test(ours, theirs, clusters=clusters)
+    if not test.worse:
+        return verdict
+    reason = (
+        f"{verdict.reason}; the target encoder by itself finds more than the untouched vectors "
+        f"(MRR@10 {-test.difference:+.3f}, p={test.p_value:.4f}): ask the index with it"
+    )
+    return verdict._replace(reason=reason, target_leads=True)
 
 
 def _queries(n: int) -> str:
