@@ -80,6 +80,11 @@ class Report:
         return "\n".join(lines + [f"  note: {note}" for note in self.notes])
 
     @property
+    def refitted(self) -> bool:
+        """Whether what ships was fitted on the test part, too; never on a test set of one's own."""
+        return self.sizes["fitted"] > self.sizes["development"]
+
+    @property
     def before(self) -> dict[str, Scores | None]:
         """What the index finds without a map, by name: it has to be beaten."""
         found: dict[str, Scores | None] = {"untouched vectors": self.base}
