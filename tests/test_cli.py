@@ -316,6 +316,10 @@ def test_evaluate_reads_the_texts_of_pairs_and_those_beside_vectors(
         done = run("evaluate", ngram_aligner.path, *arguments, "--json")
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["aligned"]["recall@1"] == pytest.approx(expected)
+    unknown = "what the target encoder finds by itself is not known"
+    assert json.loads(done.stdout)["note"].startswith(unknown)  # it is not at hand beside the .npz
+    said = " ".join(run("evaluate", ngram_aligner.path, texts_npz).stdout.split())
+    assert f"note: {unknown}; it raised EncoderError" in said
     with np.load(texts_npz) as arrays:
         np.savez(tmp_path / "bare.npz", source=arrays["source"], target=arrays["target"])
     without = run("evaluate", ngram_aligner.path, tmp_path / "bare.npz")

@@ -1,4 +1,6 @@
 import threading
+from fractions import Fraction
+from math import comb
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from kakehashi import Pairs, fit
 from kakehashi.development import develop
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation.metrics import ranks
+from kakehashi.evaluation.relevance import Relevance
 from kakehashi.hubs import corrected
 from kakehashi.planning import plan
 from kakehashi.projection.linear import procrustes
@@ -17,7 +20,7 @@ from kakehashi.search import choose, climb
 from kakehashi.spaces import share_space
 from kakehashi.splits import folds, hold_out
 from kakehashi.threads import Limit
-from kakehashi.verdict import Evidence, judge
+from kakehashi.verdict import Evidence, by_chance, judge
 from kakehashi.views import View
 
 
@@ -148,6 +151,21 @@ def test_a_map_that_loses_to_bm25_is_not_advised_but_ships_where_it_beats_the_ba
     assert verdict.advice == "do not use"
     assert "BM25 alone finds more" in verdict.reason
     assert verdict.beats_base
+
+
+@pytest.mark.parametrize(("a", "m"), [(1, 1), (1, 7), (3, 12), (9, 12), (12, 12), (40, 90)])
+def test_a_random_order_finds_what_its_definition_says(a, m):
+    chances = [Fraction(comb(m - r, a - 1), comb(m, a)) for r in range(1, min(10, m) + 1)]
+    expected = float(sum(p / r for r, p in enumerate(chances, 1)))
+    relevance = Relevance(np.arange(m), [np.arange(a)] * 3)
+    assert by_chance(relevance, 3) == pytest.approx(expected, rel=1e-12)
+
+
+def test_hundreds_of_answers_to_one_question_are_judged():
+    """One in fourteen of 5,000 documents answers: more ways to draw them than a float can hold."""
+    relevance = Relevance(np.arange(5000), [np.arange(350)] * 40)
+    verdict = judge(np.full(40, 1), None, None, is_identity=False, relevance=relevance)
+    assert verdict.advice == "use"
 
 
 def test_a_validation_set_does_not_choose_by_rows_of_the_test_set():

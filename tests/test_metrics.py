@@ -1,5 +1,7 @@
 """Metrics, intervals and tests against independent implementations and against theory."""
 
+import tracemalloc
+
 import ir_measures
 import numpy as np
 import pytest
@@ -276,6 +278,17 @@ def test_a_query_that_is_asked_again_is_one_cluster():
     assert partition(both) == [0, 1, 0, 2, 3, 1]
     few_groups = asking(["g", "g", "h", "h"], asked=asked)
     assert partition(clusters_of(few_groups)) == [0, 1, 0, 2]
+
+
+def test_one_long_group_label_does_not_make_every_row_as_long():
+    grouped = asking([f"g{i % 20}" for i in range(999)] + ["g" * 20_000], n=1000)
+    tracemalloc.start()
+    try:
+        labels = clusters_of(grouped)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
+    assert partition(labels) == [*[i % 20 for i in range(999)], 20]
 
 
 def test_groups_of_several_parts_are_counted_together():

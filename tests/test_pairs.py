@@ -77,10 +77,35 @@ def around_a_mean(n, dimension, cosine, seed=0):
 @pytest.mark.parametrize("dimension", [32, 384])
 def test_vectors_are_the_same_but_for_rounding_however_close_all_are(cosine, dimension):
     x = around_a_mean(600, dimension, cosine)
-    assert len(same_vectors(x[:500], x[500:])) == 0
+    for quantised in (False, True):
+        assert len(same_vectors(x[:500], x[500:], quantised=quantised)) == 0
     noise = 1e-7 * np.random.default_rng(1).standard_normal(x.shape).astype(np.float32)
     for again in (x + noise, x.astype(np.float16), 3 * x, 1e-6 * x):
         assert list(same_vectors(x, again[100:200])) == list(range(100, 200))
+
+
+def in_eight_bits(x):
+    return np.round(x / np.abs(x).max(axis=1, keepdims=True) * 127)
+
+
+@pytest.mark.parametrize("cosine", [0.0, 0.5])
+def test_a_copy_in_eight_bits_is_found_where_texts_cannot_tell(cosine):
+    mean, own = around_a_mean(1, 384, 0.0, seed=1), around_a_mean(2000, 384, 0.0)
+    x = np.sqrt(cosine) * mean + np.sqrt(1 - cosine) * own
+    y = around_a_mean(2000, 384, 0.0, seed=2)
+    rough = in_eight_bits(x).astype(np.float32)
+    assert len(same_vectors(x, rough[:500])) < 250
+    found = same_vectors(x, rough[:500], quantised=True)
+    assert len(found) > 490
+    assert set(found) <= set(range(500))
+    train = Pairs(source_vectors=x, target_vectors=y)
+    copy = Pairs(source_vectors=rough[:500], target_vectors=in_eight_bits(y[:500]))
+    assert set(range(495)) - set(find_leaks(train, copy)) == set()
+    texts = [f"text {i}" for i in range(2000)]
+    named = Pairs(texts, source_vectors=x, target_vectors=y)
+    other = Pairs(texts[500:1000], source_vectors=rough[:500], target_vectors=y[-500:])
+    assert set(range(500, 1000)) <= set(find_leaks(named, other))
+    assert len(set(range(500)) & set(find_leaks(named, other))) < 250
 
 
 def test_vectors_that_are_all_the_same_are_found_and_none_among_none():

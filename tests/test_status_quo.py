@@ -9,7 +9,8 @@ from conftest import hashed_letters, machine_pairs, reversed_letters
 from langchain_core.embeddings import Embeddings
 
 from kakehashi import Aligner, Pairs, fit
-from kakehashi.errors import NotAdvisedWarning
+from kakehashi.cli.make import _print_next_step
+from kakehashi.errors import CacheError, NotAdvisedWarning
 from kakehashi.evaluation import evaluate
 from kakehashi.evaluation.report import Report
 from kakehashi.integrations.chroma import AlignedEmbeddingFunction
@@ -36,6 +37,26 @@ def test_the_target_encoder_alone_has_to_be_beaten(base, alone, advice, said):
     verdict = judge(ours, base, None, status_quo=np.array(alone), is_identity=False)
     assert verdict.advice == advice
     assert said in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("n", "is_identity", "why"),
+    [
+        (40, True, "no rung beats the vectors as they are"),
+        (40, False, "is not shown to help"),
+        (9, False, "9 held-out queries are too few"),
+    ],
+)
+def test_the_identity_that_ships_is_held_against_it_too(n, is_identity, why):
+    base = np.full(n, 9)
+    led = judge(base, base, None, status_quo=base // 9, is_identity=is_identity)
+    assert why in led.reason
+    assert "the target encoder by itself finds more than the untouched vectors" in led.reason
+    assert (led.advice, led.beats_base, led.target_leads) == ("do not use", False, True)
+    level = judge(base, base, None, status_quo=base, is_identity=is_identity)
+    alone = judge(base, base, None, is_identity=is_identity)
+    assert level == alone
+    assert not level.target_leads
 
 
 def weak(texts):
@@ -118,6 +139,27 @@ def test_what_is_advised_or_changes_nothing_serves_without_a_warning(aligner):
             AlignedEmbeddings(aligner=each)
 
 
+def test_an_identity_that_it_beats_is_not_advised_and_the_command_line_says_who_should_ask(
+    tmp_path, capsys
+):
+    """The source encoder sees a text through noise that no map can take away."""
+    noise = np.random.default_rng(0).standard_normal((80, 24))
+    pairs = machine_pairs()
+    x = reversed_letters(pairs.source_texts) + 0.8 * noise
+    given = pairs.with_vectors(x, reversed_letters(pairs.target_texts))
+    aligner = fit(given, target=reversed_letters, same_space=True, **QUICK)
+    assert aligner.projection.is_identity
+    assert aligner.report.target_leads
+    loaded = Aligner.load(aligner.save(tmp_path / "bridge"))
+    assert not loaded.advised
+    with pytest.warns(NotAdvisedWarning, match="ask the index with it"):
+        AlignedEmbeddings(aligner=loaded)
+    _print_next_step(loaded, tmp_path / "bridge", {})
+    said = " ".join(capsys.readouterr().out.split())
+    assert "ask the index with the target encoder" in said
+    assert "keep your pipeline" not in said
+
+
 def test_it_is_asked_in_one_space_too_unless_it_is_the_source_encoder_itself():
     """A weak student in its teacher's space: the base is the student, the teacher finds more."""
     noise = np.random.default_rng(0)
@@ -149,6 +191,89 @@ def test_an_encoder_that_refuses_the_queries_costs_a_note_and_not_the_fit():
     assert report.status_quo is None
     [note] = [note for note in report.notes if "target encoder" in note]
     assert note.endswith("it raised RuntimeError: another language")
+    assert report.reason.endswith("what the target encoder finds by itself is not known")
+
+
+def unless(refused, raised=None):
+    """Make an encoder that knows no word of some texts, or raises over them."""
+
+    def encode(texts):
+        if raised is not None and refused & set(texts):
+            raise raised
+        return reversed_letters(texts) * [[text not in refused] for text in texts]
+
+    encode.__name__ = "bilingual"
+    return encode
+
+
+@pytest.mark.parametrize("raised", [None, ValueError("too long")])
+def test_a_query_that_it_cannot_encode_ranks_last_and_the_others_count(raised):
+    pairs = asked_twice()
+    held = hold_out(pairs, TEST_SHARE, seed=0, at_most=MAX_TEST).held_out
+    lost = {pairs.source_texts[i] for i in held[:2]}
+    whole, without = (
+        fit(pairs, source=weak, target=unless(refused, raised), **QUICK)
+        for refused in (set(), lost)
+    )
+    assert without.report.status_quo.n_queries == len(held)
+    assert without.report.verdict == whole.report.verdict == "do not use"
+    difference = whole.report.status_quo.means["mrr@10"] - without.report.status_quo.means["mrr@10"]
+    assert 0 < difference <= 2 / len(held)
+    said = f"the target encoder could not encode 2 of {len(held)} queries"
+    assert any(note.startswith(said) for note in without.report.notes)
+    assert "not known" not in without.report.reason
+    stored = pairs.with_vectors(None, reversed_letters(pairs.target_texts))
+    later = evaluate(whole.bind(target=unless(lost, raised)), stored)
+    assert later.note.startswith(f"the target encoder could not encode 2 of {len(pairs)} queries")
+    assert 0 < later.status_quo.means["mrr@10"] < evaluate(whole, stored).status_quo.means["mrr@10"]
+
+
+def test_a_query_that_it_encodes_alone_only_costs_nothing():
+    pairs = asked_twice()
+
+    def one_at_a_time(texts):
+        if len(texts) > 1 and set(texts) & set(pairs.source_texts):
+            raise MemoryError
+        return reversed_letters(texts)
+
+    reports = [
+        fit(pairs, source=weak, target=encode, **QUICK).report
+        for encode in (reversed_letters, one_at_a_time)
+    ]
+    assert reports[0].status_quo == reports[1].status_quo
+    assert reports[0].notes == reports[1].notes
+
+
+def test_a_cache_that_fails_is_no_fault_of_the_encoder():
+    pairs = machine_pairs()
+    target = unless(set(pairs.source_texts), CacheError("database is locked"))
+    with pytest.raises(CacheError, match="locked"):
+        fit(pairs, source=weak, target=target, **QUICK)
+
+
+def test_evaluate_does_without_a_target_encoder_that_cannot_be_asked():
+    pairs = asked_twice()
+    stored = pairs.with_vectors(None, reversed_letters(pairs.target_texts))
+    calls = []
+
+    def refuses(texts):
+        if set(texts) & set(pairs.source_texts):
+            calls.append(texts)
+            raise ValueError("language not supported")
+        return reversed_letters(texts)
+
+    fitted = fit(pairs, source=weak, target=reversed_letters, **QUICK)
+
+    def gone(texts):
+        raise OSError("the model has moved")
+
+    for target, why in ((refuses, "language not supported"), (gone, "the model has moved")):
+        found = evaluate(fitted.bind(target=target), stored)
+        assert found.aligned == evaluate(fitted, stored).aligned
+        assert found.status_quo is None
+        assert found.note.startswith("what the target encoder finds by itself is not known")
+        assert found.note.endswith(why)
+    assert 1 < len(calls) < 60  # it does not go on for ever where nothing is encoded
 
 
 def test_evaluate_scores_it_where_it_judged_and_is_at_hand(across, tmp_path):

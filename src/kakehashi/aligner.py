@@ -138,8 +138,13 @@ class Aligner:
 
     @property
     def advised(self) -> bool:
-        """Whether its report says to use it; one that changes nothing does no harm either."""
-        return self.report.verdict == "use" or self.projection.is_identity
+        """Whether its report says to use it.
+
+        One that changes nothing does no harm either, unless the target encoder finds more than
+        the source encoder: that one should ask.
+        """
+        harmless = self.projection.is_identity and not self.report.target_leads
+        return self.report.verdict == "use" or harmless
 
     def reads(self, modality: Side) -> bool:
         """Whether this modality's texts are read beside their vectors (character n-grams)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -10,8 +10,9 @@ import numpy as np
 
 from .cache import encode_texts
 from .encoders import Encoder, EncoderIdentity, as_encoder, checked_encode
-from .errors import DataError
+from .errors import CacheError, DataError
 from .pairs import SIDES, Pairs, Side
+from .progress import track
 from .projection import Mode, Role
 from .validation import usable_texts
 from .vectors import FloatArray, thinned, unit_rows
@@ -27,6 +28,11 @@ there are more, it reads none."""
 _COMPARED, _ALIKE = 5, 0.9
 """Texts that tell whether an encoder made stored vectors, and the mean cosine that says so: half
 precision and the like are no other encoder."""
+
+UNKNOWN = "what the target encoder finds by itself is not known"
+_TRIED = 50
+"""Texts, spread over all, of which an encoder that refuses them together has to take one alone:
+where it is down, thousands would be tried in vain."""
 
 Encoders = Mapping[Side, Encoder | None]
 Cache = str | Path | None
@@ -69,10 +75,21 @@ def with_vectors(
 
 
 class SeenByTarget(NamedTuple):
-    """The sources as queries of the target encoder, (n, d_y), or a note why they are not known."""
+    """What the target encoder makes of the sources, as queries.
+
+    Attributes:
+        vectors: (n, d_y); a row of NaN, which ranks last, is a query that it cannot encode. None
+            where nothing is known.
+        note: what it could not encode, and why.
+    """
 
     vectors: FloatArray | None = None
     note: str | None = None
+
+    @property
+    def unknown(self) -> str | None:
+        """That there is a rival and nothing is known of it, or None."""
+        return UNKNOWN if self.vectors is None and self.note else None
 
 
 def seen_by_target(
@@ -85,25 +102,71 @@ def seen_by_target(
     """Ask the target encoder for the source texts: what an index can be asked without a map.
 
     Nothing is asked without it, without texts, or where it is the source encoder, too: the
-    untouched vectors are its own then. A rival that cannot be asked must not cost the fit; an
-    encoder may refuse texts of another language.
+    untouched vectors are its own then.
+
+    Raises:
+        CacheError: the cache is damaged, or no cache.
     """
     encoder, source, target = encoders["target"], identities["source"], identities["target"]
     if encoder is None or pairs.source_texts is None:
         return SeenByTarget()
     if source is not None and target is not None and source.matches(target):
         return SeenByTarget()
-    label = "encoding held-out queries by the target encoder"
+    return ask_target(lambda: encoder, pairs.source_texts, cache, progress)
+
+
+def ask_target(
+    load: Callable[[], Encoder], texts: Sequence[str], cache: Cache, progress: bool
+) -> SeenByTarget:
+    """Encode n texts by the target encoder as queries, together or else one by one.
+
+    A rival that cannot be asked must not cost the fit, and a query that it refuses (a text of
+    another language, one without a known word) must not cost the rival.
+
+    Raises:
+        CacheError: the cache is damaged, or no cache.
+    """
+    label = "encoding queries by the target encoder"
     try:
-        found = encode_texts(
-            encoder, pairs.source_texts, "query", cache=cache, progress=progress, label=label
+        encoder = load()
+    except Exception as error:  # whatever a model or an encoder of the caller's raises
+        return SeenByTarget(note=f"{UNKNOWN}; {_raised(error)}")
+    try:
+        together = encode_texts(
+            encoder, texts, "query", cache=cache, progress=progress, label=label
         )
-    except Exception as error:  # whatever an encoder of the caller's raises
-        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        return SeenByTarget(
-            note=f"what the target encoder finds by itself is not known; it raised {reason}"
-        )
-    return SeenByTarget(found)
+        return SeenByTarget(together)
+    except CacheError:
+        raise
+    except Exception as error:
+        refused = error
+    known: dict[str, FloatArray] = {}
+    different = list(dict.fromkeys(texts))
+    spread = different[thinned(len(different), _TRIED)]
+    in_turn = list(dict.fromkeys([*spread, *different]))
+    for tried, text in enumerate(track(in_turn, f"{label}, one by one", enabled=progress)):
+        if tried == len(spread) and not known:
+            break
+        try:
+            known[text] = checked_encode(encoder, [text], "query")[0]
+        except Exception as error:
+            refused = error
+    if not known:
+        return SeenByTarget(note=f"{UNKNOWN}; {_raised(refused)}")
+    nothing = np.full_like(next(iter(known.values())), np.nan)
+    found = np.stack([known.get(text, nothing) for text in texts])
+    lost = len(texts) - sum(text in known for text in texts)
+    if not lost:
+        return SeenByTarget(found)
+    return SeenByTarget(
+        found,
+        f"the target encoder could not encode {lost} of {len(texts)} queries, which rank last for "
+        f"it; {_raised(refused)}",
+    )
+
+
+def _raised(error: Exception) -> str:
+    return f"it raised {type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def check_made_by(pairs: Pairs, encoders: Encoders) -> None:

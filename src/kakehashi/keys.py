@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +49,12 @@ def mixed(words: Keys) -> Keys:
     """Mix the bits of each word (the first half of MurmurHash3's finaliser)."""
     words = words * np.uint64(0xFF51AFD7ED558CCD)
     return words ^ (words >> np.uint64(33))
+
+
+def numbered(labels: Sequence[str]) -> NDArray[np.intp]:
+    """Number the different labels in their sorted order, (n,).
+
+    An array of the labels would be as wide as the longest of them, in every row.
+    """
+    number = {label: i for i, label in enumerate(sorted(set(labels)))}
+    return np.array([number[label] for label in labels], np.intp)

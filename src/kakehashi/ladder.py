@@ -191,7 +191,7 @@ def fit(
         data=_record(pairs, validation, None if unpaired is None else free),
         report=Report(
             verdict=judged.verdict.advice,
-            reason=judged.verdict.reason,
+            reason="; ".join(filter(None, (judged.verdict.reason, alone.unknown))),
             p_value=judged.verdict.p_value,
             rungs={
                 label(c, mode): RungResult(c.mode, c.parameters, c.score, scores, c.cpu_seconds)
@@ -200,6 +200,7 @@ def fit(
             base=None if base is None else judged.scores[base],
             bm25=judged.bm25,
             status_quo=judged.status_quo,
+            target_leads=judged.verdict.target_leads,
             mode=chosen.mode,
             chosen=label(chosen, mode),
             describes=describes,

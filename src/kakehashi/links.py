@@ -11,9 +11,11 @@ from .keys import Keys, in_range, mixed
 from .pairs import SIDES, Pairs
 from .vectors import Float32Array, FloatArray, chunks, thinned, unit_rows
 
-_SAME = 1 - 1e-5
-"""Cosine from which two vectors are of one text; float16 storage moves it by less than 1e-6."""
-_GRIDS, _DIRECTIONS, _STEP, _LEAST_STEP = 3, 16, 0.25, 0.02
+_ROUNDED, _QUANTISED, _OF_SPREAD = 1e-5, 5e-4, 0.02
+"""How far below one the cosine of two vectors of one text may lie: float16 moves it by less than
+1e-6, eight bits by up to 1e-4. The wider bound is at most a share of what parts rows at all: where
+an encoder gives much the same vector for everything, near is not the same."""
+_GRIDS, _DIRECTIONS, _STEP, _LEAST_STEP = 4, 16, 0.5, 0.02
 _SAMPLED = 2000
 
 
@@ -22,24 +24,28 @@ def find_leaks(train: Pairs, held_out: Pairs) -> NDArray[np.intp]:
 
     A map that has seen half of a test pair scores too well on it; fitting on the other rows only
     keeps the held-out score honest. A text stands there if it is the same, or if its vector is,
-    but for rounding: two runs of an encoder differ in the last bits, and so do precisions.
+    but for rounding: two runs of an encoder differ in the last bits, and so do precisions. Where
+    texts cannot be compared, a copy in eight bits is the same, too.
     """
     leaked = np.zeros(len(train), dtype=bool)
     for side in SIDES:
-        if train.texts(side) is not None and held_out.texts(side) is not None:
+        told_by_text = train.texts(side) is not None and held_out.texts(side) is not None
+        if told_by_text:
             leaked |= np.isin(train.keys(side), held_out.keys(side))
         x, y = train.vectors(side), held_out.vectors(side)
         if x is not None and y is not None and x.shape[1] == y.shape[1]:
-            leaked[same_vectors(x, y)] = True
+            leaked[same_vectors(x, y, quantised=not told_by_text)] = True
     return np.flatnonzero(leaked)
 
 
-def same_vectors(x: FloatArray, y: FloatArray) -> NDArray[np.intp]:
+def same_vectors(x: FloatArray, y: FloatArray, *, quantised: bool = False) -> NDArray[np.intp]:
     """Return the rows of (n, d) that stand among the rows of (m, d), but for rounding.
+
+    If ``quantised``, copies in eight bits count as rounded, too.
 
     To compare all with all would take minutes for a million rows. So each row is first projected
     on sixteen random directions, in units in which the rows of ``y`` spread evenly however close
-    together they lie, and every coordinate rounded; rows of one cell are then compared. Three grids
+    together they lie, and every coordinate rounded; rows of one cell are then compared. Four grids
     are shifted against each other: a pair that a border of one grid parts shares a cell of another.
     """
     if not len(x) or not len(y):
@@ -50,6 +56,7 @@ def same_vectors(x: FloatArray, y: FloatArray) -> NDArray[np.intp]:
     centre = sample.mean(axis=0)
     spread = float(np.sqrt(((sample - centre) ** 2).sum(axis=1).mean()))
     step = max(_STEP * spread, _LEAST_STEP)  # rows that are all the same: a step beyond rounding
+    apart = max(_ROUNDED, min(_QUANTISED, _OF_SPREAD * spread**2) if quantised else 0.0)
     shifts = rng.random((_GRIDS, 1, _DIRECTIONS), np.float32)
     odd = rng.integers(0, 2**63, size=_DIRECTIONS, dtype=np.uint64) * 2 + 1
 
@@ -70,7 +77,7 @@ def same_vectors(x: FloatArray, y: FloatArray) -> NDArray[np.intp]:
     found = []
     for part in chunks(len(candidates), 1024):
         cosines = _unit(x[candidates[part]]) @ others.T
-        found.append(candidates[part][cosines.max(axis=1, initial=-1) >= _SAME])
+        found.append(candidates[part][cosines.max(axis=1, initial=-1) >= 1 - apart])
     return np.concatenate([candidates[:0], *found])
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from .aligner import Aligner
 from .cache import encode_texts
+from .errors import DataError
 from .gather import ROLES
 from .pairs import Pairs, Side
 from .validation import usable_texts
@@ -38,11 +39,12 @@ def pseudo_pairs(
         aligner = kakehashi.fit(pairs, ..., unpaired=more)
 
     where validation chooses how much they count, none included, and they never judge. With
-    ``refit=False`` and the same seed, what judges had no say in them. What they bring:
-    ``benchmarks/ablation.py``.
+    ``refit=False`` and the same seed, what judges had no say in them: a map that was fitted on its
+    test part finds the answers of that part, and a second fit would be judged by what it was told.
+    What they bring: ``benchmarks/ablation.py``.
 
     Args:
-        aligner: fitted on few pairs.
+        aligner: fitted on few pairs with ``refit=False``, or judged by a test set of your own.
         source, target: n and m texts of each side, which the aligner's encoders embed; or their
             vectors, (n, d_x) and (m, d_y), for an aligner that reads no texts of that side.
         cache: a file that keeps encoded vectors between runs.
@@ -52,10 +54,17 @@ def pseudo_pairs(
         at most min(n, m) pairs with their vectors; a text that stands twice is taken once.
 
     Raises:
-        DataError: no texts, one that cannot be used, or vectors where texts are read.
+        DataError: an aligner that was fitted again on its test part; no texts, one that cannot be
+            used, or vectors where texts are read.
         VectorError: vectors of another dimension, or that cannot be used.
         EncoderError: an encoder is needed, and is not at hand or is another one.
     """
+    if aligner.report.refitted and not aligner.projection.is_identity:
+        raise DataError(
+            "This aligner was fitted on its test part, too, so that its pairs would tell a second "
+            "fit the answers by which it is judged. Fit it again with refit=False, or with a test "
+            "set of your own (test=), which is never trained on."
+        )
     sides: dict[Side, Any] = {"source": source, "target": target}
     texts: dict[Side, list[str] | None] = {}
     vectors: dict[Side, Float32Array] = {}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import FitError
+from .keys import numbered
 from .links import link_rows
 from .pairs import SIDES, Pairs
 
@@ -98,11 +99,9 @@ def nested_rows(pairs: Pairs, *, seed: int, rows: Rows) -> Rows:
 
 def _shuffled_groups(pairs: Pairs, rows: Rows, rng: np.random.Generator) -> list[Rows]:
     """Return the positions in ``rows`` of each group, the groups in random order."""
-    if pairs.groups is None or len(named := {pairs.groups[i] for i in rows}) == 1:
+    if pairs.groups is None or len({pairs.groups[i] for i in rows}) == 1:
         return _shuffled_units(link_rows(*(pairs.keys(side)[rows] for side in SIDES)), rng)
-    number = {group: i for i, group in enumerate(sorted(named))}
-    inverse = np.array([number[pairs.groups[i]] for i in rows])
-    return _shuffled_units(inverse, rng)
+    return _shuffled_units(numbered([pairs.groups[i] for i in rows]), rng)
 
 
 def _shuffled_units(labels: Rows, rng: np.random.Generator) -> list[Rows]:

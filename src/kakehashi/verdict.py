@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import comb
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -32,32 +31,41 @@ class Evidence(NamedTuple):
     clusters: Clusters
 
 
-def _by_chance(relevance: Relevance | None, n: int) -> float:
+def by_chance(relevance: Relevance | None, n: int) -> float:
     """Return the mean MRR@10 of documents in random order.
 
     With a of m documents answering, the best stands at rank r with probability
-    C(m - r, a - 1) / C(m, a).
+    p(r) = C(m - r, a - 1) / C(m, a): p(1) = a / m, p(r + 1) = p(r) (m - r - a + 1) / (m - r).
+    (The binomials themselves are no floats where hundreds answer.)
     """
     m = n if relevance is None else len(relevance.pool)
     sizes = np.ones(n, int) if relevance is None else np.array([len(a) for a in relevance.answers])
-    expected = {
-        a: sum(comb(m - r, a - 1) / r for r in range(1, min(10, m - a + 1) + 1)) / comb(m, a)
-        for a in map(int, np.unique(sizes))
-    }
+    expected = {a: _of_random_order(a, m) for a in map(int, np.unique(sizes))}
     return float(np.mean([expected[int(a)] for a in sizes]))
+
+
+def _of_random_order(a: int, m: int) -> float:
+    """Return the mean MRR@10 of a query that a of m documents answer."""
+    likely, total = a / m, 0.0
+    for r in range(1, min(10, m - a + 1) + 1):
+        total += likely / r
+        likely *= (m - r - a + 1) / (m - r) if r < m else 0.0
+    return total
 
 
 class Verdict(NamedTuple):
     """What is advised, the reason, and the p-value of the test behind it.
 
     ``beats_base`` is False where the untouched vectors can be compared and the map is not shown
-    to be better: then the identity ships.
+    to be better: then the identity ships. ``target_leads`` says of an identity that the target
+    encoder by itself finds more.
     """
 
     advice: Literal["use", "do not use"]
     reason: str
     p_value: float | None
     beats_base: bool = True
+    target_leads: bool = False
 
 
 def judge(
@@ -76,7 +84,8 @@ def judge(
 
     It has to beat the untouched vectors, or a random order where those cannot be compared; where
     it is known, what the target encoder finds by itself; and it must not lose to BM25, where there
-    are texts.
+    are texts. Where the identity ships, it is held against the target encoder in place of the map:
+    between two encoders it is a pipeline, too.
 
     Args:
         chosen, base, bm25, status_quo: rank of the best answer to each of the n test queries.
@@ -92,12 +101,30 @@ def judge(
     n = len(chosen) if n_questions is None else n_questions
     if n < MIN_QUERIES:
         reason = f"{n} held-out queries are too few to tell; {MIN_QUERIES} are the least"
-        return Verdict("do not use", reason, None, False)
+        verdict = Verdict("do not use", reason, None, False)
+    elif base is not None and is_identity:
+        reason = "no rung beats the vectors as they are on validation"
+        verdict = Verdict("do not use", reason, None, False)
+    else:
+        verdict = _of_map(chosen, base, bm25, status_quo, n, relevance, clusters, folds)
+    if verdict.beats_base or base is None or status_quo is None:
+        return verdict
+    return _of_identity(verdict, base, status_quo, clusters)
+
+
+def _of_map(
+    chosen: Ranks,
+    base: Ranks | None,
+    bm25: Ranks | None,
+    status_quo: Ranks | None,
+    n: int,
+    relevance: Relevance | None,
+    clusters: Clusters,
+    folds: Evidence | None,
+) -> Verdict:
+    """Hold a map against all that it has to beat, one after the other."""
     score = per_query(chosen)["mrr@10"]
     if base is not None:
-        if is_identity:
-            reason = "no rung beats the vectors as they are on validation"
-            return Verdict("do not use", reason, None, False)
         gains = score - per_query(base)["mrr@10"]
         won = _over_base(gains, n, clusters, folds if n < FEW_QUERIES else None)
     else:
@@ -156,7 +183,7 @@ def _over_chance(
     """Test against a random order of the documents."""
     # BM25 cannot stand in here: where no word is shared it finds nothing, and anything more.
     lower = bootstrap({"mrr@10": score}, clusters=clusters, seed=0)["mrr@10"][0]
-    if lower <= _by_chance(relevance, len(score)):
+    if lower <= by_chance(relevance, len(score)):
         return Verdict("do not use", "no better than a random order of the documents", None)
     return _Won(None, "", _queries(n))
 
@@ -172,6 +199,19 @@ def _over_target(gains: NDArray[np.float64], n: int, clusters: Clusters) -> _Won
         f"p={test.p_value:.3f}); try it as source encoder, too"
     )
     return Verdict("do not use", reason, test.p_value)
+
+
+def _of_identity(verdict: Verdict, base: Ranks, status_quo: Ranks, clusters: Clusters) -> Verdict:
+    """Add to a verdict that ships the identity whether the target encoder finds more."""
+    ours, theirs = (per_query(ranks)["mrr@10"] for ranks in (base, status_quo))
+    test = paired_test(ours, theirs, clusters=clusters)
+    if not test.worse:
+        return verdict
+    reason = (
+        f"{verdict.reason}; the target encoder by itself finds more than the untouched vectors "
+        f"(MRR@10 {-test.difference:+.3f}, p={test.p_value:.4f}): ask the index with it"
+    )
+    return verdict._replace(reason=reason, target_leads=True)
 
 
 def _queries(n: int) -> str:

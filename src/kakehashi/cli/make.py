@@ -180,6 +180,12 @@ def fit(
 
 def _print_next_step(aligner: Aligner, out: Path, encoders: Mapping[Side, str | None]) -> None:
     console = Console()
+    if aligner.projection.is_identity and not aligner.advised:
+        console.print(
+            f"{out} holds the identity and changes nothing: ask the index with the target encoder, "
+            "which finds more; what loads this aligner will warn. More pairs may help."
+        )
+        return
     if aligner.projection.is_identity:
         console.print(
             f"{out} holds the identity and changes nothing: keep your pipeline. More pairs, or an "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from ..aligner import Aligner
 from ..console import print_json, print_robustness, print_table, row
@@ -70,12 +71,14 @@ def evaluate(
     pool = found.aligned.pool
     if as_json:
         rows = {name: None if scores is None else row(scores) for name, scores in scored.items()}
-        print_json({"n_queries": len(data), "pool": pool, **rows})
+        print_json({"n_queries": len(data), "pool": pool, **rows, "note": found.note})
         return
     shown = {"untouched": found.base, STATUS_QUO: found.status_quo, "aligned": found.aligned}
     if found.status_quo is None:
         del shown[STATUS_QUO]
     print_table(f"{len(data)} queries in {pool} documents", shown)
+    if found.note:
+        Console().print(f"note: {found.note}", markup=False)
 
 
 @app.command()

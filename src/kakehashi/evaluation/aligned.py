@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..aligner import Aligner
-from ..cache import encode_texts
-from ..errors import EncoderError
-from ..gather import ROLES, with_vectors
+from ..gather import ROLES, SeenByTarget, ask_target, with_vectors
 from ..pairs import SIDES, Pairs, check_pairs
 from ..vectors import Float32Array
 from .intervals import Scores
@@ -29,11 +26,13 @@ class Evaluation:
         aligned: the vectors that the aligner gives.
         status_quo: the target encoder asked with the source texts, where the aligner was judged
             against it and it is at hand.
+        note: which queries the target encoder could not encode, or why nothing is known of it.
     """
 
     base: Scores | None
     aligned: Scores
     status_quo: Scores | None = None
+    note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record."""
@@ -61,6 +60,7 @@ def evaluate(
         DataError: no Pairs, vectors of another dimension, or texts that the aligner reads are
             missing.
         EncoderError: an encoder is needed, and is not at hand or is another one.
+        CacheError: the cache is damaged, or no cache.
     """
     check_pairs(pairs)
     missing = [side for side in SIDES if pairs.vectors(side) is None]
@@ -75,14 +75,12 @@ def evaluate(
     aligned = scored(*served(aligner, pairs))
     x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
     base = None if aligner.report.base is None else scored(x, y)
-    alone = None
+    alone = SeenByTarget()
     if aligner.report.status_quo is not None and pairs.source_texts is not None:
-        with suppress(EncoderError):  # not at hand: the scores of the report have to do
-            encoder = aligner.encoder("target")
-            alone = encode_texts(
-                encoder, pairs.source_texts, "query", cache=cache, progress=progress
-            )
-    return Evaluation(base, aligned, None if alone is None else scored(alone, y))
+        texts = pairs.source_texts
+        alone = ask_target(lambda: aligner.encoder("target"), texts, cache, progress)
+    status_quo = None if alone.vectors is None else scored(alone.vectors, y)
+    return Evaluation(base, aligned, status_quo, alone.note)
 
 
 def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:

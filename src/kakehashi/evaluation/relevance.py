@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..keys import numbered
 from ..pairs import Pairs
 
 MIN_GROUPS = 20
@@ -62,8 +63,8 @@ def clusters_of(*parts: Pairs) -> Clusters:
     """
     groups = [group for part in parts for group in part.groups or ()]
     if groups and all(part.groups is not None for part in parts):
-        names, labels = np.unique(np.array(groups), return_inverse=True)
-        if len(names) >= MIN_GROUPS:
+        labels = numbered(groups)
+        if labels.max() + 1 >= MIN_GROUPS:
             return labels
     asked = np.concatenate([part.keys("source") for part in parts])
     names, labels = np.unique(asked, return_inverse=True)

@@ -36,6 +36,7 @@ class Report:
             the two spaces cannot be compared.
         status_quo: the target encoder asked with the source texts, where it is at hand and not
             the source encoder, too: what the index finds without a map.
+        target_leads: the identity ships, and the status quo is shown to find more.
         verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
         describes: which weights the scores belong to.
     """
@@ -57,6 +58,7 @@ class Report:
     seconds: float
     notes: tuple[str, ...] = field(default=())
     status_quo: Scores | None = None
+    target_leads: bool = False
 
     def __str__(self) -> str:
         """Return the verdict, and the chosen rung beside what it had to beat."""
@@ -76,6 +78,11 @@ class Report:
                 f"MRR@10 {scores.means['mrr@10']:.3f}"
             )
         return "\n".join(lines + [f"  note: {note}" for note in self.notes])
+
+    @property
+    def refitted(self) -> bool:
+        """Whether what ships was fitted on the test part, too; never on a test set of one's own."""
+        return self.sizes["fitted"] > self.sizes["development"]
 
     @property
     def before(self) -> dict[str, Scores | None]:

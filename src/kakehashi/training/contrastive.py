@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import DataError, MissingExtraError
+from ..keys import numbered
 from ..pairs import Pairs, TrainingRows
 from ..progress import track
 from ..projection import Mode, Projection
@@ -166,7 +167,7 @@ class _Task:
         numbers.append(np.flatnonzero(np.bincount(numbers[0])[numbers[0]] > 1))
         group = None
         if mask_groups and pairs.groups is not None:
-            group = np.unique(np.array(pairs.groups), return_inverse=True)[1]
+            group = numbered(pairs.groups)
         tensors = [
             None if a is None else torch.from_numpy(a).to(device) for a in (x, y, *numbers, group)
         ]
