@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 import kakehashi
 from kakehashi.cli import make, measure
 from kakehashi.cli.app import app
+from kakehashi.cli.options import read
 from kakehashi.console import print_report
 from kakehashi.errors import DataError, EncoderError, ReaderError
 from kakehashi.evaluation.perturbations import PERTURBATIONS
@@ -84,6 +85,35 @@ def test_every_rung_is_shown_whole_with_its_validation(text_aligner, capsys, mon
     assert max(map(len, printed.splitlines())) <= 80
     for other in report.rungs:
         assert other == "identity" or other in printed
+
+
+FOREIGN = "[/INST] of :smile: [batch, seq]"
+"""What rich would take for markup and an emoji, and raise over."""
+
+
+def test_what_others_wrote_is_printed_as_it_stands(text_aligner, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    odd = replace(text_aligner.report, notes=(FOREIGN,), describes=FOREIGN, reason=FOREIGN)
+    made = replace(text_aligner, report=odd, path=None).save(tmp_path / "run[/a]:smile:")
+    assert run("info", made).stdout.count(FOREIGN) == 3
+    for verdict in ("use", "do not use"):
+        aligner = replace(text_aligner, report=replace(odd, verdict=verdict))
+        make._print_next_step(aligner, made, {"source": "a[/b]", "target": None})
+        assert "run[/a]:smile:" in capsys.readouterr().out
+
+
+def test_an_error_is_printed_as_it_stands(tmp_path):
+    done = run("info", tmp_path / FOREIGN)
+    assert done.returncode == 2
+    assert FOREIGN in done.stderr
+
+
+def test_findings_of_a_file_are_printed_under_its_own_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    path = tmp_path / "[b]:smile:.csv"
+    path.write_text("source,target\na,b\n,c\n")
+    read(path)
+    assert f"{path.name}: 2 rows given, 1 dropped" in capsys.readouterr().err
 
 
 def test_curve(npz):

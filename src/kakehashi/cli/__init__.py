@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+from rich.text import Text
 
+from ..console import plain_console
 from ..errors import KakehashiError
 from . import make, measure  # noqa: F401  # importing them registers their commands
 from .app import app
@@ -16,7 +17,6 @@ def main() -> None:
     try:
         app()
     except (KakehashiError, OSError) as error:
-        console = Console(stderr=True)
-        console.print("[red]error:[/] ", end="")
-        console.print(" ".join(str(error).split()), soft_wrap=True, markup=False)
+        said = " ".join(str(error).split())
+        plain_console(stderr=True).print(Text("error:", "red"), said, soft_wrap=True)
         sys.exit(2)

@@ -13,10 +13,19 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from ..aligner import Aligner
-from ..console import print_facts, print_json, print_report, print_table, report_json, row, short
+from ..console import (
+    plain_console,
+    print_facts,
+    print_json,
+    print_report,
+    print_table,
+    report_json,
+    row,
+    short,
+)
 from ..errors import DataError, ReaderError
 from ..gather import ROLES
 from ..ladder import fit as fit_aligner
@@ -68,26 +77,25 @@ def demo(
             }
         )
         return
-    console = Console()
+    console = plain_console()
     pool = next(iter(result.rows.values())).pool
     print_table(
         f"{pool} Japanese queries in {pool} English documents, trained on {result.n_train} others",
         result.rows,
     )
     for name, meaning in LEGEND.items():
-        console.print(f"[dim]{name:14}{meaning}")
-    console.print(f"\n[bold]verdict (keep): {result.verdict}[/]\n")
+        console.print(f"{name:14}{meaning}", style="dim")
+    console.print(f"\nverdict (keep): {result.verdict}\n", style="bold")
     console.print(
         f"{result.gained} queries find their document first with the aligner (keep) only, "
         f"{result.lost} before only. Of both together, one from each of "
         f"{len(result.questions)} sections:"
     )
     for number, question in enumerate(result.questions, 1):
-        console.print(f"[bold]{number}. {short(question.text)}[/]")
+        console.print(f"{number}. {short(question.text)}", style="bold")
         for label, hit in question.hits.items():
-            mark = "[green]✓[/]" if hit == question.wanted else "[red]✗[/]"
-            console.print(f"   {label:18} {mark} ", end="")
-            console.print(short(hit), markup=False)
+            mark = ("✓", "green") if hit == question.wanted else ("✗", "red")
+            console.print(Text.assemble(f"   {label:18} ", mark, f" {short(hit)}"), soft_wrap=True)
     console.print(
         f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
         "train.jsonl, test.jsonl. The README's next step uses them."
@@ -179,7 +187,7 @@ def fit(
 
 
 def _print_next_step(aligner: Aligner, out: Path, encoders: Mapping[Side, str | None]) -> None:
-    console = Console()
+    console = plain_console()
     if aligner.projection.is_identity:
         console.print(
             f"{out} holds the identity and changes nothing: keep your pipeline. More pairs, or an "
@@ -248,7 +256,7 @@ def project(
     if as_json:
         print_json({"out": str(out), "shapes": shapes})
     else:
-        Console().print(f"{out}: {shapes}")
+        plain_console().print(f"{out}: {shapes}")
 
 
 def _check_free(out: Path, vectors: Path, overwrite: bool) -> None:

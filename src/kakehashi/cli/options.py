@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from ..aligner import Aligner
+from ..console import plain_console
 from ..errors import DataError, EncoderError
 from ..pairs import SIDES, Pairs, Side
 from ..readers import read_pairs, read_texts
@@ -71,7 +71,7 @@ def read(path: Path, encoders: Mapping[Side, Any] | None = None, **names: Any) -
     """
     found = read_pairs(path, **names, on_invalid="drop")
     if found.validation.findings:
-        Console(stderr=True).print(f"{path}: {found.validation}", markup=False)
+        plain_console(stderr=True).print(f"{path}: {found.validation}")
     for side, encoder in (encoders or {}).items():
         if encoder is None and found.vectors(side) is None:
             raise EncoderError(
