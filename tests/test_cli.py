@@ -197,6 +197,29 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments):
     assert "Traceback" not in done.stderr
 
 
+def busy(texts):
+    raise ConnectionError("429,\ntoo many")
+
+
+def nothing(texts):
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("busy", "ConnectionError: 429, too many (raised by encoder 'test_cli.busy' over 5 texts"),
+        ("nothing", "vectors of encoder 'test_cli.nothing': "),
+    ],
+)
+def test_a_bad_encoder_is_one_line_and_exit_code_2(name, said, texts):
+    encoders = ("--source-encoder", f"test_cli:{name}", *BOTH_ENCODERS[2:])
+    done = run("fit", texts, "--out", texts.parent / "bridge", *encoders)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stderr.count("\n") == 1
+
+
 def test_texts_without_an_encoder_ask_for_the_option_of_the_command_line(texts, npz):
     wanted = r"has texts and no vectors of the source; name their encoder with --source-encoder"
     for arguments in (
