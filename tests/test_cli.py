@@ -197,6 +197,13 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", [("fit", "--out", "x"), ("curve",), ("compare",)])
+def test_a_seed_that_cannot_be_is_refused_by_every_command(command, npz):
+    done = CliRunner().invoke(app, [*command, str(npz), "--seed", "-1"])
+    assert isinstance(done.exception, DataError)
+    assert "seed=-1: choose a whole number" in str(done.exception)
+
+
 def busy(texts):
     raise ConnectionError("429,\ntoo many")
 
