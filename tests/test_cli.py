@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -428,6 +429,48 @@ def test_fit_trains_what_is_asked_for(fit):
     options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp", *cuts)
     assert (options["learned"], options["cuts"]) == ("mlp", (16, 8))
     assert "learned-mlp" in made.report.rungs
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("notes", "exists and is no aligner"),
+        ("file", "is no folder; it is not overwritten"),
+        ("dangling", "is no folder; it is not overwritten"),
+        (".", r"has no name of its own|is no aligner"),
+        ("file/bridge", "file is no folder"),
+        ("dangling/bridge", "dangling is no folder"),
+        ("file/new/bridge", "file is no folder"),
+    ],
+)
+def test_fit_finds_out_where_it_writes_to_before_it_reads(out, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("notes").mkdir()
+    Path("notes/of_years.txt").write_text("mine")
+    Path("file").write_text("mine")
+    Path("dangling").symlink_to("nowhere")
+    done = CliRunner().invoke(app, ["fit", "no_pairs.jsonl", "--out", out, "--overwrite"])
+    assert isinstance(done.exception, OSError)
+    assert re.search(said, str(done.exception))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file", "notes"]
+
+
+def test_an_aligner_takes_no_folder_without_a_name_or_that_is_not_ours(
+    text_aligner, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileExistsError, match="has no name of its own; give a path"):
+        text_aligner.save(".", overwrite=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(PermissionError, match="is not ours to write to"):
+        text_aligner.save(tmp_path / "new" / "bridge")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_project_finds_out_where_it_writes_to_before_it_reads(project, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotADirectoryError, match="file is no folder"):
+        project(tmp_path / "no_vectors.npz", tmp_path / "file" / "out.npz")
 
 
 def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):

@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 
 from ..aligner import Aligner
+from ..bundle import check_parent, check_place
 from ..console import (
     plain_console,
     print_facts,
@@ -154,8 +155,9 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
-    if out.exists() and not overwrite:
+    if os.path.lexists(out) and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
+    check_place(out, overwrite=overwrite)  # not after the fit, which would be lost
     free = read_unpaired(unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder))
     names = {"source": source, "target": target, "group": group, "licence": licence}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
@@ -229,6 +231,7 @@ def project(
 ) -> None:
     """Project stored vectors: the array `source` as queries, the array `target` as documents."""
     _check_free(out, vectors, overwrite)
+    check_parent(out)
     aligner = Aligner.load(folder)
     if vectors.suffix != ".npz" or not vectors.is_file():
         raise ReaderError(f"{vectors} is not an .npz file.")
