@@ -39,7 +39,13 @@ def parquet(path, rows):
     pq.write_table(pa.Table.from_pylist(rows), path)
 
 
-WRITERS = {"jsonl": jsonl, "csv": table(","), "tsv": table("\t"), "parquet": parquet}
+WRITERS = {
+    "jsonl": jsonl,
+    "ndjson": jsonl,
+    "csv": table(","),
+    "tsv": table("\t"),
+    "parquet": parquet,
+}
 TABULAR = pytest.mark.parametrize("ending", WRITERS)
 
 
@@ -180,7 +186,9 @@ def test_a_po_file_that_the_system_cannot_read_is_not_called_malformed(tmp_path,
 
 
 def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ReaderError, match=r"unknown ending '\.xls'.*\.jsonl, \.csv.*\.npz"):
+    with pytest.raises(
+        ReaderError, match=r"unknown ending '\.xls'.*\.jsonl, \.ndjson, \.csv.*\.npz"
+    ):
         read_pairs(tmp_path / "pairs.xls")
 
 
@@ -445,12 +453,12 @@ def test_a_damaged_npz_raises_an_error_of_ours(damage, tmp_path):
 CHUNKS = ["Open the valve.\n\n  Then wait.", " 弁を\u2028締める。", "STOP.", "STOP."]
 
 
-@pytest.mark.parametrize("ending", [*WRITERS, "JSONL"])
+@pytest.mark.parametrize("ending", [*WRITERS, "JSONL", "NDJSON"])
 def test_texts_of_a_column_are_kept_as_they_stand(ending, tmp_path):
     path = tmp_path / f"index.{ending}"
     texts = [CHUNKS[0], " \n", *CHUNKS[1:]]
     rows = [{"id": str(i), "chunk": text} for i, text in enumerate(texts)]
-    if ending == "JSONL":  # both kinds of line, as a file that grew may have them
+    if ending.isupper():  # both kinds of line, as a file that grew may have them
         lines = [json.dumps(row if i % 2 else row["chunk"]) for i, row in enumerate(rows)]
         path.write_text("\n".join(lines))
     else:
@@ -466,8 +474,9 @@ def test_texts_are_read_from_a_field_text_where_the_column_asked_for_is_not_ther
     assert read_texts(path, column="id") == ["1", "2"]
 
 
-def test_plain_text_is_a_text_a_line(tmp_path):
-    path = tmp_path / "index.txt"
+@pytest.mark.parametrize("name", ["index.txt", "index.md", "index", "INDEX.TXT"])
+def test_plain_text_is_a_text_a_line(name, tmp_path):
+    path = tmp_path / name
     path.write_bytes("\ufeffOPEN.\r\n\r\n \t\n  弁を\u2028締める。 \nOPEN.".encode())
     assert read_texts(path) == ["OPEN.", "弁を\u2028締める。", "OPEN."]
 
@@ -479,7 +488,13 @@ def test_plain_text_is_a_text_a_line(tmp_path):
         ("x.txt", b"\xef\xbb\xbf \r\n\n\t\n", r"x\.txt has no texts"),
         ("x.txt", "弁を締める\n".encode("cp932"), r"x\.txt is not UTF-8: .*Convert it first"),
         ("x.txt", "valve\n".encode("utf-16"), r"x\.txt is not UTF-8"),
-        ("x.po", b"", r"\.po is a format of pairs; give \.jsonl, .*or a plain text file"),
+        ("x.po", b"", r"\.po is a format of pairs; give \.jsonl .* plain text as \.txt"),
+        (
+            "x.json",
+            b'["valve", "tank"]',
+            r"\.json is no ending of texts; give \.jsonl or \.ndjson ",
+        ),
+        ("x.xlsx", b"PK", r"\.xlsx is no ending of texts"),
         ("x.npz", b"", r"\.npz is a format of pairs"),
         ("x.csv", b"en\nvalve\n", r"line 2: no field 'target'; it has en\. Rename it, or name"),
         ("x.jsonl", b'{"text": "a"}\n{"id": 1}', r"no field 'target'.*give every row a .*'text'"),

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .aligner import Aligner
-from .development import develop
+from .development import develop, unpaired_note
 from .encoders import EncoderIdentity
 from .errors import DataError, EncoderError, FitError, MissingExtraError
 from .evaluation.intervals import Scores
@@ -176,7 +176,12 @@ def fit(
             f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
     untrained = learned == "auto" and trained is None
-    remarks = (alone.note, "no learned rung was tried: torch cannot be imported" * untrained)
+    remarks = (
+        alone.note,
+        "no learned rung was tried: torch cannot be imported" * untrained,
+        # By default the targets of the pairs serve, those of the test part always among them.
+        None if unpaired is None else unpaired_note(rows),
+    )
     notes = _notes(pairs, validation, test, same_space, len(rows.judged.held), rows.leaked)
     notes += tuple(remark for remark in remarks if remark)
     return Aligner(

@@ -42,7 +42,8 @@ def read_pairs(
     """Read pairs from a file; the ending tells the format.
 
     Args:
-        path: ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or ``.npz``.
+        path: ``.jsonl`` (or ``.ndjson``), ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or
+            ``.npz``.
         source, target: the two columns (JSONL, CSV, TSV, Parquet), arrays (``.npz``) or language
             codes (TMX). In a PO file the translation is the source and the original the target.
             An ``.npz`` holds vectors. The texts behind the array NAME are read from the array
@@ -87,9 +88,10 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
     """Read texts that have no pair, for ``unpaired`` of :func:`kakehashi.fit`.
 
     Args:
-        path: ``.jsonl`` (a string a line, or objects), ``.csv``, ``.tsv`` or ``.parquet``; a text
-            in them may hold line breaks, and is kept as it stands. A file with any other ending is
-            read as plain text, UTF-8: one text a line, without the white space around it.
+        path: ``.jsonl`` or ``.ndjson`` (a string a line, or objects), ``.csv``, ``.tsv`` or
+            ``.parquet``; a text in them may hold line breaks, and is kept as it stands. A file
+            ending in ``.txt`` or ``.md``, or without an ending, is plain text, UTF-8: one text a
+            line, without the white space around it.
         column: the column, or field of an object, that holds the texts; others are passed over.
             Where no row has it and every row has a ``text``, that is read.
 
@@ -97,19 +99,21 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
         the texts, in their order; empty ones are left out.
 
     Raises:
-        ReaderError: the file is missing, malformed, of pairs only (TMX, PO, ``.npz``), or has no
-            such column or no text.
+        ReaderError: the file is missing, malformed, of another format (TMX, PO and ``.npz`` are
+            of pairs only), or has no such column or no text.
         MissingExtraError: the format needs an optional package.
     """
     path = Path(path)
     ending = path.suffix.lower()
-    if ending in _READERS and ending not in _OF_TEXTS:
+    reader = _OF_TEXTS.get(ending)
+    if reader is None:
+        what = "is a format of pairs" if ending in _READERS else "is no ending of texts"
         raise ReaderError(
-            f"{path}: {path.suffix} is a format of pairs; give {', '.join(_OF_TEXTS)}, or a plain "
-            "text file with one text a line."
+            f"{path}: {path.suffix} {what}; give .jsonl or .ndjson (a string a line), .csv, .tsv, "
+            ".parquet, or plain text as .txt, .md or without an ending, one text a line."
         )
     with _reading(path):
-        columns, _ = _OF_TEXTS.get(ending, _lines)(path, {"texts": column})
+        columns, _ = reader(path, {"texts": column})
     texts = columns["texts"]
     for number, text in enumerate(texts, 1):
         problem = text_problem(text)
@@ -377,6 +381,7 @@ def _npz(path: Path, fields: dict[str, str]) -> Read:
 
 _READERS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
     ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
     ".csv": _csv,
     ".tsv": _csv,
     ".parquet": _parquet,
@@ -384,4 +389,13 @@ _READERS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
     ".po": _po,
     ".npz": _npz,
 }
-_OF_TEXTS = {".jsonl": _jsonl_of_texts, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}
+_OF_TEXTS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
+    ".jsonl": _jsonl_of_texts,
+    ".ndjson": _jsonl_of_texts,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+    ".txt": _lines,
+    ".md": _lines,
+    "": _lines,
+}

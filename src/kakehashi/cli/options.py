@@ -17,8 +17,8 @@ from ..readers import read_pairs, read_texts
 PairsFile = Annotated[
     Path,
     typer.Argument(
-        help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po; or stored vectors: .npz. An .npz may "
-        "hold the texts, too: beside the array NAME the array NAME_texts."
+        help="Pairs: .jsonl (or .ndjson), .csv, .tsv, .parquet, .tmx, .po; or stored vectors: "
+        ".npz. An .npz may hold the texts, too: beside the array NAME the array NAME_texts."
     ),
 ]
 Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
@@ -49,7 +49,8 @@ Unpaired = Annotated[
     typer.Option(
         help="Texts of the target side without a pair (an index, say), which the map learns from, "
         "too: .jsonl (a string a line, or objects), .csv, .tsv or .parquet with the column that "
-        "--target names (or else 'text'), or plain text, one a line. Needs both encoders."
+        "--target names (or else 'text'), or plain text (.txt, .md), one a line. Needs both "
+        "encoders."
     ),
 ]
 NoUnpaired = Annotated[
