@@ -1,5 +1,6 @@
 """Every format of pairs, what is read from it, and what is said of a file that cannot be read."""
 
+import csv
 import json
 import struct
 import zipfile
@@ -89,6 +90,20 @@ def test_a_group_that_is_not_there_is_named_with_the_columns_that_are(ending, tm
     wanted = r"group 'doc' is not there; it has source, target, chapter, #"
     with pytest.raises(ReaderError, match=wanted):
         read_pairs(path, group="doc")
+
+
+def test_a_cell_may_be_as_long_as_a_document(tmp_path):
+    before = csv.field_size_limit()
+    long = "弁を締める。" * 30_000
+    rows = [{"source": "a", "target": long}, {"source": "b", "target": "c"}]
+    for ending in ("csv", "tsv"):
+        WRITERS[ending](tmp_path / f"x.{ending}", rows)
+        assert read_pairs(tmp_path / f"x.{ending}").target_texts == (long, "c")
+        assert read_texts(tmp_path / f"x.{ending}") == [long, "c"]
+    (tmp_path / "x.csv").write_text(f'source,target\na,"{long}')
+    with pytest.raises(ReaderError, match="line 2: unexpected end of data"):
+        read_pairs(tmp_path / "x.csv")
+    assert csv.field_size_limit() == before
 
 
 def test_a_group_that_some_rows_lack_is_no_group(tmp_path):

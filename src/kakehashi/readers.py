@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy as np
 from .errors import KakehashiError, MissingExtraError, ReaderError
 from .pairs import SIDES, OnDuplicate, OnInvalid, Pairs
 from .validation import text_problem
+
+_CSV_LIMIT = Lock()
 
 Columns = dict[str, list[Any]]
 Read = tuple[Columns, list[str]]  # what was asked for, and the names of all that the file has
@@ -193,10 +196,25 @@ def _jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None)
     return _columns(path, rows, fields)
 
 
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell be as long as a document may be.
+
+    The limit of 131,072 characters is one of the whole process and not of a reader: it is set back,
+    and two readers of ours take turns, or the first to end would set it back under the other.
+    """
+    with _CSV_LIMIT:
+        before = csv.field_size_limit(2**31 - 1)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
 def _csv(path: Path, fields: dict[str, str]) -> Read:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     rows = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file, _long_cells():
         reader = csv.DictReader(file, delimiter=delimiter, strict=True)
         try:
             for row in reader:
