@@ -11,7 +11,7 @@ import kakehashi
 from kakehashi import as_encoder
 from kakehashi.cache import encode_texts
 from kakehashi.encoders import PROBES
-from kakehashi.errors import CacheError, KakehashiError
+from kakehashi.errors import CacheError, EncoderError, KakehashiError
 
 TEXTS = [f"part {i} of {'a ' * (i % 7)}machine" for i in (*range(25), *range(24, 4, -1))]
 UNIQUE = set(TEXTS)
@@ -133,6 +133,20 @@ def test_a_broken_batch_is_not_kept(cache):
     again = Recording()
     assert np.array_equal(run(again, cache), hashed_letters(TEXTS))
     assert set(again.texts) == UNIQUE
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_batches_of_other_widths_are_refused(cached, cache):
+    def narrower(texts):
+        return (
+            hashed_letters(texts)[:, : 32 if texts[0] in (PROBES[0], "part 0 of machine") else 30]
+            + 1e-3
+        )
+
+    with pytest.raises(
+        EncoderError, match=r"gave 32 dimensions, then 30 for a batch .*'part \d+ of"
+    ):
+        run(Recording(narrower), cache if cached else None)
 
 
 def test_fit_uses_the_cache(cache):

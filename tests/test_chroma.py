@@ -93,6 +93,18 @@ def test_a_collection_of_somebody_else_is_refused_and_may_be_asked_by_vectors(
     assert found["ids"][0][0] == str(best.argmax())
 
 
+def test_a_collection_is_opened_with_an_aligner_or_its_folder_too(function, text_aligner, tmp_path):
+    client = chromadb.PersistentClient(str(tmp_path))
+    collection = open_collection(client, "notes", text_aligner)
+    collection.add(ids=IDS, documents=TEXTS)
+    for same in (text_aligner.path, str(text_aligner.path), function):
+        assert open_collection(client, "notes", same).count() == len(TEXTS)
+    for wrong in (None, hashed_letters, "".join):
+        with pytest.raises(DataError, match=r"is no AlignedEmbeddingFunction; pass one, an Align"):
+            open_collection(client, "others", wrong)
+    assert [each.name for each in client.list_collections()] == ["notes"]
+
+
 def test_an_aligner_that_changed_in_its_folder_is_refused(text_aligner, other, tmp_path):
     folder = shutil.copytree(text_aligner.path, tmp_path / "bridge")
     config = AlignedEmbeddingFunction(folder).get_config()

@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 import kakehashi
 from kakehashi.cli import make, measure
 from kakehashi.cli.app import app
+from kakehashi.cli.options import read
 from kakehashi.console import print_report
 from kakehashi.errors import DataError, EncoderError, ReaderError
 from kakehashi.evaluation.perturbations import PERTURBATIONS
@@ -84,6 +86,35 @@ def test_every_rung_is_shown_whole_with_its_validation(text_aligner, capsys, mon
     assert max(map(len, printed.splitlines())) <= 80
     for other in report.rungs:
         assert other == "identity" or other in printed
+
+
+FOREIGN = "[/INST] of :smile: [batch, seq]"
+"""What rich would take for markup and an emoji, and raise over."""
+
+
+def test_what_others_wrote_is_printed_as_it_stands(text_aligner, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    odd = replace(text_aligner.report, notes=(FOREIGN,), describes=FOREIGN, reason=FOREIGN)
+    made = replace(text_aligner, report=odd, path=None).save(tmp_path / "run[/a]:smile:")
+    assert run("info", made).stdout.count(FOREIGN) == 3
+    for verdict in ("use", "do not use"):
+        aligner = replace(text_aligner, report=replace(odd, verdict=verdict))
+        make._print_next_step(aligner, made, {"source": "a[/b]", "target": None})
+        assert "run[/a]:smile:" in capsys.readouterr().out
+
+
+def test_an_error_is_printed_as_it_stands(tmp_path):
+    done = run("info", tmp_path / FOREIGN)
+    assert done.returncode == 2
+    assert FOREIGN in done.stderr
+
+
+def test_findings_of_a_file_are_printed_under_its_own_name(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "400")
+    path = tmp_path / "[b]:smile:.csv"
+    path.write_text("source,target\na,b\n,c\n")
+    read(path)
+    assert f"{path.name}: 2 rows given, 1 dropped" in capsys.readouterr().err
 
 
 def test_curve(npz):
@@ -165,6 +196,36 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments):
     done = run(*arguments)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", [("fit", "--out", "x"), ("curve",), ("compare",)])
+def test_a_seed_that_cannot_be_is_refused_by_every_command(command, npz):
+    done = CliRunner().invoke(app, [*command, str(npz), "--seed", "-1"])
+    assert isinstance(done.exception, DataError)
+    assert "seed=-1: choose a whole number" in str(done.exception)
+
+
+def busy(texts):
+    raise ConnectionError("429,\ntoo many")
+
+
+def nothing(texts):
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("busy", "ConnectionError: 429, too many (raised by encoder 'test_cli.busy' over 5 texts"),
+        ("nothing", "vectors of encoder 'test_cli.nothing': "),
+    ],
+)
+def test_a_bad_encoder_is_one_line_and_exit_code_2(name, said, texts):
+    encoders = ("--source-encoder", f"test_cli:{name}", *BOTH_ENCODERS[2:])
+    done = run("fit", texts, "--out", texts.parent / "bridge", *encoders)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stderr.count("\n") == 1
 
 
 def test_texts_without_an_encoder_ask_for_the_option_of_the_command_line(texts, npz):
@@ -372,6 +433,48 @@ def test_fit_trains_what_is_asked_for(fit):
     options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp", *cuts)
     assert (options["learned"], options["cuts"]) == ("mlp", (16, 8))
     assert "learned-mlp" in made.report.rungs
+
+
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("notes", "exists and is no aligner"),
+        ("file", "is no folder; it is not overwritten"),
+        ("dangling", "is no folder; it is not overwritten"),
+        (".", r"has no name of its own|is no aligner"),
+        ("file/bridge", "file is no folder"),
+        ("dangling/bridge", "dangling is no folder"),
+        ("file/new/bridge", "file is no folder"),
+    ],
+)
+def test_fit_finds_out_where_it_writes_to_before_it_reads(out, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("notes").mkdir()
+    Path("notes/of_years.txt").write_text("mine")
+    Path("file").write_text("mine")
+    Path("dangling").symlink_to("nowhere")
+    done = CliRunner().invoke(app, ["fit", "no_pairs.jsonl", "--out", out, "--overwrite"])
+    assert isinstance(done.exception, OSError)
+    assert re.search(said, str(done.exception))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dangling", "file", "notes"]
+
+
+def test_an_aligner_takes_no_folder_without_a_name_or_that_is_not_ours(
+    text_aligner, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileExistsError, match="has no name of its own; give a path"):
+        text_aligner.save(".", overwrite=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
+    with pytest.raises(PermissionError, match="is not ours to write to"):
+        text_aligner.save(tmp_path / "new" / "bridge")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_project_finds_out_where_it_writes_to_before_it_reads(project, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(NotADirectoryError, match="file is no folder"):
+        project(tmp_path / "no_vectors.npz", tmp_path / "file" / "out.npz")
 
 
 def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):

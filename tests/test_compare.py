@@ -466,6 +466,7 @@ def test_encoders_of_different_dimensions_cannot_be_compared(manual):
         ({"baselines": "bm25"}, "expected a list"),
         ({"baselines": []}, "nothing to compare"),
         ({"mode": "auto"}, "choose keep or shared"),
+        ({"seed": -1}, "seed=-1: choose a whole number from 0"),
         ({"aligner": "bridge"}, r"aligner='bridge' is no Aligner; pass Aligner\.load"),
         ({"source": hashed_letters}, "different dimensions: {'encoder': 32, 'train': 24"),
     ],

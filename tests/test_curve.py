@@ -299,6 +299,7 @@ def test_what_is_too_small_is_said(fits):
     ("options", "message"),
     [
         ({"mode": "auto"}, "mode='auto': .*auto may choose another at each size.* keep or shared"),
+        ({"seed": -1}, "seed=-1: choose a whole number from 0"),
         ({"repeats": 0}, "repeats=0: .* 1 or more"),
         ({"sizes": [9, 20]}, "9 is not a number of pairs from 10 to 320"),
         ({"sizes": [20, 321]}, "321 is not a number of pairs from 10 to 320"),

@@ -19,6 +19,7 @@ from kakehashi.encoders import (
     EncoderIdentity,
     SentenceTransformersEncoder,
     checked_encode,
+    raised_by,
 )
 from kakehashi.errors import EncoderError, EncoderMismatchError, KakehashiError, VectorError
 
@@ -50,6 +51,18 @@ class Whole:
 
     def encode(self, texts, role="document"):
         return hashed_letters([f"{role}: {text}" for text in texts])
+
+
+class Given:
+    """An Encoder of its own right, which converts nothing."""
+
+    name = "given"
+
+    def __init__(self, encode):
+        self._encode = encode
+
+    def encode(self, texts, role="document"):
+        return self._encode(texts)
 
 
 class LangChainLike:
@@ -190,9 +203,12 @@ class NeedsAKey:
         ("conftest:no_such_name", "AttributeError: .*no_such_name"),
         (f"{__name__}:NeedsAKey", "TypeError: .*'key'"),
         (":encode", "ValueError"),
+        ("script_that_exits:encode", "SystemExit: 3"),
     ],
 )
-def test_a_name_that_cannot_be_imported_says_why(name, said):
+def test_a_name_that_cannot_be_imported_says_why(name, said, tmp_path, monkeypatch):
+    (tmp_path / "script_that_exits.py").write_text("import sys\nsys.exit(3)\n")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(EncoderError, match=f"(?s)encoder '{name}' is no path .*{said}.*PYTHONPATH"):
         as_encoder(name)
 
@@ -226,17 +242,61 @@ def test_what_is_no_encoder_is_refused(model):
     [
         (np.ones((2, 4)), EncoderError, "returned 2 vectors for 3 texts"),
         (np.ones((4, 4)), EncoderError, "returned 4 vectors for 3 texts"),
-        (np.array([[1.0], [np.nan], [1.0]]), VectorError, "row 1 contains NaN"),
-        (np.array([[1.0], [1.0], [np.inf]]), VectorError, "row 2 contains an infinite value"),
-        (np.zeros((3, 4)), VectorError, "row 0 is all zeros"),
+        (
+            np.array([[1.0], [np.nan], [1.0]]),
+            VectorError,
+            "the text 'Drain the oil from the tank.' contains NaN",
+        ),
+        (
+            np.array([[1.0], [1.0], [np.inf]]),
+            VectorError,
+            "the text '栓' contains an infinite value",
+        ),
+        (np.zeros((3, 4)), VectorError, "the text 'Close the valve.' is all zeros"),
         (np.ones(3), VectorError, r"expected a matrix .* got shape \(3,\)"),
         pytest.param([[1.0, 2.0], [1.0], [1.0, 2.0]], VectorError, "different lengths"),
+        ({"embeddings": np.ones((3, 4))}, VectorError, r"'dict'.*lists of numbers, one row a text"),
+        (iter([[1.0]] * 3), VectorError, r"'list_iterator'.*lists of numbers, one row a text"),
     ],
 )
 def test_what_an_encoder_must_not_return_is_refused_with_its_name(result, error, message):
     encoder = as_encoder(lambda texts: result, name="broken")
     with pytest.raises(error, match=f"(?i)encoder 'broken'.*{message}"):
         checked_encode(encoder, TEXTS, "document")
+
+
+@pytest.mark.parametrize("as_given", [as_encoder, Given])
+def test_a_tensor_with_a_gradient_is_refused_with_advice(as_given):
+    torch = pytest.importorskip("torch")
+    encoder = as_given(lambda texts: torch.ones((len(texts), 4), requires_grad=True))
+    with pytest.raises(VectorError, match=r"vectors of encoder .*\.detach\(\)\.cpu\(\)\.numpy\(\)"):
+        checked_encode(encoder, TEXTS, "document")
+
+
+def test_a_probe_text_without_a_vector_is_called_so():
+    with pytest.raises(VectorError, match=r"'The quick .* \(a probe text of kakehashi's; .*zeros"):
+        EncoderIdentity.of(as_encoder(lambda texts: np.zeros((len(texts), 4))))
+
+
+def test_what_an_encoder_raises_is_passed_on_with_its_name():
+    def busy(texts):
+        raise ConnectionError("429")
+
+    with pytest.raises(ConnectionError) as caught:
+        checked_encode(as_encoder(busy, name="remote"), TEXTS, "query")
+    said = "raised by encoder 'remote' over 3 texts, the first 'Close the valve.'"
+    assert caught.value.__notes__ == [said] == [raised_by(caught.value)]
+    assert raised_by(ConnectionError("another")) == ""
+
+
+def test_an_encoder_that_is_narrower_for_texts_than_for_probes_is_refused():
+    def narrow(texts):
+        return hashed_letters(texts)[:, : 32 if texts[0] in PROBES else 30] + 1e-3
+
+    with pytest.raises(
+        EncoderError, match=r"32 dimensions for .*probe texts and 30 for the source"
+    ):
+        kakehashi.fit(machine_pairs(), source=narrow, target=hashed_letters)
 
 
 def test_a_sentence_transformers_model_and_its_path_are_one_encoder(transformer, minilm):

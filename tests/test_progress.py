@@ -21,8 +21,10 @@ def test_without_a_terminal_a_stage_is_a_plain_line_written_before_it(capsys):
 
 def test_a_terminal_shows_a_bar(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert list(track([1, 2], "fits", enabled=True)) == [1, 2]
-    assert "━" in capsys.readouterr().err
+    assert list(track([1, 2], "fits of a[/b]:smile:", enabled=True)) == [1, 2]
+    shown = capsys.readouterr().err
+    assert "━" in shown
+    assert "fits of a[/b]:smile:" in shown
 
 
 def test_nothing_is_said_unasked_or_of_no_items(capsys):

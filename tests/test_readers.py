@@ -1,5 +1,6 @@
 """Every format of pairs, what is read from it, and what is said of a file that cannot be read."""
 
+import csv
 import json
 import struct
 import zipfile
@@ -39,7 +40,13 @@ def parquet(path, rows):
     pq.write_table(pa.Table.from_pylist(rows), path)
 
 
-WRITERS = {"jsonl": jsonl, "csv": table(","), "tsv": table("\t"), "parquet": parquet}
+WRITERS = {
+    "jsonl": jsonl,
+    "ndjson": jsonl,
+    "csv": table(","),
+    "tsv": table("\t"),
+    "parquet": parquet,
+}
 TABULAR = pytest.mark.parametrize("ending", WRITERS)
 
 
@@ -83,6 +90,20 @@ def test_a_group_that_is_not_there_is_named_with_the_columns_that_are(ending, tm
     wanted = r"group 'doc' is not there; it has source, target, chapter, #"
     with pytest.raises(ReaderError, match=wanted):
         read_pairs(path, group="doc")
+
+
+def test_a_cell_may_be_as_long_as_a_document(tmp_path):
+    before = csv.field_size_limit()
+    long = "弁を締める。" * 30_000
+    rows = [{"source": "a", "target": long}, {"source": "b", "target": "c"}]
+    for ending in ("csv", "tsv"):
+        WRITERS[ending](tmp_path / f"x.{ending}", rows)
+        assert read_pairs(tmp_path / f"x.{ending}").target_texts == (long, "c")
+        assert read_texts(tmp_path / f"x.{ending}") == [long, "c"]
+    (tmp_path / "x.csv").write_text(f'source,target\na,"{long}')
+    with pytest.raises(ReaderError, match="line 2: unexpected end of data"):
+        read_pairs(tmp_path / "x.csv")
+    assert csv.field_size_limit() == before
 
 
 def test_a_group_that_some_rows_lack_is_no_group(tmp_path):
@@ -180,7 +201,9 @@ def test_a_po_file_that_the_system_cannot_read_is_not_called_malformed(tmp_path,
 
 
 def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(ReaderError, match=r"unknown ending '\.xls'.*\.jsonl, \.csv.*\.npz"):
+    with pytest.raises(
+        ReaderError, match=r"unknown ending '\.xls'.*\.jsonl, \.ndjson, \.csv.*\.npz"
+    ):
         read_pairs(tmp_path / "pairs.xls")
 
 
@@ -445,12 +468,12 @@ def test_a_damaged_npz_raises_an_error_of_ours(damage, tmp_path):
 CHUNKS = ["Open the valve.\n\n  Then wait.", " 弁を\u2028締める。", "STOP.", "STOP."]
 
 
-@pytest.mark.parametrize("ending", [*WRITERS, "JSONL"])
+@pytest.mark.parametrize("ending", [*WRITERS, "JSONL", "NDJSON"])
 def test_texts_of_a_column_are_kept_as_they_stand(ending, tmp_path):
     path = tmp_path / f"index.{ending}"
     texts = [CHUNKS[0], " \n", *CHUNKS[1:]]
     rows = [{"id": str(i), "chunk": text} for i, text in enumerate(texts)]
-    if ending == "JSONL":  # both kinds of line, as a file that grew may have them
+    if ending.isupper():  # both kinds of line, as a file that grew may have them
         lines = [json.dumps(row if i % 2 else row["chunk"]) for i, row in enumerate(rows)]
         path.write_text("\n".join(lines))
     else:
@@ -466,8 +489,9 @@ def test_texts_are_read_from_a_field_text_where_the_column_asked_for_is_not_ther
     assert read_texts(path, column="id") == ["1", "2"]
 
 
-def test_plain_text_is_a_text_a_line(tmp_path):
-    path = tmp_path / "index.txt"
+@pytest.mark.parametrize("name", ["index.txt", "index.md", "index", "INDEX.TXT"])
+def test_plain_text_is_a_text_a_line(name, tmp_path):
+    path = tmp_path / name
     path.write_bytes("\ufeffOPEN.\r\n\r\n \t\n  弁を\u2028締める。 \nOPEN.".encode())
     assert read_texts(path) == ["OPEN.", "弁を\u2028締める。", "OPEN."]
 
@@ -479,7 +503,13 @@ def test_plain_text_is_a_text_a_line(tmp_path):
         ("x.txt", b"\xef\xbb\xbf \r\n\n\t\n", r"x\.txt has no texts"),
         ("x.txt", "弁を締める\n".encode("cp932"), r"x\.txt is not UTF-8: .*Convert it first"),
         ("x.txt", "valve\n".encode("utf-16"), r"x\.txt is not UTF-8"),
-        ("x.po", b"", r"\.po is a format of pairs; give \.jsonl, .*or a plain text file"),
+        ("x.po", b"", r"\.po is a format of pairs; give \.jsonl .* plain text as \.txt"),
+        (
+            "x.json",
+            b'["valve", "tank"]',
+            r"\.json is no ending of texts; give \.jsonl or \.ndjson ",
+        ),
+        ("x.xlsx", b"PK", r"\.xlsx is no ending of texts"),
         ("x.npz", b"", r"\.npz is a format of pairs"),
         ("x.csv", b"en\nvalve\n", r"line 2: no field 'target'; it has en\. Rename it, or name"),
         ("x.jsonl", b'{"text": "a"}\n{"id": 1}', r"no field 'target'.*give every row a .*'text'"),

@@ -123,6 +123,12 @@ def test_a_k_that_cannot_be_is_refused(x, k):
         kakehashi.select_for_pairing(x, k)
 
 
+@pytest.mark.parametrize("seed", [-1, 0.5, None])
+def test_a_seed_that_cannot_be_is_refused(x, seed):
+    with pytest.raises(kakehashi.KakehashiError, match=f"seed={seed!r}: choose a whole number"):
+        kakehashi.select_for_pairing(x, 2, seed=seed)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [

@@ -1,5 +1,6 @@
 """Unpaired texts: how they are gathered, how they count, and what they add."""
 
+import re
 import zlib
 
 import numpy as np
@@ -46,16 +47,60 @@ def test_unpaired_texts_without_encoders_are_refused():
         fit(pairs, unpaired=other, **QUICK)
 
 
+def never(texts):
+    raise AssertionError(texts)
+
+
 @pytest.mark.parametrize(
     ("text", "problem"), [("", "empty text"), (None, "not a string"), ("\ud800", "Unicode")]
 )
 def test_an_unpaired_text_that_is_none_is_named_before_any_is_encoded(text, problem):
-    def never(texts):
-        raise AssertionError(texts)
-
     pairs = Pairs(["a"] * 20, ["b"] * 20)
     with pytest.raises(DataError, match=f"unpaired: .* is .*{problem}"):
         fit(pairs, source=never, target=never, unpaired=["a b", text])
+
+
+def test_unpaired_pairs_without_vectors_are_named_before_any_text_is_encoded():
+    texts = ["a b", "c d"]
+    for given, side in ((Pairs(texts, texts), "source"), (encoded_source(texts), "target")):
+        with pytest.raises(DataError, match=f"unpaired: Pairs need .* have no {side} vectors; .*"):
+            fit(Pairs(["a"] * 20, ["b"] * 20), source=never, target=never, unpaired=given)
+
+
+def encoded_source(texts):
+    return Pairs(texts, texts, source_vectors=hashed_letters(texts))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (range(60), None),
+        (range(40, 80), "20 of 40 unpaired rows also stand in the test part: what it judges does"),
+        (
+            range(60, 80),
+            "20 of 20 unpaired rows also .*: the 0 others are too few to use, at least",
+        ),
+        (
+            range(56, 80),
+            "20 of 24 unpaired rows also .*: the 4 others are too few to use, at least",
+        ),
+        (range(4), "^4 unpaired rows are too few to use; give at least 5$"),
+    ],
+)
+def test_the_report_notes_unpaired_rows_that_are_not_used(rows, said):
+    pairs = encoded()
+    texts = [pairs.target_texts[i] for i in rows]
+    free = Pairs(source_vectors=hashed_letters(texts), target_vectors=reversed_letters(texts))
+    kept, test = pairs.select(range(60)), pairs.select(range(60, 80))
+    notes = fit(kept, test=test, unpaired=free, **QUICK).report.notes
+    found = [note for note in notes if "unpaired" in note]
+    assert len(found) == (said is not None)
+    assert said is None or re.search(said, found[0])
+
+
+def test_the_targets_that_serve_unasked_are_no_note():
+    notes = fit(encoded(), **ENCODERS, **QUICK, ngrams=False).report.notes
+    assert not [note for note in notes if "unpaired" in note]
 
 
 def test_unpaired_texts_may_stand_in_an_array():

@@ -48,21 +48,14 @@ _ABANDONED = 24 * 3600
 _PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 
 
-def write(
-    folder: Path,
-    document: dict[str, Any],
-    tensors: dict[str, Float32Array],
-    card: str,
-    *,
-    overwrite: bool,
-) -> Path:
-    """Write a folder beside its place and exchange the two.
-
-    What a save of the same name that was killed has left there is removed after a day.
+def check_place(folder: Path, *, overwrite: bool) -> None:
+    """Find out whether an aligner could be written to a folder; nothing is made or changed.
 
     Raises:
         FileExistsError: something is there that is not to be overwritten, or that is no aligner
             or more than one: nobody's other files are deleted.
+        NotADirectoryError, PermissionError: what is to hold it is no folder, or is not ours to
+            write to.
     """
     if os.path.lexists(folder):
         if not overwrite:
@@ -76,6 +69,38 @@ def write(
             raise FileExistsError(
                 f"{folder} also holds {', '.join(others)}; it is not overwritten. Move that away."
             )
+    check_parent(folder)
+
+
+def check_parent(path: Path) -> None:
+    """Raise an OSError where nothing can be written beside a path, or no folder made for it."""
+    if path.name in ("", ".."):  # "." and "/": a folder is exchanged under its name
+        raise FileExistsError(f"{path} has no name of its own; give a path that ends in one.")
+    above = path.absolute().parent
+    while not os.path.lexists(above):
+        above = above.parent
+    if not above.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {above} is no folder.")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written: {above} is not ours to write to.")
+
+
+def write(
+    folder: Path,
+    document: dict[str, Any],
+    tensors: dict[str, Float32Array],
+    card: str,
+    *,
+    overwrite: bool,
+) -> Path:
+    """Write a folder beside its place and exchange the two.
+
+    What a save of the same name that was killed has left there is removed after a day.
+
+    Raises:
+        OSError: as :func:`check_place` raises it, or the system's own.
+    """
+    check_place(folder, overwrite=overwrite)
     import shutil
 
     from . import __version__

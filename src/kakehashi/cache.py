@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .encoders import Encoder, EncoderIdentity, checked_encode
-from .errors import CacheError
+from .errors import CacheError, EncoderError
 from .progress import track
 from .projection import Role
 from .vectors import Float32Array
@@ -137,23 +137,35 @@ def encode_texts(
     Args:
         cache: a file that keeps vectors between runs; what was encoded before an interruption is
             found there again.
+
+    Raises:
+        EncoderError, VectorError: the encoder gives something else than one vector a text, all of
+            one width; what it raises itself is passed on.
+        CacheError: the cache is damaged, or no cache.
     """
     unique = list(dict.fromkeys(texts))
     unique.sort(key=len)  # texts of one length together: less padding in a batch
     store = VectorCache(cache) if cache is not None else None
     try:
         known: dict[str, Float32Array] = {}
-        number = 0
+        number, width = 0, None
         if store is not None:
             identity = EncoderIdentity.of(encoder)
             with store.readable():
                 number = store.encoder_id(identity)
                 known = store.get(number, role, unique, identity.dimension)
+            width = identity.dimension
         missing = [text for text in unique if text not in known]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
         label = f"{label} ({len(missing)}, {encoder.name})"
         for batch in track(batches, label, enabled=progress):
             vectors = checked_encode(encoder, batch, role)
+            width = width or vectors.shape[1]
+            if vectors.shape[1] != width:
+                raise EncoderError(
+                    f"Encoder {encoder.name!r} gave {width} dimensions, then {vectors.shape[1]} "
+                    f"for a batch that begins with {batch[0][:60]!r}; every text needs as many."
+                )
             known.update(zip(batch, vectors, strict=True))
             if store is not None:
                 with store.readable():

@@ -19,6 +19,15 @@ from .robustness import Perturbed, RobustnessReport
 _SHOWN = METRICS[:3]  # nDCG@10 is in the JSON; four columns do not fit into 80 cells
 
 
+def plain_console(*, stderr: bool = False) -> Console:
+    """Return a console that prints what it is given.
+
+    Paths, texts and messages of somebody else's hold brackets and colons, which rich would take
+    for markup and emoji; so neither is read, and what is to be styled is a ``Text``.
+    """
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON object on one line."""
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
@@ -60,8 +69,8 @@ def report_json(report: Report) -> dict[str, Any]:
 
 def print_report(report: Report, *, every_rung: bool) -> None:
     """Print the verdict, then what was chosen beside what it had to beat, or every rung."""
-    console = Console()
-    console.print(f"[bold]verdict: {report.verdict}[/] ({report.reason})")
+    console = plain_console()
+    console.print(Text.assemble((f"verdict: {report.verdict}", "bold"), f" ({report.reason})"))
     identity, chosen = report.rungs.get("identity"), report.rungs[report.chosen]
     shown = report.rungs if every_rung else {report.chosen: chosen}
     heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
@@ -76,8 +85,8 @@ def print_report(report: Report, *, every_rung: bool) -> None:
             # The mode stands below: beside the longest names it would not fit into 80 cells.
             bare = name.removeprefix(f"{rung.mode}/")
             mark = ", chosen" if name == report.chosen else ""
-            cells = [f"{bare}\n[dim]{rung.mode}{mark}", f"{rung.validation:.3f}"]
-            table.add_row(*cells, *_stacked(rung.scores))
+            named = _dimmed(f"{bare}\n", f"{rung.mode}{mark}")
+            table.add_row(named, f"{rung.validation:.3f}", *_stacked(rung.scores))
     console.print(table)
     console.print("valid.: MRR among the held-out queries that chose; they do not judge")
     console.print(
@@ -94,12 +103,8 @@ def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
         if scores is None:
             table.add_row(name, *["no texts" if name == "BM25" else "not comparable"])
             continue
-        cells = [
-            f"{scores.means[m]:.3f} [dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
-            for m in _SHOWN
-        ]
-        table.add_row(name, *cells)
-    Console().print(table)
+        table.add_row(name, *_cells(scores, " "))
+    plain_console().print(table)
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
@@ -111,7 +116,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
 
 def print_robustness(report: RobustnessReport) -> None:
     """Print a table for each system, a row for each perturbation, and what could not be run."""
-    console = Console()
+    console = plain_console()
     if report.base is None:
         console.print("untouched vectors: not comparable")
     else:
@@ -127,7 +132,7 @@ def print_robustness(report: RobustnessReport) -> None:
     if unchanged:
         console.print(f"changed nothing: {', '.join(unchanged)}")
     for name, reason in report.not_run.items():
-        console.print(f"not run: {name}: {reason}", markup=False)
+        console.print(f"not run: {name}: {reason}")
 
 
 def _print_perturbed(
@@ -141,19 +146,28 @@ def _print_perturbed(
         if found is not None and share:
             low, high = found.interval["mrr@10"]
             table.add_row(
-                f"{name}\n[dim]{share:.0%} changed",
+                _dimmed(f"{name}\n", f"{share:.0%} changed"),
                 *_stacked(found.scores),
-                f"{found.change['mrr@10']:+.3f}\n[dim]{low:+.3f}, {high:+.3f}",
+                _dimmed(f"{found.change['mrr@10']:+.3f}\n", f"{low:+.3f}, {high:+.3f}"),
             )
-    Console().print(table)
+    plain_console().print(table)
 
 
-def _stacked(scores: Scores) -> list[str]:
+def _stacked(scores: Scores) -> list[Text]:
     """Return each mean with its interval below it."""
-    return [
-        f"{scores.means[m]:.3f}\n[dim]{scores.intervals[m][0]:.3f}-{scores.intervals[m][1]:.3f}"
-        for m in _SHOWN
-    ]
+    return _cells(scores, "\n")
+
+
+def _cells(scores: Scores, between: str) -> list[Text]:
+    cells = []
+    for name in _SHOWN:
+        low, high = scores.intervals[name]
+        cells.append(_dimmed(f"{scores.means[name]:.3f}{between}", f"{low:.3f}-{high:.3f}"))
+    return cells
+
+
+def _dimmed(plain: str, dim: str) -> Text:
+    return Text.assemble(plain, (dim, "dim"))
 
 
 def short(text: str) -> str:

@@ -32,6 +32,7 @@ from .planning import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from .progress import track
 from .projection import Mode
 from .splits import hold_out, nested_rows
+from .validation import checked_seed
 
 FORECAST = ("recall@1", "mrr@10")
 _HALVINGS = 3
@@ -176,11 +177,12 @@ def learning_curve(
 
     Raises:
         FitError: too few pairs for two sizes, or a size that cannot be fitted.
-        DataError: no Pairs, an unknown mode, sizes out of range, fewer than one repeat, or
-            vectors and encoders that do not fit together.
+        DataError: no Pairs, an unknown mode, sizes out of range, fewer than one repeat, a seed
+            that is none, or vectors and encoders that do not fit together.
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
     """
     check_pairs(pairs, optional=[test])
+    seed = checked_seed(seed)
     if mode not in ("keep", "shared"):
         raise DataError(
             f"mode={mode!r}: a curve is of one mode, and auto may choose another at each size; "

@@ -151,6 +151,20 @@ def develop(plan: Plan, view: View, *, seed: int) -> Development:
     return Development(view, parts, judged, everything, Questions.of(view.of(test)))
 
 
+def unpaired_note(plan: Plan) -> str:
+    """Say how many unpaired rows the test part leaves unread, or too few; nothing if all serve."""
+    if plan.unpaired is None:
+        return ""
+    n, leaks = len(plan.unpaired), len(find_leaks(plan.unpaired, plan.judged.held))
+    few = n - leaks < LEAST_FITTED
+    if not leaks:
+        return f"{n} unpaired rows are too few to use; give at least {LEAST_FITTED}" * few
+    used = "what it judges does not learn from them"
+    if few:
+        used = f"the {n - leaks} others are too few to use, at least {LEAST_FITTED} are needed"
+    return f"{leaks} of {n} unpaired rows also stand in the test part: {used}"
+
+
 def _unpaired(rows: Pairs | None, view: View) -> _Unpaired | None:
     """Return unpaired rows as a view reads them; none where it reads texts that they lack."""
     if rows is None or any(rows.texts(side) is None for side in view.ngrams):
@@ -171,7 +185,7 @@ class _Unpaired:
         known = [find_leaks(self._rows, part) for part in held]
         leaks = np.unique(np.concatenate([np.arange(0), *known]))
         if len(leaks) > len(self._rows) - LEAST_FITTED:
-            return None
+            return None  # unpaired_note says so
         return self._all - _moments(self._read, leaks)
 
 

@@ -13,9 +13,16 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from .errors import EncoderError, EncoderMismatchError, MissingExtraError, VectorError
+from .errors import (
+    EncoderError,
+    EncoderMismatchError,
+    KakehashiError,
+    MissingExtraError,
+    VectorError,
+    add_note,
+)
 from .projection import Role
-from .vectors import Float32Array, as_matrix, unit_rows
+from .vectors import WANTED, Float32Array, as_array, as_matrix, unit_rows
 
 PROBES = (
     "The quick brown fox jumps over the lazy dog.",
@@ -27,6 +34,8 @@ PROBES = (
 """Texts whose vectors tell one encoder from another, whatever both are called. The last is longer
 than most encoders read: where they cut it is part of what they are. The first is asked as a query,
 too, for some encoders put other words before a query."""
+
+_RAISED_BY = "raised by encoder"
 
 _PROBE_TOLERANCE = 5e-3
 """Largest distance of two unit probe vectors that are taken for equal. Another batch size, thread
@@ -102,13 +111,36 @@ class EncoderIdentity:
 
 
 def checked_encode(encoder: Encoder, texts: list[str], role: Role) -> Float32Array:
-    """Encode texts and check what comes back: one finite, non-zero row a text."""
-    vectors = as_matrix(encoder.encode(texts, role), what=f"vectors of encoder {encoder.name!r}")
-    if len(vectors) != len(texts):
+    """Encode texts and check what comes back: one finite, non-zero row a text.
+
+    What the encoder itself raises is passed on, with a note that says whose it is.
+    """
+    try:
+        given = encoder.encode(texts, role)
+    except KakehashiError:
+        raise
+    except Exception as error:  # whatever an encoder of the caller's raises
+        first = f", the first {texts[0][:60]!r}" if texts else ""
+        add_note(error, f"{_RAISED_BY} {encoder.name!r} over {len(texts)} texts{first}")
+        raise
+    what = f"vectors of encoder {encoder.name!r}"
+    given = as_array(given, what)
+    if given.ndim == 2 and len(given) != len(texts):
         raise EncoderError(
-            f"Encoder {encoder.name!r} returned {len(vectors)} vectors for {len(texts)} texts."
+            f"Encoder {encoder.name!r} returned {len(given)} vectors for {len(texts)} texts."
         )
-    return vectors
+
+    def named(row: int) -> str:  # by its text: rows count inside a batch of sorted texts
+        ours = " (a probe text of kakehashi's; every text needs a vector)"
+        return f"that of the text {texts[row][:60]!r}{ours if texts[row] in PROBES else ''}"
+
+    return as_matrix(given, what=what, row_name=named)
+
+
+def raised_by(error: Exception) -> str:
+    """Return what :func:`checked_encode` noted on an encoder's own error, or nothing."""
+    notes = getattr(error, "__notes__", [])
+    return next((note for note in notes if note.startswith(_RAISED_BY)), "")
 
 
 def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
@@ -165,7 +197,9 @@ def _imported(name: str) -> Any:
     try:
         found = getattr(import_module(module), attribute)
         return found() if isinstance(found, type) else found
-    except Exception as error:  # the module and the class are the caller's; the cause stays
+    # The module and the class are the caller's, and a module may be a script that ends with
+    # sys.exit; the cause stays.
+    except (Exception, SystemExit) as error:
         raise EncoderError(
             f"encoder {name!r} is no path that exists, and as module:attribute it cannot be "
             f"imported or made: {type(error).__name__}: {error}. The module must be installed or "
@@ -246,10 +280,11 @@ class FunctionEncoder:
         vectors = self._functions[role](texts)
         try:
             return np.asarray(vectors, dtype=np.float32)
-        except ValueError as error:
+        # RuntimeError is torch's, over a tensor with a gradient.
+        except (ValueError, TypeError, RuntimeError) as error:
             raise VectorError(
                 f"vectors of encoder {self.name!r}: rows have different lengths, or hold something "
-                f"that is no number: {error}"
+                f"that is no number: {str(error).rstrip('.')}. {WANTED}"
             ) from error
 
 

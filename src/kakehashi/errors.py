@@ -107,3 +107,8 @@ class MissingExtraError(KakehashiError, ImportError):
 
 class NotAdvisedWarning(UserWarning):
     """An aligner is put to use that its own report advises against."""
+
+
+def add_note(error: Exception, note: str) -> None:
+    """Do what ``Exception.add_note`` does, which Python 3.10 lacks."""
+    error.__dict__["__notes__"] = [*getattr(error, "__notes__", []), note]

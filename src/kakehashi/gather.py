@@ -239,10 +239,18 @@ def check_unpaired(given: Any, encoders: Encoders) -> None:
     """Find what is wrong with unpaired texts before anything is encoded.
 
     Raises:
-        DataError: neither texts, pairs, False nor None; a text that cannot be used; or texts
-            without encoders.
+        DataError: neither texts, pairs, False nor None; a text that cannot be used; texts without
+            encoders, or pairs without vectors.
     """
-    if given is None or given is False or isinstance(given, Pairs):
+    if given is None or given is False:
+        return
+    if isinstance(given, Pairs):
+        for side in SIDES:
+            if given.vectors(side) is None:
+                raise DataError(
+                    f"unpaired: Pairs need the vectors of both sides, and have no {side} vectors; "
+                    "of texts without a pair pass the list alone."
+                )
         return
     if isinstance(given, (str, bool)) or not hasattr(given, "__len__") or len(given) == 0:
         raise DataError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .aligner import Aligner
-from .development import develop
-from .errors import DataError, FitError, MissingExtraError
+from .development import develop, unpaired_note
+from .encoders import EncoderIdentity
+from .errors import DataError, EncoderError, FitError, MissingExtraError
 from .evaluation.intervals import Scores
 from .evaluation.lexical import bm25_ranks
 from .evaluation.metrics import Metric, cut_at_ten, ranks
@@ -31,7 +32,7 @@ from .gather import (
     seen_by_target,
     with_vectors,
 )
-from .pairs import DataRecord, Pairs, check_pairs
+from .pairs import DataRecord, Pairs, Side, check_pairs
 from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
 from .search import Candidate, Learned, choose, climb, label, rank
@@ -137,12 +138,7 @@ def fit(
     validation = validation and with_vectors(validation, encoders, cache, progress)
     test = test and with_vectors(test, encoders, cache, progress)
     dimensions = checked_dimensions(pairs, validation, test)
-    for side, identity in identities.items():
-        if identity is not None and identity.dimension != dimensions[side]:
-            raise DataError(
-                f"The {side} encoder {identity.name!r} gives {identity.dimension} dimensions, the "
-                f"stored {side} vectors have {dimensions[side]}; pass the encoder that made them."
-            )
+    _check_dimensions(given, identities, dimensions)
     check_made_by(given, encoders)
     if same_space is None:
         same_space = share_space(pairs, identities, seed)
@@ -180,7 +176,12 @@ def fit(
             f"the same rung fitted on {rows.n_fitted} pairs; refitted on {n_shipped} to ship"
         )
     untrained = learned == "auto" and trained is None
-    remarks = (alone.note, "no learned rung was tried: torch cannot be imported" * untrained)
+    remarks = (
+        alone.note,
+        "no learned rung was tried: torch cannot be imported" * untrained,
+        # By default the targets of the pairs serve, those of the test part always among them.
+        None if unpaired is None else unpaired_note(rows),
+    )
     notes = _notes(pairs, validation, test, same_space, len(rows.judged.held), rows.leaked)
     notes += tuple(remark for remark in remarks if remark)
     return Aligner(
@@ -236,6 +237,24 @@ def _check_options(mode: Any, metric: Any, learned: Any, cuts: Any) -> None:
         raise DataError(f"cuts={cuts} need mode='shared': keep mode leaves the index as it is.")
     if cuts and learned == "none":
         raise DataError(f"cuts={cuts} are trained for; they need learned='linear' or 'mlp'.")
+
+
+def _check_dimensions(
+    given: Pairs, identities: Mapping[Side, EncoderIdentity | None], dimensions: dict[str, int]
+) -> None:
+    """Raise where an encoder gives another dimension than the vectors of its side have."""
+    for side, identity in identities.items():
+        if identity is not None and identity.dimension != dimensions[side]:
+            if given.vectors(side) is None:
+                raise EncoderError(
+                    f"Encoder {identity.name!r} gives {identity.dimension} dimensions for "
+                    f"kakehashi's probe texts and {dimensions[side]} for the {side} texts; every "
+                    "text needs as many."
+                )
+            raise DataError(
+                f"The {side} encoder {identity.name!r} gives {identity.dimension} dimensions, the "
+                f"stored {side} vectors have {dimensions[side]}; pass the encoder that made them."
+            )
 
 
 def _learned(

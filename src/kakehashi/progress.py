@@ -19,11 +19,14 @@ def track(items: Sequence[T], label: str, *, enabled: bool) -> Iterator[T]:
         yield from items
         return
     from rich.console import Console
-    from rich.progress import track as rich_track
+    from rich.progress import Progress, TextColumn
 
     console = Console(stderr=True)
     if console.is_terminal or console.is_jupyter:
-        yield from rich_track(items, description=label, console=console)
+        # Labels name encoders and files; rich's own column would read brackets in them as markup.
+        named = TextColumn("{task.description}", style="progress.description", markup=False)
+        with Progress(named, *Progress.get_default_columns()[1:], console=console) as bar:
+            yield from bar.track(items, description=label)
         return
     print(label, file=sys.stderr, flush=True)
     yield from items

@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ import numpy as np
 from .errors import KakehashiError, MissingExtraError, ReaderError
 from .pairs import SIDES, OnDuplicate, OnInvalid, Pairs
 from .validation import text_problem
+
+_CSV_LIMIT = Lock()
 
 Columns = dict[str, list[Any]]
 Read = tuple[Columns, list[str]]  # what was asked for, and the names of all that the file has
@@ -42,7 +45,8 @@ def read_pairs(
     """Read pairs from a file; the ending tells the format.
 
     Args:
-        path: ``.jsonl``, ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or ``.npz``.
+        path: ``.jsonl`` (or ``.ndjson``), ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or
+            ``.npz``.
         source, target: the two columns (JSONL, CSV, TSV, Parquet), arrays (``.npz``) or language
             codes (TMX). In a PO file the translation is the source and the original the target.
             An ``.npz`` holds vectors. The texts behind the array NAME are read from the array
@@ -87,9 +91,10 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
     """Read texts that have no pair, for ``unpaired`` of :func:`kakehashi.fit`.
 
     Args:
-        path: ``.jsonl`` (a string a line, or objects), ``.csv``, ``.tsv`` or ``.parquet``; a text
-            in them may hold line breaks, and is kept as it stands. A file with any other ending is
-            read as plain text, UTF-8: one text a line, without the white space around it.
+        path: ``.jsonl`` or ``.ndjson`` (a string a line, or objects), ``.csv``, ``.tsv`` or
+            ``.parquet``; a text in them may hold line breaks, and is kept as it stands. A file
+            ending in ``.txt`` or ``.md``, or without an ending, is plain text, UTF-8: one text a
+            line, without the white space around it.
         column: the column, or field of an object, that holds the texts; others are passed over.
             Where no row has it and every row has a ``text``, that is read.
 
@@ -97,19 +102,21 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
         the texts, in their order; empty ones are left out.
 
     Raises:
-        ReaderError: the file is missing, malformed, of pairs only (TMX, PO, ``.npz``), or has no
-            such column or no text.
+        ReaderError: the file is missing, malformed, of another format (TMX, PO and ``.npz`` are
+            of pairs only), or has no such column or no text.
         MissingExtraError: the format needs an optional package.
     """
     path = Path(path)
     ending = path.suffix.lower()
-    if ending in _READERS and ending not in _OF_TEXTS:
+    reader = _OF_TEXTS.get(ending)
+    if reader is None:
+        what = "is a format of pairs" if ending in _READERS else "is no ending of texts"
         raise ReaderError(
-            f"{path}: {path.suffix} is a format of pairs; give {', '.join(_OF_TEXTS)}, or a plain "
-            "text file with one text a line."
+            f"{path}: {path.suffix} {what}; give .jsonl or .ndjson (a string a line), .csv, .tsv, "
+            ".parquet, or plain text as .txt, .md or without an ending, one text a line."
         )
     with _reading(path):
-        columns, _ = _OF_TEXTS.get(ending, _lines)(path, {"texts": column})
+        columns, _ = reader(path, {"texts": column})
     texts = columns["texts"]
     for number, text in enumerate(texts, 1):
         problem = text_problem(text)
@@ -189,10 +196,25 @@ def _jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None)
     return _columns(path, rows, fields)
 
 
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell be as long as a document may be.
+
+    The limit of 131,072 characters is one of the whole process and not of a reader: it is set back,
+    and two readers of ours take turns, or the first to end would set it back under the other.
+    """
+    with _CSV_LIMIT:
+        before = csv.field_size_limit(2**31 - 1)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
 def _csv(path: Path, fields: dict[str, str]) -> Read:
     delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
     rows = []
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file, _long_cells():
         reader = csv.DictReader(file, delimiter=delimiter, strict=True)
         try:
             for row in reader:
@@ -377,6 +399,7 @@ def _npz(path: Path, fields: dict[str, str]) -> Read:
 
 _READERS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
     ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
     ".csv": _csv,
     ".tsv": _csv,
     ".parquet": _parquet,
@@ -384,4 +407,13 @@ _READERS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
     ".po": _po,
     ".npz": _npz,
 }
-_OF_TEXTS = {".jsonl": _jsonl_of_texts, ".csv": _csv, ".tsv": _csv, ".parquet": _parquet}
+_OF_TEXTS: dict[str, Callable[[Path, dict[str, str]], Read]] = {
+    ".jsonl": _jsonl_of_texts,
+    ".ndjson": _jsonl_of_texts,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+    ".txt": _lines,
+    ".md": _lines,
+    "": _lines,
+}

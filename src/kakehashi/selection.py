@@ -13,6 +13,7 @@ from .encoders import as_encoder
 from .errors import DataError
 from .links import find_leaks
 from .pairs import Pairs
+from .validation import checked_seed
 from .vectors import Float32Array, as_matrix, chunks, unit_rows
 
 Matrix = NDArray[np.float64]
@@ -70,10 +71,12 @@ def select_for_pairing(
 
     Raises:
         DataError: k is not between 1 and the number of different texts that are not paired yet,
-            texts without an encoder, texts in no order (a set), or pairs of another dimension.
+            texts without an encoder, texts in no order (a set), pairs of another dimension, or a
+            seed that is none.
         VectorError: vectors that cannot be used.
         EncoderError: the encoder cannot be loaded, or what it returns cannot be used.
     """
+    seed = checked_seed(seed)
     pool, texts = _vectors_of(unlabelled, encoder)
     given = Pairs(texts, texts, source_vectors=pool, target_vectors=pool)
     free = np.zeros(len(pool), dtype=bool)

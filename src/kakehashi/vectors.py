@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,12 @@ from .errors import VectorError
 
 FloatArray = NDArray[np.floating[Any]]
 Float32Array = NDArray[np.float32]
+
+WANTED = (
+    "Pass an array (n, d) or lists of numbers, one row a text (of a torch tensor: "
+    ".detach().cpu().numpy())."
+)
+"""What vectors have to be, for errors over something else."""
 
 CHUNK_ROWS = 8192
 """Rows handled at a time wherever a set may be larger than memory (12 MB of 384 float32)."""
@@ -49,21 +55,30 @@ def as_array(vectors: Any, what: str) -> NDArray[Any]:
     """Return ``vectors`` as an array of any type and shape.
 
     Raises:
-        VectorError: rows of different lengths.
+        VectorError: rows of different lengths, or something that cannot become an array.
     """
     try:
         return np.asarray(vectors)
     except ValueError as error:
         raise VectorError(f"{what}: rows have different lengths; all need the same.") from error
+    except (TypeError, RuntimeError) as error:  # torch's, over a tensor with a gradient or on a GPU
+        raise VectorError(f"{what}: {str(error).rstrip('.')}. {WANTED}") from error
 
 
-def as_matrix(vectors: Any, *, dimension: int | None = None, what: str = "vectors") -> Float32Array:
+def as_matrix(
+    vectors: Any,
+    *,
+    dimension: int | None = None,
+    what: str = "vectors",
+    row_name: Callable[[int], str] = "row {}".format,
+) -> Float32Array:
     """Return ``vectors`` as a C-contiguous float32 matrix of finite, non-zero rows.
 
     Args:
         vectors: (n, d), float16, float32 or float64, or lists of numbers.
         dimension: the d that is required, if any.
         what: how an error names the array.
+        row_name: how an error names a row, by its number.
 
     Raises:
         VectorError: not two-dimensional, another dimension, not floating point, or a row with
@@ -88,7 +103,7 @@ def as_matrix(vectors: Any, *, dimension: int | None = None, what: str = "vector
     good = np.isfinite(norms) & (norms > 0)
     if not good.all():
         row = int(np.argmin(good))
-        raise VectorError(f"{what}: row {row} {describe_bad_row(matrix[row])}.")
+        raise VectorError(f"{what}: {row_name(row)} {describe_bad_row(matrix[row])}.")
     return matrix
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+from rich.text import Text
 
+from ..console import plain_console
+from ..encoders import raised_by
 from ..errors import KakehashiError
 from . import make, measure  # noqa: F401  # importing them registers their commands
 from .app import app
@@ -15,8 +17,12 @@ def main() -> None:
     """Run the command line; bad input is one line on standard error and exit code 2."""
     try:
         app()
-    except (KakehashiError, OSError) as error:
-        console = Console(stderr=True)
-        console.print("[red]error:[/] ", end="")
-        console.print(" ".join(str(error).split()), soft_wrap=True, markup=False)
+    except Exception as error:
+        said = str(error)
+        if blame := raised_by(error):  # not our fault, and no traceback of ours
+            said = f"{type(error).__name__}: {error} ({blame})"
+        elif not isinstance(error, (KakehashiError, OSError)):
+            raise
+        said = " ".join(said.split())
+        plain_console(stderr=True).print(Text("error:", "red"), said, soft_wrap=True)
         sys.exit(2)

@@ -13,10 +13,20 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from ..aligner import Aligner
-from ..console import print_facts, print_json, print_report, print_table, report_json, row, short
+from ..bundle import check_parent, check_place
+from ..console import (
+    plain_console,
+    print_facts,
+    print_json,
+    print_report,
+    print_table,
+    report_json,
+    row,
+    short,
+)
 from ..errors import DataError, ReaderError
 from ..gather import ROLES
 from ..ladder import fit as fit_aligner
@@ -68,26 +78,25 @@ def demo(
             }
         )
         return
-    console = Console()
+    console = plain_console()
     pool = next(iter(result.rows.values())).pool
     print_table(
         f"{pool} Japanese queries in {pool} English documents, trained on {result.n_train} others",
         result.rows,
     )
     for name, meaning in LEGEND.items():
-        console.print(f"[dim]{name:14}{meaning}")
-    console.print(f"\n[bold]verdict (keep): {result.verdict}[/]\n")
+        console.print(f"{name:14}{meaning}", style="dim")
+    console.print(f"\nverdict (keep): {result.verdict}\n", style="bold")
     console.print(
         f"{result.gained} queries find their document first with the aligner (keep) only, "
         f"{result.lost} before only. Of both together, one from each of "
         f"{len(result.questions)} sections:"
     )
     for number, question in enumerate(result.questions, 1):
-        console.print(f"[bold]{number}. {short(question.text)}[/]")
+        console.print(f"{number}. {short(question.text)}", style="bold")
         for label, hit in question.hits.items():
-            mark = "[green]✓[/]" if hit == question.wanted else "[red]✗[/]"
-            console.print(f"   {label:18} {mark} ", end="")
-            console.print(short(hit), markup=False)
+            mark = ("✓", "green") if hit == question.wanted else ("✗", "red")
+            console.print(Text.assemble(f"   {label:18} ", mark, f" {short(hit)}"), soft_wrap=True)
     console.print(
         f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
         "train.jsonl, test.jsonl. The README's next step uses them."
@@ -146,8 +155,9 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Train an aligner on PAIRS, and say whether it helps on held-out queries."""
-    if out.exists() and not overwrite:
+    if os.path.lexists(out) and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
+    check_place(out, overwrite=overwrite)  # not after the fit, which would be lost
     free = read_unpaired(unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder))
     names = {"source": source, "target": target, "group": group, "licence": licence}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
@@ -179,7 +189,7 @@ def fit(
 
 
 def _print_next_step(aligner: Aligner, out: Path, encoders: Mapping[Side, str | None]) -> None:
-    console = Console()
+    console = plain_console()
     if aligner.projection.is_identity and not aligner.advised:
         console.print(
             f"{out} holds the identity and changes nothing: ask the index with the target encoder, "
@@ -227,6 +237,7 @@ def project(
 ) -> None:
     """Project stored vectors: the array `source` as queries, the array `target` as documents."""
     _check_free(out, vectors, overwrite)
+    check_parent(out)
     aligner = Aligner.load(folder)
     if vectors.suffix != ".npz" or not vectors.is_file():
         raise ReaderError(f"{vectors} is not an .npz file.")
@@ -254,7 +265,7 @@ def project(
     if as_json:
         print_json({"out": str(out), "shapes": shapes})
     else:
-        Console().print(f"{out}: {shapes}")
+        plain_console().print(f"{out}: {shapes}")
 
 
 def _check_free(out: Path, vectors: Path, overwrite: bool) -> None:

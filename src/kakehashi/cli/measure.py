@@ -25,6 +25,7 @@ from ..pairs import SIDES, Side
 from ..planning import MAX_TEST, TEST_SHARE
 from ..robustness import robustness as perturb_and_score
 from ..splits import hold_out
+from ..validation import checked_seed
 from .app import app
 from .options import (
     AsJson,
@@ -123,7 +124,7 @@ def compare(
     if not fitted and (unpaired is not None or no_unpaired):
         raise DataError("--unpaired and --no-unpaired are for the aligner's row; pass --fit, too.")
     free = read_unpaired(unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder))
-    progress = not as_json
+    progress, seed = not as_json, checked_seed(seed)
     encoders = as_encoders(source_encoder, target_encoder)
     others = [as_encoder(name) for name in both or []]
     rows: list[Baseline] = [named(name) for name in baseline or NAMES]

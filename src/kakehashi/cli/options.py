@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
-from rich.console import Console
 
 from ..aligner import Aligner
+from ..console import plain_console
 from ..errors import DataError, EncoderError
 from ..pairs import SIDES, Pairs, Side
 from ..readers import read_pairs, read_texts
@@ -17,8 +17,8 @@ from ..readers import read_pairs, read_texts
 PairsFile = Annotated[
     Path,
     typer.Argument(
-        help="Pairs: .jsonl, .csv, .tsv, .parquet, .tmx, .po; or stored vectors: .npz. An .npz may "
-        "hold the texts, too: beside the array NAME the array NAME_texts."
+        help="Pairs: .jsonl (or .ndjson), .csv, .tsv, .parquet, .tmx, .po; or stored vectors: "
+        ".npz. An .npz may hold the texts, too: beside the array NAME the array NAME_texts."
     ),
 ]
 Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
@@ -49,7 +49,8 @@ Unpaired = Annotated[
     typer.Option(
         help="Texts of the target side without a pair (an index, say), which the map learns from, "
         "too: .jsonl (a string a line, or objects), .csv, .tsv or .parquet with the column that "
-        "--target names (or else 'text'), or plain text, one a line. Needs both encoders."
+        "--target names (or else 'text'), or plain text (.txt, .md), one a line. Needs both "
+        "encoders."
     ),
 ]
 NoUnpaired = Annotated[
@@ -71,7 +72,7 @@ def read(path: Path, encoders: Mapping[Side, Any] | None = None, **names: Any) -
     """
     found = read_pairs(path, **names, on_invalid="drop")
     if found.validation.findings:
-        Console(stderr=True).print(f"{path}: {found.validation}", markup=False)
+        plain_console(stderr=True).print(f"{path}: {found.validation}")
     for side, encoder in (encoders or {}).items():
         if encoder is None and found.vectors(side) is None:
             raise EncoderError(

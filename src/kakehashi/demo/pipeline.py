@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..aligner import Aligner
+from ..bundle import check_place
 from ..cache import encode_texts
 from ..encoders import Encoder, as_encoder
 from ..errors import MissingExtraError
@@ -90,11 +91,16 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
 
     Raises:
         MissingExtraError: the extra ``demo`` is not installed.
+        OSError: the folder cannot be written to, or holds something else than an aligner where one
+            is to go.
     """
     started = time.perf_counter()
     japanese, english = _encoders()
     train, test = split()
     folder.mkdir(parents=True, exist_ok=True)
+    names = {"keep": "aligner", "shared": "aligner-shared"}
+    for name in names.values():  # before the work begins
+        check_place(folder / name, overwrite=True)
     for name, part in (("train", train), ("test", test)):
         _write_jsonl(folder / f"{name}.jsonl", part)
     cache = folder / "vectors.sqlite"
@@ -110,7 +116,7 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     index("", ids, test.target_texts, stored)
 
     aligners = {}
-    for mode, name in (("keep", "aligner"), ("shared", "aligner-shared")):
+    for mode, name in names.items():
         fitted = fit(
             train,
             source=japanese,

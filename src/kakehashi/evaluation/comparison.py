@@ -18,6 +18,7 @@ from ..links import find_leaks
 from ..pairs import SIDES, Pairs, check_pairs
 from ..planning import MIN_PAIRS
 from ..projection import Mode
+from ..validation import checked_seed
 from .baselines import NAMES, Aligned, Baseline, named
 from .intervals import Interval, Scores, bootstrap
 from .paper import INSTANT, POOL, accuracy_in_pool, harmonic_mean
@@ -164,13 +165,14 @@ def compare(
         translation or reranker that raises) the reason.
 
     Raises:
-        DataError: no Pairs; an unknown or repeated name or mode; an aligner that is none; vectors
-            and encoders that do not fit together; or what a translation or reranker returns
-            cannot be used.
+        DataError: no Pairs; an unknown or repeated name or mode; an aligner or a seed that is
+            none; vectors and encoders that do not fit together; or what a translation or reranker
+            returns cannot be used.
         FitError: fewer than ten training pairs, or none that is not in the test part.
         EncoderError, VectorError: ``source`` or ``target`` cannot be used.
     """
     check_pairs(train, test)
+    seed = checked_seed(seed)
     systems = _checked(baselines, aligner, mode)
     bound = {} if aligner is None else aligner.bound
     made = as_encoders(source, target)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from ..aligner import Aligner
-from ..errors import AlignerMismatchError, KakehashiError, NotAdvisedWarning
+from ..errors import AlignerMismatchError, KakehashiError, NotAdvisedWarning, add_note
 from ..pairs import Side
 
 
@@ -77,8 +77,7 @@ def index_may_need_moving(aligner: Aligner, documents: Side) -> Iterator[None]:
                 f"encoder {stored}. An index of that encoder's vectors has to be moved first: "
                 f"aligner.project(vectors, texts=..., modality={documents!r}, role='document')."
             )
-            # What add_note does, which Python 3.10 lacks.
-            error.__dict__["__notes__"] = [*getattr(error, "__notes__", []), note]
+            add_note(error, note)
         raise
 
 

@@ -127,17 +127,29 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
 
 
 def open_collection(
-    client: ClientAPI, name: str, function: AlignedEmbeddingFunction, **options: Any
+    client: ClientAPI,
+    name: str,
+    function: AlignedEmbeddingFunction | Aligner | str | Path,
+    **options: Any,
 ) -> Collection:
     """Open a collection with an embedding function, or create it; refuse another aligner.
 
     Args:
+        function: or the aligner, or its folder, of which one is made.
         options: passed on to ``client.get_or_create_collection``, for a collection that is new.
 
     Raises:
         AlignerMismatchError: the collection was filled through another aligner, or made with
             another embedding function, or with none.
+        DataError: ``function`` is none of ours.
     """
+    if isinstance(function, (Aligner, str, Path)):
+        function = AlignedEmbeddingFunction(function)
+    if not isinstance(function, AlignedEmbeddingFunction):
+        raise DataError(
+            f"function={function!r:.60} is no AlignedEmbeddingFunction; pass one, an Aligner or "
+            "the folder of one."
+        )
     with suppress(NotFoundError):  # asked first: Chroma's own ValueError says less
         _require_ours(client.get_collection(name, embedding_function=None), function)
     ours: Any = function
