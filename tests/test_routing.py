@@ -340,10 +340,10 @@ def test_a_row_does_not_depend_on_the_batch(manual, japanese):
 def test_the_log_odds_that_serve_are_those_of_the_fit(code):
     """What is summed over a text by itself is the sparse product of the fit."""
     router = Router.fit(code)
-    from kakehashi.routing import _read
+    from kakehashi.routing import ngrams_of
 
     texts = code.source_texts[:50]
-    rows = BucketRows([_read(text).buckets for text in texts], len(router.weights))
+    rows = BucketRows([ngrams_of(text).buckets for text in texts], len(router.weights))
     expected = rows.times(router.weights.astype(np.float64)) + router.intercept
     np.testing.assert_allclose(router.log_odds(texts), expected, rtol=1e-9)
 

@@ -152,7 +152,7 @@ class Router:
         Raises:
             DataError: no list of strings.
         """
-        return np.array([self._log_odds(_read(text)) for text in _checked(texts)], np.float64)
+        return np.array([self._log_odds(ngrams_of(text)) for text in _checked(texts)], np.float64)
 
     def route(self, texts: Sequence[str]) -> list[Side | None]:
         """Return the modality of each text; None where the router is unsure.
@@ -164,7 +164,7 @@ class Router:
         Raises:
             DataError: no list of strings.
         """
-        return [self._side(_read(text)) for text in _checked(texts)]
+        return [self._side(ngrams_of(text)) for text in _checked(texts)]
 
     def _side(self, read: _Read) -> Side | None:
         if not read.has_letter or self._seen[read.seen].mean() < self.least_known:
@@ -312,7 +312,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text[:_CHARACTERS])[:_CHARACTERS]
 
 
-def _read(text: str) -> _Read:
+def ngrams_of(text: str) -> _Read:
     """Cut a text into n-grams as it is written, and in small letters.
 
     Case tells code from prose; a text whose case is another than that of the pairs still has the
@@ -366,7 +366,7 @@ def _different_texts(
     for side, label in zip(SIDES, (1.0, -1.0), strict=True):
         first = np.sort(np.unique(pairs.keys(side), return_index=True)[1])
         texts = pairs.texts(side) or ()
-        read += [_read(texts[row]) for row in first]
+        read += [ngrams_of(texts[row]) for row in first]
         labels.append(np.full(len(first), label))
         parts.append(part[first])
     return read, np.concatenate(labels), np.concatenate(parts)
