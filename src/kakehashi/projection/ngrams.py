@@ -60,19 +60,31 @@ class CharacterNgrams:
 
 
 def _hashes(text: str) -> NDArray[np.uint64]:
-    """Return a 64-bit hash of every bigram and trigram, repeats included."""
+    """Return a hash of every bigram and trigram of the folded text, repeats included."""
     folded = unicodedata.normalize("NFKC", text[:_MAX_CHARACTERS]).lower()
-    padded = f" {' '.join(folded.split())} "
+    # Other lengths would be another format.
+    return ngram_hashes(f" {' '.join(folded.split())} ", (2, 3))
+
+
+def ngram_hashes(text: str, lengths: Sequence[int]) -> NDArray[np.uint64]:
+    """Return a 64-bit hash of every n-gram of these lengths, repeats included.
+
+    Args:
+        text: as it is to be cut up: folded and padded by the caller.
+        lengths: 1 or more, in ascending order; all n-grams of one length precede the next.
+    """
     # A lone surrogate is no valid text, but it must not stop a query.
-    codes = np.frombuffer(padded.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32).astype(np.uint64)
     hashes = [np.empty(0, np.uint64)]
     running = codes * _SPREAD  # unsigned arithmetic wraps around, as a hash wants it
-    for length in (2, 3):  # each from the one before; other lengths would be another format
+    for length in range(1, lengths[-1] + 1):  # each from the one before
         if len(codes) < length:
             break
-        running = (running[:-1] ^ (running[:-1] >> np.uint64(29))) * _MIX
-        running = running + codes[length - 1 :] * _STEP
-        hashes.append(running ^ np.uint64(length))
+        if length > 1:
+            running = (running[:-1] ^ (running[:-1] >> np.uint64(29))) * _MIX
+            running = running + codes[length - 1 :] * _STEP
+        if length in lengths:
+            hashes.append(running ^ np.uint64(length))
     found = np.concatenate(hashes)
     found ^= found >> np.uint64(31)
     found *= _MIX
