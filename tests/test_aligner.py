@@ -78,7 +78,7 @@ def test_each_fault_has_its_own_error(copy):
     with pytest.raises(errors.BundleTamperedError):
         Aligner.load(copy)
     for change, error in (
-        ({"format": 3}, errors.BundleFormatError),
+        ({"format": bundle.FORMAT + 1}, errors.BundleFormatError),
         ({"weights": {"file": "../x.safetensors"}}, errors.BundlePathError),
         ({"weights": {"file": "x.pkl"}}, errors.BundlePickleError),
         ({"mode": "keep"}, errors.BundleTamperedError),

@@ -27,6 +27,7 @@ from .errors import BundleTamperedError, DataError, EncoderError
 from .evaluation.report import Report
 from .pairs import SIDES, DataRecord, Side
 from .projection import Mode, Projection, Role
+from .serving import Serving
 from .validation import in_order, text_problem
 from .vectors import Float32Array, as_array, as_matrix
 
@@ -54,6 +55,7 @@ class Aligner:
         encoders: identity of each modality's encoder, None where only vectors were given.
         bound: the encoders at hand; they are not saved.
         path: the folder it was loaded from or saved to.
+        serving: what was learned for mixed corpora: router, domain, calibration of scores.
     """
 
     projection: Projection
@@ -64,6 +66,7 @@ class Aligner:
     report: Report
     bound: dict[Side, Encoder | None] = field(default_factory=dict)
     path: Path | None = None
+    serving: Serving = field(default_factory=Serving)
     _verified: set[Side] = field(default_factory=set, repr=False)
 
     def __repr__(self) -> str:
@@ -176,6 +179,7 @@ class Aligner:
             projection=self.projection.cut(dimension),
             report=replace(self.report, notes=(*self.report.notes, note)),
             path=None,
+            serving=replace(self.serving, calibration=None),  # of the scores of the whole
         )
 
     @cached_property
@@ -211,9 +215,12 @@ class Aligner:
                     "model": identity.model,
                 }
                 tensors[f"probes.{side}"] = identity.probes
+        serving, learned = self.serving.state()
+        tensors |= learned
         document = {
             "mode": self.mode,
             "projection": record,
+            "serving": serving,
             "dimensions": self.dimensions,
             "encoders": encoders,
             "data": self.data.__dict__,
@@ -236,7 +243,8 @@ class Aligner:
             encoders: dict[Side, EncoderIdentity | None] = {
                 side: _identity(document, tensors, side) for side in SIDES
             }
-            weights = {k: v for k, v in tensors.items() if not k.startswith("probes.")}
+            beside = ("probes.", "router.", "domain.")
+            weights = {k: v for k, v in tensors.items() if not k.startswith(beside)}
             aligner = cls(
                 projection=Projection.from_state(document["projection"], weights),
                 mode=document["mode"],
@@ -245,6 +253,7 @@ class Aligner:
                 data=DataRecord(**document["data"]),
                 report=Report.from_dict(document["report"]),
                 path=folder.resolve(),
+                serving=Serving.from_state(document.get("serving"), tensors),
             )
             aligner._check()
         # What a record of another shape makes the lines above raise; they read nothing else.

@@ -39,8 +39,9 @@ from .errors import (
 )
 from .vectors import Float32Array
 
-FORMAT = 2
-"""1: affine heads that read vectors alone. 2: n-grams of the texts, too, and residual heads."""
+FORMAT = 3
+"""1: affine heads that read vectors alone. 2: n-grams of the texts, too, and residual heads.
+3: what serving needs beside the map (router, domain, calibration)."""
 RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
 _UNFINISHED = ".part"
 _ABANDONED = 24 * 3600

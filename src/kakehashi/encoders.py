@@ -92,6 +92,11 @@ class EncoderIdentity:
             return repr(self.name)
         return f"{self.name!r} (as a name to pass: '{dotted[1]}:{dotted[2]}')"
 
+    @property
+    def tells_roles(self) -> bool:
+        """Whether it encodes a query otherwise than a document, as far as one probe shows."""
+        return bool(np.linalg.norm(self.probes[0] - self.probes[-1]) > _PROBE_TOLERANCE)
+
     def matches(self, other: EncoderIdentity) -> bool:
         """Whether both encode the probes alike; names may differ."""
         if self.probes.shape != other.probes.shape:

@@ -22,6 +22,7 @@
     └── MissingExtraError (ImportError)   an optional package is not installed
 
     NotAdvisedWarning (UserWarning)       what is served was not shown to help
+    DegradedWarning (UserWarning)         an arm of a mixed search failed, and the rest answered
 """
 
 from __future__ import annotations
@@ -107,6 +108,10 @@ class MissingExtraError(KakehashiError, ImportError):
 
 class NotAdvisedWarning(UserWarning):
     """An aligner is put to use that its own report advises against."""
+
+
+class DegradedWarning(UserWarning):
+    """An arm of a mixed search failed, and the others answered without it, as was asked."""
 
 
 def add_note(error: Exception, note: str) -> None:

@@ -32,6 +32,7 @@ from .gather import (
     seen_by_target,
     with_vectors,
 )
+from .mixed import learn_serving
 from .pairs import DataRecord, Pairs, Side, check_pairs
 from .planning import MIN_PAIRS, Plan, plan
 from .projection import Mode
@@ -140,15 +141,9 @@ def fit(
     dimensions = checked_dimensions(pairs, validation, test)
     _check_dimensions(given, identities, dimensions)
     check_made_by(given, encoders)
+    _check_fits(same_space, cuts, dimensions)
     if same_space is None:
         same_space = share_space(pairs, identities, seed)
-    elif same_space and dimensions["source"] != dimensions["target"]:
-        raise DataError("same_space=True, but the two sides have different dimensions.")
-    if cuts and max(cuts) >= min(dimensions.values()):
-        raise DataError(
-            f"cuts={cuts} must lie between 1 and {min(dimensions.values()) - 1}, below the "
-            "dimension of the vectors."
-        )
     metric = metric or store_metric(pairs)
     free = gather_unpaired(unpaired, pairs, encoders, same_space, cache, progress)
 
@@ -166,7 +161,20 @@ def fit(
         if base is not None and not judged.verdict.beats_base:
             chosen = base
         shipped = chosen.data.everything if refit else chosen.data.fitted
-        projection = chosen.data.view.finish(chosen.build(shipped))
+        view = chosen.data.view
+        projection = view.finish(chosen.build(shipped))
+        serving = learn_serving(
+            view.finish(chosen.build(chosen.data.fitted)),
+            pairs,
+            rows,
+            encoders,
+            identities,
+            alone=alone.vectors,
+            same_space=same_space,
+            seed=seed,
+            cache=cache,
+            progress=progress,
+        )
     n_shipped = rows.n_every if refit else rows.n_fitted
     describes = "the very weights that ship"
     if chosen is base:
@@ -218,6 +226,7 @@ def fit(
             notes=notes,
         ),
         bound=encoders,
+        serving=serving,
     )
 
 
@@ -255,6 +264,18 @@ def _check_dimensions(
                 f"The {side} encoder {identity.name!r} gives {identity.dimension} dimensions, the "
                 f"stored {side} vectors have {dimensions[side]}; pass the encoder that made them."
             )
+
+
+def _check_fits(
+    same_space: bool | None, cuts: tuple[int, ...], dimensions: Mapping[str, int]
+) -> None:
+    if same_space and dimensions["source"] != dimensions["target"]:
+        raise DataError("same_space=True, but the two sides have different dimensions.")
+    if cuts and max(cuts) >= min(dimensions.values()):
+        raise DataError(
+            f"cuts={cuts} must lie between 1 and {min(dimensions.values()) - 1}, below the "
+            "dimension of the vectors."
+        )
 
 
 def _learned(

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from ..asking import Modality, Query, ask
 from ..errors import DataError, MissingExtraError
+from ..fusion import Method
 from ..pairs import SIDES, Side
+from ._arms import Found, OnError, Plan, check_arms, warn_of
 from ._field import AlignerField, index_may_need_moving
 
 try:
@@ -25,7 +29,11 @@ try:
 except ImportError as error:
     raise MissingExtraError("langchain-core", "langchain") from error
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+
+from .langchain_arms import SCORED, LexicalArm, VectorArm, described
+
+__all__ = ["AlignedEmbeddings", "AlignedRetriever", "LexicalArm", "VectorArm"]
 
 _document_modality: ContextVar[tuple[int, Side] | None] = ContextVar(
     "document_modality", default=None
@@ -40,13 +48,14 @@ class AlignedEmbeddings(BaseModel, Embeddings):
     Args:
         aligner: an ``Aligner`` or the folder of a saved one. Encoders that it does not record (a
             LangChain ``Embeddings``, a callable) are bound to it: ``aligner.bind(source=...)``.
-        query_modality, document_modality: which side queries and documents are of.
+        query_modality: which side queries are of; ``"auto"`` leaves it to the aligner's router.
+        document_modality: which side documents are of.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
 
     aligner: AlignerField
-    query_modality: Side = "source"
+    query_modality: Modality = "source"
     document_modality: Side = "target"
 
     @classmethod
@@ -70,12 +79,14 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         ).tolist()
         return found
 
-    def embed_query(self, text: str, *, modality: Side | None = None) -> list[float]:
+    def embed_query(self, text: str, *, modality: Modality | None = None) -> list[float]:
         """Embed one query, of this object's query modality unless another is named."""
-        found: list[float] = self.aligner.embed(
-            [text], modality=modality or self.query_modality, role="query"
-        )[0].tolist()
+        found: list[float] = self.ask(text, modality=modality).vector.tolist()
         return found
+
+    def ask(self, text: str, *, modality: Modality | None = None) -> Query:
+        """Embed one query, and say what it was read as."""
+        return ask(self.aligner, text, modality or self.query_modality)
 
     def add_documents(
         self, store: VectorStore, documents: list[Document], *, modality_field: str = "modality"
@@ -112,12 +123,6 @@ class AlignedEmbeddings(BaseModel, Embeddings):
             _document_modality.reset(token)
 
 
-_SCORED = (
-    "similarity_search_by_vector_with_relevance_scores",  # Chroma, whose scores are distances
-    "similarity_search_with_score_by_vector",
-)
-
-
 def _relevance(store: Any) -> Callable[[float], float]:
     """Return what turns a store's score into relevance, by the store's own account."""
     try:
@@ -128,7 +133,12 @@ def _relevance(store: Any) -> Callable[[float], float]:
 
 
 class AlignedRetriever(BaseRetriever):
-    """Search any vector store that searches by vector, with a projected query.
+    """Search vector stores of any kind with a projected query.
+
+    One store (``vectorstore``) is searched as it is. Several, or one that holds documents of both
+    modalities, are ``arms``: what they find is fused into one list of k documents, each with a
+    metadata field ``kakehashi`` that says its modality, the arms that found it with their raw
+    scores, its similarity and its place in the fusion.
 
     Args:
         vectorstore: the store as it is; its own embedding function is not used.
@@ -136,20 +146,38 @@ class AlignedRetriever(BaseRetriever):
         k: number of documents.
         search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
         score_threshold: least relevance score, for stores that give scores by vector.
-        search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ``lambda_mult``, ...
+        search_kwargs: passed on to the store, or to every arm: ``filter``, ``fetch_k``, ...
+        arms: what is searched in place of one store: :class:`VectorArm`, :class:`LexicalArm`.
+        fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
+        weights: of the arms by name, for fusion by rank.
+        on_error: what becomes of an arm that fails: ``"raise"``, or ``"degrade"``: the others
+            answer, with a ``DegradedWarning`` and a mark in the metadata.
     """
 
-    vectorstore: VectorStore
+    vectorstore: VectorStore | None = None
     embeddings: AlignedEmbeddings
     k: int = Field(default=4, ge=1)
     search_type: Literal["similarity", "mmr"] = "similarity"
     score_threshold: float | None = None
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
+    arms: list[VectorArm | LexicalArm] = Field(default_factory=list)
+    fusion: Method = "calibrated"
+    weights: dict[str, float] = Field(default_factory=dict)
+    on_error: OnError = "raise"
+    _bound: list[Any] = PrivateAttr(default_factory=list)
 
     @model_validator(mode="after")
     def _check(self) -> AlignedRetriever:
         if self.search_type == "mmr" and self.score_threshold is not None:
             raise ValueError("score_threshold has no meaning with search_type='mmr'; drop one.")
+        if (self.vectorstore is None) == (not self.arms):
+            raise ValueError("give either vectorstore=, one store as it is, or arms=.")
+        if self.arms:
+            if self.search_type == "mmr" or self.score_threshold is not None:
+                raise ValueError("search_type='mmr' and score_threshold are of one vectorstore=.")
+            check_arms(self.arms, self.weights)
+            scored = self.fusion == "calibrated"
+            self._bound = [arm.bound(self.embeddings.aligner, scored=scored) for arm in self.arms]
         return self
 
     def _get_relevant_documents(
@@ -158,10 +186,16 @@ class AlignedRetriever(BaseRetriever):
         *,
         run_manager: CallbackManagerForRetrieverRun,
         k: int | None = None,
-        modality: Side | None = None,
+        modality: Modality | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        return self._search(query, k, modality, kwargs)
+        if not self.arms:
+            return self._search(query, k, modality, kwargs)
+        asked = self.embeddings.ask(query, modality=modality)
+        options = {**self.search_kwargs, **kwargs}
+        return self._answer(
+            self._plan().search(self._bound, asked, query, self._k(k), options), asked
+        )
 
     async def _aget_relevant_documents(
         self,
@@ -169,17 +203,34 @@ class AlignedRetriever(BaseRetriever):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
         k: int | None = None,
-        modality: Side | None = None,
+        modality: Modality | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        return await run_in_executor(None, self._search, query, k, modality, kwargs)
+        if not self.arms:
+            return await run_in_executor(None, self._search, query, k, modality, kwargs)
+        asked = await run_in_executor(None, partial(self.embeddings.ask, query, modality=modality))
+        options = {**self.search_kwargs, **kwargs}
+        found = await self._plan().asearch(self._bound, asked, query, self._k(k), options)
+        return self._answer(found, asked)
 
-    def _search(
-        self, query: str, k: int | None, modality: Side | None, kwargs: dict[str, Any]
-    ) -> list[Document]:
+    def _plan(self) -> Plan:
+        calibration = self.embeddings.aligner.serving.calibration
+        return Plan(self.fusion, calibration, self.weights, self.on_error)
+
+    def _answer(self, found: Found, asked: Query) -> list[Document]:
+        warn_of(found.failed, stacklevel=3)
+        return list(described(found.documents, self.fusion, found.failed))
+
+    def _k(self, k: int | None) -> int:
         k = self.k if k is None else k
         if k < 1:
             raise DataError(f"k={k}; ask for at least 1 document.")
+        return k
+
+    def _search(
+        self, query: str, k: int | None, modality: Modality | None, kwargs: dict[str, Any]
+    ) -> list[Document]:
+        k = self._k(k)
         vector = self.embeddings.embed_query(query, modality=modality)
         options = {**self.search_kwargs, **kwargs}
         store: Any = self.vectorstore
@@ -196,7 +247,7 @@ class AlignedRetriever(BaseRetriever):
     def _above_threshold(
         self, store: Any, vector: list[float], k: int, options: dict[str, Any]
     ) -> list[Document]:
-        search = next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
+        search = next((getattr(store, name) for name in SCORED[:2] if hasattr(store, name)), None)
         if search is None:
             raise DataError(
                 f"{type(store).__name__} gives no scores by vector; leave score_threshold out."
@@ -208,7 +259,10 @@ class AlignedRetriever(BaseRetriever):
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         params = super()._get_ls_params(**kwargs)
-        params["ls_vector_store_provider"] = type(self.vectorstore).__name__
+        stores = [self.vectorstore, *(getattr(arm, "vectorstore", None) for arm in self.arms)]
+        names = dict.fromkeys(type(store).__name__ for store in stores if store is not None)
+        if names:
+            params["ls_vector_store_provider"] = "+".join(names)
         params["ls_embedding_provider"] = type(self.embeddings).__name__
         params["ls_embedding_model"] = f"kakehashi-{self.embeddings.aligner.fingerprint[:12]}"
         return params

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from ..aligner import Aligner
+from ..asking import Modality, ask
 from ..errors import DataError, MissingExtraError
+from ..fusion import Method
 from ..pairs import SIDES, Side
 from ..projection import Role
+from ._arms import Found, OnError, Plan, check_arms, warn_of
 from ._field import AlignerField, index_may_need_moving
 
 try:
@@ -26,6 +29,9 @@ except ImportError as error:
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from ._llama_index_cache import CacheByKind
+from .llama_index_arms import LexicalArm, VectorArm, described
+
+__all__ = ["AlignedEmbedding", "AlignedRetriever", "LexicalArm", "VectorArm"]
 
 # Whose call it is (the object's id), and what it said: an encoder may itself be built on an
 # AlignedEmbedding, which must not listen.
@@ -50,7 +56,8 @@ class AlignedEmbedding(BaseEmbedding):
     Args:
         aligner: an ``Aligner`` or the folder of a saved one. Encoders that it does not record (a
             LlamaIndex ``BaseEmbedding``, a callable) are bound to it: ``aligner.bind(source=...)``.
-        query_modality, document_modality: which side queries and nodes are of.
+        query_modality: which side queries are of; ``"auto"`` leaves it to the aligner's router.
+        document_modality: which side nodes are of.
         modality_field: metadata field in which a node may name its own modality. It is read where
             nodes are embedded by calling this object, as an ``IngestionPipeline`` does; an index
             hands over bare texts and takes all for ``document_modality``.
@@ -63,7 +70,7 @@ class AlignedEmbedding(BaseEmbedding):
     # The base class names its own default "unknown"; the fingerprint is what tells maps apart in
     # traces, and what makes the cache of an IngestionPipeline notice another aligner.
     aligner: AlignerField
-    query_modality: Side = "source"
+    query_modality: Modality = "source"
     document_modality: Side = "target"
     modality_field: str = "modality"
     embed_batch_size: int = Field(default=32, gt=0, le=2048)
@@ -170,9 +177,7 @@ class AlignedEmbedding(BaseEmbedding):
         return said[1] if said is not None and said[0] == id(self) else self.document_modality
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        found: Embedding = self.aligner.embed([query], modality=self.query_modality, role="query")[
-            0
-        ].tolist()
+        found: Embedding = ask(self.aligner, query, self.query_modality).vector.tolist()
         return found
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
@@ -195,47 +200,89 @@ class AlignedEmbedding(BaseEmbedding):
 
 
 class AlignedRetriever(BaseRetriever):
-    """Search an index that exists with a projected query; the index keeps its own embed model.
+    """Search indices with a projected query; they keep their own embed models.
+
+    One index is searched as it is. Several, or one that holds nodes of both modalities, are
+    ``arms``: what they find is fused into one list, each node with a metadata entry ``kakehashi``
+    that says its modality, the arms that found it with their raw scores, its similarity and its
+    place in the fusion.
 
     Args:
         index: the index as it is.
         embedding: what embeds the query.
         similarity_top_k: number of nodes.
-        options: passed on to ``index.as_retriever``: ``filters``, ``node_ids``,
+        arms: what is searched in place of one index: :class:`VectorArm`, :class:`LexicalArm`.
+        fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
+        weights: of the arms by name, for fusion by rank.
+        on_error: what becomes of an arm that fails: ``"raise"``, or ``"degrade"``: the others
+            answer, with a ``DegradedWarning`` and a mark in the metadata.
+        options: passed on to ``index.as_retriever``, or to every arm: ``filters``, ``node_ids``,
             ``vector_store_query_mode``, ``vector_store_kwargs``, ...
 
     Raises:
-        DataError: ``similarity_top_k`` is less than 1.
+        DataError: ``similarity_top_k`` is less than 1; both an index and arms, or neither; two
+            arms of one name.
     """
 
     def __init__(
         self,
-        index: VectorStoreIndex,
-        embedding: AlignedEmbedding,
+        index: VectorStoreIndex | None = None,
+        embedding: AlignedEmbedding | None = None,
         *,
         similarity_top_k: int = 4,
+        arms: Sequence[VectorArm | LexicalArm] = (),
+        fusion: Method = "calibrated",
+        weights: Mapping[str, float] | None = None,
+        on_error: OnError = "raise",
         **options: Any,
     ) -> None:
         if similarity_top_k < 1:
             raise DataError(f"similarity_top_k={similarity_top_k}; ask for at least 1 node.")
-        self.embedding = embedding
-        self._retriever: Any = index.as_retriever(
-            embed_model=embedding, similarity_top_k=similarity_top_k, **options
-        )
-        super().__init__(
-            callback_manager=self._retriever.callback_manager,
-            object_map=self._retriever.object_map,
-        )
+        if embedding is None:
+            raise DataError("embedding= is missing; give the AlignedEmbedding of the query.")
+        if (index is None) == (not arms):
+            raise DataError("give either index=, one index as it is, or arms=.")
+        self.embedding, self._k, self._fusion = embedding, similarity_top_k, fusion
+        self._arms: list[Any] = []
+        self._retriever: Any = None
+        if index is not None:
+            self._retriever = index.as_retriever(
+                embed_model=embedding, similarity_top_k=similarity_top_k, **options
+            )
+            super().__init__(
+                callback_manager=self._retriever.callback_manager,
+                object_map=self._retriever.object_map,
+            )
+            return
+        check_arms(arms, weights or {})
+        aligner, self._options = embedding.aligner, options
+        self._arms = [arm.bound(embedding, scored=fusion == "calibrated") for arm in arms]
+        self._plan = Plan(fusion, aligner.serving.calibration, weights or {}, on_error)
+        super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        if self._arms:
+            text = query_bundle.query_str
+            asked = ask(self.embedding.aligner, text, self.embedding.query_modality)
+            return self._answer(self._plan.search(self._arms, asked, text, self._k, self._options))
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
         return found
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        if self._arms:
+            text, embedding = query_bundle.query_str, self.embedding
+            asked = await asyncio.to_thread(ask, embedding.aligner, text, embedding.query_modality)
+            return self._answer(
+                await self._plan.asearch(self._arms, asked, text, self._k, self._options)
+            )
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = await self._retriever._aretrieve(_fresh(query_bundle))
         return found
+
+    def _answer(self, found: Found) -> list[NodeWithScore]:
+        warn_of(found.failed, stacklevel=3)
+        return list(described(found.documents, self._fusion, found.failed))
 
 
 def _fresh(bundle: QueryBundle) -> QueryBundle:

@@ -1,0 +1,256 @@
+"""What the retrievers of both frameworks share: arms that search, and one list of what they found.
+
+An arm is one search: of a vector store, or of words. Framework modules say how to search and how
+to read a document; when to search deeper, what to do with an arm that fails, what a store's scores
+mean and how the lists become one is said here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from ..aligner import Aligner
+from ..asking import Query
+from ..calibration import Calibration
+from ..errors import DataError, DegradedWarning
+from ..evaluation.lexical import LexicalIndex
+from ..fusion import SCALES, Fused, Hit, Method, fuse, scale_of
+from ..pairs import SIDES, Side
+from ..vectors import unit_rows
+
+OnError = Literal["raise", "degrade"]
+_DEEPER = 4
+"""Documents that an arm is asked for, times k: calibration may lift what lies deep in its list."""
+_LEAST = 20
+_PROBED = 3
+
+
+class Arm(Protocol):
+    """One search of a mixed retrieval."""
+
+    @property
+    def name(self) -> str:
+        """What metadata, weights and warnings call it."""
+
+    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
+        """Return at most n hits, the best first."""
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """The fused list, and the arms that failed, with what they raised."""
+
+    documents: list[Fused]
+    failed: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the arms are searched and fused.
+
+    Attributes:
+        weights: of the arms, for fusion by rank.
+        on_error: whether an arm that fails raises, or the others answer with a warning.
+    """
+
+    method: Method
+    calibration: Calibration | None
+    weights: Mapping[str, float]
+    on_error: OnError
+
+    def search(
+        self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
+    ) -> Found:
+        """Search one arm after the other."""
+        n = self._depth(k)
+        while True:
+            outcomes = [_tried(arm, query, text, n, options) for arm in arms]
+            found = self._fused(arms, outcomes, query, n)
+            if self._enough(found, outcomes, k, n):
+                return replace(found, documents=found.documents[:k])
+            n *= 2
+
+    async def asearch(
+        self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
+    ) -> Found:
+        """Search all arms at once."""
+        n = self._depth(k)
+        while True:
+            outcomes = await asyncio.gather(
+                *(asyncio.to_thread(_tried, arm, query, text, n, options) for arm in arms)
+            )
+            found = self._fused(arms, outcomes, query, n)
+            if self._enough(found, outcomes, k, n):
+                return replace(found, documents=found.documents[:k])
+            n *= 2
+
+    def _depth(self, k: int) -> int:
+        if k < 1:
+            raise DataError(f"k={k}; ask for at least 1 document.")
+        return max(_LEAST, _DEEPER * k)
+
+    def _fused(
+        self,
+        arms: Sequence[Arm],
+        outcomes: Sequence[list[Hit] | Exception],
+        query: Query,
+        n: int,
+    ) -> Found:
+        hits: dict[str, list[Hit]] = {}
+        failed: dict[str, str] = {}
+        for arm, outcome in zip(arms, outcomes, strict=True):
+            if isinstance(outcome, Exception):
+                if self.on_error == "raise" or len(failed) == len(arms) - 1:
+                    raise outcome
+                failed[arm.name] = f"{type(outcome).__name__}: {outcome}"
+            else:
+                hits[arm.name] = outcome
+        fused = fuse(
+            hits,
+            query=query.modality,
+            method=self.method,
+            calibration=self.calibration,
+            weights=self.weights,
+        )
+        return Found(fused, failed)
+
+    def _enough(
+        self, found: Found, outcomes: Sequence[list[Hit] | Exception], k: int, n: int
+    ) -> bool:
+        """Whether k documents are there, or no arm has more to give."""
+        more = any(not isinstance(hits, Exception) and len(hits) >= n for hits in outcomes)
+        return len(found.documents) >= k or not more
+
+
+def warn_of(failed: Mapping[str, str], stacklevel: int) -> None:
+    """Warn once a search of the arms that failed."""
+    for name, reason in failed.items():
+        warnings.warn(
+            f"The arm {name!r} failed and the others answered without it: {reason}",
+            DegradedWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _tried(
+    arm: Arm, query: Query, text: str, n: int, options: Mapping[str, Any]
+) -> list[Hit] | Exception:
+    try:
+        return arm.search(query, text, n, options)
+    except Exception as error:  # a store of the caller's raises what it likes
+        return error
+
+
+def check_arms(arms: Sequence[Arm], weights: Mapping[str, float]) -> None:
+    """Find what is wrong with a list of arms before anything is searched.
+
+    Raises:
+        DataError: none, two of one name, a weight of none of them, or one that is not positive.
+    """
+    names = [arm.name for arm in arms]
+    if not names:
+        raise DataError("arms=[] searches nothing; give at least one arm.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"two arms are called {twice!r}; give each its own name=.")
+    for name, weight in weights.items():
+        if name not in names:
+            raise DataError(f"weights name the arm {name!r}; the arms are {', '.join(names)}.")
+        if not 0 < weight < np.inf:
+            raise DataError(f"the weight of the arm {name!r} is {weight}; it has to be positive.")
+
+
+def modality_of(metadata: Mapping[str, Any], field: str, declared: Side | None) -> Side | None:
+    """Return the modality of a document: as the arm declares, or as its metadata names it."""
+    found = declared if declared is not None else metadata.get(field)
+    return found if found in SIDES else None
+
+
+class Scale:
+    """What the scores of a store are; found out from a few documents, once."""
+
+    def __init__(self, aligner: Aligner, name: str | None) -> None:
+        if name is not None and name not in SCALES:
+            raise DataError(f"scores={name!r} is not known; choose one of {', '.join(SCALES)}.")
+        self._aligner, self._name = aligner, name
+
+    def similarities(
+        self,
+        query: Query,
+        hits: Sequence[Hit],
+        text_of: Callable[[Any], str],
+        arm: str,
+    ) -> list[Hit]:
+        """Return the hits with their similarity, the inner product of unit vectors.
+
+        Raises:
+            DataError: the store gives no scores, or they are none that is known.
+        """
+        if not hits:
+            return []
+        if any(hit.raw is None for hit in hits):
+            raise DataError(
+                f"The store of the arm {arm!r} gives no scores, which calibrated fusion needs; "
+                "fuse by rank (fusion='rank')."
+            )
+        if self._name is None:
+            self._name = self._found_out(query, hits, text_of, arm)
+        convert = SCALES[self._name]
+        return [replace(hit, similarity=float(convert(float(hit.raw or 0.0)))) for hit in hits]
+
+    def _found_out(
+        self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], arm: str
+    ) -> str:
+        probed = [hit for hit in hits if hit.modality is not None][:_PROBED]
+        if not probed:
+            raise DataError(
+                f"No document of the arm {arm!r} names its modality. Store source or target in "
+                "the metadata, name the modality of the arm, or fuse by rank (fusion='rank')."
+            )
+        true = []
+        for hit in probed:
+            assert hit.modality is not None
+            [vector] = self._aligner.embed(
+                [text_of(hit.payload)], modality=hit.modality, role="document"
+            )
+            pair = unit_rows(np.stack([vector, query.vector]))
+            true.append(float(pair[0] @ pair[1]))
+        raw = [float(hit.raw or 0.0) for hit in probed]
+        name = scale_of(raw, true)
+        if name is None:
+            raise DataError(
+                f"The scores of the arm {arm!r} ({', '.join(f'{r:.3f}' for r in raw)}) are not "
+                f"those of this aligner's vectors, whose inner products are "
+                f"{', '.join(f'{t:.3f}' for t in true)}. Was the index filled through this "
+                "aligner, each document as its own modality? If it was, and stores other texts "
+                f"than it embedded, name its scores: scores= one of {', '.join(SCALES)}."
+            )
+        return name
+
+
+class Words:
+    """A BM25 index of documents, for a lexical arm."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._index = LexicalIndex(texts)
+
+    def best(self, text: str, n: int, allowed: Sequence[bool] | None) -> list[tuple[int, float]]:
+        """Return (row, BM25 score) of at most n allowed documents that share a word, best first."""
+        scores = self._index.scores(text)
+        if allowed is not None:
+            scores = np.where(np.asarray(allowed, bool), scores, 0)
+        order = np.argsort(-scores, kind="stable")[:n]
+        return [(int(row), float(scores[row])) for row in order if scores[row] > 0]
+
+
+def as_shares(hits: Sequence[Hit]) -> list[Hit]:
+    """Return hits of a search by words with their scores as shares of the best."""
+    top = max((hit.raw or 0.0 for hit in hits), default=0.0)
+    return [replace(hit, lexical=(hit.raw or 0.0) / top if top > 0 else 0.0) for hit in hits]

@@ -1,0 +1,175 @@
+"""The arms of a mixed search in LlamaIndex: of a vector index, and of words."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from llama_index.core.indices import VectorStoreIndex
+from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
+from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores.utils import build_metadata_filter_fn
+
+from ..asking import Query
+from ..errors import DataError
+from ..fusion import Fused, Hit
+from ..pairs import SIDES, Side
+from ._arms import Scale, Words, as_shares, modality_of
+from ._field import index_may_need_moving
+
+if TYPE_CHECKING:
+    from .llama_index import AlignedEmbedding
+
+
+@dataclass(frozen=True)
+class VectorArm:
+    """Search a vector index that was filled through the aligner.
+
+    Args:
+        index: the index as it is; its own embed model is not used.
+        name: what metadata and warnings call it; unique among the arms.
+        modality: of all its nodes; without it each names its own in its metadata, under the
+            ``modality_field`` of the embedding.
+        split: search an index of both modalities once for each, so that neither can bury the
+            other. For stores that filter by metadata; with False it is searched once, deeper.
+        scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
+            few nodes by default.
+        options: passed on to ``index.as_retriever``.
+    """
+
+    index: VectorStoreIndex
+    name: str = "vectors"
+    modality: Side | None = None
+    split: bool = True
+    scores: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    _embedding: AlignedEmbedding | None = field(default=None, repr=False)
+    _scale: Scale | None = field(default=None, repr=False)
+
+    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> VectorArm:
+        """Return this arm for an embedding, whose vectors tell what the store's scores are."""
+        scale = Scale(embedding.aligner, self.scores)
+        return replace(self, _embedding=embedding, _scale=scale if scored else None)
+
+    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
+        """Return at most n hits of each modality, the best first."""
+        embedding = self._embedding
+        assert embedding is not None
+        by_field, split = embedding.modality_field, self.split and self.modality is None
+        parts = [_is(by_field, side) for side in SIDES] if split else [None]
+        depth = n if split or self.modality is not None else n * 5
+        found: list[NodeWithScore] = []
+        with index_may_need_moving(embedding.aligner, self.modality or "target"):
+            for part in parts:
+                asked = {**self.options, **options}
+                filters = [self.options.get("filters"), options.get("filters"), part]
+                retriever = self.index.as_retriever(
+                    embed_model=embedding,
+                    **{**asked, "similarity_top_k": depth, "filters": _all_of(filters)},
+                )
+                # A bundle of its own: the vector is written into it.
+                bundle = QueryBundle(text, embedding=query.vector.tolist())
+                found += retriever._retrieve(bundle)
+        hits = [
+            Hit(
+                key_of(row.node),
+                row.node,
+                modality_of(row.node.metadata, by_field, self.modality),
+                self.name,
+                row.score,
+            )
+            for row in found
+        ]
+        if self._scale is not None:
+            hits = self._scale.similarities(query, hits, embedding._content, self.name)
+            hits.sort(key=lambda hit: -(hit.similarity or 0.0))
+        return hits
+
+
+@dataclass(frozen=True)
+class LexicalArm:
+    """Search nodes by their words (BM25): part numbers and error codes cross no embedding.
+
+    Args:
+        nodes: what is searched; the same that the indices hold.
+        name, modality: as of a :class:`VectorArm`.
+
+    ``filters`` of the retriever restrict it, too.
+    """
+
+    nodes: Sequence[BaseNode]
+    name: str = "words"
+    modality: Side | None = None
+    _field: str = field(default="modality", repr=False)
+    _words: Words | None = field(default=None, repr=False)
+
+    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> LexicalArm:
+        """Return this arm with its index."""
+        words = self._words or Words([_text(node) for node in self.nodes])
+        return replace(self, _field=embedding.modality_field, _words=words)
+
+    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
+        """Return at most n nodes that share a word with the query, the best first."""
+        assert self._words is not None
+        allowed = None
+        if (filters := options.get("filters")) is not None:
+            by_id = {node.node_id: node.metadata for node in self.nodes}
+            permits = build_metadata_filter_fn(lambda node_id: by_id[node_id], filters)
+            allowed = [bool(permits(node.node_id)) for node in self.nodes]
+        hits = []
+        for row, score in self._words.best(text, n, allowed):
+            node = self.nodes[row]
+            side = modality_of(node.metadata, self._field, self.modality)
+            hits.append(Hit(key_of(node), node, side, self.name, score))
+        return as_shares(hits)
+
+
+def key_of(node: BaseNode) -> str:
+    """Return what is equal for one node in several indices: a hash of its text.
+
+    Ids are of no use: an index made again from the same documents gives new ones.
+    """
+    return hashlib.sha256(_text(node).encode("utf-8", "replace")).hexdigest()
+
+
+def _text(node: BaseNode) -> str:
+    return str(node.get_content(metadata_mode=MetadataMode.NONE))
+
+
+def _is(name: str, side: Side) -> MetadataFilters:
+    return MetadataFilters(filters=[MetadataFilter(key=name, value=side)])
+
+
+def _all_of(filters: Sequence[MetadataFilters | None]) -> MetadataFilters | None:
+    given = [each for each in filters if each is not None]
+    if len(given) < 2:
+        return given[0] if given else None
+    plain: list[Any] = []
+    for each in given:
+        if not isinstance(each, MetadataFilters):
+            raise DataError(f"filters={each!r}; give llama_index's MetadataFilters.")
+        conjunction = each.condition in (None, FilterCondition.AND)
+        plain += each.filters if conjunction else [each]
+    return MetadataFilters(filters=plain, condition=FilterCondition.AND)
+
+
+def described(
+    documents: Sequence[Fused], how: str, failed: Mapping[str, str]
+) -> Iterator[NodeWithScore]:
+    """Yield copies of the nodes whose metadata say how they were found.
+
+    What is said is for programs: neither an encoder nor a generator reads it.
+    """
+    for fused in documents:
+        said = fused.described(how) | ({"failed": dict(failed)} if failed else {})
+        node: BaseNode = fused.payload
+        copy = node.model_copy(
+            update={
+                "metadata": {**node.metadata, "kakehashi": said},
+                "excluded_embed_metadata_keys": [*node.excluded_embed_metadata_keys, "kakehashi"],
+                "excluded_llm_metadata_keys": [*node.excluded_llm_metadata_keys, "kakehashi"],
+            }
+        )
+        yield NodeWithScore(node=copy, score=fused.score)

@@ -1,0 +1,62 @@
+"""What serving mixed corpora needs beside the map: router, domain and calibration of scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from .calibration import Calibration
+from .domain import Domain
+from .routing import Router
+
+
+@dataclass(frozen=True, eq=False)
+class Serving:
+    """What was learned for serving, each part None where the data did not allow for it."""
+
+    router: Router | None = None
+    domain: Domain | None = None
+    calibration: Calibration | None = None
+
+    def __repr__(self) -> str:
+        """Name the parts that are there, without their arrays."""
+        parts = {"router": self.router, "domain": self.domain, "calibration": self.calibration}
+        return f"Serving({', '.join(name for name, part in parts.items() if part is not None)})"
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what rebuilds this: a JSON-ready record and named tensors."""
+        record: dict[str, Any] = {
+            "calibration": None if self.calibration is None else self.calibration.to_dict()
+        }
+        tensors: dict[str, NDArray[Any]] = {}
+        for name, part in (("router", self.router), ("domain", self.domain)):
+            record[name] = None
+            if part is not None:
+                record[name], found = part.state()
+                tensors |= {f"{name}.{key}": x for key, x in found.items()}
+        return record, tensors
+
+    @classmethod
+    def from_state(
+        cls, record: Mapping[str, Any] | None, tensors: Mapping[str, NDArray[Any]]
+    ) -> Serving:
+        """Rebuild from :meth:`state`; a record of a format that knew none of it gives nothing.
+
+        Raises:
+            ValueError, KeyError, TypeError: no such record.
+        """
+        if record is None:
+            return cls()
+
+        def of(name: str) -> dict[str, NDArray[Any]]:
+            start = f"{name}."
+            return {k.removeprefix(start): x for k, x in tensors.items() if k.startswith(start)}
+
+        return cls(
+            None if record["router"] is None else Router.from_state(record["router"], of("router")),
+            None if record["domain"] is None else Domain.from_state(record["domain"], of("domain")),
+            None if record["calibration"] is None else Calibration.from_dict(record["calibration"]),
+        )

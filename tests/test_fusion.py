@@ -1,0 +1,121 @@
+"""What several searches found, as one list."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kakehashi.calibration import Calibration, Line
+from kakehashi.errors import DataError
+from kakehashi.fusion import SCALES, Hit, fuse, scale_of
+from kakehashi.pairs import SIDES
+
+# A query's own modality scores .5 higher for nothing.
+PLAIN = {(q, d): Line(10.0, 0.0, -5.0 if q == d else 0.0) for q in SIDES for d in SIDES}
+HYBRID = {key: line._replace(lexical=4.0) for key, line in PLAIN.items()}
+CALIBRATION = Calibration(PLAIN, HYBRID, 100)
+
+
+def vector_hit(key, modality, similarity, arm="vectors"):
+    return Hit(key, key, modality, arm, raw=1 - similarity, similarity=similarity)
+
+
+def word_hit(key, modality, share):
+    return Hit(key, key, modality, "words", raw=9 * share, lexical=share)
+
+
+def test_calibrated_scores_put_both_modalities_in_one_list():
+    hits = [
+        vector_hit("own", "target", 0.8),
+        vector_hit("own too", "target", 0.7),
+        vector_hit("other", "source", 0.4),
+    ]
+    fused = fuse({"vectors": hits}, query="target", calibration=CALIBRATION)
+    assert [f.payload for f in fused] == ["other", "own", "own too"]
+    assert fused[0].score == pytest.approx(4.0)
+
+
+def test_a_document_of_two_arms_is_one_and_names_both():
+    found = {
+        "vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "target", 0.7)],
+        "words": [word_hit("a", "target", 1.0)],
+    }
+    first, second = fuse(found, query="target", calibration=CALIBRATION)
+    assert (first.payload, second.payload) == ("a", "b")
+    assert first.arms == {"vectors": pytest.approx(0.4), "words": 9.0}
+    assert (first.similarity, first.lexical) == (0.6, 1.0)
+    assert first.score == pytest.approx(6 + 4 - 5)
+
+
+def test_what_only_the_words_found_is_as_far_as_the_last_of_the_vectors():
+    found = {
+        "vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "target", 0.3)],
+        "words": [word_hit("part number", "target", 1.0)],
+    }
+    fused = {f.payload: f for f in fuse(found, query="target", calibration=CALIBRATION)}
+    assert fused["part number"].score == pytest.approx(3 + 4 - 5)
+    assert fused["part number"].similarity is None
+    assert "part number" in fuse(found, query="target", calibration=CALIBRATION)[0].payload
+
+
+def test_rank_fusion_is_reciprocal_and_ranks_each_modality_by_itself():
+    found = {
+        "vectors": [
+            vector_hit("own", "target", 0.9),
+            vector_hit("own too", "target", 0.8),
+            vector_hit("other", "source", 0.1),
+        ],
+        "words": [word_hit("other", "source", 1.0)],
+    }
+    fused = fuse(found, query="target", method="rank", weights={"words": 2.0})
+    assert {f.payload: f.score for f in fused} == pytest.approx(
+        {"other": 1 / 61 + 2 / 61, "own": 1 / 61, "own too": 1 / 62}
+    )
+    assert fused[0].payload == "other"
+
+
+def test_what_cannot_be_fused_says_what_to_do():
+    hits = {"vectors": [vector_hit("a", None, 0.5)]}
+    with pytest.raises(DataError, match="'a' names no modality"):
+        fuse(hits, query="target", calibration=CALIBRATION)
+    assert len(fuse(hits, query="target", method="rank")) == 1
+    with pytest.raises(DataError, match="has no calibration of scores"):
+        fuse(hits, query="target")
+    with pytest.raises(DataError, match="fusion='best' is not known"):
+        fuse(hits, query="target", method="best")
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.sampled_from(SIDES), st.floats(-1, 1)), max_size=30)
+)
+def test_every_document_comes_once_and_in_order(rows):
+    # A document has one modality.
+    side_of = {}
+    hits = [vector_hit(str(key), side_of.setdefault(key, side), s) for key, side, s in rows]
+    for method in ("calibrated", "rank"):
+        fused = fuse({"vectors": hits}, query="source", method=method, calibration=CALIBRATION)
+        assert sorted(f.payload for f in fused) == sorted({hit.key for hit in hits})
+        scores = [f.score for f in fused]
+        assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize("name", SCALES)
+def test_scores_of_a_store_are_recognised(name):
+    true = np.array([0.83, 0.41, 0.12])
+    given = {
+        "similarity": true,
+        "cosine distance": 1 - true,
+        "squared l2": 2 - 2 * true,
+        "l2": np.sqrt(2 - 2 * true),
+        "(1 + cosine) / 2": (1 + true) / 2,
+        "exp(-cosine distance)": np.exp(true - 1),
+        "exp(-squared l2)": np.exp(2 * true - 2),
+        "1 / (1 + squared l2)": 1 / (3 - 2 * true),
+        "1 / (1 + l2)": 1 / (1 + np.sqrt(2 - 2 * true)),
+    }[name]
+    assert scale_of(list(given), list(true)) == name
+    assert [SCALES[name](x) for x in given] == pytest.approx(list(true))
+
+
+def test_scores_of_something_else_are_not_recognised():
+    assert scale_of([17.0, 3.0, 250.0], [0.8, 0.4, 0.1]) is None
