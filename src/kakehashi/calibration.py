@@ -8,13 +8,14 @@ odds that the document answers the query:
     log odds = dense * s + lexical * l + offset
 
 where s is the inner product of unit vectors, and l the BM25 score of the document as a share of
-the best one that any document has for this query. It is a logistic regression (Platt,
-Probabilistic outputs for support vector machines, 1999), fitted on held-out pairs. Across
-modalities the other side of a query's own pair answers it. Within a modality nobody has said what
-answers; but what two texts have to do with each other does not depend on the language they are
-written in, so there, and across, the pair that all four views together find nearest counts as an
-answer, too. Odds are those of a pool of the held-out pairs: they order documents, and are no
-promise about another index.
+the best one that any document of its modality has for this query: a part number in a text of the
+other modality is then not measured by all the words that the query shares with its own. It is a
+logistic regression (Platt, Probabilistic outputs for support vector machines, 1999), fitted on
+held-out pairs. Across modalities the other side of a query's own pair answers it. Within a
+modality nobody has said what answers; but what two texts have to do with each other does not
+depend on the language they are written in, so there, and across, the pair that all four views
+together find nearest counts as an answer, too. Odds are those of a pool of the held-out pairs:
+they order documents, and are no promise about another index.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Calibration:
 
     Attributes:
         plain: of the score of the vectors alone.
-        hybrid: of that and the share of the best BM25 score; empty where texts were missing.
+        hybrid: of that and the BM25 share; empty where texts were missing.
         n_pairs: held-out pairs behind them.
     """
 
@@ -66,7 +67,7 @@ class Calibration:
 
         Args:
             dense: (n,) inner products of unit vectors.
-            lexical: (n,) BM25 scores, each as a share of the best of the query (0 to 1).
+            lexical: (n,) BM25 scores, each as a share of the query's best in the modality (0 to 1).
 
         Raises:
             DataError: lexical scores, and the aligner was fitted without texts.
@@ -179,22 +180,23 @@ def _nearest(scores: Mapping[Any, FloatArray], barred: NDArray[np.bool_]) -> NDA
 def _shares(
     texts: Mapping[Side, Sequence[str] | None], own: Mapping[Side, NDArray[np.bool_]]
 ) -> dict[tuple[Side, Side], FloatArray] | None:
-    """Return BM25 scores over the documents of both sides, as shares of each query's best."""
+    """Return BM25 scores, as shares of the query's best among the documents of a modality."""
     source, target = texts["source"], texts["target"]
     if source is None or target is None:
         return None
     from .evaluation.lexical import LexicalIndex  # which an aligner that serves does not need
 
     index, n = LexicalIndex([*source, *target]), len(source)
-    parts = {"source": slice(0, n), "target": slice(n, 2 * n)}
+    asked: dict[Side, Sequence[str]] = {"source": source, "target": target}
+    parts: dict[Side, slice] = {"source": slice(0, n), "target": slice(n, 2 * n)}
     found: dict[tuple[Side, Side], FloatArray] = {}
-    for query, asked in (("source", source), ("target", target)):
-        scores = np.stack([index.scores(text) for text in asked])
-        scores[:, parts[query]][own[query]] = 0  # type: ignore[index]  # both are sides
-        best = scores.max(axis=1, keepdims=True)
-        scores /= np.where(best > 0, best, 1)
+    for query in SIDES:
+        scores = np.stack([index.scores(text) for text in asked[query]])
+        scores[:, parts[query]][own[query]] = 0
         for document in SIDES:
-            found[query, document] = scores[:, parts[document]]  # type: ignore[index]
+            of_modality = scores[:, parts[document]]
+            best = of_modality.max(axis=1, keepdims=True)
+            found[query, document] = of_modality / np.where(best > 0, best, 1)
     return found
 
 

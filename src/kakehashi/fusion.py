@@ -36,7 +36,8 @@ class Hit:
         arm: which search found it.
         raw: the score that the store gave, if it gave one.
         similarity: inner product of unit vectors, of an arm that searches by vector.
-        lexical: BM25 score as a share of the best of the query, of an arm that searches by words.
+        lexical: BM25 score as a share of the best of its modality, of an arm that searches by
+            words.
     """
 
     key: str

@@ -236,21 +236,37 @@ class Scale:
 
 
 class Words:
-    """A BM25 index of documents, for a lexical arm."""
+    """A BM25 index of documents, for a lexical arm.
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    Args:
+        modalities: of the documents; each modality is searched by itself, or the words of the
+            query's own bury the others.
+    """
+
+    def __init__(self, texts: Sequence[str], modalities: Sequence[Side | None]) -> None:
         self._index = LexicalIndex(texts)
+        self._parts = [
+            np.array([own == side for own in modalities], bool) for side in (*SIDES, None)
+        ]
 
     def best(self, text: str, n: int, allowed: Sequence[bool] | None) -> list[tuple[int, float]]:
-        """Return (row, BM25 score) of at most n allowed documents that share a word, best first."""
+        """Return (row, BM25 score) of documents that share a word, the best first.
+
+        At most n of each modality, of those that are allowed.
+        """
         scores = self._index.scores(text)
         if allowed is not None:
             scores = np.where(np.asarray(allowed, bool), scores, 0)
-        order = np.argsort(-scores, kind="stable")[:n]
-        return [(int(row), float(scores[row])) for row in order if scores[row] > 0]
+        found: list[int] = []
+        for part in self._parts:
+            found += np.argsort(-np.where(part, scores, 0), kind="stable")[:n].tolist()
+        found.sort(key=lambda row: -scores[row])
+        return [(row, float(scores[row])) for row in dict.fromkeys(found) if scores[row] > 0]
 
 
 def as_shares(hits: Sequence[Hit]) -> list[Hit]:
-    """Return hits of a search by words with their scores as shares of the best."""
-    top = max((hit.raw or 0.0 for hit in hits), default=0.0)
-    return [replace(hit, lexical=(hit.raw or 0.0) / top if top > 0 else 0.0) for hit in hits]
+    """Return hits of a search by words, each score as a share of the best of its modality."""
+    best: dict[Side | None, float] = {}
+    for hit in hits:
+        best[hit.modality] = max(best.get(hit.modality, 0.0), hit.raw or 0.0)
+    return [replace(hit, lexical=(hit.raw or 0.0) / (best[hit.modality] or 1.0)) for hit in hits]

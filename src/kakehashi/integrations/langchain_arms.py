@@ -138,11 +138,15 @@ class LexicalArm(BaseModel):
     def bound(self, aligner: Aligner, *, scored: bool) -> LexicalArm:
         """Return this arm with its index."""
         if self._words is None:
-            self._words = Words([document.page_content for document in self.documents])
+            sides = [
+                modality_of(document.metadata, self.modality_field, self.modality)
+                for document in self.documents
+            ]
+            self._words = Words([document.page_content for document in self.documents], sides)
         return self
 
     def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
-        """Return at most n documents that share a word with the query, the best first."""
+        """Return at most n documents of each modality that share a word, the best first."""
         assert self._words is not None
         allowed = None
         if (given := options.get("filter")) is not None:

@@ -107,11 +107,13 @@ class LexicalArm:
 
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> LexicalArm:
         """Return this arm with its index."""
-        words = self._words or Words([_text(node) for node in self.nodes])
-        return replace(self, _field=embedding.modality_field, _words=words)
+        by_field = embedding.modality_field
+        sides = [modality_of(node.metadata, by_field, self.modality) for node in self.nodes]
+        words = self._words or Words([_text(node) for node in self.nodes], sides)
+        return replace(self, _field=by_field, _words=words)
 
     def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
-        """Return at most n nodes that share a word with the query, the best first."""
+        """Return at most n nodes of each modality that share a word, the best first."""
         assert self._words is not None
         allowed = None
         if (filters := options.get("filters")) is not None:
