@@ -237,7 +237,7 @@ def test_saving_and_loading_keeps_every_bit(reader, tmp_path):
     x, texts = ENCODERS["source"](pairs.source_texts), pairs.source_texts
     assert np.array_equal(again.project(x, texts=texts), reader.project(x, texts=texts))
     record = json.loads((tmp_path / "again" / "aligner.json").read_text())
-    assert record["format"] == bundle.FORMAT == 2
+    assert record["format"] == bundle.FORMAT == 3
 
 
 def test_missing_texts_are_asked_for_with_the_next_step(reader):
