@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
+from typer.testing import CliRunner
 
 from kakehashi import Aligner
 from kakehashi.asking import ask
 from kakehashi.calibration import Calibration, Line, Seen, _logistic, calibrate
+from kakehashi.cli.app import app
 from kakehashi.domain import Domain
 from kakehashi.errors import DataError
 from kakehashi.pairs import SIDES
@@ -225,3 +227,13 @@ class TestAsking:
         before, after = (ask(a, "部品の値を変更します。") for a in (real_aligner, again))
         np.testing.assert_array_equal(before.vector, after.vector)
         assert before[1:] == after[1:]
+
+    def test_info_says_what_was_learned_for_serving(self, real_aligner):
+        ran = CliRunner().invoke(app, ["info", str(real_aligner.path)])
+        assert ran.exit_code == 0
+        for words in ("150 pairs: ", "training queries; ", "of vectors and words, on 30 held-out"):
+            assert words in " ".join(ran.output.split())
+        ran = CliRunner().invoke(app, ["info", str(real_aligner.path), "--json"])
+        learned = json.loads(ran.output)["serving"]
+        assert learned["calibration"]["n_pairs"] == 30
+        assert learned["router"]["report"]["error"] <= 0.02

@@ -62,6 +62,19 @@ class Domain:
     threshold: float | None
     report: DomainReport | None = None
 
+    def __str__(self) -> str:
+        """Say what the threshold does, without the sample."""
+        if self.threshold is None:
+            return f"{len(self.bank)} training queries; no threshold, the map is always trusted"
+        said = f"{len(self.bank)} training queries; trusted from a cosine of {self.threshold:.2f}"
+        if self.report is None:
+            return said
+        return (
+            f"{said}: {self.report.sources_refused:.1%} of held-out sources and "
+            f"{self.report.targets_refused:.1%} of targets taken for sources go to the target "
+            "encoder"
+        )
+
     @classmethod
     def sample(cls, sources: FloatArray, rows: NDArray[np.intp]) -> NDArray[np.float16]:
         """Take at most ``MAX_BANK`` of the given rows of (n, d) vectors, evenly."""

@@ -26,6 +26,19 @@ class Serving:
         parts = {"router": self.router, "domain": self.domain, "calibration": self.calibration}
         return f"Serving({', '.join(name for name, part in parts.items() if part is not None)})"
 
+    @property
+    def facts(self) -> dict[str, str]:
+        """What was learned, a line each for people, by name of the part."""
+        found = {}
+        if self.router is not None:
+            found["router"] = str(self.router.report)
+        if self.domain is not None:
+            found["domain"] = str(self.domain)
+        if self.calibration is not None:
+            kinds = "vectors and words" if self.calibration.hybrid else "vectors"
+            found["calibration"] = f"of {kinds}, on {self.calibration.n_pairs} held-out pairs"
+        return found
+
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what rebuilds this: a JSON-ready record and named tensors."""
         record: dict[str, Any] = {

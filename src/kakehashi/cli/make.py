@@ -297,6 +297,7 @@ def info(
             "dimensions": aligner.dimensions,
             "output_dimension": aligner.output_dimension,
             "reads_texts": [side for side in SIDES if aligner.reads(side)],
+            "serving": aligner.serving.state()[0],
         }
         print_json({**about, "data": asdict(data), **report_json(aligner.report)})
         return
@@ -312,5 +313,5 @@ def info(
     facts["licence"] = data.licence or "not stated"
     facts["SHA-256"] = f"{data.content_hash} (of the data)"
     facts["fingerprint"] = f"{aligner.fingerprint} (of the aligner)"
-    print_facts(facts)
+    print_facts(facts | aligner.serving.facts)
     print_report(aligner.report, every_rung=every_rung)
