@@ -5,7 +5,7 @@
 DATA/NAME.jsonl holds one object a line: `source`, `target`, perhaps `group`; files without both
 sides are passed over. For each seed a fifth of the pairs, by group, judges, rows that share a text
 with it are left out, and `kakehashi.routing.Router` is fitted on 200 of the others and on all (of
-which it reads 5,000 at most). Means over the seeds:
+which it reads 2,000 at most). Means over the seeds:
 
 - source read as target, and the other way round, where every text has to be answered;
 - undecided texts, and the wrong ones among the answers;

@@ -33,7 +33,7 @@ from .vectors import Float32Array, FloatArray
 
 MIN_CALIBRATED = 30
 """Held-out pairs below which four lines would be drawn through next to nothing."""
-_MAX_CALIBRATED = 1000
+_MAX_CALIBRATED = 500
 _PENALTY = 1e-2
 _STEPS = 50
 
@@ -129,7 +129,7 @@ def calibrate(seen: Seen, *, seed: int = 0) -> Calibration | None:
     """Fit the lines on held-out pairs; None where they are too few, or scores order nothing.
 
     Args:
-        seen: pairs that the projection was not fitted on; at most a thousand are read.
+        seen: pairs that the projection was not fitted on; at most five hundred are read.
         seed: decides which.
     """
     n = len(seen.queries["source"])

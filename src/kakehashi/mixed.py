@@ -21,7 +21,7 @@ from .routing import Router
 from .serving import Serving
 from .vectors import Float32Array, FloatArray, unit_rows
 
-_READ = 1000
+_READ = 500
 """Held-out pairs that are read in the other role, at most; some encoders tell the two apart."""
 _MISREAD = 200
 """Held-out targets that the source encoder reads, at most: it may have to, for this alone."""

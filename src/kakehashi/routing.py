@@ -32,7 +32,7 @@ _DIMENSION = 2**14
 _KNOWN_BITS = 2**18
 """Buckets that tell whether an n-gram was seen (32 KB); few enough n-grams share one by chance."""
 _REG = 1.0
-_MAX_PAIRS, _MIN_PAIRS, _FOLDS = 5000, 10, 5
+_MAX_PAIRS, _MIN_PAIRS, _FOLDS = 2000, 10, 5
 _WANTED_ERROR, _MAX_UNSURE = 0.01, 0.2
 _RARE = 0.005
 """Share of the held-out texts that may be too strange to be answered."""
@@ -111,7 +111,7 @@ class Router:
 
     @classmethod
     def fit(cls, pairs: Pairs, *, seed: int = 0) -> Router:
-        """Learn from pairs with texts on both sides; of more than 5,000, a sample is read.
+        """Learn from pairs with texts on both sides; of more than 2,000, a sample is read.
 
         Every text is scored by a classifier that has not seen its group (nor, without groups, rows
         that share its text); the report, the threshold and the scale of the log-odds come of these
