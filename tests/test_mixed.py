@@ -7,6 +7,7 @@ log odds are those of a search by brute force.
 import asyncio
 import pickle
 import threading
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,12 +19,8 @@ from langchain_core.runnables import ConfigurableField
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
 from llama_index.core.schema import TextNode
-from llama_index.core.vector_stores import (
-    FilterCondition,
-    FilterOperator,
-    MetadataFilter,
-    MetadataFilters,
-)
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
+from pydantic import ValidationError
 
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, DegradedWarning
@@ -130,7 +127,7 @@ class LangChain:
         return found.metadata
 
     def filter(self, **wanted):
-        return {name: value for name, value in wanted.items()}
+        return wanted
 
 
 class LlamaIndex:
@@ -424,3 +421,257 @@ def test_a_store_of_other_vectors_is_refused(shop, corpus):
     with pytest.raises(DataError, match=r"scores of the arm 'vectors' .* are not those of this"):
         shop.ask(QUERIES[0], [shop.f.arm(store)])
     assert len(shop.ask(QUERIES[0], [shop.f.arm(store)], fusion="rank")) == 7
+
+
+# What does not depend on the store
+
+
+class Failing:
+    """What makes an arm of either framework fail."""
+
+    def search(self, query, text, n, options):
+        raise ConnectionError("the store is down")
+
+
+class FailingInLangChain(Failing, langchain.VectorArm):
+    pass
+
+
+@dataclass(frozen=True)
+class FailingInLlamaIndex(Failing, llama_index.VectorArm):
+    pass
+
+
+def failing(shop, name="down"):
+    if isinstance(shop.f, LangChain):
+        return FailingInLangChain(vectorstore=shop.mixed, name=name)
+    return FailingInLlamaIndex(shop.mixed, name)
+
+
+def in_both_ways(shop, retriever, query):
+    yield lambda: shop.f.search(retriever, query)
+    yield lambda: asyncio.run(shop.f.asearch(retriever, query))
+
+
+def test_an_arm_that_fails_raises_unless_the_others_are_to_answer(plain):
+    arms = [failing(plain), plain.f.arm(plain.mixed)]
+    for search in in_both_ways(plain, plain.f.retriever(arms), QUERIES[0]):
+        with pytest.raises(ConnectionError, match="the store is down"):
+            search()
+    degrading = plain.f.retriever(arms, on_error="degrade")
+    expected = plain.rows(plain.ask(QUERIES[0], arms[1:]))
+    for search in in_both_ways(plain, degrading, QUERIES[0]):
+        with pytest.warns(DegradedWarning, match="arm 'down' failed .*the store is down") as seen:
+            found = search()
+        assert len(seen) == 1
+        assert plain.rows(found) == expected
+        for document in found:
+            said = plain.said(document)
+            assert said["failed"] == {"down": "ConnectionError: the store is down"}
+
+
+def test_where_all_arms_fail_there_is_no_answer(plain):
+    arms = [failing(plain), failing(plain, "down, too")]
+    for search in in_both_ways(plain, plain.f.retriever(arms, on_error="degrade"), QUERIES[0]):
+        with pytest.raises(ConnectionError):
+            search()
+
+
+def test_arms_that_work_leave_no_mark(plain):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DegradedWarning)
+        found = plain.ask(QUERIES[0], [plain.f.arm(plain.mixed)], on_error="degrade")
+    assert all("failed" not in plain.said(d) for d in found)
+
+
+class Meeting:
+    """An arm that waits until another one is searched, too."""
+
+    def search(self, query, text, n, options):
+        BARRIER.wait(timeout=20)
+        return super().search(query, text, n, options)
+
+
+BARRIER = threading.Barrier(2)
+
+
+class MeetingInLangChain(Meeting, langchain.VectorArm):
+    pass
+
+
+class MeetingInLlamaIndex(Meeting, llama_index.VectorArm):
+    pass
+
+
+def test_async_searches_all_arms_at_once(plain):
+    store = plain.mixed
+    if isinstance(plain.f, LangChain):
+        arms = [MeetingInLangChain(vectorstore=store, name=name) for name in "ab"]
+    else:
+        arms = [MeetingInLlamaIndex(store, name) for name in "ab"]
+    found = asyncio.run(plain.f.asearch(plain.f.retriever(arms), QUERIES[0]))
+    assert all(set(plain.said(d)["arms"]) == {"a", "b"} for d in found)
+    assert plain.rows(found) == plain.rows(plain.ask(QUERIES[0], [plain.f.arm(store)]))
+
+
+def test_weights_count_in_fusion_by_rank(plain, corpus):
+    arms = [plain.f.arm(plain.mixed), plain.f.words(corpus)]
+    by_words = plain.rows(plain.ask(QUERIES[1], arms[1:], fusion="rank"))
+    firsts = {text for text, score in by_words if score == by_words[0][1]}
+    [(first, _)] = plain.rows(
+        plain.ask(QUERIES[1], arms, fusion="rank", weights={"words": 100.0}, k=1)
+    )
+    assert first in firsts
+    even, hardly = (
+        plain.rows(plain.ask(QUERIES[1], arms, fusion="rank", weights={"words": weight}))
+        for weight in (1.0, 0.001)
+    )
+    assert even == plain.rows(plain.ask(QUERIES[1], arms, fusion="rank"))
+    assert even != hardly
+
+
+def test_an_embedded_text_that_names_metadata_is_recognised(shops, corpus):
+    """LlamaIndex embeds metadata with the text, so that a node is more than its text."""
+    shop = shops("llama_index", "simple")
+    nodes = [TextNode(text=e.text, metadata=e.metadata) for e in corpus]
+    index = VectorStoreIndex(shop.f.embeddings(nodes), embed_model=MockEmbedding(384))
+    assert len(shop.ask(QUERIES[0], [shop.f.arm(index)])) == 7
+
+
+def test_an_index_whose_documents_of_one_modality_are_embedded_as_the_other_is_refused(shops):
+    """An index of LlamaIndex embeds bare texts, all as the modality of documents."""
+    shop = shops("llama_index", "simple")
+    index = VectorStoreIndex(shop.f.documents(shop.corpus), embed_model=shop.f.embeddings)
+    for split in (True, False):
+        with pytest.raises(DataError, match="each document as its own modality"):
+            shop.ask(QUERIES[1], [shop.f.arm(index, split=split)])
+
+
+def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
+    unnamed = replace(aligner.encoders["target"], model=None)
+    source_alone = replace(
+        aligner,
+        encoders={**aligner.encoders, "target": unnamed},
+        bound={**aligner.bound, "target": None},
+        _verified=set(),
+    )
+    f = type(plain.f)(source_alone)
+    found = f.search(f.retriever([f.arm(plain.mixed)]), QUERIES[0])
+    assert plain.rows(found) == plain.rows(plain.ask(QUERIES[0], [plain.f.arm(plain.mixed)]))
+    with pytest.raises(DataError, match=r"name them: scores= one of similarity, .*encoder"):
+        f.search(f.retriever([f.arm(plain.of("target"))]), QUERIES[0])
+    named = f.arm(plain.of("target"), scores="similarity")
+    assert len(f.search(f.retriever([named]), QUERIES[0])) == 7
+
+
+def test_wrong_arms_are_refused_when_the_retriever_is_made(plain, corpus):
+    f, arm = plain.f, plain.f.arm(plain.mixed)
+    raises = pytest.raises((ValueError, ValidationError), match="give either")
+    with raises:
+        f.retriever([])
+    with raises:
+        f.retriever([arm], **{"vectorstore" if isinstance(f, LangChain) else "index": plain.mixed})
+    with pytest.raises(ValueError, match=r"two arms are called 'vectors'; give each its own name="):
+        f.retriever([arm, f.arm(plain.of("source"))])
+    with pytest.raises(ValueError, match="weights name the arm 'bm25'; the arms are vectors"):
+        f.retriever([arm], weights={"bm25": 2.0})
+    with pytest.raises(ValueError, match="the weight of the arm 'vectors' is 0"):
+        f.retriever([arm], weights={"vectors": 0.0})
+    with pytest.raises(ValueError, match=r"fusion.*\n?.*'?rank'?"):
+        f.retriever([arm], fusion="best")
+    with pytest.raises(ValueError, match=r"on_error.*\n?.*'?degrade'?"):
+        f.retriever([arm], on_error="ignore")
+    with pytest.raises(ValueError, match="scores='percent' is not known; choose one of similarity"):
+        f.retriever([f.arm(plain.mixed, scores="percent")])
+    with pytest.raises(ValueError, match="0"):
+        f.retriever([arm], k=0)
+
+
+def test_documents_without_a_modality_fuse_by_rank_only(plain, corpus):
+    unnamed = [replace(e, modality=None) for e in corpus[PAIRS:]]
+    f = plain.f
+    arm = f.words(unnamed)
+    with pytest.raises(DataError, match="names no modality"):
+        plain.ask(QUERIES[1], [arm])
+    assert plain.ask(QUERIES[1], [arm], fusion="rank")
+    declared = f.words(unnamed, modality="target")
+    assert plain.ask(QUERIES[1], [declared])
+
+
+def test_the_query_is_read_as_it_is_declared(shops, aligner, corpus):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    asked = asyncio.run(retriever.ainvoke(QUERIES[0], modality="target"))
+    assert shop.rows(asked) == shop.rows(retriever.invoke(QUERIES[0], modality="target"))
+    assert shop.rows(asked) != shop.rows(retriever.invoke(QUERIES[0]))
+    assert shop.rows(retriever.invoke(QUERIES[0])) == shop.rows(
+        retriever.invoke(QUERIES[0], modality="source")
+    )
+    with pytest.raises(DataError, match="modality='Japanese'"):
+        retriever.invoke(QUERIES[0], modality="Japanese")
+    declared = LlamaIndex(aligner)
+    declared.embeddings.query_modality = "target"
+    simple = shops("llama_index", "simple")
+    found = declared.search(declared.retriever([declared.arm(simple.mixed)]), QUERIES[0])
+    assert_same(simple.rows(found), shop.rows(asked))
+
+
+def test_k_and_filter_of_a_call(shops):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    five = shop.rows(retriever.invoke(QUERIES[0], k=5))
+    assert five == shop.rows(retriever.invoke(QUERIES[0]))[:5]
+    assert shop.rows(asyncio.run(retriever.ainvoke(QUERIES[0], k=1))) == five[:1]
+    configurable = retriever.configurable_fields(k=ConfigurableField(id="k"))
+    assert shop.rows(configurable.with_config(configurable={"k": 2}).invoke(QUERIES[0])) == five[:2]
+    only = retriever.invoke(QUERIES[0], filter={"part": "c"})
+    assert {d.metadata["part"] for d in only} == {"c"}
+    with pytest.raises(DataError, match="k=0; ask for at least 1"):
+        retriever.invoke(QUERIES[0], k=0)
+
+
+def test_a_copy_with_other_arms_searches_those(shops, corpus):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    retriever.invoke(QUERIES[0])
+    words = retriever.model_copy(update={"arms": [shop.f.words(corpus)]})
+    assert {name for d in words.invoke(QUERIES[1]) for name in shop.said(d)["arms"]} == {"words"}
+    ranked = retriever.model_copy(update={"fusion": "rank"})
+    assert {shop.said(d)["fusion"] for d in ranked.invoke(QUERIES[0])} == {"rank"}
+
+
+def test_a_retriever_with_arms_can_be_pickled(text_aligner):
+    f = LangChain(text_aligner)
+    entries = [Entry("reset the pump", "source", "a", 0), Entry("CHECK IT.", "target", "b", 1)]
+    store = f.filled(stores.lc_in_memory, entries, None, None)
+    retriever = f.retriever([f.arm(store), f.words(entries)], fusion="rank")
+    again = pickle.loads(pickle.dumps(retriever))
+    assert again.invoke("pump", modality="source") == retriever.invoke("pump", modality="source")
+
+
+def test_arms_are_printed_without_their_documents(plain, corpus):
+    f = plain.f
+    retriever = f.retriever([f.arm(plain.mixed), f.words(corpus)])
+    for printed in (repr(f.words(corpus)), repr(f.arm(plain.mixed)), repr(retriever)):
+        assert len(printed) < 1000
+        assert not any(entry.text in printed for entry in corpus)
+
+
+def test_traces_name_every_store_once(shops, corpus):
+    shop = shops("langchain", "in memory")
+    arms = [shop.f.arm(shop.of(side), name=side) for side in SIDES]
+    params = shop.f.retriever([*arms, shop.f.words(corpus)])._get_ls_params()
+    assert params["ls_vector_store_provider"] == "InMemoryVectorStore"
+
+
+def test_a_store_that_overwrites_is_not_filled_in_two_parts(shops, corpus):
+    shop = shops("langchain", "in memory")
+
+    class Overwriting(InMemoryVectorStore):
+        mode = "overwrite"
+
+    store = Overwriting(shop.f.embeddings)
+    with pytest.raises(DataError, match="make it with mode='append'"):
+        shop.f.embeddings.add_documents(store, shop.f.documents(corpus))
+    assert not store.store
+    shop.f.embeddings.add_documents(store, shop.f.documents(corpus[:2]))

@@ -98,6 +98,9 @@ class AlignedEmbeddings(BaseModel, Embeddings):
 
         Returns:
             the ids, in the order of the documents.
+
+        Raises:
+            DataError: another modality; or a store that overwrites what it was given before.
         """
         sides = [d.metadata.get(modality_field, self.document_modality) for d in documents]
         for row, side in enumerate(sides):
@@ -105,6 +108,11 @@ class AlignedEmbeddings(BaseModel, Embeddings):
                 raise DataError(
                     f"Document {row} has {modality_field}={side!r}; allowed are source and target."
                 )
+        if len(set(sides)) > 1 and getattr(store, "mode", None) == "overwrite":  # LanceDB's default
+            raise DataError(
+                f"{type(store).__name__} was made with mode='overwrite', so that documents of one "
+                "modality would overwrite those of the other; make it with mode='append'."
+            )
         ids: dict[int, str] = {}
         for side in SIDES:
             rows = [i for i, s in enumerate(sides) if s == side]

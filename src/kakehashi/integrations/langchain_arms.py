@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ..aligner import Aligner
 from ..asking import Query
@@ -149,7 +149,7 @@ class LexicalArm(BaseModel):
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-    documents: list[Document]
+    documents: list[Document] = Field(repr=False)
     name: str = "words"
     modality: Side | None = None
     modality_field: str = "modality"

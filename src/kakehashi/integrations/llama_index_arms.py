@@ -99,7 +99,7 @@ class LexicalArm:
     ``filters`` of the retriever restrict it, too.
     """
 
-    nodes: Sequence[BaseNode]
+    nodes: Sequence[BaseNode] = field(repr=False)
     name: str = "words"
     modality: Side | None = None
     _field: str = field(default="modality", repr=False)
