@@ -101,7 +101,7 @@ def test_every_document_comes_once_and_in_order(rows):
 
 @pytest.mark.parametrize("name", SCALES)
 def test_scores_of_a_store_are_recognised(name):
-    true = np.array([0.83, 0.41, 0.12])
+    true = np.array([0.83, 0.41, 0.12, -0.07])
     given = {
         "similarity": true,
         "cosine distance": 1 - true,

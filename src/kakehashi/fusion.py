@@ -186,16 +186,20 @@ def _quoted(hit: Hit) -> str:
     return repr(str(hit.payload)[:60])
 
 
+_TINY = 1e-30
+"""What a score that a scale does not know (a negative similarity) counts as; its reciprocal can be
+squared."""
+
 SCALES: Mapping[str, Callable[[float], float]] = {
     "similarity": lambda s: s,
     "cosine distance": lambda d: 1 - d,
     "squared l2": lambda d: 1 - d / 2,
     "l2": lambda d: 1 - d * d / 2,
     "(1 + cosine) / 2": lambda s: 2 * s - 1,
-    "exp(-cosine distance)": lambda s: 1 + np.log(max(s, 1e-300)),
-    "exp(-squared l2)": lambda s: 1 + np.log(max(s, 1e-300)) / 2,
-    "1 / (1 + squared l2)": lambda s: 1 - (1 / max(s, 1e-300) - 1) / 2,
-    "1 / (1 + l2)": lambda s: 1 - (1 / max(s, 1e-300) - 1) ** 2 / 2,
+    "exp(-cosine distance)": lambda s: 1 + np.log(max(s, _TINY)),
+    "exp(-squared l2)": lambda s: 1 + np.log(max(s, _TINY)) / 2,
+    "1 / (1 + squared l2)": lambda s: 1 - (1 / max(s, _TINY) - 1) / 2,
+    "1 / (1 + l2)": lambda s: 1 - (1 / max(s, _TINY) - 1) ** 2 / 2,
 }
 """The scores that stores give of unit vectors, and how to have the inner product back."""
 

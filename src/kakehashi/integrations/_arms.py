@@ -11,16 +11,16 @@ import asyncio
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from ..aligner import Aligner
 from ..asking import Query
 from ..calibration import Calibration
-from ..errors import DataError, DegradedWarning
+from ..errors import DataError, DegradedWarning, EncoderError, EncoderMismatchError
 from ..evaluation.lexical import LexicalIndex
-from ..fusion import SCALES, Fused, Hit, Method, fuse, scale_of
+from ..fusion import METHODS, SCALES, Fused, Hit, Method, fuse, scale_of
 from ..pairs import SIDES, Side
 from ..vectors import unit_rows
 
@@ -58,12 +58,24 @@ class Plan:
     Attributes:
         weights: of the arms, for fusion by rank.
         on_error: whether an arm that fails raises, or the others answer with a warning.
+
+    Raises:
+        DataError: an unknown method, or another on_error.
     """
 
     method: Method
     calibration: Calibration | None
     weights: Mapping[str, float]
     on_error: OnError
+
+    def __post_init__(self) -> None:
+        """Refuse what would otherwise show at the first search, or not at all."""
+        allowed = {"fusion": METHODS, "on_error": get_args(OnError)}
+        for name, given in (("fusion", self.method), ("on_error", self.on_error)):
+            if given not in allowed[name]:
+                raise DataError(
+                    f"{name}={given!r} is not known; choose one of {', '.join(allowed[name])}."
+                )
 
     def search(
         self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
@@ -208,21 +220,34 @@ class Scale:
     def _found_out(
         self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], arm: str
     ) -> str:
-        probed = [hit for hit in hits if hit.modality is not None][:_PROBED]
-        if not probed:
+        raw: list[float] = []
+        true: list[float] = []
+        missing: EncoderError | None = None
+        # Of each modality: documents of one may have been embedded as the other.
+        for side in SIDES:
+            probed = [hit for hit in hits if hit.modality == side][:_PROBED]
+            texts = [text_of(hit.payload) for hit in probed]
+            if not probed:
+                continue
+            try:
+                vectors = self._aligner.embed(texts, modality=side, role="document")
+            except EncoderMismatchError:
+                raise
+            except EncoderError as error:  # not at hand; the other modality tells, too
+                missing = error
+                continue
+            raw += [float(hit.raw or 0.0) for hit in probed]
+            true += map(float, unit_rows(vectors) @ unit_rows(query.vector[None])[0])
+        if missing is not None and not raw:
+            raise DataError(
+                f"What the scores of the arm {arm!r} are cannot be found out without an encoder "
+                f"of its documents; name them: scores= one of {', '.join(SCALES)}. ({missing})"
+            ) from missing
+        if not raw:
             raise DataError(
                 f"No document of the arm {arm!r} names its modality. Store source or target in "
                 "the metadata, name the modality of the arm, or fuse by rank (fusion='rank')."
             )
-        true = []
-        for hit in probed:
-            assert hit.modality is not None
-            [vector] = self._aligner.embed(
-                [text_of(hit.payload)], modality=hit.modality, role="document"
-            )
-            pair = unit_rows(np.stack([vector, query.vector]))
-            true.append(float(pair[0] @ pair[1]))
-        raw = [float(hit.raw or 0.0) for hit in probed]
         name = scale_of(raw, true)
         if name is None:
             raise DataError(

@@ -31,7 +31,7 @@ except ImportError as error:
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from .langchain_arms import SCORED, LexicalArm, VectorArm, described
+from .langchain_arms import LexicalArm, VectorArm, described, scored_search
 
 __all__ = ["AlignedEmbeddings", "AlignedRetriever", "LexicalArm", "VectorArm"]
 
@@ -98,6 +98,9 @@ class AlignedEmbeddings(BaseModel, Embeddings):
 
         Returns:
             the ids, in the order of the documents.
+
+        Raises:
+            DataError: another modality; or a store that overwrites what it was given before.
         """
         sides = [d.metadata.get(modality_field, self.document_modality) for d in documents]
         for row, side in enumerate(sides):
@@ -105,6 +108,11 @@ class AlignedEmbeddings(BaseModel, Embeddings):
                 raise DataError(
                     f"Document {row} has {modality_field}={side!r}; allowed are source and target."
                 )
+        if len(set(sides)) > 1 and getattr(store, "mode", None) == "overwrite":  # LanceDB's default
+            raise DataError(
+                f"{type(store).__name__} was made with mode='overwrite', so that documents of one "
+                "modality would overwrite those of the other; make it with mode='append'."
+            )
         ids: dict[int, str] = {}
         for side in SIDES:
             rows = [i for i, s in enumerate(sides) if s == side]
@@ -146,7 +154,8 @@ class AlignedRetriever(BaseRetriever):
         k: number of documents.
         search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
         score_threshold: least relevance score, for stores that give scores by vector.
-        search_kwargs: passed on to the store, or to every arm: ``filter``, ``fetch_k``, ...
+        search_kwargs: passed on to the store, or to every arm: ``filter``, ``fetch_k``, ... Arms
+            read a ``filter`` in the way of Chroma, whichever stores they search.
         arms: what is searched in place of one store: :class:`VectorArm`, :class:`LexicalArm`.
         fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
         weights: of the arms by name, for fusion by rank.
@@ -164,7 +173,7 @@ class AlignedRetriever(BaseRetriever):
     fusion: Method = "calibrated"
     weights: dict[str, float] = Field(default_factory=dict)
     on_error: OnError = "raise"
-    _bound: list[Any] = PrivateAttr(default_factory=list)
+    _bound: tuple[list[Any], list[Any]] = PrivateAttr(default=([], []))
 
     @model_validator(mode="after")
     def _check(self) -> AlignedRetriever:
@@ -176,9 +185,20 @@ class AlignedRetriever(BaseRetriever):
             if self.search_type == "mmr" or self.score_threshold is not None:
                 raise ValueError("search_type='mmr' and score_threshold are of one vectorstore=.")
             check_arms(self.arms, self.weights)
-            scored = self.fusion == "calibrated"
-            self._bound = [arm.bound(self.embeddings.aligner, scored=scored) for arm in self.arms]
+            self._bound_arms()
         return self
+
+    def _bound_arms(self) -> list[Any]:
+        """Return the arms, bound anew where a copy was given others (nothing validates those)."""
+        made_of: list[Any] = [*self.arms, self.embeddings.aligner, self.fusion]
+        before, bound = self._bound
+        if len(before) != len(made_of) or any(
+            a is not b for a, b in zip(before, made_of, strict=True)
+        ):
+            scored = self.fusion == "calibrated"
+            bound = [arm.bound(self.embeddings.aligner, scored=scored) for arm in self.arms]
+            self._bound = (made_of, bound)
+        return bound
 
     def _get_relevant_documents(
         self,
@@ -193,9 +213,8 @@ class AlignedRetriever(BaseRetriever):
             return self._search(query, k, modality, kwargs)
         asked = self.embeddings.ask(query, modality=modality)
         options = {**self.search_kwargs, **kwargs}
-        return self._answer(
-            self._plan().search(self._bound, asked, query, self._k(k), options), asked
-        )
+        found = self._plan().search(self._bound_arms(), asked, query, self._k(k), options)
+        return self._answer(found)
 
     async def _aget_relevant_documents(
         self,
@@ -210,14 +229,14 @@ class AlignedRetriever(BaseRetriever):
             return await run_in_executor(None, self._search, query, k, modality, kwargs)
         asked = await run_in_executor(None, partial(self.embeddings.ask, query, modality=modality))
         options = {**self.search_kwargs, **kwargs}
-        found = await self._plan().asearch(self._bound, asked, query, self._k(k), options)
-        return self._answer(found, asked)
+        found = await self._plan().asearch(self._bound_arms(), asked, query, self._k(k), options)
+        return self._answer(found)
 
     def _plan(self) -> Plan:
         calibration = self.embeddings.aligner.serving.calibration
         return Plan(self.fusion, calibration, self.weights, self.on_error)
 
-    def _answer(self, found: Found, asked: Query) -> list[Document]:
+    def _answer(self, found: Found) -> list[Document]:
         warn_of(found.failed, stacklevel=3)
         return list(described(found.documents, self.fusion, found.failed))
 
@@ -247,7 +266,7 @@ class AlignedRetriever(BaseRetriever):
     def _above_threshold(
         self, store: Any, vector: list[float], k: int, options: dict[str, Any]
     ) -> list[Document]:
-        search = next((getattr(store, name) for name in SCORED[:2] if hasattr(store, name)), None)
+        search = scored_search(store)
         if search is None:
             raise DataError(
                 f"{type(store).__name__} gives no scores by vector; leave score_threshold out."
@@ -255,7 +274,8 @@ class AlignedRetriever(BaseRetriever):
         assert self.score_threshold is not None
         relevance = _relevance(store)
         scored = search(vector, k=k, **options)
-        return [doc for doc, score in scored if relevance(score) >= self.score_threshold]
+        # An older in-memory store gives the stored vector, too.
+        return [row[0] for row in scored if relevance(row[1]) >= self.score_threshold]
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         params = super()._get_ls_params(**kwargs)

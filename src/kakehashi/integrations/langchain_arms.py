@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
-from pydantic import BaseModel, ConfigDict, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ..aligner import Aligner
 from ..asking import Query
@@ -17,12 +18,36 @@ from ..fusion import Hit
 from ..pairs import SIDES, Side
 from ._arms import Scale, Words, as_shares, modality_of
 from ._field import index_may_need_moving
+from .langchain_filters import joined, kind_of, permits, words_filter
 
-SCORED = (
-    "similarity_search_by_vector_with_relevance_scores",  # Chroma, LanceDB: scores are distances
-    "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus
-    "_similarity_search_with_score_by_vector",  # the in-memory store
+_SCORED = (
+    "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
+    "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus, the in-memory store
+    "_similarity_search_with_score_by_vector",  # an older in-memory store
 )
+Search = Callable[..., list[Any]]
+
+
+def scored_search(store: Any) -> Search | None:
+    """Return the store's search by vector that tells scores, if it has one."""
+    if kind_of(store) == "LanceDB":
+        # Its search with relevance scores drops the filter.
+        return partial(store.similarity_search_by_vector, score=True)
+    return next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
+
+
+def _filtered_deep_enough(store: Any, search: Search) -> Search:
+    """FAISS filters what it has found: look deeper until enough is left, or all was seen."""
+
+    def searched(vector: list[float], k: int, **options: Any) -> list[Any]:
+        deep = 4 * k
+        while True:
+            found = search(vector, k=k, fetch_k=deep, **options)
+            if len(found) >= k or deep >= store.index.ntotal:
+                return found
+            deep *= 4
+
+    return searched
 
 
 class VectorArm(BaseModel):
@@ -36,10 +61,12 @@ class VectorArm(BaseModel):
         split: what restricts a search to one modality, as keyword arguments of the store's search
             (``lambda side: {"filter": {"modality": side}}``). A store of both modalities is then
             searched once for each, so that neither can bury the other. ``"auto"`` knows Chroma,
-            FAISS, Qdrant, Milvus and the in-memory store; others are searched once, deeper.
+            FAISS, Qdrant, LanceDB, Milvus and the in-memory store; another is searched once,
+            deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
             few documents by default.
-        search_kwargs: passed on to the store.
+        search_kwargs: passed on to the store. A ``filter`` that is a dictionary in the way of
+            Chroma is said to those stores in their own words; any other is passed on as it is.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -71,9 +98,7 @@ class VectorArm(BaseModel):
         found: list[tuple[Document, float | None]] = []
         with index_may_need_moving(aligner, self.modality or "target"):
             for part in parts:
-                asked = joined(
-                    joined(self.search_kwargs, options, self.vectorstore), part, self.vectorstore
-                )
+                asked = joined(self.vectorstore, self.search_kwargs, options, part)
                 found += self._searched(query.vector.tolist(), depth, asked)
         hits = [
             Hit(
@@ -94,26 +119,20 @@ class VectorArm(BaseModel):
         self, vector: list[float], n: int, options: dict[str, Any]
     ) -> list[tuple[Document, float | None]]:
         store: Any = self.vectorstore
-        search = next((getattr(store, name) for name in SCORED if hasattr(store, name)), None)
+        search = scored_search(store)
         if search is None:
             return [(d, None) for d in store.similarity_search_by_vector(vector, k=n, **options)]
-        # The in-memory store's gives the stored vector, too.
+        if kind_of(store) == "FAISS" and "filter" in options and "fetch_k" not in options:
+            search = _filtered_deep_enough(store, search)
+        # An older in-memory store gives the stored vector, too.
         return [(row[0], float(row[1])) for row in search(vector, k=n, **options)]
 
     def _split(self) -> Callable[[Side], dict[str, Any]] | None:
         if self.split != "auto":
             return self.split if callable(self.split) else None
-        field = self.modality_field
-        kinds = {kind.__name__ for kind in type(self.vectorstore).__mro__}
-        if kinds & {"Chroma", "FAISS"}:
-            return lambda side: {"filter": {field: side}}
-        if "InMemoryVectorStore" in kinds:
-            return lambda side: {"filter": lambda document: document.metadata.get(field) == side}
-        if "QdrantVectorStore" in kinds:
-            return lambda side: {"filter": _qdrant(field, side)}
-        if "Milvus" in kinds:
-            return lambda side: {"expr": f'{field} == "{side}"'}
-        return None
+        if kind_of(self.vectorstore) is None:
+            return None
+        return lambda side: {"filter": {self.modality_field: side}}
 
 
 class LexicalArm(BaseModel):
@@ -123,13 +142,14 @@ class LexicalArm(BaseModel):
         documents: what is searched; the same that the stores hold.
         name, modality, modality_field: as of a :class:`VectorArm`.
 
-    A ``filter`` of the call restricts it, too, where that is a function of a document or a
-    dictionary in the way of Chroma.
+    A ``filter`` of the call restricts it, too: a dictionary in the way of Chroma, which every arm
+    reads, or a function of a document. Another restriction is refused, for a search by words
+    cannot read a store's own.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
-    documents: list[Document]
+    documents: list[Document] = Field(repr=False)
     name: str = "words"
     modality: Side | None = None
     modality_field: str = "modality"
@@ -149,7 +169,7 @@ class LexicalArm(BaseModel):
         """Return at most n documents of each modality that share a word, the best first."""
         assert self._words is not None
         allowed = None
-        if (given := options.get("filter")) is not None:
+        if (given := words_filter(options)) is not None:
             allowed = [permits(given, document) for document in self.documents]
         found = self._words.best(text, n, allowed)
         hits = []
@@ -167,87 +187,6 @@ def key_of(document: Document) -> str:
     documents, knows without.
     """
     return hashlib.sha256(document.page_content.encode("utf-8", "replace")).hexdigest()
-
-
-def joined(ours: Mapping[str, Any], given: Mapping[str, Any], store: VectorStore) -> dict[str, Any]:
-    """Return the options of both, and a filter that asks for what both filters ask for.
-
-    Raises:
-        DataError: two filters that cannot be put together.
-    """
-    found = {**ours, **given}
-    for name in ("filter", "expr"):
-        one, other = ours.get(name), given.get(name)
-        if one is not None and other is not None:
-            found[name] = _both(one, other, store)
-    return found
-
-
-def _both(one: Any, other: Any, store: VectorStore) -> Any:
-    if isinstance(one, str) and isinstance(other, str):
-        return f"({one}) and ({other})"
-    if isinstance(one, dict) and isinstance(other, dict):
-        if type(store).__name__ != "Chroma" and not one.keys() & other.keys():
-            return {**one, **other}
-        return {"$and": [one, other]}
-    if callable(one) and callable(other):
-        return lambda document: one(document) and other(document)
-    if type(one).__name__ == type(other).__name__ == "Filter":  # Qdrant's
-        return type(one)(must=[one, other])
-    raise DataError(
-        f"The filters {one!r} and {other!r} cannot be put together; give both as dictionaries, "
-        "functions, expressions or filters of the store, or one that says it all."
-    )
-
-
-def _qdrant(field: str, side: Side) -> Any:
-    from qdrant_client import models
-
-    match = models.MatchValue(value=side)
-    return models.Filter(must=[models.FieldCondition(key=f"metadata.{field}", match=match)])
-
-
-_COMPARES: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$eq": lambda a, b: bool(a == b),
-    "$ne": lambda a, b: bool(a != b),
-    "$in": lambda a, b: a in b,
-    "$nin": lambda a, b: a not in b,
-    "$gt": lambda a, b: a is not None and a > b,
-    "$gte": lambda a, b: a is not None and a >= b,
-    "$lt": lambda a, b: a is not None and a < b,
-    "$lte": lambda a, b: a is not None and a <= b,
-}
-
-
-def permits(given: Any, document: Document) -> bool:
-    """Say whether a filter lets a document through: a function, or a dictionary as Chroma's.
-
-    Raises:
-        DataError: a filter of another kind, or an operator that is not known.
-    """
-    if callable(given):
-        return bool(given(document))
-    if not isinstance(given, dict):
-        raise DataError(
-            f"A search by words cannot read the filter {given!r}; give a dictionary in the way of "
-            "Chroma, or a function of a document."
-        )
-    return all(_holds(key, wanted, document) for key, wanted in given.items())
-
-
-def _holds(key: str, wanted: Any, document: Document) -> bool:
-    if key in ("$and", "$or"):
-        return (all if key == "$and" else any)(permits(part, document) for part in wanted)
-    conditions = wanted if isinstance(wanted, dict) else {"$eq": wanted}
-    for operator, value in conditions.items():
-        if operator not in _COMPARES:
-            raise DataError(
-                f"A search by words does not know the operator {operator!r}; it knows "
-                f"{', '.join(_COMPARES)}, $and and $or."
-            )
-        if not _COMPARES[operator](document.metadata.get(key), value):
-            return False
-    return True
 
 
 def described(documents: Sequence[Any], how: str, failed: Mapping[str, str]) -> Iterator[Document]:

@@ -71,7 +71,7 @@ class VectorArm:
                 )
                 # A bundle of its own: the vector is written into it.
                 bundle = QueryBundle(text, embedding=query.vector.tolist())
-                found += retriever._retrieve(bundle)
+                found += _retrieved(retriever, bundle)
         hits = [
             Hit(
                 key_of(row.node),
@@ -99,7 +99,7 @@ class LexicalArm:
     ``filters`` of the retriever restrict it, too.
     """
 
-    nodes: Sequence[BaseNode]
+    nodes: Sequence[BaseNode] = field(repr=False)
     name: str = "words"
     modality: Side | None = None
     _field: str = field(default="modality", repr=False)
@@ -134,6 +134,17 @@ def key_of(node: BaseNode) -> str:
     Ids are of no use: an index made again from the same documents gives new ones.
     """
     return hashlib.sha256(_text(node).encode("utf-8", "replace")).hexdigest()
+
+
+def _retrieved(retriever: Any, bundle: QueryBundle) -> list[NodeWithScore]:
+    try:
+        found: list[NodeWithScore] = retriever._retrieve(bundle)
+    except Warning as nothing:
+        # LanceDB's store raises a bare Warning where it finds nothing: of one modality, say.
+        if type(nothing) is Warning and "empty" in str(nothing):
+            return []
+        raise
+    return found
 
 
 def _text(node: BaseNode) -> str:

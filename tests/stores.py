@@ -1,0 +1,179 @@
+"""Vector stores of both frameworks, made empty, under the names that the suite of mixed
+retrievers knows them by. Each is an optional extra: what is not installed is skipped."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from contextlib import contextmanager
+
+import pytest
+
+
+def fresh() -> str:
+    return f"c{uuid.uuid4().hex}"
+
+
+def lc_in_memory(embeddings, folder, server):
+    from langchain_core.vectorstores import InMemoryVectorStore
+
+    return InMemoryVectorStore(embeddings)
+
+
+def lc_chroma(embeddings, folder, server):
+    from langchain_chroma import Chroma
+
+    return Chroma(fresh(), embeddings)
+
+
+def lc_chroma_http(embeddings, folder, server):
+    from langchain_chroma import Chroma
+
+    return Chroma(fresh(), embeddings, client=server())
+
+
+def lc_faiss(embeddings, folder, server):
+    faiss = pytest.importorskip("faiss")
+    community = pytest.importorskip("langchain_community.vectorstores")
+    docstore = pytest.importorskip("langchain_community.docstore.in_memory").InMemoryDocstore()
+    width = embeddings.aligner.output_dimension
+    return community.FAISS(embeddings, faiss.IndexFlatL2(width), docstore, {})
+
+
+def lc_qdrant(embeddings, folder, server):
+    qdrant = pytest.importorskip("langchain_qdrant")
+    from qdrant_client import QdrantClient, models
+
+    client, name = QdrantClient(":memory:"), fresh()
+    width = embeddings.aligner.output_dimension
+    by = models.VectorParams(size=width, distance=models.Distance.COSINE)
+    client.create_collection(name, vectors_config=by)
+    return qdrant.QdrantVectorStore(client, name, embeddings)
+
+
+def lc_lancedb(embeddings, folder, server):
+    lancedb = pytest.importorskip("lancedb")
+    community = pytest.importorskip("langchain_community.vectorstores")
+    connection = lancedb.connect(str(folder / "lancedb"))
+    return community.LanceDB(connection, embeddings, table_name=fresh(), mode="append")
+
+
+def lc_milvus(embeddings, folder, server):
+    pytest.importorskip("milvus_lite")
+    milvus = pytest.importorskip("langchain_milvus")
+    uri = str(folder / "milvus.db")
+    store = milvus.Milvus(
+        embeddings,
+        fresh(),
+        connection_args={"uri": uri},
+        auto_id=True,
+        index_params={"index_type": "FLAT", "metric_type": "L2"},
+    )
+    # langchain-milvus 0.3 looks for its client's connection where pymilvus 2.6 no longer puts it.
+    pytest.importorskip("pymilvus").connections.connect(alias=store.alias, uri=uri)
+    return store
+
+
+def li_simple(embedding, folder, server):
+    from llama_index.core.vector_stores import SimpleVectorStore
+
+    return SimpleVectorStore()
+
+
+def li_chroma(embedding, folder, server):
+    import chromadb
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
+    return ChromaVectorStore(chromadb.EphemeralClient().create_collection(fresh()))
+
+
+def li_chroma_http(embedding, folder, server):
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
+    return ChromaVectorStore(server().create_collection(fresh()))
+
+
+def li_faiss(embedding, folder, server):
+    faiss = pytest.importorskip("faiss")
+    module = pytest.importorskip("llama_index.vector_stores.faiss")
+    return module.FaissVectorStore(faiss.IndexFlatL2(embedding.aligner.output_dimension))
+
+
+def li_qdrant(embedding, folder, server):
+    module = pytest.importorskip("llama_index.vector_stores.qdrant")
+    from qdrant_client import QdrantClient
+
+    return module.QdrantVectorStore(fresh(), client=QdrantClient(":memory:"))
+
+
+def li_lancedb(embedding, folder, server):
+    module = pytest.importorskip("llama_index.vector_stores.lancedb")
+    return module.LanceDBVectorStore(str(folder / "lancedb"), fresh())
+
+
+def li_milvus(embedding, folder, server):
+    pytest.importorskip("milvus_lite")
+    module = pytest.importorskip("llama_index.vector_stores.milvus")
+    return module.MilvusVectorStore(
+        uri=str(folder / "milvus.db"),
+        collection_name=fresh(),
+        dim=embedding.aligner.output_dimension,
+        index_config={"index_type": "FLAT"},
+    )
+
+
+LANGCHAIN = {
+    "in memory": lc_in_memory,
+    "chroma": lc_chroma,
+    "chroma over http": lc_chroma_http,
+    "faiss": lc_faiss,
+    "qdrant": lc_qdrant,
+    "lancedb": lc_lancedb,
+    "milvus lite": lc_milvus,
+}
+LLAMA_INDEX = {
+    "simple": li_simple,
+    "chroma": li_chroma,
+    "chroma over http": li_chroma_http,
+    "faiss": li_faiss,
+    "qdrant": li_qdrant,
+    "lancedb": li_lancedb,
+    "milvus lite": li_milvus,
+}
+
+
+@contextmanager
+def chroma_server(folder):
+    """Run `chroma run` on a free port, and yield what makes a client of it."""
+    import chromadb
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = "import sys; from chromadb.cli.cli import app; sys.argv[0] = 'chroma'; app()"
+    where = ["run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-c", command, *where],
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"ANONYMIZED_TELEMETRY": "False"},
+        )
+    try:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                client = chromadb.HttpClient("127.0.0.1", port)
+                break
+            except Exception:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise RuntimeError((folder / "log").read_text(errors="replace")) from None
+                time.sleep(0.1)
+        yield client
+    finally:
+        process.kill()
+        process.wait()

@@ -1,0 +1,155 @@
+"""A filter in the way of Chroma lets the same documents through every store of LangChain."""
+
+import pytest
+import stores
+from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
+
+from kakehashi.errors import DataError
+from kakehashi.integrations.langchain_arms import VectorArm
+from kakehashi.integrations.langchain_filters import joined, permits, words_filter
+
+DOCUMENTS = [
+    Document(f"text {i}", metadata={"part": "abc"[i % 3], "page": i, "share": i / 8, "say": said})
+    for i, said in enumerate(["it's", 'a "word"', "ポンプ", "plain"] * 6)
+]
+FILTERS = {
+    "one": {"part": "b"},
+    "two": {"part": "b", "page": 4},
+    "equal": {"part": {"$eq": "b"}},
+    "fraction": {"share": 0.5},
+    "not": {"part": {"$ne": "b"}},
+    "in": {"page": {"$in": [1, 2, 3]}},
+    "of texts": {"part": {"$in": ["a", "c"]}},
+    "not in": {"part": {"$nin": ["a", "c"]}},
+    "range": {"$and": [{"page": {"$gt": 3}}, {"page": {"$lte": 9}}]},
+    "below": {"$and": [{"page": {"$gte": 3}}, {"share": {"$lt": 1.5}}]},
+    "or": {"$or": [{"part": "a"}, {"page": {"$lt": 3}}]},
+    "nested": {"$or": [{"$and": [{"part": "a"}, {"page": {"$gt": 9}}]}, {"page": 1}]},
+    "apostrophe": {"say": "it's"},
+    "quotes": {"say": 'a "word"'},
+    "Japanese": {"say": "ポンプ"},
+    "nothing": {"say": "' OR '1'='1"},
+}
+
+
+class Width(DeterministicFakeEmbedding):
+    """Embeddings with what the makers of stores ask of ours."""
+
+    size: int = 8
+
+    @property
+    def aligner(self):
+        return self
+
+    @property
+    def output_dimension(self):
+        return self.size
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    made = {}
+
+    def of(name):
+        if name not in made:
+            folder = tmp_path_factory.mktemp("filters")
+            made[name] = stores.LANGCHAIN[name](Width(), folder, None)
+            made[name].add_documents(DOCUMENTS)
+        return made[name]
+
+    return of
+
+
+EMBEDDED = [name for name in stores.LANGCHAIN if "http" not in name]
+
+
+def found(store, *options, k=24):
+    rows = VectorArm(vectorstore=store)._searched([0.3] * 8, k, joined(store, *options))
+    return sorted(document.page_content for document, score in rows)
+
+
+def expected(given):
+    return sorted(d.page_content for d in DOCUMENTS if permits(given, d))
+
+
+@pytest.mark.parametrize("given", FILTERS.values(), ids=FILTERS)
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_every_store_lets_the_same_through(name, given, filled):
+    assert bool(expected(given)) == (given is not FILTERS["nothing"])
+    assert found(filled(name), {"filter": given}) == expected(given)
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_two_filters_both_hold(name, filled):
+    one, other = {"part": "b"}, {"page": {"$gt": 9}}
+    both = expected({"$and": [one, other]})
+    assert found(filled(name), {"filter": one}, {"filter": other}) == both
+    assert found(filled(name), {"filter": one}, {}, {"filter": {}}) == expected(one)
+
+
+def own_forms(name):
+    """Return {"part": "b"} as the store itself takes it, for those that do not take that."""
+    if name == "in memory":
+        return {"filter": lambda document: document.metadata["part"] == "b"}
+    if name == "faiss":
+        return {"filter": lambda metadata: metadata["part"] == "b"}
+    if name == "qdrant":
+        from qdrant_client import models
+
+        match = models.FieldCondition(key="metadata.part", match=models.MatchValue(value="b"))
+        return {"filter": models.Filter(must=[match])}
+    if name == "lancedb":
+        return {"filter": "metadata.part = 'b'", "prefilter": True}
+    return {"expr": 'part == "b"'} if name == "milvus lite" else {"filter": {"part": "b"}}
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_a_filter_in_the_stores_own_form_is_passed_on_and_joined(name, filled):
+    store = filled(name)
+    own = own_forms(name)
+    assert found(store, own) == expected({"part": "b"})
+    both = expected({"$and": [{"part": "b"}, {"page": {"$gt": 9}}]})
+    assert found(store, own, {"filter": {"page": {"$gt": 9}}}) == both
+    assert found(store, {"filter": {"page": {"$gt": 9}}}, own) == both
+
+
+def test_metadata_of_milvus_may_lie_in_one_field():
+    class Milvus:
+        _metadata_field = "metadata"
+
+    asked = joined(Milvus(), {"filter": {"part": "b", "page": {"$nin": [1, 2]}}})
+    assert asked == {"expr": 'metadata["part"] == "b" and metadata["page"] not in [1, 2]'}
+
+
+def test_a_store_that_is_not_known_has_its_filter_passed_on():
+    class Elsewhere:
+        pass
+
+    store = Elsewhere()
+    assert joined(store, {"filter": {"a": 1}, "k": 2}) == {"filter": {"a": 1}, "k": 2}
+    both = joined(store, {"filter": {"a": 1}}, {"filter": {"b": 2}})
+    assert both == {"filter": {"$and": [{"a": 1}, {"b": 2}]}}
+
+
+def test_what_cannot_be_read_or_joined_is_named(filled):
+    with pytest.raises(DataError, match=r"operator '\$near' of a filter is not known; known are"):
+        joined(filled("in memory"), {"filter": {"page": {"$near": 3}}})
+    with pytest.raises(DataError, match=r"operator '\$xor'"):
+        joined(filled("in memory"), {"filter": {"$xor": []}})
+    with pytest.raises(DataError, match="cannot be put together"):
+        joined(filled("chroma"), {"filter": "part = 'b'"}, {"filter": {"part": "b"}})
+    with pytest.raises(DataError, match="A search by words cannot read the filter 'part = 3'"):
+        permits("part = 3", DOCUMENTS[0])
+    for option in ("expr", "where_document"):
+        with pytest.raises(DataError, match=f"A search by words cannot read {option}="):
+            words_filter({option: "part == 3"})
+
+
+def test_not_and_a_list_are_those_of_faiss():
+    assert permits({"$not": {"part": "b"}}, DOCUMENTS[0])
+    assert not permits({"$not": {"part": "b"}}, DOCUMENTS[1])
+    assert permits({"part": ["a", "b"]}, DOCUMENTS[1])
+    assert permits({"part": {"$neq": "b"}}, DOCUMENTS[0])
+    assert not permits({"gone": {"$gt": 3}}, DOCUMENTS[0])
+    assert permits(lambda document: document.metadata["page"] == 0, DOCUMENTS[0])

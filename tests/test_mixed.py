@@ -1,0 +1,677 @@
+"""One contract for the mixed retrievers of both frameworks, over every vector store.
+
+Whatever the store calls its scores, and however it filters: the documents, their order and their
+log odds are those of a search by brute force.
+"""
+
+import asyncio
+import pickle
+import threading
+import warnings
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+import stores
+from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.runnables import ConfigurableField
+from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
+from llama_index.core.schema import TextNode
+from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
+from pydantic import ValidationError
+
+from kakehashi.encoders import as_encoder
+from kakehashi.errors import DataError, DegradedWarning
+from kakehashi.evaluation.lexical import LexicalIndex
+from kakehashi.integrations import langchain, llama_index
+from kakehashi.pairs import SIDES
+
+PAIRS = 24
+QUERIES = ["シンボルの配置と編集", "How do I place a footprint on the board?"]
+
+
+class Memo:
+    """An encoder that reads a text once, however often the suite asks."""
+
+    def __init__(self, encoder):
+        self.name, self._encoder, self._known = encoder.name, encoder, {}
+
+    def encode(self, texts, role="document"):
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._encoder.encode(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
+@pytest.fixture(scope="module")
+def aligner(real_aligner, use, minilm):
+    return real_aligner.bind(source=Memo(as_encoder(use)), target=Memo(as_encoder(minilm)))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A document of the corpus, of no framework."""
+
+    text: str
+    modality: str
+    part: str
+    page: int
+
+    @property
+    def metadata(self):
+        return {"modality": self.modality, "part": self.part, "page": self.page}
+
+
+@pytest.fixture(scope="module")
+def corpus(kicad):
+    """Both sides of a few pairs; enough of each language to fill any list by itself."""
+    return [
+        Entry(text, side, "abc"[i % 3], i)
+        for side in SIDES
+        for i, text in enumerate(kicad.texts(side)[:PAIRS])
+    ]
+
+
+class LangChain:
+    """How the suite uses the retriever of LangChain."""
+
+    stores = stores.LANGCHAIN
+    VectorArm, LexicalArm = langchain.VectorArm, langchain.LexicalArm
+
+    def __init__(self, aligner):
+        self.embeddings = langchain.AlignedEmbeddings(aligner=aligner, query_modality="auto")
+
+    def empty(self, make, folder, server):
+        return make(self.embeddings, folder, server)
+
+    def documents(self, entries):
+        return [Document(e.text, metadata=e.metadata) for e in entries]
+
+    def filled(self, make, entries, folder, server):
+        store = self.empty(make, folder, server)
+        self.embeddings.add_documents(store, self.documents(entries))
+        return store
+
+    def filled_by_another(self, make, entries, folder, server):
+        store = self.empty(make, folder, server)
+        # Every store calls the embeddings that it was made with by another name.
+        [name] = [n for n, value in vars(store).items() if value is self.embeddings]
+        setattr(store, name, DeterministicFakeEmbedding(size=384))
+        store.add_documents(self.documents(entries))
+        return store
+
+    def retriever(self, arms, k=7, filter=None, **fields):
+        kwargs = {} if filter is None else {"search_kwargs": {"filter": filter}}
+        return langchain.AlignedRetriever(
+            embeddings=self.embeddings, arms=arms, k=k, **kwargs, **fields
+        )
+
+    def search(self, retriever, query):
+        return retriever.invoke(query)
+
+    async def asearch(self, retriever, query):
+        return await retriever.ainvoke(query)
+
+    def arm(self, store, **fields):
+        return self.VectorArm(vectorstore=store, **fields)
+
+    def words(self, entries, **fields):
+        return self.LexicalArm(documents=self.documents(entries), **fields)
+
+    def text(self, found):
+        return found.page_content
+
+    def metadata(self, found):
+        return found.metadata
+
+    def filter(self, **wanted):
+        return wanted
+
+
+class LlamaIndex:
+    """How the suite uses the retriever of LlamaIndex."""
+
+    stores = stores.LLAMA_INDEX
+    VectorArm, LexicalArm = llama_index.VectorArm, llama_index.LexicalArm
+
+    def __init__(self, aligner):
+        self.embeddings = llama_index.AlignedEmbedding(aligner=aligner, query_modality="auto")
+
+    def documents(self, entries):
+        # What is embedded of a node is its metadata, too, unless they are left out.
+        out = {"excluded_embed_metadata_keys": ["part", "page"]}
+        return [TextNode(text=e.text, metadata=e.metadata, **out) for e in entries]
+
+    def filled(self, make, entries, folder, server, *, by=None):
+        nodes = (by or self.embeddings)(self.documents(entries))
+        context = StorageContext.from_defaults(vector_store=make(self.embeddings, folder, server))
+        return VectorStoreIndex(nodes, storage_context=context, embed_model=MockEmbedding(384))
+
+    def filled_by_another(self, make, entries, folder, server):
+        return self.filled(make, entries, folder, server, by=RandomNodes())
+
+    def retriever(self, arms, k=7, filter=None, **fields):
+        options = {} if filter is None else {"filters": filter}
+        return llama_index.AlignedRetriever(
+            embedding=self.embeddings, arms=arms, similarity_top_k=k, **options, **fields
+        )
+
+    def search(self, retriever, query):
+        return retriever.retrieve(query)
+
+    async def asearch(self, retriever, query):
+        return await retriever.aretrieve(query)
+
+    def arm(self, index, **fields):
+        if type(index.vector_store).__name__ == "FaissVectorStore":
+            fields = {"split": False, **fields}  # it knows no metadata
+        return self.VectorArm(index, **fields)
+
+    def words(self, entries, **fields):
+        return self.LexicalArm(self.documents(entries), **fields)
+
+    def text(self, found):
+        return found.node.get_content()
+
+    def metadata(self, found):
+        return found.node.metadata
+
+    def filter(self, **wanted):
+        return MetadataFilters(
+            filters=[MetadataFilter(key=name, value=value) for name, value in wanted.items()]
+        )
+
+
+class RandomNodes:
+    """What fills an index with vectors that have nothing to do with the texts."""
+
+    def __call__(self, nodes):
+        rows = DeterministicFakeEmbedding(size=384).embed_documents([n.text for n in nodes])
+        for node, row in zip(nodes, rows, strict=True):
+            node.embedding = (np.array(row) / np.linalg.norm(row)).tolist()
+        return nodes
+
+
+FRAMEWORKS = {"langchain": LangChain, "llama_index": LlamaIndex}
+EVERY = [(f, name) for f, framework in FRAMEWORKS.items() for name in framework.stores]
+PLAIN = [("langchain", "in memory"), ("llama_index", "simple")]
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory):
+    """Return what starts a server once, and only where a test asks for it."""
+    running = []
+
+    def client():
+        if not running:
+            context = stores.chroma_server(tmp_path_factory.mktemp("server"))
+            running.extend([context, context.__enter__()])
+        return running[1]
+
+    yield client
+    if running:
+        running[0].__exit__(None, None, None)
+
+
+class Shop:
+    """A framework and one of its stores, with what the suite fills it with, once each."""
+
+    def __init__(self, framework, make, corpus, folder, server):
+        self.f, self.make, self.corpus = framework, make, corpus
+        self._folder, self._server, self._filled = folder, server, {}
+
+    def fill(self, entries, *, by_another=False):
+        how = self.f.filled_by_another if by_another else self.f.filled
+        return how(self.make, entries, self._folder, self._server)
+
+    def once(self, name, entries):
+        if name not in self._filled:
+            self._filled[name] = self.fill(entries)
+        return self._filled[name]
+
+    @property
+    def mixed(self):
+        return self.once("mixed", self.corpus)
+
+    def of(self, side):
+        return self.once(side, [e for e in self.corpus if e.modality == side])
+
+    def ask(self, query, arms, **fields):
+        return self.f.search(self.f.retriever(arms, **fields), query)
+
+    def rows(self, found):
+        """What is compared: each text with its score."""
+        return [(self.f.text(d), self.said(d)["score"]) for d in found]
+
+    def said(self, document):
+        return self.f.metadata(document)["kakehashi"]
+
+
+@pytest.fixture(scope="module")
+def shops(aligner, corpus, tmp_path_factory, chroma_server):
+    made = {}
+
+    def shop(framework, name):
+        if (framework, name) not in made:
+            f = FRAMEWORKS[framework]
+            folder = tmp_path_factory.mktemp("stores")
+            made[framework, name] = Shop(f(aligner), f.stores[name], corpus, folder, chroma_server)
+        return made[framework, name]
+
+    return shop
+
+
+@pytest.fixture(params=EVERY, ids=lambda p: f"{p[0]}: {p[1]}")
+def shop(request, shops):
+    return shops(*request.param)
+
+
+@pytest.fixture(params=PLAIN, ids=lambda p: p[0])
+def plain(request, shops):
+    return shops(*request.param)
+
+
+def modality_of(aligner, query):
+    [side] = aligner.serving.router.route([query])
+    return side
+
+
+def reference(aligner, query, entries, *, words=False):
+    """Search by brute force: (text, log odds) of every entry, the best first."""
+    asked = modality_of(aligner, query)
+    [vector] = aligner.embed([query], modality=asked, role="query")
+    calibration = aligner.serving.calibration
+    lines = calibration.hybrid if words else calibration.plain
+    lexical = np.array(LexicalIndex([e.text for e in entries]).scores(query))
+    lexical = lexical / max(float(lexical.max()), 1e-12)
+    found = []
+    for entry, share in zip(entries, lexical, strict=True):
+        [document] = aligner.embed([entry.text], modality=entry.modality, role="document")
+        similarity = float(vector @ document / np.linalg.norm(vector) / np.linalg.norm(document))
+        line = lines[asked, entry.modality]
+        odds = line.dense * similarity + line.offset + (line.lexical * share if words else 0)
+        found.append((entry.text, odds))
+    return sorted(found, key=lambda row: -row[1])
+
+
+def assert_same(found, expected):
+    assert [text for text, _ in found] == [text for text, _ in expected]
+    assert [s for _, s in found] == pytest.approx([s for _, s in expected], abs=1e-3)
+
+
+# Over every store
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=["ja", "en"])
+def test_the_answers_are_those_of_a_search_by_brute_force(query, shop, aligner, corpus):
+    found = shop.ask(query, [shop.f.arm(shop.mixed)])
+    assert_same(shop.rows(found), reference(aligner, query, corpus)[:7])
+    assert {shop.said(d)["modality"] for d in found} == {"source", "target"}
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=["ja", "en"])
+def test_words_count_beside_vectors(query, shop, aligner, corpus):
+    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    found = shop.ask(query, arms)
+    assert_same(shop.rows(found), reference(aligner, query, corpus, words=True)[:7])
+
+
+@pytest.mark.parametrize("k", [1, 3, 7, 1000])
+def test_k_is_exact(k, shop, corpus):
+    found = shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)], k=k)
+    assert len(found) == min(k, len(corpus))
+    assert len({shop.f.text(d) for d in found}) == len(found)
+
+
+def test_a_document_that_is_stored_twice_is_found_once(shop, aligner, corpus):
+    few = corpus[:6] + corpus[PAIRS : PAIRS + 6]
+    twice = shop.once("twice", few * 2)
+    arms = [shop.f.arm(twice), shop.f.arm(shop.mixed, name="all")]
+    found = shop.ask(QUERIES[1], arms, k=30)
+    assert_same(shop.rows(found), reference(aligner, QUERIES[1], corpus)[:30])
+    of_both = {shop.f.text(d) for d in found if set(shop.said(d)["arms"]) == {"vectors", "all"}}
+    assert of_both == {e.text for e in few} & {shop.f.text(d) for d in found}
+    assert len(shop.ask(QUERIES[1], [shop.f.arm(twice)], k=9)) == 9
+
+
+def test_a_filter_reaches_every_arm(shop, aligner, corpus):
+    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    allowed = [e for e in corpus if e.part == "b"]
+    if shop.make is stores.li_faiss:
+        with pytest.raises(ValueError, match="filters not implemented"):
+            shop.ask(QUERIES[0], arms, filter=shop.f.filter(part="b"))
+        return
+    found = shop.ask(QUERIES[0], arms, filter=shop.f.filter(part="b"))
+    assert {shop.f.metadata(d)["part"] for d in found} == {"b"}
+    assert len(found) == 7
+    vectors = shop.ask(QUERIES[0], arms[:1], filter=shop.f.filter(part="b"), k=16)
+    assert_same(shop.rows(vectors), reference(aligner, QUERIES[0], allowed))
+    one_side = shop.f.filter(part="b", modality="target")
+    vectors = shop.ask(QUERIES[0], arms[:1], filter=one_side)
+    targets = [e for e in allowed if e.modality == "target"]
+    assert_same(shop.rows(vectors), reference(aligner, QUERIES[0], targets)[:7])
+
+
+def test_a_filter_that_nothing_passes_finds_nothing(shop, corpus):
+    if shop.make is stores.li_faiss:
+        pytest.skip("knows no metadata")
+    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    assert shop.ask(QUERIES[0], arms, filter=shop.f.filter(part="z")) == []
+
+
+def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, corpus):
+    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    found = shop.ask(QUERIES[1], arms)
+    by_text = {e.text: e for e in corpus}
+    for document in found:
+        said, metadata = shop.said(document), shop.f.metadata(document)
+        entry = by_text[shop.f.text(document)]
+        assert {name: metadata[name] for name in entry.metadata} == entry.metadata
+        assert said.keys() == {"modality", "arms", "similarity", "lexical", "score", "fusion"}
+        assert (said["modality"], said["fusion"]) == (entry.modality, "calibrated")
+        assert set(said["arms"]) <= {"vectors", "words"}
+        assert -1 <= said["similarity"] <= 1.001
+        assert all(isinstance(raw, float) for raw in said["arms"].values())
+    again = shop.ask(QUERIES[1], arms, fusion="rank")
+    assert all(shop.said(d)["fusion"] == "rank" for d in again)
+    assert all("kakehashi" not in entry.metadata for entry in corpus)
+    # Nothing of the first search has been written into the store.
+    assert shop.rows(shop.ask(QUERIES[1], arms)) == shop.rows(found)
+
+
+def test_two_indices_give_the_same_as_one(shop, aligner):
+    arms = [shop.f.arm(shop.of(side), name=side, modality=side) for side in SIDES]
+    for query in QUERIES:
+        one = shop.ask(query, [shop.f.arm(shop.mixed)])
+        two = shop.ask(query, arms)
+        assert_same(shop.rows(two), shop.rows(one))
+        assert all(set(shop.said(d)["arms"]) == {shop.said(d)["modality"]} for d in two)
+
+
+def test_an_index_of_one_modality_needs_no_declaration(shop, aligner, corpus):
+    found = shop.ask(QUERIES[0], [shop.f.arm(shop.of("target"))])
+    targets = [e for e in corpus if e.modality == "target"]
+    assert_same(shop.rows(found), reference(aligner, QUERIES[0], targets)[:7])
+
+
+def test_async_gives_the_same(shop, corpus):
+    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    retriever = shop.f.retriever(arms)
+
+    async def run():
+        return await asyncio.gather(*(shop.f.asearch(retriever, q) for q in QUERIES))
+
+    for query, found in zip(QUERIES, asyncio.run(run()), strict=True):
+        assert shop.rows(found) == shop.rows(shop.f.search(retriever, query))
+
+
+def test_rank_fusion_asks_for_no_scores(shop, aligner, corpus):
+    expected = {}
+    for side in SIDES:
+        ranked = reference(aligner, QUERIES[0], [e for e in corpus if e.modality == side])
+        expected |= {text: 1 / (60 + place) for place, (text, _) in enumerate(ranked[:3], 1)}
+    found = shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)], fusion="rank", k=6)
+    assert dict(shop.rows(found)) == pytest.approx(expected)
+
+
+def test_a_store_of_other_vectors_is_refused(shop, corpus):
+    store = shop.fill(corpus[:4] + corpus[PAIRS : PAIRS + 4], by_another=True)
+    with pytest.raises(DataError, match=r"scores of the arm 'vectors' .* are not those of this"):
+        shop.ask(QUERIES[0], [shop.f.arm(store)])
+    assert len(shop.ask(QUERIES[0], [shop.f.arm(store)], fusion="rank")) == 7
+
+
+# What does not depend on the store
+
+
+class Failing:
+    """What makes an arm of either framework fail."""
+
+    def search(self, query, text, n, options):
+        raise ConnectionError("the store is down")
+
+
+class FailingInLangChain(Failing, langchain.VectorArm):
+    pass
+
+
+@dataclass(frozen=True)
+class FailingInLlamaIndex(Failing, llama_index.VectorArm):
+    pass
+
+
+def failing(shop, name="down"):
+    if isinstance(shop.f, LangChain):
+        return FailingInLangChain(vectorstore=shop.mixed, name=name)
+    return FailingInLlamaIndex(shop.mixed, name)
+
+
+def in_both_ways(shop, retriever, query):
+    yield lambda: shop.f.search(retriever, query)
+    yield lambda: asyncio.run(shop.f.asearch(retriever, query))
+
+
+def test_an_arm_that_fails_raises_unless_the_others_are_to_answer(plain):
+    arms = [failing(plain), plain.f.arm(plain.mixed)]
+    for search in in_both_ways(plain, plain.f.retriever(arms), QUERIES[0]):
+        with pytest.raises(ConnectionError, match="the store is down"):
+            search()
+    degrading = plain.f.retriever(arms, on_error="degrade")
+    expected = plain.rows(plain.ask(QUERIES[0], arms[1:]))
+    for search in in_both_ways(plain, degrading, QUERIES[0]):
+        with pytest.warns(DegradedWarning, match="arm 'down' failed .*the store is down") as seen:
+            found = search()
+        assert len(seen) == 1
+        assert plain.rows(found) == expected
+        for document in found:
+            said = plain.said(document)
+            assert said["failed"] == {"down": "ConnectionError: the store is down"}
+
+
+def test_where_all_arms_fail_there_is_no_answer(plain):
+    arms = [failing(plain), failing(plain, "down, too")]
+    for search in in_both_ways(plain, plain.f.retriever(arms, on_error="degrade"), QUERIES[0]):
+        with pytest.raises(ConnectionError):
+            search()
+
+
+def test_arms_that_work_leave_no_mark(plain):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DegradedWarning)
+        found = plain.ask(QUERIES[0], [plain.f.arm(plain.mixed)], on_error="degrade")
+    assert all("failed" not in plain.said(d) for d in found)
+
+
+class Meeting:
+    """An arm that waits until another one is searched, too."""
+
+    def search(self, query, text, n, options):
+        BARRIER.wait(timeout=20)
+        return super().search(query, text, n, options)
+
+
+BARRIER = threading.Barrier(2)
+
+
+class MeetingInLangChain(Meeting, langchain.VectorArm):
+    pass
+
+
+class MeetingInLlamaIndex(Meeting, llama_index.VectorArm):
+    pass
+
+
+def test_async_searches_all_arms_at_once(plain):
+    store = plain.mixed
+    if isinstance(plain.f, LangChain):
+        arms = [MeetingInLangChain(vectorstore=store, name=name) for name in "ab"]
+    else:
+        arms = [MeetingInLlamaIndex(store, name) for name in "ab"]
+    found = asyncio.run(plain.f.asearch(plain.f.retriever(arms), QUERIES[0]))
+    assert all(set(plain.said(d)["arms"]) == {"a", "b"} for d in found)
+    assert plain.rows(found) == plain.rows(plain.ask(QUERIES[0], [plain.f.arm(store)]))
+
+
+def test_weights_count_in_fusion_by_rank(plain, corpus):
+    arms = [plain.f.arm(plain.mixed), plain.f.words(corpus)]
+    by_words = plain.rows(plain.ask(QUERIES[1], arms[1:], fusion="rank"))
+    firsts = {text for text, score in by_words if score == by_words[0][1]}
+    [(first, _)] = plain.rows(
+        plain.ask(QUERIES[1], arms, fusion="rank", weights={"words": 100.0}, k=1)
+    )
+    assert first in firsts
+    even, hardly = (
+        plain.rows(plain.ask(QUERIES[1], arms, fusion="rank", weights={"words": weight}))
+        for weight in (1.0, 0.001)
+    )
+    assert even == plain.rows(plain.ask(QUERIES[1], arms, fusion="rank"))
+    assert even != hardly
+
+
+def test_an_embedded_text_that_names_metadata_is_recognised(shops, corpus):
+    """LlamaIndex embeds metadata with the text, so that a node is more than its text."""
+    shop = shops("llama_index", "simple")
+    nodes = [TextNode(text=e.text, metadata=e.metadata) for e in corpus]
+    index = VectorStoreIndex(shop.f.embeddings(nodes), embed_model=MockEmbedding(384))
+    assert len(shop.ask(QUERIES[0], [shop.f.arm(index)])) == 7
+
+
+def test_an_index_whose_documents_of_one_modality_are_embedded_as_the_other_is_refused(shops):
+    """An index of LlamaIndex embeds bare texts, all as the modality of documents."""
+    shop = shops("llama_index", "simple")
+    index = VectorStoreIndex(shop.f.documents(shop.corpus), embed_model=shop.f.embeddings)
+    for split in (True, False):
+        with pytest.raises(DataError, match="each document as its own modality"):
+            shop.ask(QUERIES[1], [shop.f.arm(index, split=split)])
+
+
+def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
+    unnamed = replace(aligner.encoders["target"], model=None)
+    source_alone = replace(
+        aligner,
+        encoders={**aligner.encoders, "target": unnamed},
+        bound={**aligner.bound, "target": None},
+        _verified=set(),
+    )
+    f = type(plain.f)(source_alone)
+    found = f.search(f.retriever([f.arm(plain.mixed)]), QUERIES[0])
+    assert plain.rows(found) == plain.rows(plain.ask(QUERIES[0], [plain.f.arm(plain.mixed)]))
+    with pytest.raises(DataError, match=r"name them: scores= one of similarity, .*encoder"):
+        f.search(f.retriever([f.arm(plain.of("target"))]), QUERIES[0])
+    named = f.arm(plain.of("target"), scores="similarity")
+    assert len(f.search(f.retriever([named]), QUERIES[0])) == 7
+
+
+def test_wrong_arms_are_refused_when_the_retriever_is_made(plain, corpus):
+    f, arm = plain.f, plain.f.arm(plain.mixed)
+    raises = pytest.raises((ValueError, ValidationError), match="give either")
+    with raises:
+        f.retriever([])
+    with raises:
+        f.retriever([arm], **{"vectorstore" if isinstance(f, LangChain) else "index": plain.mixed})
+    with pytest.raises(ValueError, match=r"two arms are called 'vectors'; give each its own name="):
+        f.retriever([arm, f.arm(plain.of("source"))])
+    with pytest.raises(ValueError, match="weights name the arm 'bm25'; the arms are vectors"):
+        f.retriever([arm], weights={"bm25": 2.0})
+    with pytest.raises(ValueError, match="the weight of the arm 'vectors' is 0"):
+        f.retriever([arm], weights={"vectors": 0.0})
+    with pytest.raises(ValueError, match=r"fusion.*\n?.*'?rank'?"):
+        f.retriever([arm], fusion="best")
+    with pytest.raises(ValueError, match=r"on_error.*\n?.*'?degrade'?"):
+        f.retriever([arm], on_error="ignore")
+    with pytest.raises(ValueError, match="scores='percent' is not known; choose one of similarity"):
+        f.retriever([f.arm(plain.mixed, scores="percent")])
+    with pytest.raises(ValueError, match="0"):
+        f.retriever([arm], k=0)
+
+
+def test_documents_without_a_modality_fuse_by_rank_only(plain, corpus):
+    unnamed = [replace(e, modality=None) for e in corpus[PAIRS:]]
+    f = plain.f
+    arm = f.words(unnamed)
+    with pytest.raises(DataError, match="names no modality"):
+        plain.ask(QUERIES[1], [arm])
+    assert plain.ask(QUERIES[1], [arm], fusion="rank")
+    declared = f.words(unnamed, modality="target")
+    assert plain.ask(QUERIES[1], [declared])
+
+
+def test_the_query_is_read_as_it_is_declared(shops, aligner, corpus):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    asked = asyncio.run(retriever.ainvoke(QUERIES[0], modality="target"))
+    assert shop.rows(asked) == shop.rows(retriever.invoke(QUERIES[0], modality="target"))
+    assert shop.rows(asked) != shop.rows(retriever.invoke(QUERIES[0]))
+    assert shop.rows(retriever.invoke(QUERIES[0])) == shop.rows(
+        retriever.invoke(QUERIES[0], modality="source")
+    )
+    with pytest.raises(DataError, match="modality='Japanese'"):
+        retriever.invoke(QUERIES[0], modality="Japanese")
+    declared = LlamaIndex(aligner)
+    declared.embeddings.query_modality = "target"
+    simple = shops("llama_index", "simple")
+    found = declared.search(declared.retriever([declared.arm(simple.mixed)]), QUERIES[0])
+    assert_same(simple.rows(found), shop.rows(asked))
+
+
+def test_k_and_filter_of_a_call(shops):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    five = shop.rows(retriever.invoke(QUERIES[0], k=5))
+    assert five == shop.rows(retriever.invoke(QUERIES[0]))[:5]
+    assert shop.rows(asyncio.run(retriever.ainvoke(QUERIES[0], k=1))) == five[:1]
+    configurable = retriever.configurable_fields(k=ConfigurableField(id="k"))
+    assert shop.rows(configurable.with_config(configurable={"k": 2}).invoke(QUERIES[0])) == five[:2]
+    only = retriever.invoke(QUERIES[0], filter={"part": "c"})
+    assert {d.metadata["part"] for d in only} == {"c"}
+    with pytest.raises(DataError, match="k=0; ask for at least 1"):
+        retriever.invoke(QUERIES[0], k=0)
+
+
+def test_a_copy_with_other_arms_searches_those(shops, corpus):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    retriever.invoke(QUERIES[0])
+    words = retriever.model_copy(update={"arms": [shop.f.words(corpus)]})
+    assert {name for d in words.invoke(QUERIES[1]) for name in shop.said(d)["arms"]} == {"words"}
+    ranked = retriever.model_copy(update={"fusion": "rank"})
+    assert {shop.said(d)["fusion"] for d in ranked.invoke(QUERIES[0])} == {"rank"}
+
+
+def test_a_retriever_with_arms_can_be_pickled(text_aligner):
+    f = LangChain(text_aligner)
+    entries = [Entry("reset the pump", "source", "a", 0), Entry("CHECK IT.", "target", "b", 1)]
+    store = f.filled(stores.lc_in_memory, entries, None, None)
+    retriever = f.retriever([f.arm(store), f.words(entries)], fusion="rank")
+    again = pickle.loads(pickle.dumps(retriever))
+    assert again.invoke("pump", modality="source") == retriever.invoke("pump", modality="source")
+
+
+def test_arms_are_printed_without_their_documents(plain, corpus):
+    f = plain.f
+    retriever = f.retriever([f.arm(plain.mixed), f.words(corpus)])
+    for printed in (repr(f.words(corpus)), repr(f.arm(plain.mixed)), repr(retriever)):
+        assert len(printed) < 1000
+        assert not any(entry.text in printed for entry in corpus)
+
+
+def test_traces_name_every_store_once(shops, corpus):
+    shop = shops("langchain", "in memory")
+    arms = [shop.f.arm(shop.of(side), name=side) for side in SIDES]
+    params = shop.f.retriever([*arms, shop.f.words(corpus)])._get_ls_params()
+    assert params["ls_vector_store_provider"] == "InMemoryVectorStore"
+
+
+def test_a_store_that_overwrites_is_not_filled_in_two_parts(shops, corpus):
+    shop = shops("langchain", "in memory")
+
+    class Overwriting(InMemoryVectorStore):
+        mode = "overwrite"
+
+    store = Overwriting(shop.f.embeddings)
+    with pytest.raises(DataError, match="make it with mode='append'"):
+        shop.f.embeddings.add_documents(store, shop.f.documents(corpus))
+    assert not store.store
+    shop.f.embeddings.add_documents(store, shop.f.documents(corpus[:2]))
