@@ -675,3 +675,27 @@ def test_a_store_that_overwrites_is_not_filled_in_two_parts(shops, corpus):
         shop.f.embeddings.add_documents(store, shop.f.documents(corpus))
     assert not store.store
     shop.f.embeddings.add_documents(store, shop.f.documents(corpus[:2]))
+
+
+def test_documents_that_name_no_modality_are_not_passed_over_in_silence(aligner):
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+    store = InMemoryVectorStore(embeddings)
+    store.add_documents([Document("Change the value of the symbol.")])
+    retriever = langchain.AlignedRetriever(
+        embeddings=embeddings, arms=[langchain.VectorArm(vectorstore=store)]
+    )
+    with pytest.raises(DataError, match="No document of the arm 'vectors' names its modality"):
+        retriever.invoke("部品の値を変更します。")
+    by_rank = langchain.AlignedRetriever(
+        embeddings=embeddings, arms=[langchain.VectorArm(vectorstore=store)], fusion="rank"
+    )
+    assert len(by_rank.invoke("部品の値を変更します。")) == 1
+
+
+def test_nodes_that_name_no_modality_are_not_passed_over_in_silence(aligner):
+    embedding = llama_index.AlignedEmbedding(aligner=aligner)
+    nodes = [TextNode(text="Change the value of the symbol.")]
+    arm = llama_index.VectorArm(VectorStoreIndex(nodes, embed_model=embedding))
+    retriever = llama_index.AlignedRetriever(embedding=embedding, arms=[arm])
+    with pytest.raises(DataError, match="No document of the arm 'vectors' names its modality"):
+        retriever.retrieve("部品の値を変更します。")

@@ -60,7 +60,8 @@ class VectorArm(BaseModel):
         modality_field: the metadata field in which it does.
         split: what restricts a search to one modality, as keyword arguments of the store's search
             (``lambda side: {"filter": {"modality": side}}``). A store of both modalities is then
-            searched once for each, so that neither can bury the other. ``"auto"`` knows Chroma,
+            searched once for each, so that neither can bury the other (a document that names none
+            is then not found). ``"auto"`` knows Chroma,
             FAISS, Qdrant, LanceDB, Milvus and the in-memory store; another is searched once,
             deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
@@ -100,6 +101,9 @@ class VectorArm(BaseModel):
             for part in parts:
                 asked = joined(self.vectorstore, self.search_kwargs, options, part)
                 found += self._searched(query.vector.tolist(), depth, asked)
+            if split is not None and not found:  # perhaps no document names its modality
+                asked = joined(self.vectorstore, self.search_kwargs, options)
+                found = self._searched(query.vector.tolist(), depth, asked)
         hits = [
             Hit(
                 key_of(document),

@@ -33,7 +33,8 @@ class VectorArm:
         modality: of all its nodes; without it each names its own in its metadata, under the
             ``modality_field`` of the embedding.
         split: search an index of both modalities once for each, so that neither can bury the
-            other. For stores that filter by metadata; with False it is searched once, deeper.
+            other (a node that names none is then not found). For stores that filter by metadata;
+            with False it is searched once, deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
             few nodes by default.
         options: passed on to ``index.as_retriever``.
@@ -60,18 +61,19 @@ class VectorArm:
         by_field, split = embedding.modality_field, self.split and self.modality is None
         parts = [_is(by_field, side) for side in SIDES] if split else [None]
         depth = n if split or self.modality is not None else n * 5
-        found: list[NodeWithScore] = []
+        asked = {**self.options, **options, "similarity_top_k": depth}
+        given = [self.options.get("filters"), options.get("filters")]
+
+        def searched(part: MetadataFilters | None) -> list[NodeWithScore]:
+            asked["filters"] = _all_of([*given, part])
+            # A bundle of its own: the vector is written into it.
+            bundle = QueryBundle(text, embedding=query.vector.tolist())
+            return _retrieved(self.index.as_retriever(embed_model=embedding, **asked), bundle)
+
         with index_may_need_moving(embedding.aligner, self.modality or "target"):
-            for part in parts:
-                asked = {**self.options, **options}
-                filters = [self.options.get("filters"), options.get("filters"), part]
-                retriever = self.index.as_retriever(
-                    embed_model=embedding,
-                    **{**asked, "similarity_top_k": depth, "filters": _all_of(filters)},
-                )
-                # A bundle of its own: the vector is written into it.
-                bundle = QueryBundle(text, embedding=query.vector.tolist())
-                found += _retrieved(retriever, bundle)
+            found = [row for part in parts for row in searched(part)]
+            if split and not found:  # perhaps no node names its modality
+                found = searched(None)
         hits = [
             Hit(
                 key_of(row.node),
