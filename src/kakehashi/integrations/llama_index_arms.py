@@ -22,6 +22,9 @@ from ._field import index_may_need_moving
 if TYPE_CHECKING:
     from .llama_index import AlignedEmbedding
 
+_FLAT = ("SimpleVectorStore", "LanceDBVectorStore")
+"""Stores that read no filter within a filter."""
+
 
 @dataclass(frozen=True)
 class VectorArm:
@@ -33,7 +36,8 @@ class VectorArm:
         modality: of all its nodes; without it each names its own in its metadata, under the
             ``modality_field`` of the embedding.
         split: search an index of both modalities once for each, so that neither can bury the
-            other. For stores that filter by metadata; with False it is searched once, deeper.
+            other. For stores that filter by metadata; with False, and where a filter of the call
+            cannot be added to, it is searched once, deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
             few nodes by default.
         options: passed on to ``index.as_retriever``.
@@ -57,17 +61,19 @@ class VectorArm:
         """Return at most n hits of each modality, the best first."""
         embedding = self._embedding
         assert embedding is not None
-        by_field, split = embedding.modality_field, self.split and self.modality is None
+        by_field = embedding.modality_field
+        restricting = [self.options.get("filters"), options.get("filters")]
+        split = self.split and self.modality is None and self._can_add_to(restricting)
         parts = [_is(by_field, side) for side in SIDES] if split else [None]
         depth = n if split or self.modality is not None else n * 5
         found: list[NodeWithScore] = []
         with index_may_need_moving(embedding.aligner, self.modality or "target"):
             for part in parts:
                 asked = {**self.options, **options}
-                filters = [self.options.get("filters"), options.get("filters"), part]
+                filters = _all_of([*restricting, part])
                 retriever = self.index.as_retriever(
                     embed_model=embedding,
-                    **{**asked, "similarity_top_k": depth, "filters": _all_of(filters)},
+                    **{**asked, "similarity_top_k": depth, "filters": filters},
                 )
                 # A bundle of its own: the vector is written into it.
                 bundle = QueryBundle(text, embedding=query.vector.tolist())
@@ -86,6 +92,12 @@ class VectorArm:
             hits = self._scale.similarities(query, hits, embedding._content, self.name)
             hits.sort(key=lambda hit: -(hit.similarity or 0.0))
         return hits
+
+    def _can_add_to(self, filters: Sequence[MetadataFilters | None]) -> bool:
+        """Whether the store can read the filters with one more that has to hold."""
+        if type(self.index.vector_store).__name__ not in _FLAT:
+            return True
+        return all(each is None or _is_conjunction(each) for each in filters)
 
 
 @dataclass(frozen=True)
@@ -115,9 +127,7 @@ class LexicalArm:
         assert self._words is not None
         allowed = None
         if (filters := options.get("filters")) is not None:
-            by_id = {node.node_id: node.metadata for node in self.nodes}
-            permits = build_metadata_filter_fn(lambda node_id: by_id[node_id], filters)
-            allowed = [bool(permits(node.node_id)) for node in self.nodes]
+            allowed = [_permits(filters, node) for node in self.nodes]
         hits = []
         for row, score in self._words.best(text, n, allowed):
             node = self.nodes[row]
@@ -159,11 +169,30 @@ def _all_of(filters: Sequence[MetadataFilters | None]) -> MetadataFilters | None
         return given[0] if given else None
     plain: list[Any] = []
     for each in given:
-        if not isinstance(each, MetadataFilters):
-            raise DataError(f"filters={each!r}; give llama_index's MetadataFilters.")
-        conjunction = each.condition in (None, FilterCondition.AND)
-        plain += each.filters if conjunction else [each]
+        plain += each.filters if _is_conjunction(each) else [each]
     return MetadataFilters(filters=plain, condition=FilterCondition.AND)
+
+
+def _is_conjunction(filters: Any) -> bool:
+    if not isinstance(filters, MetadataFilters):
+        raise DataError(f"filters={filters!r}; give llama_index's MetadataFilters.")
+    return filters.condition in (None, FilterCondition.AND)
+
+
+def _permits(filters: Any, node: BaseNode) -> bool:
+    """Say whether filters let a node through; LlamaIndex's own reading knows no nested ones."""
+    every = _is_conjunction(filters)
+    each = [
+        _permits(part, node)
+        if isinstance(part, MetadataFilters)
+        else bool(
+            build_metadata_filter_fn(lambda _: node.metadata, MetadataFilters(filters=[part]))("")
+        )
+        for part in filters.filters
+    ]
+    if every:
+        return all(each)
+    return any(each) is not (filters.condition == FilterCondition.NOT)
 
 
 def described(
