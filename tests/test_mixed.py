@@ -170,8 +170,6 @@ class LlamaIndex:
         return await retriever.aretrieve(query)
 
     def arm(self, index, **fields):
-        if type(index.vector_store).__name__ == "FaissVectorStore":
-            fields = {"split": False, **fields}  # it knows no metadata
         return self.VectorArm(index, **fields)
 
     def words(self, entries, **fields):
@@ -547,6 +545,21 @@ def test_filters_within_filters_restrict_a_search_by_words(shops, corpus):
     assert {shop.f.metadata(d)["part"] for d in words} == {"b", "c"}
     with pytest.raises(DataError, match="filters='part = 3'; give llama_index's MetadataFilters"):
         shop.ask(QUERIES[1], arms[1:], filter="part = 3")
+
+
+def test_ids_restrict_a_search_by_words_and_a_stores_own_words_are_refused(shops, corpus):
+    shop = shops("llama_index", "simple")
+    nodes = shop.f.documents(corpus)
+    for number, node in enumerate(nodes):
+        node.id_ = f"n{number}"
+    words = [shop.f.LexicalArm(nodes)]
+    found = shop.ask(QUERIES[1], words, node_ids=["n24", "n25", "n26"], k=9)
+    assert found
+    assert {d.node.node_id for d in found} <= {"n24", "n25", "n26"}
+    assert shop.ask(QUERIES[1], words, doc_ids=["elsewhere"], k=9) == []
+    for name in ("where", "qdrant_filters", "string_expr"):
+        with pytest.raises(DataError, match=rf"cannot read vector_store_kwargs\['{name}'\]"):
+            shop.ask(QUERIES[1], words, vector_store_kwargs={name: "part = 3"})
 
 
 # What does not depend on the store

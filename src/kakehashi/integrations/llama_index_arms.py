@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FLAT = ("SimpleVectorStore", "LanceDBVectorStore")
 """Stores that read no filter within a filter."""
+_OF_A_STORE = ("where", "where_document", "qdrant_filters", "string_expr")
+"""What restricts a search in the words of one store."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class VectorArm:
         modality: of all its nodes; without it each names its own in its metadata, under the
             ``modality_field`` of the embedding.
         split: search an index of both modalities once for each, so that neither can bury the
-            other. For stores that filter by metadata; with False, and where a filter of the call
-            cannot be added to, it is searched once, deeper.
+            other. With False, and where the store reads no filters (FAISS) or cannot add to those
+            of the call, it is searched once, deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
             few nodes by default.
         options: passed on to ``index.as_retriever``.
@@ -95,7 +97,10 @@ class VectorArm:
 
     def _can_add_to(self, filters: Sequence[MetadataFilters | None]) -> bool:
         """Whether the store can read the filters with one more that has to hold."""
-        if type(self.index.vector_store).__name__ not in _FLAT:
+        store = type(self.index.vector_store).__name__
+        if store == "FaissVectorStore":  # knows no metadata
+            return False
+        if store not in _FLAT:
             return True
         return all(each is None or _is_conjunction(each) for each in filters)
 
@@ -108,7 +113,7 @@ class LexicalArm:
         nodes: what is searched; the same that the indices hold.
         name, modality: as of a :class:`VectorArm`.
 
-    ``filters`` of the retriever restrict it, too.
+    ``filters``, ``node_ids`` and ``doc_ids`` of the retriever restrict it, too.
     """
 
     nodes: Sequence[BaseNode] = field(repr=False)
@@ -125,15 +130,37 @@ class LexicalArm:
     def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
         """Return at most n nodes that share a word with the query, the best first."""
         assert self._words is not None
-        allowed = None
-        if (filters := options.get("filters")) is not None:
-            allowed = [_permits(filters, node) for node in self.nodes]
+        allowed = self._allowed(options)
         hits = []
         for row, score in self._words.best(text, n, allowed):
             node = self.nodes[row]
             side = modality_of(node.metadata, self._field, self.modality)
             hits.append(Hit(key_of(node), node, side, self.name, score))
         return as_shares(hits)
+
+    def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
+        """Say which nodes may be found, by the options of the retriever; None for all.
+
+        Raises:
+            DataError: a restriction that only a store can read. Ignoring it would let through what
+                the caller shut out.
+        """
+        given = options.get("vector_store_kwargs") or {}
+        if said := [name for name in _OF_A_STORE if given.get(name) is not None]:
+            raise DataError(
+                f"A search by words cannot read vector_store_kwargs[{said[0]!r}]; give filters= "
+                "llama_index's MetadataFilters, which every arm reads, or put it into the options "
+                "of the arm of that store."
+            )
+        filters, names = options.get("filters"), {"node_ids": "node_id", "doc_ids": "ref_doc_id"}
+        ids = {mine: set(options[name]) for name, mine in names.items() if options.get(name)}
+        if filters is None and not ids:
+            return None
+        return [
+            (filters is None or _permits(filters, node))
+            and all(getattr(node, mine) in wanted for mine, wanted in ids.items())
+            for node in self.nodes
+        ]
 
 
 def key_of(node: BaseNode) -> str:
@@ -181,7 +208,7 @@ def _is_conjunction(filters: Any) -> bool:
 
 def _permits(filters: Any, node: BaseNode) -> bool:
     """Say whether filters let a node through; LlamaIndex's own reading knows no nested ones."""
-    every = _is_conjunction(filters)
+    every = _is_conjunction(filters) or not filters.filters
     each = [
         _permits(part, node)
         if isinstance(part, MetadataFilters)
