@@ -19,7 +19,12 @@ from langchain_core.runnables import ConfigurableField
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
 from llama_index.core.schema import TextNode
-from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
 from pydantic import ValidationError
 
 from kakehashi.encoders import as_encoder
@@ -165,8 +170,6 @@ class LlamaIndex:
         return await retriever.aretrieve(query)
 
     def arm(self, index, **fields):
-        if type(index.vector_store).__name__ == "FaissVectorStore":
-            fields = {"split": False, **fields}  # it knows no metadata
         return self.VectorArm(index, **fields)
 
     def words(self, entries, **fields):
@@ -421,6 +424,142 @@ def test_a_store_of_other_vectors_is_refused(shop, corpus):
     with pytest.raises(DataError, match=r"scores of the arm 'vectors' .* are not those of this"):
         shop.ask(QUERIES[0], [shop.f.arm(store)])
     assert len(shop.ask(QUERIES[0], [shop.f.arm(store)], fusion="rank")) == 7
+
+
+def lc_chroma_by(space):
+    def make(embeddings, folder, server):
+        from langchain_chroma import Chroma
+
+        by = {"hnsw": {"space": space}}
+        return Chroma(stores.fresh(), embeddings, collection_configuration=by)
+
+    return make
+
+
+def lc_faiss_by_product(embeddings, folder, server):
+    store = stores.lc_faiss(embeddings, folder, server)
+    store.index = pytest.importorskip("faiss").IndexFlatIP(384)
+    return store
+
+
+def lc_milvus_by_cosine(embeddings, folder, server):
+    store = stores.lc_milvus(embeddings, folder, server)
+    store.index_params = {"index_type": "FLAT", "metric_type": "COSINE"}
+    return store
+
+
+def li_chroma_by(space):
+    def make(embedding, folder, server):
+        import chromadb
+        from llama_index.vector_stores.chroma import ChromaVectorStore
+
+        by = {"hnsw": {"space": space}}
+        client = chromadb.EphemeralClient()
+        return ChromaVectorStore(client.create_collection(stores.fresh(), configuration=by))
+
+    return make
+
+
+def li_faiss_by_product(embedding, folder, server):
+    module = pytest.importorskip("llama_index.vector_stores.faiss")
+    return module.FaissVectorStore(pytest.importorskip("faiss").IndexFlatIP(384))
+
+
+def li_milvus_by(metric):
+    def make(embedding, folder, server):
+        pytest.importorskip("milvus_lite")
+        module = pytest.importorskip("llama_index.vector_stores.milvus")
+        return module.MilvusVectorStore(
+            uri=str(folder / "milvus.db"),
+            collection_name=stores.fresh(),
+            dim=384,
+            similarity_metric=metric,
+            index_config={"index_type": "FLAT"},
+        )
+
+    return make
+
+
+METRICS = {
+    "langchain: chroma, cosine": (LangChain, lc_chroma_by("cosine")),
+    "langchain: chroma, product": (LangChain, lc_chroma_by("ip")),
+    "langchain: faiss, product": (LangChain, lc_faiss_by_product),
+    "langchain: milvus, cosine": (LangChain, lc_milvus_by_cosine),
+    "llama_index: chroma, cosine": (LlamaIndex, li_chroma_by("cosine")),
+    "llama_index: chroma, product": (LlamaIndex, li_chroma_by("ip")),
+    "llama_index: faiss, product": (LlamaIndex, li_faiss_by_product),
+    "llama_index: milvus, l2": (LlamaIndex, li_milvus_by("L2")),
+    "llama_index: milvus, cosine": (LlamaIndex, li_milvus_by("COSINE")),
+}
+
+
+@pytest.mark.parametrize("case", METRICS.values(), ids=METRICS)
+def test_whatever_the_store_measures_by_the_answers_are_the_same(case, aligner, corpus, tmp_path):
+    framework, make = case
+    shop = Shop(framework(aligner), make, corpus, tmp_path, None)
+    found = shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)])
+    assert_same(shop.rows(found), reference(aligner, QUERIES[0], corpus)[:7])
+
+
+def is_(key, value, operator=FilterOperator.EQ):
+    return MetadataFilter(key=key, value=value, operator=operator)
+
+
+NODE_FILTERS = {
+    "in": MetadataFilters(filters=[is_("part", ["a", "c"], FilterOperator.IN)]),
+    "range": MetadataFilters(
+        filters=[is_("page", 3, FilterOperator.GTE), is_("page", 9, FilterOperator.LT)]
+    ),
+    "or": MetadataFilters(
+        filters=[is_("part", "a"), is_("page", 3, FilterOperator.LT)], condition=FilterCondition.OR
+    ),
+}
+NODE_ENTRIES = {
+    "in": lambda e: e.part in "ac",
+    "range": lambda e: 3 <= e.page < 9,
+    "or": lambda e: e.part == "a" or e.page < 3,
+}
+
+
+@pytest.mark.parametrize("kind", NODE_FILTERS)
+@pytest.mark.parametrize("name", [name for name in stores.LLAMA_INDEX if name != "faiss"])
+def test_filters_of_llama_index_go_with_the_search_by_modality(name, kind, shops, aligner, corpus):
+    shop = shops("llama_index", name)
+    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    allowed = [e for e in corpus if NODE_ENTRIES[kind](e)]
+    found = shop.ask(QUERIES[0], arms[:1], filter=NODE_FILTERS[kind], k=8)
+    assert_same(shop.rows(found), reference(aligner, QUERIES[0], allowed)[:8])
+    both = shop.ask(QUERIES[1], arms, filter=NODE_FILTERS[kind], k=40)
+    assert {shop.f.text(d) for d in both} == {e.text for e in allowed}
+
+
+def test_filters_within_filters_restrict_a_search_by_words(shops, corpus):
+    shop = shops("llama_index", "chroma")
+    nested = MetadataFilters(filters=[NODE_FILTERS["or"], is_("page", 9, FilterOperator.LT)])
+    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    found = shop.ask(QUERIES[1], arms, filter=nested, k=40)
+    allowed = {e.text for e in corpus if NODE_ENTRIES["or"](e) and e.page < 9}
+    assert {shop.f.text(d) for d in found} == allowed
+    neither = MetadataFilters(filters=[is_("part", "a")], condition=FilterCondition.NOT)
+    words = shop.ask(QUERIES[1], arms[1:], filter=neither, fusion="rank", k=40)
+    assert {shop.f.metadata(d)["part"] for d in words} == {"b", "c"}
+    with pytest.raises(DataError, match="filters='part = 3'; give llama_index's MetadataFilters"):
+        shop.ask(QUERIES[1], arms[1:], filter="part = 3")
+
+
+def test_ids_restrict_a_search_by_words_and_a_stores_own_words_are_refused(shops, corpus):
+    shop = shops("llama_index", "simple")
+    nodes = shop.f.documents(corpus)
+    for number, node in enumerate(nodes):
+        node.id_ = f"n{number}"
+    words = [shop.f.LexicalArm(nodes)]
+    found = shop.ask(QUERIES[1], words, node_ids=["n24", "n25", "n26"], k=9)
+    assert found
+    assert {d.node.node_id for d in found} <= {"n24", "n25", "n26"}
+    assert shop.ask(QUERIES[1], words, doc_ids=["elsewhere"], k=9) == []
+    for name in ("where", "qdrant_filters", "string_expr"):
+        with pytest.raises(DataError, match=rf"cannot read vector_store_kwargs\['{name}'\]"):
+            shop.ask(QUERIES[1], words, vector_store_kwargs={name: "part = 3"})
 
 
 # What does not depend on the store

@@ -22,6 +22,11 @@ from ._field import index_may_need_moving
 if TYPE_CHECKING:
     from .llama_index import AlignedEmbedding
 
+_FLAT = ("SimpleVectorStore", "LanceDBVectorStore")
+"""Stores that read no filter within a filter."""
+_OF_A_STORE = ("where", "where_document", "qdrant_filters", "string_expr")
+"""What restricts a search in the words of one store."""
+
 
 @dataclass(frozen=True)
 class VectorArm:
@@ -33,8 +38,9 @@ class VectorArm:
         modality: of all its nodes; without it each names its own in its metadata, under the
             ``modality_field`` of the embedding.
         split: search an index of both modalities once for each, so that neither can bury the
-            other (a node that names none is then not found). For stores that filter by metadata;
-            with False it is searched once, deeper.
+            other (a node that names none is then not found). With False, and where the store
+            reads no filters (FAISS) or cannot add to those of the call, it is searched once,
+            deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
             few nodes by default.
         options: passed on to ``index.as_retriever``.
@@ -58,14 +64,15 @@ class VectorArm:
         """Return at most n hits of each modality, the best first."""
         embedding = self._embedding
         assert embedding is not None
-        by_field, split = embedding.modality_field, self.split and self.modality is None
+        by_field = embedding.modality_field
+        restricting = [self.options.get("filters"), options.get("filters")]
+        split = self.split and self.modality is None and self._can_add_to(restricting)
         parts = [_is(by_field, side) for side in SIDES] if split else [None]
         depth = n if split or self.modality is not None else n * 5
         asked = {**self.options, **options, "similarity_top_k": depth}
-        given = [self.options.get("filters"), options.get("filters")]
 
         def searched(part: MetadataFilters | None) -> list[NodeWithScore]:
-            asked["filters"] = _all_of([*given, part])
+            asked["filters"] = _all_of([*restricting, part])
             # A bundle of its own: the vector is written into it.
             bundle = QueryBundle(text, embedding=query.vector.tolist())
             return _retrieved(self.index.as_retriever(embed_model=embedding, **asked), bundle)
@@ -89,6 +96,15 @@ class VectorArm:
             hits.sort(key=lambda hit: -(hit.similarity or 0.0))
         return hits
 
+    def _can_add_to(self, filters: Sequence[MetadataFilters | None]) -> bool:
+        """Whether the store can read the filters with one more that has to hold."""
+        store = type(self.index.vector_store).__name__
+        if store == "FaissVectorStore":  # knows no metadata
+            return False
+        if store not in _FLAT:
+            return True
+        return all(each is None or _is_conjunction(each) for each in filters)
+
 
 @dataclass(frozen=True)
 class LexicalArm:
@@ -98,7 +114,7 @@ class LexicalArm:
         nodes: what is searched; the same that the indices hold.
         name, modality: as of a :class:`VectorArm`.
 
-    ``filters`` of the retriever restrict it, too.
+    ``filters``, ``node_ids`` and ``doc_ids`` of the retriever restrict it, too.
     """
 
     nodes: Sequence[BaseNode] = field(repr=False)
@@ -117,17 +133,37 @@ class LexicalArm:
     def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
         """Return at most n nodes of each modality that share a word, the best first."""
         assert self._words is not None
-        allowed = None
-        if (filters := options.get("filters")) is not None:
-            by_id = {node.node_id: node.metadata for node in self.nodes}
-            permits = build_metadata_filter_fn(lambda node_id: by_id[node_id], filters)
-            allowed = [bool(permits(node.node_id)) for node in self.nodes]
+        allowed = self._allowed(options)
         hits = []
         for row, score in self._words.best(text, n, allowed):
             node = self.nodes[row]
             side = modality_of(node.metadata, self._field, self.modality)
             hits.append(Hit(key_of(node), node, side, self.name, score))
         return as_shares(hits)
+
+    def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
+        """Say which nodes may be found, by the options of the retriever; None for all.
+
+        Raises:
+            DataError: a restriction that only a store can read. Ignoring it would let through what
+                the caller shut out.
+        """
+        given = options.get("vector_store_kwargs") or {}
+        if said := [name for name in _OF_A_STORE if given.get(name) is not None]:
+            raise DataError(
+                f"A search by words cannot read vector_store_kwargs[{said[0]!r}]; give filters= "
+                "llama_index's MetadataFilters, which every arm reads, or put it into the options "
+                "of the arm of that store."
+            )
+        filters, names = options.get("filters"), {"node_ids": "node_id", "doc_ids": "ref_doc_id"}
+        ids = {mine: set(options[name]) for name, mine in names.items() if options.get(name)}
+        if filters is None and not ids:
+            return None
+        return [
+            (filters is None or _permits(filters, node))
+            and all(getattr(node, mine) in wanted for mine, wanted in ids.items())
+            for node in self.nodes
+        ]
 
 
 def key_of(node: BaseNode) -> str:
@@ -163,11 +199,30 @@ def _all_of(filters: Sequence[MetadataFilters | None]) -> MetadataFilters | None
         return given[0] if given else None
     plain: list[Any] = []
     for each in given:
-        if not isinstance(each, MetadataFilters):
-            raise DataError(f"filters={each!r}; give llama_index's MetadataFilters.")
-        conjunction = each.condition in (None, FilterCondition.AND)
-        plain += each.filters if conjunction else [each]
+        plain += each.filters if _is_conjunction(each) else [each]
     return MetadataFilters(filters=plain, condition=FilterCondition.AND)
+
+
+def _is_conjunction(filters: Any) -> bool:
+    if not isinstance(filters, MetadataFilters):
+        raise DataError(f"filters={filters!r}; give llama_index's MetadataFilters.")
+    return filters.condition in (None, FilterCondition.AND)
+
+
+def _permits(filters: Any, node: BaseNode) -> bool:
+    """Say whether filters let a node through; LlamaIndex's own reading knows no nested ones."""
+    every = _is_conjunction(filters) or not filters.filters
+    each = [
+        _permits(part, node)
+        if isinstance(part, MetadataFilters)
+        else bool(
+            build_metadata_filter_fn(lambda _: node.metadata, MetadataFilters(filters=[part]))("")
+        )
+        for part in filters.filters
+    ]
+    if every:
+        return all(each)
+    return any(each) is not (filters.condition == FilterCondition.NOT)
 
 
 def described(
