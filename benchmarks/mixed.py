@@ -44,6 +44,7 @@ import argparse
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ from kakehashi import Aligner
 from kakehashi.evaluation.intervals import bootstrap
 from kakehashi.fusion import Hit, Method, fuse
 from kakehashi.integrations._arms import Plan, Words, as_shares
-from kakehashi.pairs import SIDES, Side
+from kakehashi.pairs import Side
 from kakehashi.vectors import unit_rows
 
 CORPUS = "pydocs_en_ja_fr"
@@ -186,13 +187,13 @@ def one(corpus: Corpus, encoded: Encoded, fits: Fits, seed: int, args: Any) -> d
         tops = {str(q.language): perfect(q, index, seed) for q in asked}
         found[index_name][PERFECT] = measured(asked, tops, index)
     fitted, same = [], {}
+    asking = {name: [Asking(q, index) for q in asked] for name, index in indexes.items()}
     for name, x in vectors.items():
         matrix = np.concatenate([x["en"], x["ja"]])
-        scores = {q.language: x[q.language] @ matrix.T for q in asked}
         for index_name, index in indexes.items():
-            for how in ("one list", "rank"):
-                tops = {str(q.language): top(q, scores[q.language], index, how) for q in asked}
-                found[index_name][f"{name}, {how}"] = measured(asked, tops, index)
+            for how, tops in tops_of(asking[index_name], x, matrix, FUSED[:2]).items():
+                row = f"{name}, {how}"
+                found[index_name][row] = measured(asked, tops, index)
     for both in args.encoders:
         source, target = both.split(":")
         for mode in MODES:
@@ -200,16 +201,10 @@ def one(corpus: Corpus, encoded: Encoded, fits: Fits, seed: int, args: Any) -> d
             fitted.append(f"{source} -> {target} {mode}: {aligner.report.chosen}")
             projected = Projected(aligner, texts, vectors[source], vectors[target])
             matrix = np.concatenate([projected("en", "document"), projected("ja", "document")])
-            scores = {q.language: projected(q.language, "query") @ matrix.T for q in asked}
+            x = {language: projected(language, "query") for language in ASKED}
             for index_name, index in indexes.items():
-                words, columns = index.words()
-                for how in FUSED:
-                    tops = {
-                        str(q.language): top(
-                            q, scores[q.language], index, how, aligner, words, columns
-                        )
-                        for q in asked
-                    }
+                every = tops_of(asking[index_name], x, matrix, FUSED, aligner)
+                for how, tops in every.items():
                     row = f"{source} -> {target} {mode}, {how}"
                     found[index_name][row] = measured(asked, tops, index)
                     if args.check and index_name == "parallel" and how != "one list":
@@ -223,6 +218,22 @@ def one(corpus: Corpus, encoded: Encoded, fits: Fits, seed: int, args: Any) -> d
         "same_as_retriever": same,
         "scores": found,
     }
+
+
+def tops_of(
+    asking: Sequence[Asking],
+    queries: Mapping[Any, np.ndarray],
+    documents: np.ndarray,
+    hows: Sequence[str],
+    aligner: Aligner | None = None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return by each way to make one list the first ten columns, by language."""
+    found: dict[str, dict[str, np.ndarray]] = {how: {} for how in hows}
+    for a in asking:
+        language = a.asked.language
+        for how, columns in a.top(queries[language] @ documents.T, hows, aligner).items():
+            found[how][language] = columns
+    return found
 
 
 def questions(texts: Mapping[str, list[str]], grades: np.ndarray) -> list[Questions]:
@@ -257,73 +268,83 @@ class Projected:
 def perfect(asked: Questions, index: Index, seed: int) -> np.ndarray:
     """Return the columns in the order of their gains, equal ones as they fall."""
     rng = np.random.default_rng(seed)
-    found = np.empty((len(asked.texts), K), np.intp)
+    found = np.full((len(asked.texts), K), -1)
     for row, gains in enumerate(asked.gains):
-        found[row] = _nearest(gains + rng.random(len(gains)) / 2, asked.allowed(row, index), K)
-    return found
-
-
-def top(
-    asked: Questions,
-    scores: np.ndarray,
-    index: Index,
-    how: str,
-    aligner: Aligner | None = None,
-    words: Words | None = None,
-    columns: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return the first ten columns of each question, (n, 10); -1 where there are fewer."""
-    found = np.full((len(scores), K), -1)
-    parts = index.part
-    side = SIDE.get(asked.language, "source")
-    for row, text in enumerate(asked.texts):
-        allowed = asked.allowed(row, index)
-        if not (asked.gains[row] > 0)[allowed].any():
-            continue  # it does not count
-        if how == "one list":
-            best = _nearest(scores[row], allowed, K)
-        else:
-            hits = {"vectors": _by_vector(scores[row], allowed, parts)}
-            if how.endswith("+ words"):
-                assert words is not None
-                assert columns is not None
-                hits["words"] = _by_words(words, columns, text, allowed, parts)
-            method: Method = "rank" if how.startswith("rank") else "calibrated"
-            calibration = None if aligner is None else aligner.serving.calibration
-            fused = fuse(hits, query=side, method=method, calibration=calibration)
-            best = np.array([document.payload for document in fused[:K]])
+        best = _nearest(gains + rng.random(len(gains)) / 2, asked.allowed(row, index), K)
         found[row, : len(best)] = best
     return found
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Questions to an index: what the words find is looked up once, whatever the vectors are."""
+
+    asked: Questions
+    index: Index
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """Return the questions that count: something in the index answers them."""
+        answered = self.asked.gains > 0
+        return [i for i, row in enumerate(answered) if row[self.asked.allowed(i, self.index)].any()]
+
+    @cached_property
+    def by_words(self) -> dict[int, list[Hit]]:
+        """Return what a lexical arm finds."""
+        words, columns = self.index.words()
+        source = self.index.part["source"]
+        found = {}
+        for row in self.rows:
+            allowed = self.asked.allowed(row, self.index)[columns]
+            hits = []
+            for place, score in words.best(self.asked.texts[row], DEPTH, allowed):
+                i = int(columns[place])
+                hits.append(Hit(str(i), i, "source" if source[i] else "target", "words", score))
+            found[row] = as_shares(hits)
+        return found
+
+    def by_vector(self, scores: np.ndarray) -> dict[int, list[Hit]]:
+        """Return what an arm finds that searches each language by itself."""
+        found = {}
+        for row in self.rows:
+            allowed = self.asked.allowed(row, self.index)
+            found[row] = [
+                Hit(str(i), int(i), side, "vectors", float(s), similarity=float(s))
+                for side, part in self.index.part.items()
+                for i in _nearest(scores[row], allowed & part, DEPTH)
+                for s in (scores[row, i],)
+            ]
+        return found
+
+    def top(
+        self, scores: np.ndarray, hows: Sequence[str], aligner: Aligner | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the first ten columns of each question, (n, 10), by each way to make one list.
+
+        -1 stands where nothing is: there are fewer than ten, or the question does not count.
+        """
+        found = {how: np.full((len(scores), K), -1) for how in hows}
+        calibration = None if aligner is None else aligner.serving.calibration
+        by_vector = self.by_vector(scores)
+        for how, columns in found.items():
+            method: Method = "rank" if how.startswith("rank") else "calibrated"
+            for row in self.rows:
+                if how == "one list":
+                    best = _nearest(scores[row], self.asked.allowed(row, self.index), K)
+                else:
+                    hits = {"vectors": by_vector[row]}
+                    if how.endswith("+ words"):
+                        hits["words"] = self.by_words[row]
+                    side = SIDE.get(self.asked.language, "source")
+                    fused = fuse(hits, query=side, method=method, calibration=calibration)
+                    best = np.array([document.payload for document in fused[:K]])
+                columns[row, : len(best)] = best
+        return found
 
 
 def _nearest(scores: np.ndarray, allowed: np.ndarray, n: int) -> np.ndarray:
     columns = np.flatnonzero(allowed)
     return columns[np.argsort(-scores[columns], kind="stable")[:n]]
-
-
-def _by_vector(
-    scores: np.ndarray, allowed: np.ndarray, parts: Mapping[Side, np.ndarray]
-) -> list[Hit]:
-    return [
-        Hit(str(i), int(i), side, "vectors", float(scores[i]), similarity=float(scores[i]))
-        for side in SIDES
-        for i in _nearest(scores, allowed & parts[side], DEPTH)
-    ]
-
-
-def _by_words(
-    words: Words,
-    columns: np.ndarray,
-    text: str,
-    allowed: np.ndarray,
-    parts: Mapping[Side, np.ndarray],
-) -> list[Hit]:
-    found = []
-    for row, score in words.best(text, DEPTH, list(allowed[columns])):
-        i = int(columns[row])
-        side: Side = "source" if parts["source"][i] else "target"
-        found.append(Hit(str(i), i, side, "words", score))
-    return as_shares(found)
 
 
 def ndcg(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
@@ -388,14 +409,12 @@ def french(
     n = len(texts["fr"])
     asked = Questions("fr", texts["fr"], np.concatenate([np.eye(n), np.eye(n)], axis=1), None)
     index = Index(texts["en"] + texts["ja"], np.ones(2 * n, bool))
-    words, columns = index.words()
+    asking = Asking(asked, index)
     found = {}
 
     def add(name: str, queries: np.ndarray, documents: np.ndarray, hows: Sequence[str]) -> None:
-        scores = queries @ documents.T
-        for how in hows:
-            order = top(asked, scores, index, how, None, words, columns)
-            found[f"{name}, {how}"] = measured([asked], {"fr": order}, index)
+        for how, tops in tops_of([asking], {"fr": queries}, documents, hows).items():
+            found[f"{name}, {how}"] = measured([asked], tops, index)
 
     for name, x in vectors.items():
         add(name, x["fr"], np.concatenate([x["en"], x["ja"]]), ("one list", "rank"))

