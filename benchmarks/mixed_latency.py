@@ -4,8 +4,9 @@ LangChain's AlignedRetriever over real texts, ten documents wanted, on one threa
 up vectors, so that encoding costs nothing. The store's own search and those that the arms make in
 it are timed inside the store, the words inside their index, so that what is left is the wrapper:
 asking (the projection with it), reading the hits and fusing. Medians over 25 questions, after five
-that are not counted; its CPU time stands beside, which other work on the machine disturbs least. Then three arms, each a store that takes 20 ms: sync searches them in turn,
-async together.
+that are not counted; the CPU time of the wrapper stands beside, which other work on the machine
+disturbs least. Then three arms, each a store that takes 20 ms: sync searches them in turn, async
+together.
 """
 
 from __future__ import annotations
