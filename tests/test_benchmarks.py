@@ -129,6 +129,118 @@ robustness.main()
     assert any(row["all"]["mrr@10"]["gain"] for row in two_spaces["rows"].values())
 
 
+@pytest.fixture(scope="module")
+def trilingual(tmp_path_factory) -> Path:
+    """Paragraphs in three "languages" of one alphabet, and a set of pairs beside them."""
+    folder = tmp_path_factory.mktemp("mixed")
+    parts, things = ("reset", "check", "drain", "fit", "oil"), ("pump", "valve", "tank", "seal")
+    rows = [
+        {"en": f"{p} the {t} {n}", "group": f"{t} {n}"}
+        for n in range(12)
+        for p in parts
+        for t in things
+    ]
+    for row in rows:
+        row |= {"ja": row["en"].upper() + ".", "fr": row["en"].title() + "!"}
+    pairs = [{"source": r["ja"], "target": r["en"], "group": r["group"]} for r in rows[:60]]
+    for name, lines in (("pydocs_en_ja_fr", rows), ("tatoeba_ja_en", pairs)):
+        text = "".join(json.dumps(line) + "\n" for line in lines)
+        (folder / f"{name}.jsonl").write_text(text, encoding="utf-8")
+    return folder
+
+
+def test_the_mixed_benchmark_fills_every_table_and_agrees_with_the_retriever(trilingual, tmp_path):
+    pytest.importorskip("langchain_chroma")
+    out = tmp_path / "result.json"
+    code = f"""
+import sys, mixed, mixed_corpus
+sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
+sys.path.append({str(ROOT / "tests")!r})
+from conftest import ENCODERS
+named = lambda name: mixed_corpus.as_encoder(ENCODERS[name], name=name)
+mixed_corpus.encoder = named
+mixed_corpus.judge = lambda: named("target")
+sys.argv = ["mixed.py", {str(trilingual)!r}, "--out", {str(out)!r}, "--check", "4",
+            "--cache", {str(tmp_path / "v.sqlite")!r}, "--fits", {str(tmp_path / "fits")!r},
+            "--encoders", "source:target", "--ood", "--latency", "--sizes", "60"]
+mixed.main()
+"""
+    run("mixed.py", code)
+    found = json.loads(out.read_text(encoding="utf-8"))
+    rows = found["rows"]
+    assert list(rows) == ["parallel", "disjoint, 50% Japanese", "disjoint, 20% Japanese", "French"]
+    for index, by_name in rows.items():
+        # two untouched encoders in two ways; two aligners in four ways, and the perfect list
+        assert len(by_name) == (4 + 3 if index == "French" else 1 + 4 + 2 * 4)
+    perfect = rows["parallel"].pop("a perfect list")
+    assert perfect["ndcg"]["mean"] == pytest.approx(1)
+    for row in rows["parallel"].values():
+        low, high = row["ndcg"]["interval"]
+        assert 0 <= low <= row["ndcg"]["mean"] <= high <= 1
+        assert row["worst pair"] == pytest.approx(
+            min(c["mean"] for m, c in row.items() if m.startswith("ndcg ") and "-" in m),
+            nan_ok=True,
+        )
+    same = found["same_as_retriever"]
+    assert len(same) == 2 * 3
+    # Texts this alike may be equally near, and fall in any order.
+    assert all(int(s.removesuffix(" of 8")) >= 6 for s in same.values())
+    assert {row["set"] for row in found["out_of_domain"]} == {
+        "in domain",
+        "English taken for Japanese",
+        "tatoeba_ja_en",
+    }
+    for row in found["out_of_domain"]:
+        policies = row["policies"]
+        assert policies["map"]["falls_back"] == 0
+        assert policies["target encoder alone"]["falls_back"] == 1
+    arms = found["latency"]["arms"]
+    assert [r["store"] for r in arms] == ["in memory"] * 4 + ["Chroma"] * 4
+    assert all(r["wrapper_ms"] >= 0 for r in arms)
+
+
+def test_the_metrics_of_the_mixed_benchmark_are_those_of_ir_measures():
+    code = """
+import ir_measures, numpy as np
+from ir_measures import R, nDCG
+from mixed import ndcg, recall
+rng = np.random.default_rng(0)
+gains = rng.choice([0, 0, 0, 1, 2], size=(40, 30)).astype(float)
+gains[:3] = 0
+order = np.argsort(rng.random((40, 30)), axis=1)[:, :10]
+order[5:9, 6:] = -1  # fewer than ten found
+qrels = [ir_measures.Qrel(str(q), str(d), int(gains[q, d])) for q, d in np.ndindex(40, 30)]
+docs = [ir_measures.ScoredDoc(str(q), str(d), 10.0 - place)
+        for q, row in enumerate(order) for place, d in enumerate(row) if d >= 0]
+for measure, ours in ((nDCG @ 10, ndcg(order, gains)), (R @ 10, recall(order, gains))):
+    expected = {m.query_id: m.value for m in ir_measures.iter_calc([measure], qrels, docs)}
+    assert np.isnan(ours[:3]).all()
+    for q in range(3, 40):
+        assert abs(ours[q] - expected[str(q)]) < 1e-12, (str(measure), q)
+"""
+    pytest.importorskip("ir_measures")
+    run("mixed.py", code)
+
+
+def test_without_a_judge_the_twin_alone_answers():
+    code = """
+import numpy as np
+from mixed import Index, measured, perfect, questions
+from mixed_corpus import Corpus, Encoded, neighbours
+texts = {"en": ["a", "b", "c"], "ja": ["A", "B", "C"]}
+corpus = Corpus(texts, ["x", "y", "z"])
+asked = questions(texts, neighbours(corpus, [0, 1, 2], Encoded({}, None)))
+assert (asked[0].gains == 2 * np.eye(3, 6, 3)).all()
+assert (asked[1].gains == 2 * np.eye(3, 6)).all()
+index = Index(texts["en"] + texts["ja"], np.ones(6, bool))
+found = measured(asked, {q.language: perfect(q, index, 0) for q in asked}, index)
+assert (found["ndcg en"] == 1).all()
+assert (found["ndcg en-ja"] == 1).all()
+assert np.isnan(found["ndcg en-en"]).all()
+"""
+    run("mixed.py", code)
+
+
 def test_every_script_can_be_imported_and_says_what_it_takes():
     names = sorted(path.stem for path in BENCHMARKS.glob("*.py"))
     assert {"accuracy", "million", "tables"} < set(names)
