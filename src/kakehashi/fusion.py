@@ -110,7 +110,7 @@ def fuse(
         scores = _by_rank(found, weights or {})
     else:
         scores = _by_odds(documents, query, calibration)
-    # Python's sort keeps the order of equal scores: that of the arms and of their ranks.
+    # Python's sort keeps the order of equal scores: that of the arms, the source modality first.
     return [_merged(documents[key], score) for key, score in sorted(scores, key=lambda x: -x[1])]
 
 
