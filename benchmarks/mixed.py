@@ -18,7 +18,7 @@ answer in the other language may come first by right; an encoder as it is, the m
 or the English `minilm`, as one list by cosine or with a list for each language fused by rank; then,
 for each source -> target encoder and each mode, an aligner: "one list" by inner product, fused by
 "rank", "calibrated", and "+ words", calibrated with a BM25 arm. Every document is scored, and what
-is fused are the hits that the retrievers ask for (40 of each language, 40 by words), by the
+is fused are the hits that the retrievers ask for (40 of each language and kind), by the
 package's own code. --check asks LangChain's AlignedRetriever over an InMemoryVectorStore a few
 questions of each language and row, and counts those to which it gives the same ten documents in
 the same order.
@@ -101,7 +101,9 @@ class Index:
     def words(self) -> tuple[Words, np.ndarray]:
         """Return a BM25 index of the documents, and the column of each."""
         columns = np.flatnonzero(self.present)
-        return Words([self.texts[i] for i in columns]), columns
+        source = self.part["source"]
+        sides: list[Side | None] = ["source" if source[i] else "target" for i in columns]
+        return Words([self.texts[i] for i in columns], sides), columns
 
 
 @dataclass(frozen=True)
