@@ -30,9 +30,10 @@ not count there. 95% intervals by bootstrap over groups; several seeds are poole
 all of them is drawn together.
 
 French questions look for the two translations of their paragraph (and nothing else is judged): by
-a French -> English aligner in mode keep, in an index of English documents as they are and Japanese
-ones projected by the Japanese -> English aligner. An aligner knows two modalities, so that fusion
-is by rank.
+a bridge of the French -> English and the Japanese -> English aligner in mode keep, in an index of
+English documents as they are and Japanese ones projected. "Apart" is the same of two aligners that
+share no training row, nor a row from which scores are learned to compare. Last, all test texts of
+all three languages are routed.
 
 --ood: what the fallback to the target encoder does out of domain (mixed_domain.py).
 --latency: what the wrapper costs (mixed_latency.py). --no-lists leaves out all of the above.
@@ -43,7 +44,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -65,11 +66,12 @@ from mixed_corpus import (
 )
 from setting import describe, setting, table, write
 
-from kakehashi import Aligner
+from kakehashi import Aligner, Bridge
+from kakehashi.calibration import Calibration
 from kakehashi.evaluation.intervals import bootstrap
 from kakehashi.fusion import Hit, Method, fuse
 from kakehashi.integrations._arms import Plan, Words, as_shares
-from kakehashi.pairs import Side
+from kakehashi.pairs import SIDES, Side
 from kakehashi.vectors import unit_rows
 
 CORPUS = "pydocs_en_ja_fr"
@@ -205,19 +207,20 @@ def one(corpus: Corpus, encoded: Encoded, fits: Fits, seed: int, args: Any) -> d
             matrix = np.concatenate([projected("en", "document"), projected("ja", "document")])
             x = {language: projected(language, "query") for language in ASKED}
             for index_name, index in indexes.items():
-                every = tops_of(asking[index_name], x, matrix, FUSED, aligner)
+                every = tops_of(asking[index_name], x, matrix, FUSED, aligner.calibration)
                 for how, tops in every.items():
                     row = f"{source} -> {target} {mode}, {how}"
                     found[index_name][row] = measured(asked, tops, index)
                     if args.check and index_name == "parallel" and how != "one list":
                         same[row] = agreement(aligner, projected, asked, tops, how, args.check)
-    found["French"] = french(encoded, fits, train, texts, vectors, args)
+    found["French"], routed = french(corpus, encoded, fits, train, texts, vectors, args)
     return {
         "n_train": len(train),
         "n_test": n,
         "clusters": corpus.clusters(test),
         "fits": [f"seed {seed}: {', '.join(fitted)}"],
         "same_as_retriever": same,
+        "routed": routed,
         "scores": found,
     }
 
@@ -227,13 +230,13 @@ def tops_of(
     queries: Mapping[Any, np.ndarray],
     documents: np.ndarray,
     hows: Sequence[str],
-    aligner: Aligner | None = None,
+    calibration: Calibration | None = None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return by each way to make one list the first ten columns, by language."""
     found: dict[str, dict[str, np.ndarray]] = {how: {} for how in hows}
     for a in asking:
         language = a.asked.language
-        for how, columns in a.top(queries[language] @ documents.T, hows, aligner).items():
+        for how, columns in a.top(queries[language] @ documents.T, hows, calibration).items():
             found[how][language] = columns
     return found
 
@@ -279,10 +282,15 @@ def perfect(asked: Questions, index: Index, seed: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Asking:
-    """Questions to an index: what the words find is looked up once, whatever the vectors are."""
+    """Questions to an index: what the words find is looked up once, whatever the vectors are.
+
+    ``query`` and ``names`` are what the question and the two sides of the index are called.
+    """
 
     asked: Questions
     index: Index
+    query: str = ""
+    names: Mapping[str, str] = field(default_factory=lambda: {side: side for side in SIDES})
 
     @cached_property
     def rows(self) -> list[int]:
@@ -301,7 +309,8 @@ class Asking:
             hits = []
             for place, score in words.best(self.asked.texts[row], DEPTH, allowed):
                 i = int(columns[place])
-                hits.append(Hit(str(i), i, "source" if source[i] else "target", "words", score))
+                side = self.names["source" if source[i] else "target"]
+                hits.append(Hit(str(i), i, side, "words", score))
             found[row] = as_shares(hits)
         return found
 
@@ -311,7 +320,7 @@ class Asking:
         for row in self.rows:
             allowed = self.asked.allowed(row, self.index)
             found[row] = [
-                Hit(str(i), int(i), side, "vectors", float(s), similarity=float(s))
+                Hit(str(i), int(i), self.names[side], "vectors", float(s), similarity=float(s))
                 for side, part in self.index.part.items()
                 for i in _nearest(scores[row], allowed & part, DEPTH)
                 for s in (scores[row, i],)
@@ -319,14 +328,13 @@ class Asking:
         return found
 
     def top(
-        self, scores: np.ndarray, hows: Sequence[str], aligner: Aligner | None = None
+        self, scores: np.ndarray, hows: Sequence[str], calibration: Calibration | None = None
     ) -> dict[str, np.ndarray]:
         """Return the first ten columns of each question, (n, 10), by each way to make one list.
 
         -1 stands where nothing is: there are fewer than ten, or the question does not count.
         """
         found = {how: np.full((len(scores), K), -1) for how in hows}
-        calibration = None if aligner is None else aligner.serving.calibration
         by_vector = self.by_vector(scores)
         for how, columns in found.items():
             method: Method = "rank" if how.startswith("rank") else "calibrated"
@@ -337,7 +345,7 @@ class Asking:
                     hits = {"vectors": by_vector[row]}
                     if how.endswith("+ words"):
                         hits["words"] = self.by_words[row]
-                    side = SIDE.get(self.asked.language, "source")
+                    side = self.query or SIDE[self.asked.language]
                     fused = fuse(hits, query=side, method=method, calibration=calibration)
                     best = np.array([document.payload for document in fused[:K]])
                 columns[row, : len(best)] = best
@@ -398,24 +406,32 @@ def measured(asked: Sequence[Questions], tops: Mapping[str, np.ndarray], index: 
 
 
 def french(
+    corpus: Corpus,
     encoded: Encoded,
     fits: Fits,
     train: np.ndarray,
     texts: Mapping[str, list[str]],
     vectors: Mapping[str, Mapping[str, np.ndarray]],
     args: Any,
-) -> dict[str, Scores]:
-    """Ask in French for both translations."""
+) -> tuple[dict[str, Scores], dict[str, dict[str, float]]]:
+    """Ask in French for both translations; say where a bridge routes the texts of each language."""
+    routed: dict[str, dict[str, float]] = {}
     if "fr" not in texts:
-        return {}
+        return {}, routed
     n = len(texts["fr"])
     asked = Questions("fr", texts["fr"], np.concatenate([np.eye(n), np.eye(n)], axis=1), None)
     index = Index(texts["en"] + texts["ja"], np.ones(2 * n, bool))
-    asking = Asking(asked, index)
+    asking = Asking(asked, index, "fr", {"source": "ja", "target": "en"})
     found = {}
 
-    def add(name: str, queries: np.ndarray, documents: np.ndarray, hows: Sequence[str]) -> None:
-        for how, tops in tops_of([asking], {"fr": queries}, documents, hows).items():
+    def add(
+        name: str,
+        queries: np.ndarray,
+        documents: np.ndarray,
+        hows: Sequence[str],
+        calibration: Calibration | None = None,
+    ) -> None:
+        for how, tops in tops_of([asking], {"fr": queries}, documents, hows, calibration).items():
             found[f"{name}, {how}"] = measured([asked], tops, index)
 
     for name, x in vectors.items():
@@ -425,12 +441,22 @@ def french(
         if source == target:
             continue
         x, y = vectors[source], vectors[target]
-        japanese = Projected(fits(train, source, target, "keep", "ja"), texts, x, y)
-        asks = Projected(fits(train, source, target, "keep", "fr"), texts, x, y)
-        matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
-        hows = ("one list", "rank", "rank + words")
-        add(f"{source} -> {target} keep", asks("fr", "query"), matrix, hows)
-    return found
+        for name, (for_ja, for_fr) in {"": (train, train), ", apart": corpus.halves(train)}.items():
+            japanese = Projected(fits(for_ja, source, target, "keep", "ja"), texts, x, y)
+            asks = Projected(fits(for_fr, source, target, "keep", "fr"), texts, x, y)
+            bridge = Bridge({"ja": japanese.aligner, "fr": asks.aligner}, "en")
+            matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
+            row = f"{source} -> {target} keep{name}"
+            add(row, asks("fr", "query"), matrix, (*FUSED, "rank + words"), bridge.calibration)
+            if not name:
+                for language in texts:
+                    where = bridge.route(texts[language])
+                    wrong = [name not in (None, language) for name in where]
+                    routed[language] = {
+                        "wrong": float(np.mean(wrong)),
+                        "unsure": where.count(None) / len(where),
+                    }
+    return found, routed
 
 
 def agreement(
@@ -502,6 +528,13 @@ def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "n_test": [run["n_test"] for run in runs],
         "fits": [fit for run in runs for fit in run["fits"]],
         "same_as_retriever": runs[0]["same_as_retriever"],
+        "routed": {
+            language: {
+                what: float(np.mean([run["routed"][language][what] for run in runs]))
+                for what in ("wrong", "unsure")
+            }
+            for language in runs[0]["routed"]
+        },
         "rows": rows,
         "gains": {
             index: gains(found, clusters) for index, found in every.items() if index != "French"
@@ -592,6 +625,12 @@ def show(result: Mapping[str, Any]) -> str:
             for name, row in result["rows"]["French"].items()
         ]
         parts.append(table(header, lines))
+    if result["routed"]:
+        each = (
+            f"{language} {shares['wrong']:.2%} wrong, {shares['unsure']:.2%} unsure"
+            for language, shares in result["routed"].items()
+        )
+        parts.append(f"routed by the bridge: {'; '.join(each)}")
     if result["same_as_retriever"]:
         same = result["same_as_retriever"].items()
         parts.append("same ten from the retriever: " + "; ".join(f"{r}: {s}" for r, s in same))

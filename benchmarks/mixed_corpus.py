@@ -73,6 +73,11 @@ class Corpus:
                 train = np.setdiff1d(train, find_leaks(pairs, pairs.select(parts.held_out)))
         return train, parts.held_out
 
+    def halves(self, rows: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return two halves of rows that share no group and no text."""
+        parts = hold_out(self.pairs(np.arange(len(self.groups)), "ja"), 0.5, seed=0, rows=rows)
+        return parts.kept, parts.held_out
+
     def clusters(self, rows: Any) -> np.ndarray:
         """Return the number of each row's group, the same in every split."""
         found: np.ndarray = numbered(self.groups)[rows]

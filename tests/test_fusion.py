@@ -79,7 +79,7 @@ def test_what_cannot_be_fused_says_what_to_do():
     with pytest.raises(DataError, match="'a' names no modality"):
         fuse(hits, query="target", calibration=CALIBRATION)
     assert len(fuse(hits, query="target", method="rank")) == 1
-    with pytest.raises(DataError, match="has no calibration of scores"):
+    with pytest.raises(DataError, match="There is no calibration of scores"):
         fuse(hits, query="target")
     with pytest.raises(DataError, match="fusion='best' is not known"):
         fuse(hits, query="target", method="best")

@@ -119,12 +119,14 @@ def test_fitting_needs_neither_network_nor_a_framework():
 def test_the_public_api_is_what_all_says():
     assert sorted(kakehashi.__all__) == [
         "Aligner",
+        "Bridge",
         "KakehashiError",
         "Pairs",
         "Report",
         "as_encoder",
         "fit",
         "learning_curve",
+        "load",
         "pseudo_pairs",
         "read_pairs",
         "select_for_pairing",

@@ -9,6 +9,7 @@ from .pairs import Pairs
 
 if TYPE_CHECKING:
     from .aligner import Aligner
+    from .bridge import Bridge, load
     from .curve import learning_curve
     from .encoders import as_encoder
     from .evaluation.report import Report
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Aligner",
+    "Bridge",
     "KakehashiError",
     "Pairs",
     "Report",
     "as_encoder",
     "fit",
     "learning_curve",
+    "load",
     "pseudo_pairs",
     "read_pairs",
     "select_for_pairing",
@@ -33,6 +36,8 @@ __all__ = [
 
 _LAZY = {
     "Aligner": "aligner",
+    "Bridge": "bridge",
+    "load": "bridge",
     "as_encoder": "encoders",
     "Report": "evaluation.report",
     "fit": "ladder",

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from . import bundle
+from . import asking, bundle
+from .asking import Query
+from .calibration import Calibration
 from .card import render_card
 from .encoders import (
     Encoder,
@@ -25,8 +27,9 @@ from .encoders import (
 )
 from .errors import BundleTamperedError, DataError, EncoderError
 from .evaluation.report import Report
-from .pairs import SIDES, DataRecord, Side
+from .pairs import SIDES, DataRecord, Side, checked_side
 from .projection import Mode, Projection, Role
+from .routing import Router, ScriptRouter
 from .serving import Serving
 from .validation import in_order, text_problem
 from .vectors import Float32Array, as_array, as_matrix
@@ -82,6 +85,21 @@ class Aligner:
         return f"Aligner({', '.join(parts)})"
 
     @property
+    def modalities(self) -> tuple[str, ...]:
+        """What a text of this space can be; the last is the target."""
+        return SIDES
+
+    @property
+    def metric(self) -> str:
+        """The metric that it was chosen and scored with."""
+        return self.report.metric
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How scores of the modalities compare, where it could be learned."""
+        return self.serving.calibration
+
+    @property
     def output_dimension(self) -> int:
         """The dimension of projected vectors, the same for both modalities."""
         found = self.projection.dimensions("source")
@@ -128,16 +146,39 @@ class Aligner:
         projected = self.projection(matrix, modality=modality, role=role, texts=texts)
         return projected[0] if single else projected
 
-    def embed(self, texts: Sequence[str], *, modality: Side, role: Role) -> Float32Array:
+    def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
         """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
 
         Raises:
-            DataError: not a list, tuple, array or column of strings.
+            DataError: not a list, tuple, array or column of strings; or another modality.
             EncoderError: no encoder is at hand.
             EncoderMismatchError: it is not the one that the aligner was trained with.
         """
-        vectors = self.encode(texts, modality=modality, role=role)
-        return self.project(vectors, texts=texts, modality=modality, role=role)
+        side = checked_side(modality)
+        vectors = self.encode(texts, modality=side, role=role)
+        return self.project(vectors, texts=texts, modality=side, role=role)
+
+    def ask(self, text: str, modality: str = asking.AUTO) -> Query:
+        """Encode and project one query, and say what it was read as.
+
+        Args:
+            modality: ``"source"``, ``"target"``, or ``"auto"`` to let the router decide; where that
+                is unsure, the target encoder reads the text.
+
+        Raises:
+            DataError: another modality; or ``"auto"`` and there is no router.
+            EncoderError, EncoderMismatchError: as :meth:`embed`.
+        """
+        return asking.ask(self, text, modality)
+
+    def with_router(self, router: Router | ScriptRouter) -> Aligner:
+        """Return this aligner with another router, which is saved with it.
+
+        Where the modalities are written in different scripts, ``ScriptRouter`` needs no training.
+        """
+        if not isinstance(router, (Router, ScriptRouter)):
+            raise DataError(f"router={router!r:.80}; give a Router or a ScriptRouter.")
+        return replace(self, serving=replace(self.serving, router=router), path=None)
 
     @property
     def advised(self) -> bool:
@@ -179,7 +220,7 @@ class Aligner:
             projection=self.projection.cut(dimension),
             report=replace(self.report, notes=(*self.report.notes, note)),
             path=None,
-            serving=replace(self.serving, calibration=None),  # of the scores of the whole
+            serving=replace(self.serving, calibration=None, sample=None),  # of the whole
         )
 
     @cached_property
@@ -243,7 +284,7 @@ class Aligner:
             encoders: dict[Side, EncoderIdentity | None] = {
                 side: _identity(document, tensors, side) for side in SIDES
             }
-            beside = ("probes.", "router.", "domain.")
+            beside = ("probes.", "router.", "domain.", "sample.")
             weights = {k: v for k, v in tensors.items() if not k.startswith(beside)}
             aligner = cls(
                 projection=Projection.from_state(document["projection"], weights),

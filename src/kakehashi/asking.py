@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from .aligner import Aligner
 from .errors import DataError, EncoderError, EncoderMismatchError
-from .pairs import SIDES, Side
+from .pairs import SIDES
 from .vectors import Float32Array
 
-Modality = Literal["source", "target", "auto"]
+if TYPE_CHECKING:
+    from .aligner import Aligner
+
 How = Literal["declared", "routed", "unsure", "out of domain"]
+AUTO = "auto"
 
 
 class Query(NamedTuple):
@@ -20,43 +22,49 @@ class Query(NamedTuple):
         vector: (d_out,) float32.
         modality: what it was read as.
         how: declared by the caller, who is taken at his word; routed by the aligner; unsure (no
-            modality is likely enough) or out of domain (a text routed to the source, on which the
+            modality is likely enough) or out of domain (a text routed to a source, on which the
             map is not trusted): these two are read by the target encoder.
         similarity: of a source query, the mean cosine to the nearest training queries.
     """
 
     vector: Float32Array
-    modality: Side
+    modality: str
     how: How
     similarity: float | None = None
 
 
-def ask(aligner: Aligner, text: str, modality: Modality = "auto") -> Query:
-    """Encode and project one query.
-
-    Args:
-        modality: ``"source"``, ``"target"``, or ``"auto"`` to let the aligner's router decide.
-
-    Raises:
-        DataError: another modality; or ``"auto"`` and the aligner has no router.
-        EncoderError, EncoderMismatchError: as :meth:`Aligner.embed`.
-    """
+def ask(aligner: Aligner, text: str, modality: str) -> Query:
+    """Encode and project one query; see :meth:`kakehashi.Aligner.ask`."""
     how: How = "declared"
-    if modality == "auto":
+    if modality == AUTO:
         router = aligner.serving.router
         if router is None:
             raise DataError(
                 "This aligner has no router: it was fitted without texts, or saved by an earlier "
-                "kakehashi. Name the modality of the query, 'source' or 'target', or fit it again "
-                "on pairs with texts."
+                "kakehashi. Name the modality of the query, 'source' or 'target'; or fit it again "
+                "on pairs with texts, or give it a router: aligner.with_router(...)."
             )
         [routed] = router.route([text])
         modality, how = (routed, "routed") if routed is not None else ("target", "unsure")
     if modality not in SIDES:
         raise DataError(f"modality={modality!r}; a modality is source or target, or auto.")
     if modality == "target":
-        [vector] = aligner.embed([text], modality="target", role="query")
-        return Query(vector, "target", how)
+        return by_target(aligner, text, how)
+    return through_map(aligner, text, how, target=aligner)
+
+
+def by_target(aligner: Aligner, text: str, how: How, similarity: float | None = None) -> Query:
+    """Read a query with the target encoder."""
+    [vector] = aligner.embed([text], modality="target", role="query")
+    return Query(vector, "target", how, similarity)
+
+
+def through_map(aligner: Aligner, text: str, how: How, *, target: Aligner) -> Query:
+    """Read a query with the source encoder, and map it where the map is trusted.
+
+    Args:
+        target: whose target encoder reads it where not; that of the same space.
+    """
     encoded = aligner.encode([text], modality="source", role="query")
     domain, similarity = aligner.serving.domain, None
     if domain is not None:
@@ -64,12 +72,10 @@ def ask(aligner: Aligner, text: str, modality: Modality = "auto") -> Query:
         far = domain.threshold is not None and similarity < domain.threshold
         if far and how == "routed":  # what the caller declares is not doubted
             try:
-                [vector] = aligner.embed([text], modality="target", role="query")
+                return by_target(target, text, "out of domain", similarity)
             except EncoderMismatchError:
                 raise
             except EncoderError:  # not at hand; the map is better than no answer
                 pass
-            else:
-                return Query(vector, "target", "out of domain", similarity)
     [vector] = aligner.project(encoded, texts=[text], modality="source", role="query")
     return Query(vector, "source", how, similarity)

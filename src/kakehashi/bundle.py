@@ -1,10 +1,13 @@
-"""The folder of a saved aligner, and how it is read without trusting it.
+"""The folder of a saved aligner or bridge, and how it is read without trusting it.
 
 ::
 
     aligner.json          record: format number, configuration, report, hashes
     weights.safetensors   tensors
     README.md             card for people; never read back
+
+    bridge.json           record: format number, name of the target, fingerprints of the aligners
+    aligners/NAME/        a folder as above, for each source modality
 
 ``format`` is one integer. A change that an older kakehashi could not read raises it; this
 kakehashi reads its own number and every lower one. The record holds its own SHA-256 (of the
@@ -21,7 +24,8 @@ import json
 import os
 import secrets
 import time
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +46,21 @@ from .vectors import Float32Array
 FORMAT = 3
 """1: affine heads that read vectors alone. 2: n-grams of the texts, too, and residual heads.
 3: what serving needs beside the map (router, domain, calibration)."""
+BRIDGE_FORMAT = 1
 RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
+BRIDGE, ALIGNERS = "bridge.json", "aligners"
 _UNFINISHED = ".part"
 _ABANDONED = 24 * 3600
 """Seconds after which a folder that is still unfinished is of a save that was killed."""
+Saves = Callable[[Path], Any]
 _PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 
 
-def check_place(folder: Path, *, overwrite: bool) -> None:
+def check_place(folder: Path, *, overwrite: bool, record: str = RECORD) -> None:
     """Find out whether an aligner could be written to a folder; nothing is made or changed.
+
+    Args:
+        record: what marks a folder that may be overwritten: that of an aligner, or of a bridge.
 
     Raises:
         FileExistsError: something is there that is not to be overwritten, or that is no aligner
@@ -61,16 +71,26 @@ def check_place(folder: Path, *, overwrite: bool) -> None:
     if os.path.lexists(folder):
         if not overwrite:
             raise FileExistsError(f"{folder} exists; pass overwrite=True or another path.")
-        if folder.is_symlink() or not folder.is_dir():
-            raise FileExistsError(f"{folder} is no folder; it is not overwritten.")
-        present = {path.name for path in folder.iterdir()}
-        if present and RECORD not in present:
-            raise FileExistsError(f"{folder} exists and is no aligner; it is not overwritten.")
-        if others := sorted(present - {RECORD, WEIGHTS, CARD}):
-            raise FileExistsError(
-                f"{folder} also holds {', '.join(others)}; it is not overwritten. Move that away."
-            )
+        _check_ours(folder, record)
     check_parent(folder)
+
+
+def _check_ours(folder: Path, record: str) -> None:
+    """Raise FileExistsError where a folder holds more than what is overwritten."""
+    if folder.is_symlink() or not folder.is_dir():
+        raise FileExistsError(f"{folder} is no folder; it is not overwritten.")
+    present = {path.name for path in folder.iterdir()}
+    if present and record not in present:
+        kind = "bridge" if record == BRIDGE else "aligner"
+        raise FileExistsError(f"{folder} exists and is no {kind}; it is not overwritten.")
+    ours = {BRIDGE, ALIGNERS} if record == BRIDGE else {RECORD, WEIGHTS, CARD}
+    if others := sorted(present - ours):
+        raise FileExistsError(
+            f"{folder} also holds {', '.join(others)}; it is not overwritten. Move that away."
+        )
+    if record == BRIDGE and (folder / ALIGNERS).exists():
+        for part in (folder / ALIGNERS).iterdir():
+            _check_ours(part, RECORD)
 
 
 def check_parent(path: Path) -> None:
@@ -102,28 +122,60 @@ def write(
         OSError: as :func:`check_place` raises it, or the system's own.
     """
     check_place(folder, overwrite=overwrite)
-    import shutil
+    blob = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
+    weights = {"file": WEIGHTS, "bytes": len(blob), "sha256": _sha256(blob)}
+    record = _record(FORMAT, {"weights": weights, **document})
+    with _exchanged(folder) as made:
+        for name, content in ((WEIGHTS, blob), (RECORD, record), (CARD, card.encode())):
+            _write(made / name, content)
+    return folder
 
+
+def write_bridge(
+    folder: Path, document: dict[str, Any], parts: Mapping[str, Saves], *, overwrite: bool
+) -> Path:
+    """Write a bridge as :func:`write` does an aligner, with the aligners that it is made of.
+
+    Args:
+        parts: by name, what writes an aligner to a path.
+
+    Raises:
+        OSError: as :func:`check_place` raises it, or the system's own.
+    """
+    check_place(folder, overwrite=overwrite, record=BRIDGE)
+    with _exchanged(folder) as made:
+        for name, save in parts.items():
+            save(made / ALIGNERS / name)
+        _write(made / BRIDGE, _record(BRIDGE_FORMAT, document))
+    return folder
+
+
+def _record(number: int, document: dict[str, Any]) -> bytes:
     from . import __version__
 
-    blob = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
-    record = {
-        "format": FORMAT,
-        "versions": {"kakehashi": __version__, "numpy": np.__version__},
-        "weights": {"file": WEIGHTS, "bytes": len(blob), "sha256": _sha256(blob)},
-        **document,
-    }
+    versions = {"kakehashi": __version__, "numpy": np.__version__}
+    record = {"format": number, "versions": versions, **document}
     record["sha256"] = _record_hash(record)
+    return json.dumps(record, indent=1, ensure_ascii=False).encode()
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+@contextmanager
+def _exchanged(folder: Path) -> Iterator[Path]:
+    """Give a new folder to write to, which takes its place once all is written."""
+    import shutil
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     made = folder.parent / f".{folder.name}-{secrets.token_hex(4)}{_UNFINISHED}"
     made.mkdir()  # not mkdtemp, whose folders are private whatever the umask says
     try:
-        text = json.dumps(record, indent=1, ensure_ascii=False)
-        for name, content in ((WEIGHTS, blob), (RECORD, text.encode()), (CARD, card.encode())):
-            with (made / name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
+        yield made
         if folder.exists():
             _exchange(made, folder)
         else:
@@ -134,7 +186,6 @@ def write(
         with suppress(OSError):  # another save may have taken it away
             if time.time() - left.lstat().st_mtime > _ABANDONED:
                 shutil.rmtree(left, ignore_errors=True)  # does not follow a link
-    return folder
 
 
 def _exchange(a: Path, b: Path) -> None:
@@ -161,7 +212,7 @@ def _exchange(a: Path, b: Path) -> None:
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
     """Parse the record, check every hash and size, and only then read tensors."""
     try:
-        record = _read_record(folder)
+        record = _read_record(folder, RECORD, FORMAT)
         path = _weights_path(folder, record)
         blob = path.read_bytes()
         size, sha256 = record["weights"]["bytes"], record["weights"]["sha256"]
@@ -194,15 +245,37 @@ def _looks_pickled(blob: bytes) -> bool:
     return is_pickle or blob[:4] == b"PK\x03\x04"
 
 
-def _read_record(folder: Path) -> dict[str, Any]:
-    path = folder / RECORD
+def read_bridge(folder: Path) -> dict[str, Any]:
+    """Parse the record of a bridge and check its hash."""
+    try:
+        record = _read_record(folder, BRIDGE, BRIDGE_FORMAT)
+        if _record_hash(record) != record.get("sha256"):
+            raise BundleTamperedError(f"{folder / BRIDGE}: its SHA-256 differs from the record.")
+    except (OSError, ValueError, RuntimeError, RecursionError) as error:
+        raise BundleTamperedError(f"{folder} cannot be read as a bridge: {error}") from error
+    return record
+
+
+def holds_bridge(folder: Path) -> bool:
+    """Whether a folder is a saved bridge, and not an aligner."""
+    return (folder / BRIDGE).is_file()
+
+
+def _read_record(folder: Path, name: str, newest: int) -> dict[str, Any]:
+    path = folder / name
     if not path.is_file():
+        kinds = {RECORD: "an aligner", BRIDGE: "a bridge"}
+        for other, kind in kinds.items():
+            if other != name and (folder / other).is_file():
+                raise BundleNotFoundError(
+                    f"{folder} holds {kind}, not {kinds[name]}; kakehashi.load reads either."
+                )
         pickles = [p.name for p in folder.glob("*") if p.suffix in _PICKLE_ENDINGS]
         if pickles:
             raise BundlePickleError(
-                f"{folder} holds {pickles[0]} and no {RECORD}. kakehashi never unpickles."
+                f"{folder} holds {pickles[0]} and no {name}. kakehashi never unpickles."
             )
-        raise BundleNotFoundError(f"{folder} holds no {RECORD}; is this a saved aligner?")
+        raise BundleNotFoundError(f"{folder} holds no {name}; is this {kinds[name]}?")
     try:
         record = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
@@ -211,9 +284,9 @@ def _read_record(folder: Path) -> dict[str, Any]:
         raise BundleTamperedError(f"{path} has no format number.")
     if record["format"] < 1:
         raise BundleTamperedError(f"{path} has no format number.")
-    if record["format"] > FORMAT:
+    if record["format"] > newest:
         raise BundleFormatError(
-            f"{path} has format {record['format']}; this kakehashi reads up to {FORMAT}. "
+            f"{path} has format {record['format']}; this kakehashi reads up to {newest}. "
             "Upgrade kakehashi."
         )
     return record

@@ -11,11 +11,12 @@ where s is the inner product of unit vectors, and l the BM25 score of the docume
 the best one that any document of its modality has for this query: a part number in a text of the
 other modality is then not measured by all the words that the query shares with its own. It is a
 logistic regression (Platt, Probabilistic outputs for support vector machines, 1999), fitted on
-held-out pairs. Across modalities the other side of a query's own pair answers it. Within a
-modality nobody has said what answers; but what two texts have to do with each other does not
-depend on the language they are written in, so there, and across, the pair that all four views
-together find nearest counts as an answer, too. Odds are those of a pool of the held-out pairs:
-they order documents, and are no promise about another index.
+held-out pairs. Within a modality nobody has said what answers; but what two texts have to do with
+each other does not depend on the language they are written in, so the pair that all four views
+together find nearest counts as the answer, in each of them. A query's own pair is left out, also
+across, where it could stand: a line drawn through translations would only find translations
+worth something, and bury the documents of the query's own modality, which has none. Odds are those
+of a pool of the held-out pairs: they order documents, and are no promise about another index.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ from .vectors import Float32Array, FloatArray
 
 MIN_CALIBRATED = 30
 """Held-out pairs below which four lines would be drawn through next to nothing."""
-_MAX_CALIBRATED = 500
 _PENALTY = 1e-2
 _STEPS = 50
 
@@ -56,12 +56,12 @@ class Calibration:
         n_pairs: held-out pairs behind them.
     """
 
-    plain: Mapping[tuple[Side, Side], Line]
-    hybrid: Mapping[tuple[Side, Side], Line]
+    plain: Mapping[tuple[str, str], Line]
+    hybrid: Mapping[tuple[str, str], Line]
     n_pairs: int
 
     def log_odds(
-        self, dense: Any, lexical: Any = None, *, query: Side, document: Side
+        self, dense: Any, lexical: Any = None, *, query: str, document: str
     ) -> NDArray[np.float64]:
         """Return the log odds that documents of one modality answer a query, (n,) float64.
 
@@ -77,16 +77,21 @@ class Calibration:
                 "This aligner was fitted without texts, so it does not know what a BM25 score is "
                 "worth. Fit on pairs with texts, or fuse by rank (fusion='rank')."
             )
-        line = (self.plain if lexical is None else self.hybrid)[query, document]
-        found = line.dense * np.asarray(dense, np.float64) + line.offset
-        return found if lexical is None else found + line.lexical * np.asarray(lexical, np.float64)
+        of = (self.plain if lexical is None else self.hybrid)[query, document]
+        found = of.dense * np.asarray(dense, np.float64) + of.offset
+        return found if lexical is None else found + of.lexical * np.asarray(lexical, np.float64)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Whose scores it compares."""
+        return tuple(dict.fromkeys(query for query, _ in self.plain))
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""
         found: dict[str, Any] = {"n_pairs": self.n_pairs}
         for name in ("plain", "hybrid"):
-            lines: Mapping[tuple[Side, Side], Line] = getattr(self, name)
-            found[name] = {f"{q} {d}": list(line) for (q, d), line in lines.items()}
+            lines: Mapping[tuple[str, str], Line] = getattr(self, name)
+            found[name] = {f"{q} {d}": list(numbers) for (q, d), numbers in lines.items()}
         return found
 
     @classmethod
@@ -96,7 +101,7 @@ class Calibration:
         Raises:
             ValueError, KeyError, TypeError: no such record, or a number that is not finite.
         """
-        read: dict[str, dict[tuple[Side, Side], Line]] = {"plain": {}, "hybrid": {}}
+        read: dict[str, dict[tuple[str, str], Line]] = {"plain": {}, "hybrid": {}}
         for name, lines in read.items():
             given = record[name]
             for query in SIDES:
@@ -116,42 +121,61 @@ class Seen(NamedTuple):
     documents: Mapping[Side, Float32Array]
     texts: Mapping[Side, Sequence[str] | None]
 
-    def select(self, rows: Any) -> Seen:
-        """Return some of the pairs."""
-        return Seen(
-            {side: x[rows] for side, x in self.queries.items()},
-            {side: x[rows] for side, x in self.documents.items()},
-            {s: None if t is None else [t[int(i)] for i in rows] for s, t in self.texts.items()},
-        )
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Return the vectors as float16, by name; of texts nothing is kept."""
+        found: dict[str, NDArray[Any]] = {}
+        for side in SIDES:
+            asks, answers = self.queries[side], self.documents[side]
+            found[f"{side}.query"] = asks.astype(np.float16)
+            if not np.array_equal(asks, answers):  # in most spaces the roles are alike
+                found[f"{side}.document"] = answers.astype(np.float16)
+        return found
+
+    @classmethod
+    def from_state(cls, tensors: Mapping[str, NDArray[Any]]) -> Seen:
+        """Rebuild from :meth:`state`.
+
+        Raises:
+            ValueError, KeyError: no such tensors.
+        """
+        shapes = {x.shape for x in tensors.values()}
+        if len(shapes) != 1 or any(x.dtype != np.float16 or x.ndim != 2 for x in tensors.values()):
+            raise ValueError(f"the sample is no float16 matrices of one shape: {sorted(shapes)}")
+        read = {name: x.astype(np.float32) for name, x in tensors.items()}
+        if not all(np.isfinite(x).all() for x in read.values()):
+            raise ValueError("the sample of held-out pairs is not finite")
+        queries: dict[Side, Float32Array] = {side: read.pop(f"{side}.query") for side in SIDES}
+        documents = {side: read.pop(f"{side}.document", queries[side]) for side in SIDES}
+        if read:
+            raise ValueError(f"unexpected tensors of the sample: {sorted(read)}")
+        return cls(queries, documents, dict.fromkeys(SIDES))
 
 
-def calibrate(seen: Seen, *, seed: int = 0) -> Calibration | None:
+def calibrate(seen: Seen) -> Calibration | None:
     """Fit the lines on held-out pairs; None where they are too few, or scores order nothing.
 
     Args:
-        seen: pairs that the projection was not fitted on; at most five hundred are read.
-        seed: decides which.
+        seen: pairs that the projection was not fitted on, a few hundred: every query is scored
+            with every document.
     """
     n = len(seen.queries["source"])
-    if n > _MAX_CALIBRATED:
-        rows = np.random.default_rng(seed).choice(n, _MAX_CALIBRATED, replace=False)
-        seen, n = seen.select(np.sort(rows)), _MAX_CALIBRATED
     if n < MIN_CALIBRATED:
         return None
-    scores = {(q, d): seen.queries[q] @ seen.documents[d].T for q in SIDES for d in SIDES}
+    scores: dict[tuple[str, str], FloatArray] = {
+        (q, d): seen.queries[q] @ seen.documents[d].T for q in SIDES for d in SIDES
+    }
     own = {q: _same(seen.queries[q], seen.documents[q], seen.texts[q]) for q in SIDES}
-    neighbours = _nearest(scores, own["source"] | own["target"])
+    barred = own["source"] | own["target"]
+    counted = ~barred
+    y = _nearest(scores, barred)[counted].astype(np.float64)
     shares = _shares(seen.texts, own)
     plain, hybrid = {}, {}
     for query, document in scores:
-        answers = neighbours if query == document else neighbours | np.eye(n, dtype=bool)
-        counted = ~own[query] if query == document else np.ones((n, n), bool)
-        y = answers[counted].astype(np.float64)
         dense = scores[query, document][counted]
-        plain[query, document] = _line(y, dense)
+        plain[query, document] = line(y, dense)
         if shares is not None:
-            hybrid[query, document] = _line(y, dense, shares[query, document][counted])
-    if min(line.dense for line in (*plain.values(), *hybrid.values())) <= 0:
+            hybrid[query, document] = line(y, dense, shares[query, document][counted])
+    if min(found.dense for found in (*plain.values(), *hybrid.values())) <= 0:
         return None
     return Calibration(plain, hybrid, n)
 
@@ -169,17 +193,28 @@ def _same(
 
 def _nearest(scores: Mapping[Any, FloatArray], barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Say which pair is nearest to each by the mean of all four views, (n, n), one a row."""
-    total: Any = sum((x - x.mean()) / max(float(x.std()), 1e-12) for x in scores.values())
-    total = total + total.T
-    total[barred] = -np.inf
-    found = np.zeros(total.shape, bool)
-    found[np.arange(len(total)), total.argmax(axis=1)] = True
+    total = views_together(list(scores.values()))
+    return nearest(total + total.T, barred)
+
+
+def views_together(scores: Sequence[FloatArray]) -> FloatArray:
+    """Return the sum of (n, m) scores of the same things, each on one scale."""
+    found: FloatArray = np.sum(
+        [(x - x.mean()) / max(float(x.std()), 1e-12) for x in scores], axis=0
+    )
+    return found
+
+
+def nearest(scores: FloatArray, barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which column of (n, m) scores is the best of each row, of those that are not barred."""
+    found = np.zeros(scores.shape, bool)
+    found[np.arange(len(scores)), np.where(barred, -np.inf, scores).argmax(axis=1)] = True
     return found & ~barred
 
 
 def _shares(
     texts: Mapping[Side, Sequence[str] | None], own: Mapping[Side, NDArray[np.bool_]]
-) -> dict[tuple[Side, Side], FloatArray] | None:
+) -> dict[tuple[str, str], FloatArray] | None:
     """Return BM25 scores, as shares of the query's best among the documents of a modality."""
     source, target = texts["source"], texts["target"]
     if source is None or target is None:
@@ -189,7 +224,7 @@ def _shares(
     index, n = LexicalIndex([*source, *target]), len(source)
     asked: dict[Side, Sequence[str]] = {"source": source, "target": target}
     parts: dict[Side, slice] = {"source": slice(0, n), "target": slice(n, 2 * n)}
-    found: dict[tuple[Side, Side], FloatArray] = {}
+    found: dict[tuple[str, str], FloatArray] = {}
     for query in SIDES:
         scores = np.stack([index.scores(text) for text in asked[query]])
         scores[:, parts[query]][own[query]] = 0
@@ -200,13 +235,13 @@ def _shares(
     return found
 
 
-def _line(y: FloatArray, dense: FloatArray, lexical: FloatArray | None = None) -> Line:
+def line(y: FloatArray, dense: FloatArray, lexical: FloatArray | None = None) -> Line:
     """Fit one line; a lexical score that would count against a document counts nothing."""
     if lexical is None:
         slope, offset = _logistic(dense[:, None], y)
         return Line(float(slope), 0.0, float(offset))
     slope, share, offset = _logistic(np.stack([dense, lexical], axis=1), y)
-    return Line(float(slope), float(share), float(offset)) if share > 0 else _line(y, dense)
+    return Line(float(slope), float(share), float(offset)) if share > 0 else line(y, dense)
 
 
 def _logistic(x: FloatArray, y: FloatArray) -> NDArray[np.float64]:

@@ -18,7 +18,6 @@ import numpy as np
 
 from .calibration import Calibration
 from .errors import DataError
-from .pairs import SIDES, Side
 
 Method = Literal["calibrated", "rank"]
 METHODS = ("calibrated", "rank")
@@ -32,7 +31,7 @@ class Hit:
     Attributes:
         key: what is equal for the same document.
         payload: the document, as the framework has it.
-        modality: of the document; None where it names none.
+        modality: of the document; None where it names none that is known.
         arm: which search found it.
         raw: the score that the store gave, if it gave one.
         similarity: inner product of unit vectors, of an arm that searches by vector.
@@ -42,7 +41,7 @@ class Hit:
 
     key: str
     payload: Any
-    modality: Side | None
+    modality: str | None
     arm: str
     raw: float | None = None
     similarity: float | None = None
@@ -62,7 +61,7 @@ class Fused:
     """
 
     payload: Any
-    modality: Side | None
+    modality: str | None
     score: float
     arms: Mapping[str, float | None]
     similarity: float | None
@@ -83,7 +82,7 @@ class Fused:
 def fuse(
     found: Mapping[str, Sequence[Hit]],
     *,
-    query: Side,
+    query: str,
     method: Method = "calibrated",
     calibration: Calibration | None = None,
     weights: Mapping[str, float] | None = None,
@@ -110,8 +109,10 @@ def fuse(
         scores = _by_rank(found, weights or {})
     else:
         scores = _by_odds(documents, query, calibration)
-    # Python's sort keeps the order of equal scores: that of the arms, the source modality first.
-    return [_merged(documents[key], score) for key, score in sorted(scores, key=lambda x: -x[1])]
+    # By rank, each modality has its first: of equals, what is not of the query's own goes first,
+    # the one that a single list buries. Then the order of the arms (Python's sort is stable).
+    scores.sort(key=lambda scored: (-scored[1], documents[scored[0]][0].modality == query))
+    return [_merged(documents[key], score) for key, score in scores]
 
 
 def _by_rank(
@@ -120,20 +121,21 @@ def _by_rank(
     scores: dict[str, float] = {}
     for arm, hits in found.items():
         # Each modality is ranked by itself: in one list the query's own buries the other.
-        for side in (*SIDES, None):
-            # An index may hold a document twice.
-            keys = dict.fromkeys(hit.key for hit in hits if hit.modality == side)
+        ranked: dict[str | None, dict[str, None]] = {}
+        for hit in hits:  # an index may hold a document twice
+            ranked.setdefault(hit.modality, {})[hit.key] = None
+        for keys in ranked.values():
             for rank, key in enumerate(keys, 1):
                 scores[key] = scores.get(key, 0.0) + weights.get(arm, 1.0) / (_RANK_CONSTANT + rank)
     return list(scores.items())
 
 
 def _by_odds(
-    documents: Mapping[str, list[Hit]], query: Side, calibration: Calibration | None
+    documents: Mapping[str, list[Hit]], query: str, calibration: Calibration | None
 ) -> list[tuple[str, float]]:
     if calibration is None:
         raise DataError(
-            "This aligner has no calibration of scores: it was fitted on too few held-out pairs, "
+            "There is no calibration of scores: an aligner was fitted on too few held-out pairs, "
             "or saved by an earlier kakehashi. Fit it again, or fuse by rank (fusion='rank')."
         )
     similarity = {key: _best(hit.similarity for hit in hits) for key, hits in documents.items()}
@@ -144,14 +146,14 @@ def _by_odds(
     }
     modality = {key: hits[0].modality for key, hits in documents.items()}
     for key, side in modality.items():
-        if side not in SIDES:
+        if side not in calibration.modalities:
             raise DataError(
                 f"The document {_quoted(documents[key][0])} names no modality (found: {side!r}). "
-                "Store source or target in its metadata, name the modality of the arm, or fuse by "
-                "rank (fusion='rank')."
+                f"Store one of {', '.join(calibration.modalities)} in its metadata, name the "
+                "modality of the arm, or fuse by rank (fusion='rank')."
             )
     scores: list[tuple[str, float]] = []
-    for side in SIDES:
+    for side in calibration.modalities:
         keys = [key for key in documents if modality[key] == side]
         known = [s for key in keys if (s := similarity[key]) is not None]
         if not keys:

@@ -169,6 +169,7 @@ def fit(
             rows,
             encoders,
             identities,
+            mode=chosen.mode,
             alone=alone.vectors,
             same_space=same_space,
             seed=seed,

@@ -16,7 +16,7 @@ from .errors import FitError
 from .gather import ROLES, Cache, Encoders
 from .pairs import SIDES, Pairs, Side
 from .planning import Plan
-from .projection import Projection, Role
+from .projection import Mode, Projection, Role
 from .routing import Router
 from .serving import Serving
 from .vectors import Float32Array, FloatArray, unit_rows
@@ -36,6 +36,7 @@ def learn_serving(
     encoders: Encoders,
     identities: Identities,
     *,
+    mode: Mode,
     alone: FloatArray | None,
     same_space: bool,
     seed: int,
@@ -46,6 +47,7 @@ def learn_serving(
 
     Args:
         tested: the projection that the test part judged, which has seen none of it.
+        mode: of the projection.
         alone: (n, d_y), the test queries as the target encoder sees them, where it is at hand.
     """
     held = rows.judged.held
@@ -81,7 +83,10 @@ def learn_serving(
             ),
         )
     seen = Seen(as_served["query"], as_served["document"], texts)
-    return Serving(_router(pairs, seed), domain, calibrate(seen, seed=seed))
+    calibration = calibrate(seen)
+    # In another mode the target space is of this aligner alone, and no bridge can be built on it.
+    sample = seen if mode == "keep" and calibration is not None else None
+    return Serving(_router(pairs, seed), domain, calibration, sample)
 
 
 def _router(pairs: Pairs, seed: int) -> Router | None:

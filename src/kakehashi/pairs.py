@@ -256,6 +256,14 @@ class Pairs:
         self.ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
 
 
+def checked_side(modality: str) -> Side:
+    """Return a modality, or raise DataError where it is none."""
+    for side in SIDES:
+        if modality == side:
+            return side
+    raise DataError(f"modality={modality!r}; a modality is source or target.")
+
+
 def check_pairs(*given: Any, optional: Sequence[Any] = ()) -> None:
     """Raise DataError unless all are Pairs; what is optional may be None.
 

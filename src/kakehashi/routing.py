@@ -34,6 +34,7 @@ _KNOWN_BITS = 2**18
 _REG = 1.0
 _MAX_PAIRS, _MIN_PAIRS, _FOLDS = 2000, 10, 5
 _WANTED_ERROR, _MAX_UNSURE = 0.01, 0.2
+_CERTAIN = 30.0
 _RARE = 0.005
 """Share of the held-out texts that may be too strange to be answered."""
 _STRANGE = 0.5
@@ -109,6 +110,14 @@ class Router:
         """Say how good it is, without its arrays."""
         return f"Router({self.report})"
 
+    def __str__(self) -> str:
+        return str(self.report)
+
+    @property
+    def threshold(self) -> float:
+        """Evidence nearer to zero than this tells nothing."""
+        return self.report.threshold
+
     @classmethod
     def fit(cls, pairs: Pairs, *, seed: int = 0) -> Router:
         """Learn from pairs with texts on both sides; of more than 2,000, a sample is read.
@@ -164,15 +173,20 @@ class Router:
         Raises:
             DataError: no list of strings.
         """
-        return [self._side(ngrams_of(text)) for text in _checked(texts)]
+        return [_side(found, self.threshold) for found in self.evidence(texts)]
 
-    def _side(self, read: _Read) -> Side | None:
+    def evidence(self, texts: Sequence[str]) -> list[float | None]:
+        """Return the log-odds of each text; None where it is too strange to say.
+
+        Raises:
+            DataError: no list of strings.
+        """
+        return [self._evidence(ngrams_of(text)) for text in _checked(texts)]
+
+    def _evidence(self, read: _Read) -> float | None:
         if not read.has_letter or self._seen[read.seen].mean() < self.least_known:
             return None
-        log_odds = self._log_odds(read)
-        if abs(log_odds) <= self.report.threshold:
-            return None
-        return "source" if log_odds > 0 else "target"
+        return self._log_odds(read)
 
     def _log_odds(self, read: _Read) -> float:
         summed = float(self.weights[read.buckets].sum(dtype=np.float64))
@@ -250,6 +264,9 @@ class ScriptRouter:
             word: side for side, scripts in named for name in scripts for word in _SCRIPTS[name]
         }
 
+    threshold = 0.0
+    """As of a :class:`Router`."""
+
     def __repr__(self) -> str:
         return f"ScriptRouter(source={self.source!r}, target={self.target!r})"
 
@@ -261,6 +278,15 @@ class ScriptRouter:
         """
         return [self._side(text) for text in _checked(texts)]
 
+    def evidence(self, texts: Sequence[str]) -> list[float | None]:
+        """Return log-odds as a :class:`Router` does; a script is beyond doubt."""
+        certain = {"source": _CERTAIN, "target": -_CERTAIN, None: None}
+        return [certain[side] for side in self.route(texts)]
+
+    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+        """Return what rebuilds this router: a JSON-ready record, and no tensors."""
+        return {"scripts": {"source": list(self.source), "target": list(self.target)}}, {}
+
     def _side(self, text: str) -> Side | None:
         counts: dict[Side | None, int] = {None: 0, "source": 0, "target": 0}
         for character in _folded(text):
@@ -271,6 +297,25 @@ class ScriptRouter:
         most = max(counts.values())
         found = [side for side, count in counts.items() if count == most]
         return found[0] if len(found) == 1 else None
+
+
+def router_from(
+    record: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> Router | ScriptRouter:
+    """Rebuild a router of either kind from its state.
+
+    Raises:
+        ValueError, KeyError, TypeError: no such record.
+    """
+    if "scripts" in record:
+        return ScriptRouter(**record["scripts"])
+    return Router.from_state(record, tensors)
+
+
+def _side(evidence: float | None, threshold: float) -> Side | None:
+    if evidence is None or abs(evidence) <= threshold:
+        return None
+    return "source" if evidence > 0 else "target"
 
 
 _SCRIPTS: dict[str, tuple[str, ...]] = {

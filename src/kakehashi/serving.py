@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from numpy.typing import NDArray
 
-from .calibration import Calibration
+from .calibration import Calibration, Seen
 from .domain import Domain
-from .routing import Router
+from .routing import Router, ScriptRouter, router_from
 
 
 @dataclass(frozen=True, eq=False)
 class Serving:
-    """What was learned for serving, each part None where the data did not allow for it."""
+    """What was learned for serving, each part None where the data did not allow for it.
 
-    router: Router | None = None
+    Attributes:
+        sample: held-out pairs as they serve, in mode ``keep``: of two aligners into one target
+            space they tell how scores between the two sources compare (:mod:`kakehashi.bridge`).
+    """
+
+    router: Router | ScriptRouter | None = None
     domain: Domain | None = None
     calibration: Calibration | None = None
+    sample: Seen | None = None
 
     def __repr__(self) -> str:
         """Name the parts that are there, without their arrays."""
-        parts = {"router": self.router, "domain": self.domain, "calibration": self.calibration}
-        return f"Serving({', '.join(name for name, part in parts.items() if part is not None)})"
+        there = (each.name for each in fields(self) if getattr(self, each.name) is not None)
+        return f"Serving({', '.join(there)})"
 
     @property
     def facts(self) -> dict[str, str]:
         """What was learned, a line each for people, by name of the part."""
         found = {}
         if self.router is not None:
-            found["router"] = str(self.router.report)
+            found["router"] = str(self.router)
         if self.domain is not None:
             found["domain"] = str(self.domain)
         if self.calibration is not None:
@@ -45,6 +51,8 @@ class Serving:
             "calibration": None if self.calibration is None else self.calibration.to_dict()
         }
         tensors: dict[str, NDArray[Any]] = {}
+        if self.sample is not None:
+            tensors |= {f"sample.{key}": x for key, x in self.sample.state().items()}
         for name, part in (("router", self.router), ("domain", self.domain)):
             record[name] = None
             if part is not None:
@@ -68,8 +76,10 @@ class Serving:
             start = f"{name}."
             return {k.removeprefix(start): x for k, x in tensors.items() if k.startswith(start)}
 
+        sample = of("sample")
         return cls(
-            None if record["router"] is None else Router.from_state(record["router"], of("router")),
+            None if record["router"] is None else router_from(record["router"], of("router")),
             None if record["domain"] is None else Domain.from_state(record["domain"], of("domain")),
             None if record["calibration"] is None else Calibration.from_dict(record["calibration"]),
+            Seen.from_state(sample) if sample else None,
         )

@@ -15,14 +15,13 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from ..aligner import Aligner
 from ..asking import Query
 from ..calibration import Calibration
 from ..errors import DataError, DegradedWarning, EncoderError, EncoderMismatchError
 from ..evaluation.lexical import LexicalIndex
 from ..fusion import METHODS, SCALES, Fused, Hit, Method, fuse, scale_of
-from ..pairs import SIDES, Side
 from ..vectors import unit_rows
+from ._field import Space
 
 OnError = Literal["raise", "degrade"]
 _DEEPER = 4
@@ -179,19 +178,30 @@ def check_arms(arms: Sequence[Arm], weights: Mapping[str, float]) -> None:
             raise DataError(f"the weight of the arm {name!r} is {weight}; it has to be positive.")
 
 
-def modality_of(metadata: Mapping[str, Any], field: str, declared: Side | None) -> Side | None:
+def modality_of(
+    metadata: Mapping[str, Any], field: str, declared: str | None, known: Sequence[str]
+) -> str | None:
     """Return the modality of a document: as the arm declares, or as its metadata names it."""
     found = declared if declared is not None else metadata.get(field)
-    return found if found in SIDES else None
+    return found if found in known else None
+
+
+def check_declared(name: str, declared: str | None, space: Space) -> None:
+    """Raise DataError where an arm declares a modality that is none."""
+    if declared is not None and declared not in space.modalities:
+        raise DataError(
+            f"the arm {name!r} has modality={declared!r}; choose one of "
+            f"{', '.join(space.modalities)}."
+        )
 
 
 class Scale:
     """What the scores of a store are; found out from a few documents, once."""
 
-    def __init__(self, aligner: Aligner, name: str | None) -> None:
+    def __init__(self, space: Space, name: str | None) -> None:
         if name is not None and name not in SCALES:
             raise DataError(f"scores={name!r} is not known; choose one of {', '.join(SCALES)}.")
-        self._aligner, self._name = aligner, name
+        self._space, self._name = space, name
 
     def similarities(
         self,
@@ -224,13 +234,13 @@ class Scale:
         true: list[float] = []
         missing: EncoderError | None = None
         # Of each modality: documents of one may have been embedded as the other.
-        for side in SIDES:
+        for side in self._space.modalities:
             probed = [hit for hit in hits if hit.modality == side][:_PROBED]
             texts = [text_of(hit.payload) for hit in probed]
             if not probed:
                 continue
             try:
-                vectors = self._aligner.embed(texts, modality=side, role="document")
+                vectors = self._space.embed(texts, modality=side, role="document")
             except EncoderMismatchError:
                 raise
             except EncoderError as error:  # not at hand; the other modality tells, too
@@ -245,8 +255,9 @@ class Scale:
             ) from missing
         if not raw:
             raise DataError(
-                f"No document of the arm {arm!r} names its modality. Store source or target in "
-                "the metadata, name the modality of the arm, or fuse by rank (fusion='rank')."
+                f"No document of the arm {arm!r} names its modality. Store one of "
+                f"{', '.join(self._space.modalities)} in the metadata, name the modality of the "
+                "arm, or fuse by rank (fusion='rank')."
             )
         name = scale_of(raw, true)
         if name is None:
@@ -268,10 +279,11 @@ class Words:
             query's own bury the others.
     """
 
-    def __init__(self, texts: Sequence[str], modalities: Sequence[Side | None]) -> None:
+    def __init__(self, texts: Sequence[str], modalities: Sequence[str | None]) -> None:
         self._index = LexicalIndex(texts)
         self._parts = [
-            np.array([own == side for own in modalities], bool) for side in (*SIDES, None)
+            np.array([own == side for own in modalities], bool)
+            for side in dict.fromkeys(modalities)
         ]
 
     def best(self, text: str, n: int, allowed: Sequence[bool] | None) -> list[tuple[int, float]]:
@@ -291,7 +303,7 @@ class Words:
 
 def as_shares(hits: Sequence[Hit]) -> list[Hit]:
     """Return hits of a search by words, each score as a share of the best of its modality."""
-    best: dict[Side | None, float] = {}
+    best: dict[str | None, float] = {}
     for hit in hits:
         best[hit.modality] = max(best.get(hit.modality, 0.0), hit.raw or 0.0)
     return [replace(hit, lexical=(hit.raw or 0.0) / (best[hit.modality] or 1.0)) for hit in hits]

@@ -9,15 +9,22 @@ from threading import Lock
 from typing import Any
 
 from ..aligner import Aligner
+from ..asking import AUTO
+from ..bridge import Bridge, load
 from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
-from ..pairs import SIDES, Side
-from ..projection import Role
-from ._field import load_checked, warn_unless_advised
+from ._field import (
+    Space,
+    document_modality_of,
+    load_checked,
+    query_modality_of,
+    warn_unless_advised,
+)
 
 try:
     from chromadb.api import ClientAPI
     from chromadb.api.models.Collection import Collection
-    from chromadb.api.types import Documents, EmbeddingFunction, Embeddings, Space
+    from chromadb.api.types import Documents, EmbeddingFunction, Embeddings
+    from chromadb.api.types import Space as Metric
     from chromadb.errors import NotFoundError
     from chromadb.utils.embedding_functions import register_embedding_function
 except ImportError as error:
@@ -38,40 +45,39 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
     only; :func:`open_collection` compares aligners.
 
     Args:
-        aligner: a saved ``Aligner``, or its folder.
-        query_modality, document_modality: which side queries and documents are of.
+        aligner: a saved ``Aligner`` or ``Bridge``, or its folder.
+        query_modality, document_modality: what queries and documents are of, by default the source
+            and the target; queries may be ``"auto"``, the default of a bridge: left to the router.
 
     Raises:
+        DataError: no such modality.
         KakehashiError: the aligner was never saved, so no configuration could rebuild it.
     """
 
     def __init__(
         self,
-        aligner: Aligner | str | Path,
+        aligner: Space | str | Path,
         *,
-        query_modality: Side = "source",
-        document_modality: Side = "target",
+        query_modality: str = "",
+        document_modality: str = "",
     ) -> None:
-        aligner = aligner if isinstance(aligner, Aligner) else Aligner.load(aligner)
+        aligner = aligner if isinstance(aligner, (Aligner, Bridge)) else load(aligner)
         if aligner.path is None:
             raise KakehashiError(
                 "This aligner lives in memory only and a collection could not find it again; call "
                 "aligner.save(DIR) and use Aligner.load(DIR)."
             )
-        for modality in (query_modality, document_modality):
-            if modality not in SIDES:
-                raise DataError(f"modality={modality!r}; a modality is source or target.")
-        self._aligner: Aligner | None = warn_unless_advised(aligner)
+        self._aligner: Space | None = warn_unless_advised(aligner)
         self._config: dict[str, Any] = {
             "path": str(aligner.path),
             "fingerprint": aligner.fingerprint,
-            "query_modality": query_modality,
-            "document_modality": document_modality,
-            "space": aligner.report.metric,
+            "query_modality": query_modality_of(aligner, query_modality),
+            "document_modality": document_modality_of(aligner, document_modality),
+            "space": aligner.metric,
         }
 
     @property
-    def aligner(self) -> Aligner:
+    def aligner(self) -> Space:
         """The aligner; of a stored configuration it is loaded, and checked, on first use."""
         if self._aligner is None:
             with _LOADING:
@@ -81,23 +87,24 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
 
     def __call__(self, input: Documents) -> Embeddings:
         """Embed documents: n texts -> n float32 vectors."""
-        return self._embed(input, self._config["document_modality"], "document")
+        modality = self._config["document_modality"]
+        return list(self.aligner.embed(list(input), modality=modality, role="document"))
 
     def embed_query(self, input: Documents) -> Embeddings:
         """Embed queries: n texts -> n float32 vectors."""
-        return self._embed(input, self._config["query_modality"], "query")
-
-    def _embed(self, texts: Documents, modality: Side, role: Role) -> Embeddings:
-        return list(self.aligner.embed(list(texts), modality=modality, role=role))
+        modality = self._config["query_modality"]
+        if modality == AUTO:
+            return [self.aligner.ask(text).vector for text in input]
+        return list(self.aligner.embed(list(input), modality=modality, role="query"))
 
     @staticmethod
     def name() -> str:
         """Return the name that Chroma registers and stores."""
         return NAME
 
-    def default_space(self) -> Space:
+    def default_space(self) -> Metric:
         """Return the metric that the aligner was chosen and scored with."""
-        space: Space = self._config["space"]
+        space: Metric = self._config["space"]
         return space
 
     def get_config(self) -> dict[str, Any]:
@@ -129,7 +136,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
 def open_collection(
     client: ClientAPI,
     name: str,
-    function: AlignedEmbeddingFunction | Aligner | str | Path,
+    function: AlignedEmbeddingFunction | Space | str | Path,
     **options: Any,
 ) -> Collection:
     """Open a collection with an embedding function, or create it; refuse another aligner.
@@ -143,12 +150,12 @@ def open_collection(
             another embedding function, or with none.
         DataError: ``function`` is none of ours.
     """
-    if isinstance(function, (Aligner, str, Path)):
+    if isinstance(function, (Aligner, Bridge, str, Path)):
         function = AlignedEmbeddingFunction(function)
     if not isinstance(function, AlignedEmbeddingFunction):
         raise DataError(
-            f"function={function!r:.60} is no AlignedEmbeddingFunction; pass one, an Aligner or "
-            "the folder of one."
+            f"function={function!r:.60} is no AlignedEmbeddingFunction; pass one, an Aligner, a "
+            "Bridge or the folder of one."
         )
     with suppress(NotFoundError):  # asked first: Chroma's own ValueError says less
         _require_ours(client.get_collection(name, embedding_function=None), function)

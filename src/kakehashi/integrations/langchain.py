@@ -9,12 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ..asking import Modality, Query, ask
+from ..asking import Query
+from ..bridge import load
 from ..errors import DataError, MissingExtraError
 from ..fusion import Method
-from ..pairs import SIDES, Side
 from ._arms import Found, OnError, Plan, check_arms, warn_of
-from ._field import AlignerField, index_may_need_moving
+from ._field import (
+    AlignerField,
+    document_modality_of,
+    index_may_need_moving,
+    query_modality_of,
+)
 
 try:
     from langchain_core.callbacks import (
@@ -35,7 +40,7 @@ from .langchain_arms import LexicalArm, VectorArm, described, scored_search
 
 __all__ = ["AlignedEmbeddings", "AlignedRetriever", "LexicalArm", "VectorArm"]
 
-_document_modality: ContextVar[tuple[int, Side] | None] = ContextVar(
+_document_modality: ContextVar[tuple[int, str] | None] = ContextVar(
     "document_modality", default=None
 )
 """Whose documents are being added (the object's id), and their modality: an encoder may itself be
@@ -46,26 +51,36 @@ class AlignedEmbeddings(BaseModel, Embeddings):
     """Embeddings in the aligner's space: queries of one modality find documents of another.
 
     Args:
-        aligner: an ``Aligner`` or the folder of a saved one. Encoders that it does not record (a
-            LangChain ``Embeddings``, a callable) are bound to it: ``aligner.bind(source=...)``.
-        query_modality: which side queries are of; ``"auto"`` leaves it to the aligner's router.
-        document_modality: which side documents are of.
+        aligner: an ``Aligner``, a ``Bridge``, or the folder of a saved one. Encoders that it does
+            not record (a LangChain ``Embeddings``, a callable) are bound to it:
+            ``aligner.bind(source=...)``.
+        query_modality: what queries are of: ``"source"`` by default; ``"auto"``, the default of a
+            bridge, leaves it to the router.
+        document_modality: what documents are of: the target by default.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
 
     aligner: AlignerField
-    query_modality: Modality = "source"
-    document_modality: Side = "target"
+    query_modality: str = ""
+    document_modality: str = ""
+
+    @model_validator(mode="after")
+    def _modalities(self) -> AlignedEmbeddings:
+        self.query_modality = query_modality_of(self.aligner, self.query_modality)
+        self.document_modality = document_modality_of(self.aligner, self.document_modality)
+        return self
 
     @classmethod
     def load(
         cls, path: str | Path, *, source: Any = None, target: Any = None, **fields: Any
     ) -> AlignedEmbeddings:
-        """Load a saved aligner; pass the encoders that it does not record."""
-        from ..aligner import Aligner
+        """Load a saved aligner or bridge; pass the encoders that an aligner does not record.
 
-        return cls(aligner=Aligner.load(path).bind(source=source, target=target), **fields)
+        Those of a bridge have names of their own: ``aligner=Bridge.load(path).bind(ja=...)``.
+        """
+        given = {k: v for k, v in (("source", source), ("target", target)) if v is not None}
+        return cls(aligner=load(path).bind(**given), **fields)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
@@ -79,14 +94,14 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         ).tolist()
         return found
 
-    def embed_query(self, text: str, *, modality: Modality | None = None) -> list[float]:
+    def embed_query(self, text: str, *, modality: str | None = None) -> list[float]:
         """Embed one query, of this object's query modality unless another is named."""
         found: list[float] = self.ask(text, modality=modality).vector.tolist()
         return found
 
-    def ask(self, text: str, *, modality: Modality | None = None) -> Query:
+    def ask(self, text: str, *, modality: str | None = None) -> Query:
         """Embed one query, and say what it was read as."""
-        return ask(self.aligner, text, modality or self.query_modality)
+        return self.aligner.ask(text, modality or self.query_modality)
 
     def add_documents(
         self, store: VectorStore, documents: list[Document], *, modality_field: str = "modality"
@@ -103,10 +118,12 @@ class AlignedEmbeddings(BaseModel, Embeddings):
             DataError: another modality; or a store that overwrites what it was given before.
         """
         sides = [d.metadata.get(modality_field, self.document_modality) for d in documents]
+        allowed = self.aligner.modalities
         for row, side in enumerate(sides):
-            if side not in SIDES:
+            if side not in allowed:
                 raise DataError(
-                    f"Document {row} has {modality_field}={side!r}; allowed are source and target."
+                    f"Document {row} has {modality_field}={side!r}; allowed are "
+                    f"{', '.join(allowed)}."
                 )
         if len(set(sides)) > 1 and getattr(store, "mode", None) == "overwrite":  # LanceDB's default
             raise DataError(
@@ -114,7 +131,7 @@ class AlignedEmbeddings(BaseModel, Embeddings):
                 "modality would overwrite those of the other; make it with mode='append'."
             )
         ids: dict[int, str] = {}
-        for side in SIDES:
+        for side in allowed:
             rows = [i for i, s in enumerate(sides) if s == side]
             if rows:
                 with self._documents_as(side):
@@ -123,7 +140,7 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         return [ids[i] for i in range(len(documents))]
 
     @contextmanager
-    def _documents_as(self, modality: Side) -> Iterator[None]:
+    def _documents_as(self, modality: str) -> Iterator[None]:
         token = _document_modality.set((id(self), modality))
         try:
             yield
@@ -206,7 +223,7 @@ class AlignedRetriever(BaseRetriever):
         *,
         run_manager: CallbackManagerForRetrieverRun,
         k: int | None = None,
-        modality: Modality | None = None,
+        modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
         if not self.arms:
@@ -222,7 +239,7 @@ class AlignedRetriever(BaseRetriever):
         *,
         run_manager: AsyncCallbackManagerForRetrieverRun,
         k: int | None = None,
-        modality: Modality | None = None,
+        modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
         if not self.arms:
@@ -233,7 +250,7 @@ class AlignedRetriever(BaseRetriever):
         return self._answer(found)
 
     def _plan(self) -> Plan:
-        calibration = self.embeddings.aligner.serving.calibration
+        calibration = self.embeddings.aligner.calibration
         return Plan(self.fusion, calibration, self.weights, self.on_error)
 
     def _answer(self, found: Found) -> list[Document]:
@@ -247,7 +264,7 @@ class AlignedRetriever(BaseRetriever):
         return k
 
     def _search(
-        self, query: str, k: int | None, modality: Modality | None, kwargs: dict[str, Any]
+        self, query: str, k: int | None, modality: str | None, kwargs: dict[str, Any]
     ) -> list[Document]:
         k = self._k(k)
         vector = self.embeddings.embed_query(query, modality=modality)

@@ -11,13 +11,11 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from ..aligner import Aligner
 from ..asking import Query
 from ..errors import DataError
 from ..fusion import Hit
-from ..pairs import SIDES, Side
-from ._arms import Scale, Words, as_shares, modality_of
-from ._field import index_may_need_moving
+from ._arms import Scale, Words, as_shares, check_declared, modality_of
+from ._field import Space, index_may_need_moving
 from .langchain_filters import joined, kind_of, permits, words_filter
 
 _SCORED = (
@@ -74,30 +72,32 @@ class VectorArm(BaseModel):
 
     vectorstore: VectorStore
     name: str = "vectors"
-    modality: Side | None = None
+    modality: str | None = None
     modality_field: str = "modality"
-    split: Callable[[Side], dict[str, Any]] | str | None = "auto"
+    split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
-    _bound: tuple[Aligner, Scale, bool] | None = PrivateAttr(default=None)
+    _bound: tuple[Space, Scale, bool] | None = PrivateAttr(default=None)
 
-    def bound(self, aligner: Aligner, *, scored: bool) -> VectorArm:
+    def bound(self, space: Space, *, scored: bool) -> VectorArm:
         """Return this arm for an aligner, whose vectors tell what the store's scores are."""
+        check_declared(self.name, self.modality, space)
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
         arm = self.model_copy()
-        arm._bound = (aligner, Scale(aligner, self.scores), scored)
+        arm._bound = (space, Scale(space, self.scores), scored)
         return arm
 
     def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
         """Return at most n hits of each modality, the best first."""
         assert self._bound is not None
-        aligner, scale, scored = self._bound
+        space, scale, scored = self._bound
+        names = space.modalities
         split = self._split() if self.modality is None else None
-        parts: list[dict[str, Any]] = [{}] if split is None else [split(side) for side in SIDES]
+        parts: list[dict[str, Any]] = [{}] if split is None else [split(name) for name in names]
         depth = n * 5 if split is None and self.modality is None else n
         found: list[tuple[Document, float | None]] = []
-        with index_may_need_moving(aligner, self.modality or "target"):
+        with index_may_need_moving(space, self.modality or names[-1]):
             for part in parts:
                 asked = joined(self.vectorstore, self.search_kwargs, options, part)
                 found += self._searched(query.vector.tolist(), depth, asked)
@@ -108,7 +108,7 @@ class VectorArm(BaseModel):
             Hit(
                 key_of(document),
                 document,
-                modality_of(document.metadata, self.modality_field, self.modality),
+                modality_of(document.metadata, self.modality_field, self.modality, names),
                 self.name,
                 raw,
             )
@@ -131,7 +131,7 @@ class VectorArm(BaseModel):
         # An older in-memory store gives the stored vector, too.
         return [(row[0], float(row[1])) for row in search(vector, k=n, **options)]
 
-    def _split(self) -> Callable[[Side], dict[str, Any]] | None:
+    def _split(self) -> Callable[[str], dict[str, Any]] | None:
         if self.split != "auto":
             return self.split if callable(self.split) else None
         if kind_of(self.vectorstore) is None:
@@ -155,32 +155,33 @@ class LexicalArm(BaseModel):
 
     documents: list[Document] = Field(repr=False)
     name: str = "words"
-    modality: Side | None = None
+    modality: str | None = None
     modality_field: str = "modality"
-    _words: Words | None = PrivateAttr(default=None)
+    _bound: tuple[Words, list[str | None]] | None = PrivateAttr(default=None)
 
-    def bound(self, aligner: Aligner, *, scored: bool) -> LexicalArm:
+    def bound(self, space: Space, *, scored: bool) -> LexicalArm:
         """Return this arm with its index."""
-        if self._words is None:
-            sides = [
-                modality_of(document.metadata, self.modality_field, self.modality)
-                for document in self.documents
-            ]
-            self._words = Words([document.page_content for document in self.documents], sides)
+        check_declared(self.name, self.modality, space)
+        sides = [
+            modality_of(each.metadata, self.modality_field, self.modality, space.modalities)
+            for each in self.documents
+        ]
+        if self._bound is None or self._bound[1] != sides:
+            words = Words([document.page_content for document in self.documents], sides)
+            self._bound = (words, sides)
         return self
 
     def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
         """Return at most n documents of each modality that share a word, the best first."""
-        assert self._words is not None
+        assert self._bound is not None
+        words, sides = self._bound
         allowed = None
         if (given := words_filter(options)) is not None:
             allowed = [permits(given, document) for document in self.documents]
-        found = self._words.best(text, n, allowed)
         hits = []
-        for row, score in found:
+        for row, score in words.best(text, n, allowed):
             document = self.documents[row]
-            side = modality_of(document.metadata, self.modality_field, self.modality)
-            hits.append(Hit(key_of(document), document, side, self.name, score))
+            hits.append(Hit(key_of(document), document, sides[row], self.name, score))
         return as_shares(hits)
 
 

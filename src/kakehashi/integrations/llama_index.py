@@ -9,14 +9,17 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from ..aligner import Aligner
-from ..asking import Modality, ask
+from ..bridge import load
 from ..errors import DataError, MissingExtraError
 from ..fusion import Method
-from ..pairs import SIDES, Side
 from ..projection import Role
 from ._arms import Found, OnError, Plan, check_arms, warn_of
-from ._field import AlignerField, index_may_need_moving
+from ._field import (
+    AlignerField,
+    document_modality_of,
+    index_may_need_moving,
+    query_modality_of,
+)
 
 try:
     from llama_index.core.base.base_retriever import BaseRetriever
@@ -36,7 +39,7 @@ __all__ = ["AlignedEmbedding", "AlignedRetriever", "LexicalArm", "VectorArm"]
 # Whose call it is (the object's id), and what it said: an encoder may itself be built on an
 # AlignedEmbedding, which must not listen.
 _role: ContextVar[tuple[int, Role] | None] = ContextVar("role", default=None)
-_document_modality: ContextVar[tuple[int, Side] | None] = ContextVar(
+_document_modality: ContextVar[tuple[int, str] | None] = ContextVar(
     "document_modality", default=None
 )
 
@@ -54,10 +57,12 @@ class AlignedEmbedding(BaseEmbedding):
     """Embeddings in the aligner's space: queries of one modality find nodes of another.
 
     Args:
-        aligner: an ``Aligner`` or the folder of a saved one. Encoders that it does not record (a
-            LlamaIndex ``BaseEmbedding``, a callable) are bound to it: ``aligner.bind(source=...)``.
-        query_modality: which side queries are of; ``"auto"`` leaves it to the aligner's router.
-        document_modality: which side nodes are of.
+        aligner: an ``Aligner``, a ``Bridge``, or the folder of a saved one. Encoders that it does
+            not record (a LlamaIndex ``BaseEmbedding``, a callable) are bound to it:
+            ``aligner.bind(source=...)``.
+        query_modality: what queries are of: ``"source"`` by default; ``"auto"``, the default of a
+            bridge, leaves it to the router.
+        document_modality: what nodes are of: the target by default.
         modality_field: metadata field in which a node may name its own modality. It is read where
             nodes are embedded by calling this object, as an ``IngestionPipeline`` does; an index
             hands over bare texts and takes all for ``document_modality``.
@@ -70,8 +75,8 @@ class AlignedEmbedding(BaseEmbedding):
     # The base class names its own default "unknown"; the fingerprint is what tells maps apart in
     # traces, and what makes the cache of an IngestionPipeline notice another aligner.
     aligner: AlignerField
-    query_modality: Modality = "source"
-    document_modality: Side = "target"
+    query_modality: str = ""
+    document_modality: str = ""
     modality_field: str = "modality"
     embed_batch_size: int = Field(default=32, gt=0, le=2048)
     embeddings_cache: Any = Field(default=None, exclude=True)
@@ -79,6 +84,8 @@ class AlignedEmbedding(BaseEmbedding):
 
     def __init__(self, **fields: Any) -> None:
         super().__init__(**fields)
+        self.query_modality = query_modality_of(self.aligner, self.query_modality)
+        self.document_modality = document_modality_of(self.aligner, self.document_modality)
         self.model_name = f"kakehashi-{self.aligner.fingerprint[:12]}"
         cache = self.embeddings_cache
         if cache is not None and not isinstance(cache, CacheByKind):
@@ -93,8 +100,11 @@ class AlignedEmbedding(BaseEmbedding):
     def load(
         cls, path: str | Path, *, source: Any = None, target: Any = None, **fields: Any
     ) -> AlignedEmbedding:
-        """Load a saved aligner; pass the encoders that it does not record."""
-        return cls(aligner=Aligner.load(path).bind(source=source, target=target), **fields)
+        """Load a saved aligner or bridge; pass the encoders that an aligner does not record.
+
+        Those of a bridge have names of their own: ``aligner=Bridge.load(path).bind(ja=...)``.
+        """
+        return cls(aligner=load(path).bind(**_given(source, target)), **fields)
 
     @classmethod
     def from_dict(
@@ -102,7 +112,7 @@ class AlignedEmbedding(BaseEmbedding):
     ) -> AlignedEmbedding:
         """Rebuild from :meth:`to_dict`; pass the encoders that the aligner does not record."""
         made = cls(**{k: v for k, v in {**data, **fields}.items() if k != "class_name"})
-        made.aligner = made.aligner.bind(source=source, target=target)
+        made.aligner = made.aligner.bind(**_given(source, target))
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -147,15 +157,15 @@ class AlignedEmbedding(BaseEmbedding):
 
     def _by_modality(
         self, nodes: Sequence[BaseNode]
-    ) -> Iterator[tuple[Side, list[str], list[BaseNode]]]:
+    ) -> Iterator[tuple[str, list[str], list[BaseNode]]]:
         sides = [n.metadata.get(self.modality_field, self.document_modality) for n in nodes]
         for node, side in zip(nodes, sides, strict=True):
-            if side not in SIDES:
+            if side not in self.aligner.modalities:
                 raise DataError(
                     f"Node {node.node_id} has {self.modality_field}={side!r}; "
-                    "allowed are source and target."
+                    f"allowed are {', '.join(self.aligner.modalities)}."
                 )
-        for side in SIDES:
+        for side in self.aligner.modalities:
             members = [n for n, s in zip(nodes, sides, strict=True) if s == side]
             if members:
                 yield side, [self._content(node) for node in members], members
@@ -172,12 +182,12 @@ class AlignedEmbedding(BaseEmbedding):
         side = self.query_modality if role == "query" else self._side()
         return f"{self.aligner.fingerprint}/{side}/{role}"
 
-    def _side(self) -> Side:
+    def _side(self) -> str:
         said = _document_modality.get()
         return said[1] if said is not None and said[0] == id(self) else self.document_modality
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        found: Embedding = ask(self.aligner, query, self.query_modality).vector.tolist()
+        found: Embedding = self.aligner.ask(query, self.query_modality).vector.tolist()
         return found
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
@@ -255,15 +265,15 @@ class AlignedRetriever(BaseRetriever):
             )
             return
         check_arms(arms, weights or {})
-        aligner, self._options = embedding.aligner, options
+        self._options = options
         self._arms = [arm.bound(embedding, scored=fusion == "calibrated") for arm in arms]
-        self._plan = Plan(fusion, aligner.serving.calibration, weights or {}, on_error)
+        self._plan = Plan(fusion, embedding.aligner.calibration, weights or {}, on_error)
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._arms:
             text = query_bundle.query_str
-            asked = ask(self.embedding.aligner, text, self.embedding.query_modality)
+            asked = self.embedding.aligner.ask(text, self.embedding.query_modality)
             return self._answer(self._plan.search(self._arms, asked, text, self._k, self._options))
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
@@ -272,7 +282,7 @@ class AlignedRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._arms:
             text, embedding = query_bundle.query_str, self.embedding
-            asked = await asyncio.to_thread(ask, embedding.aligner, text, embedding.query_modality)
+            asked = await asyncio.to_thread(embedding.aligner.ask, text, embedding.query_modality)
             return self._answer(
                 await self._plan.asearch(self._arms, asked, text, self._k, self._options)
             )
@@ -283,6 +293,11 @@ class AlignedRetriever(BaseRetriever):
     def _answer(self, found: Found) -> list[NodeWithScore]:
         warn_of(found.failed, stacklevel=3)
         return list(described(found.documents, self._fusion, found.failed))
+
+
+def _given(source: Any, target: Any) -> dict[str, Any]:
+    """Return the encoders that were passed; a bridge has other names than these."""
+    return {k: v for k, v in (("source", source), ("target", target)) if v is not None}
 
 
 def _fresh(bundle: QueryBundle) -> QueryBundle:

@@ -15,8 +15,7 @@ from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from ..asking import Query
 from ..errors import DataError
 from ..fusion import Fused, Hit
-from ..pairs import SIDES, Side
-from ._arms import Scale, Words, as_shares, modality_of
+from ._arms import Scale, Words, as_shares, check_declared, modality_of
 from ._field import index_may_need_moving
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class VectorArm:
 
     index: VectorStoreIndex
     name: str = "vectors"
-    modality: Side | None = None
+    modality: str | None = None
     split: bool = True
     scores: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -57,6 +56,7 @@ class VectorArm:
 
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> VectorArm:
         """Return this arm for an embedding, whose vectors tell what the store's scores are."""
+        check_declared(self.name, self.modality, embedding.aligner)
         scale = Scale(embedding.aligner, self.scores)
         return replace(self, _embedding=embedding, _scale=scale if scored else None)
 
@@ -64,10 +64,10 @@ class VectorArm:
         """Return at most n hits of each modality, the best first."""
         embedding = self._embedding
         assert embedding is not None
-        by_field = embedding.modality_field
+        by_field, names = embedding.modality_field, embedding.aligner.modalities
         restricting = [self.options.get("filters"), options.get("filters")]
         split = self.split and self.modality is None and self._can_add_to(restricting)
-        parts = [_is(by_field, side) for side in SIDES] if split else [None]
+        parts = [_is(by_field, name) for name in names] if split else [None]
         depth = n if split or self.modality is not None else n * 5
         asked = {**self.options, **options, "similarity_top_k": depth}
 
@@ -77,7 +77,7 @@ class VectorArm:
             bundle = QueryBundle(text, embedding=query.vector.tolist())
             return _retrieved(self.index.as_retriever(embed_model=embedding, **asked), bundle)
 
-        with index_may_need_moving(embedding.aligner, self.modality or "target"):
+        with index_may_need_moving(embedding.aligner, self.modality or names[-1]):
             found = [row for part in parts for row in searched(part)]
             if split and not found:  # perhaps no node names its modality
                 found = searched(None)
@@ -85,7 +85,7 @@ class VectorArm:
             Hit(
                 key_of(row.node),
                 row.node,
-                modality_of(row.node.metadata, by_field, self.modality),
+                modality_of(row.node.metadata, by_field, self.modality, names),
                 self.name,
                 row.score,
             )
@@ -119,16 +119,18 @@ class LexicalArm:
 
     nodes: Sequence[BaseNode] = field(repr=False)
     name: str = "words"
-    modality: Side | None = None
-    _field: str = field(default="modality", repr=False)
+    modality: str | None = None
     _words: Words | None = field(default=None, repr=False)
+    _sides: Sequence[str | None] = field(default=(), repr=False)
 
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> LexicalArm:
         """Return this arm with its index."""
-        by_field = embedding.modality_field
-        sides = [modality_of(node.metadata, by_field, self.modality) for node in self.nodes]
-        words = self._words or Words([_text(node) for node in self.nodes], sides)
-        return replace(self, _field=by_field, _words=words)
+        check_declared(self.name, self.modality, embedding.aligner)
+        by_field, names = embedding.modality_field, embedding.aligner.modalities
+        sides = [modality_of(node.metadata, by_field, self.modality, names) for node in self.nodes]
+        return replace(
+            self, _words=Words([_text(node) for node in self.nodes], sides), _sides=sides
+        )
 
     def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
         """Return at most n nodes of each modality that share a word, the best first."""
@@ -137,8 +139,7 @@ class LexicalArm:
         hits = []
         for row, score in self._words.best(text, n, allowed):
             node = self.nodes[row]
-            side = modality_of(node.metadata, self._field, self.modality)
-            hits.append(Hit(key_of(node), node, side, self.name, score))
+            hits.append(Hit(key_of(node), node, self._sides[row], self.name, score))
         return as_shares(hits)
 
     def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
@@ -189,7 +190,7 @@ def _text(node: BaseNode) -> str:
     return str(node.get_content(metadata_mode=MetadataMode.NONE))
 
 
-def _is(name: str, side: Side) -> MetadataFilters:
+def _is(name: str, side: str) -> MetadataFilters:
     return MetadataFilters(filters=[MetadataFilter(key=name, value=side)])
 
 
