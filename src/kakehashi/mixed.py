@@ -85,7 +85,9 @@ def learn_serving(
     seen = Seen(as_served["query"], as_served["document"], texts)
     calibration = calibrate(seen)
     # In another mode the target space is of this aligner alone, and no bridge can be built on it.
-    sample = seen if mode == "keep" and calibration is not None else None
+    sample = None
+    if mode == "keep" and calibration is not None:
+        sample = Seen.from_state(seen.state())  # as it will be read again
     return Serving(_router(pairs, seed), domain, calibration, sample)
 
 

@@ -1,4 +1,4 @@
-"""The command line: demo, fit, project, info, evaluate, compare, curve, robustness."""
+"""The command line: demo, fit, project, bridge, info, evaluate, compare, curve, robustness."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.text import Text
 from ..console import plain_console
 from ..encoders import raised_by
 from ..errors import KakehashiError
-from . import make, measure  # noqa: F401  # importing them registers their commands
+from . import make, measure, show  # noqa: F401  # importing them registers their commands
 from .app import app
 
 

@@ -1,4 +1,4 @@
-"""Commands that make something: demo, fit, project; and info, which shows what was made."""
+"""Commands that make something: demo, fit, project, bridge."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import typer
 from rich.text import Text
 
 from ..aligner import Aligner
-from ..bundle import check_parent, check_place
+from ..bridge import Bridge
+from ..bundle import BRIDGE, check_parent, check_place
 from ..console import (
     plain_console,
-    print_facts,
     print_json,
     print_report,
     print_table,
@@ -281,37 +281,34 @@ def _check_free(out: Path, vectors: Path, overwrite: bool) -> None:
 
 
 @app.command()
-def info(
-    folder: Folder,
-    every_rung: EveryRung = False,
+def bridge(
+    aligners: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME=FOLDER...",
+            help="Saved aligners of mode keep, each with the "
+            "name of its source modality: ja=DIR code=DIR.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    target: Annotated[str, typer.Option(help="What the target modality is called.")] = "target",
+    overwrite: Annotated[bool, typer.Option(help="Replace a bridge that is OUT already.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a saved aligner is, which data made it, and what it scored."""
-    aligner = Aligner.load(folder)
-    names = {s: None if e is None else e.name for s, e in aligner.encoders.items()}
-    data = aligner.data
+    """Put several aligners into one: source modalities of their own names, one index."""
+    check_place(out, overwrite=overwrite, record=BRIDGE)
+    parts: dict[str, Aligner] = {}
+    for given in aligners:
+        name, equals, folder = given.partition("=")
+        if not equals or not folder:
+            raise DataError(f"{given!r} is no NAME=FOLDER, such as ja=aligners/ja.")
+        if name in parts:
+            raise DataError(f"{name} is named twice; give each modality one aligner.")
+        parts[name] = Aligner.load(folder)
+    made = Bridge(parts, target)
+    folders = made.save(out, overwrite=overwrite)
     if as_json:
-        about = {
-            "fingerprint": aligner.fingerprint,
-            "encoders": names,
-            "dimensions": aligner.dimensions,
-            "output_dimension": aligner.output_dimension,
-            "reads_texts": [side for side in SIDES if aligner.reads(side)],
-            "serving": aligner.serving.state()[0],
-        }
-        print_json({**about, "data": asdict(data), **report_json(aligner.report)})
-        return
-    facts: dict[str, str] = {}
-    for side in SIDES:
-        facts[side] = (
-            f"{names[side] or 'stored vectors'}, "
-            f"{aligner.dimensions[side]} -> {aligner.output_dimension} dimensions"
-            f"{', reads the texts, too' if aligner.reads(side) else ''}"
-        )
-    unpaired = f" and {data.n_unpaired:,} unpaired rows" if data.n_unpaired else ""
-    facts["data"] = f"{data.name or 'unnamed'}, {data.n_pairs:,} pairs{unpaired}"
-    facts["licence"] = data.licence or "not stated"
-    facts["SHA-256"] = f"{data.content_hash} (of the data)"
-    facts["fingerprint"] = f"{aligner.fingerprint} (of the aligner)"
-    print_facts(facts | aligner.serving.facts)
-    print_report(aligner.report, every_rung=every_rung)
+        about = {"out": str(folders), "modalities": made.modalities}
+        print_json({**about, "fingerprint": made.fingerprint})
+    else:
+        plain_console().print(f"{folders}: {made}")
