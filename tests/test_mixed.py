@@ -288,7 +288,9 @@ def reference(aligner, query, entries, *, words=False):
     calibration = aligner.serving.calibration
     lines = calibration.hybrid if words else calibration.plain
     lexical = np.array(LexicalIndex([e.text for e in entries]).scores(query))
-    lexical = lexical / max(float(lexical.max()), 1e-12)
+    sides = np.array([e.modality for e in entries])
+    for side in SIDES:  # a share of the best of its own modality
+        lexical[sides == side] /= max(float(lexical[sides == side].max(initial=0)), 1e-12)
     found = []
     for entry, share in zip(entries, lexical, strict=True):
         [document] = aligner.embed([entry.text], modality=entry.modality, role="document")
