@@ -32,8 +32,9 @@ all of them is drawn together.
 French questions look for the two translations of their paragraph (and nothing else is judged): by
 a bridge of the French -> English and the Japanese -> English aligner in mode keep, in an index of
 English documents as they are and Japanese ones projected. "Apart" is the same of two aligners that
-share no training row, nor a row from which scores are learned to compare. Last, all test texts of
-all three languages are routed.
+share no training row, nor a row from which scores are learned to compare; "no samples" compares
+scores of French and Japanese by the aligners' lines to English alone. Last, all test texts of all
+three languages are routed.
 
 --ood: what the fallback to the target encoder does out of domain (mixed_domain.py).
 --latency: what the wrapper costs (mixed_latency.py). --no-lists leaves out all of the above.
@@ -44,7 +45,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -448,6 +449,8 @@ def french(
             matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
             row = f"{source} -> {target} keep{name}"
             add(row, asks("fr", "query"), matrix, (*FUSED, "rank + words"), bridge.calibration)
+            bare = Bridge({n: without_sample(a) for n, a in bridge.aligners.items()}, "en")
+            add(f"{row}, no samples", asks("fr", "query"), matrix, FUSED[2:3], bare.calibration)
             if not name:
                 for language in texts:
                     where = bridge.route(texts[language])
@@ -457,6 +460,11 @@ def french(
                         "unsure": where.count(None) / len(where),
                     }
     return found, routed
+
+
+def without_sample(aligner: Aligner) -> Aligner:
+    """Return an aligner of which a bridge only knows the lines to the target."""
+    return replace(aligner, serving=replace(aligner.serving, sample=None))
 
 
 def agreement(
