@@ -448,9 +448,12 @@ def french(
             bridge = Bridge({"ja": japanese.aligner, "fr": asks.aligner}, "en")
             matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
             row = f"{source} -> {target} keep{name}"
-            add(row, asks("fr", "query"), matrix, (*FUSED, "rank + words"), bridge.calibration)
-            bare = Bridge({n: without_sample(a) for n, a in bridge.aligners.items()}, "en")
-            add(f"{row}, no samples", asks("fr", "query"), matrix, FUSED[2:3], bare.calibration)
+            queries = asks("fr", "query")
+            add(row, queries, matrix, ("one list", "rank", "rank + words"))
+            if bridge.calibration is not None:  # of few training rows there is none
+                add(row, queries, matrix, ("calibrated", "+ words"), bridge.calibration)
+                bare = Bridge({n: without_sample(a) for n, a in bridge.aligners.items()}, "en")
+                add(f"{row}, no samples", queries, matrix, ("calibrated",), bare.calibration)
             if not name:
                 for language in texts:
                     where = bridge.route(texts[language])
