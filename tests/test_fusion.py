@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kakehashi import fusion
 from kakehashi.calibration import Calibration, Line
 from kakehashi.errors import DataError
-from kakehashi.fusion import SCALES, Hit, fuse, scale_of
+from kakehashi.fusion import SCALES, Hit, Searched, scale_of, unfound
 from kakehashi.pairs import SIDES
 
 # A query's own modality scores .5 higher for nothing.
@@ -22,6 +23,19 @@ def vector_hit(key, modality, similarity, arm="vectors"):
 
 def word_hit(key, modality, share):
     return Hit(key, key, modality, "words", raw=9 * share, lexical=share)
+
+
+def fuse(hits, further=None, **how):
+    """Fuse hits by arm; `further` names by arm the modalities whose last hit is not the end."""
+    return fusion.fuse(searched(hits, further), **how)
+
+
+def searched(hits, further=None):
+    found = {}
+    for arm, own in hits.items():
+        goes_on = (further or {}).get(arm, ())
+        found[arm] = Searched(own, dict.fromkeys(goes_on, own[-1]))
+    return found
 
 
 def test_calibrated_scores_put_both_modalities_in_one_list():
@@ -56,6 +70,43 @@ def test_what_only_the_words_found_is_as_far_as_the_last_of_the_vectors():
     assert fused["part number"].score == pytest.approx(3 + 4 - 5)
     assert fused["part number"].similarity is None
     assert "part number" in fuse(found, query="target", calibration=CALIBRATION)[0].payload
+
+
+def test_what_only_the_words_found_is_as_far_as_all_that_the_vectors_did_not():
+    """A store that was searched as it is has passed over nothing nearer than its last hit."""
+    found = {
+        "vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "source", 0.2)],
+        "words": [word_hit("part number", "target", 1.0)],
+    }
+    how = {"query": "target", "calibration": CALIBRATION}
+    fused = {f.payload: f for f in fuse(found, {"vectors": SIDES}, **how)}
+    assert fused["part number"].score == pytest.approx(2 + 4 - 5)
+
+
+def test_what_was_not_found_scores_no_more_than_the_last_hit_would():
+    how = {"query": "target", "calibration": CALIBRATION}
+    hits = {"vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "target", 0.3)]}
+    assert unfound(searched(hits), **how) == {}
+    most = unfound(searched(hits, {"vectors": SIDES}), **how)
+    assert most == pytest.approx({"source": 3.0, "target": 3 - 5})
+    words = [word_hit("x", "target", 1.0), word_hit("y", "target", 0.5)]
+    hits = hits | {"words": words}
+    # What the vectors have found all of, no words can add to.
+    assert unfound(searched(hits, {"words": ["target"]}), **how) == {}
+    most = unfound(searched(hits, {"vectors": ["target"], "words": ["target"]}), **how)
+    assert most == pytest.approx({"target": 3 + 4 * 0.5 - 5})
+    words_alone = unfound(searched({"words": words}, {"words": ["target"]}), **how)
+    assert words_alone == pytest.approx({"target": 4 * 0.5 - 5})
+
+
+def test_what_was_not_found_ranks_behind_all_that_was():
+    hits = {
+        "vectors": [vector_hit("a", "target", 0.6), vector_hit("a", "target", 0.5)],
+        "words": [word_hit("b", "source", 1.0)],
+    }
+    further = {"vectors": SIDES, "words": ["source"]}
+    most = unfound(searched(hits, further), query="target", method="rank", weights={"words": 2.0})
+    assert most == pytest.approx({"target": 1 / 62, "source": 1 / 61 + 2 / 62})
 
 
 def test_rank_fusion_is_reciprocal_and_ranks_each_modality_by_itself():

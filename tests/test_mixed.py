@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, DegradedWarning
 from kakehashi.evaluation.lexical import LexicalIndex
-from kakehashi.integrations import langchain, llama_index
+from kakehashi.integrations import _arms, langchain, llama_index
 from kakehashi.pairs import SIDES
 
 PAIRS = 24
@@ -60,13 +60,14 @@ class Entry:
     """A document of the corpus, of no framework."""
 
     text: str
-    modality: str
+    modality: str | None
     part: str
     page: int
 
     @property
     def metadata(self):
-        return {"modality": self.modality, "part": self.part, "page": self.page}
+        named = {} if self.modality is None else {"modality": self.modality}
+        return {**named, "part": self.part, "page": self.page}
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,9 @@ class LangChain:
 
     def filled(self, make, entries, folder, server):
         store = self.empty(make, folder, server)
-        self.embeddings.add_documents(store, self.documents(entries))
+        self.embeddings.add_documents(store, self.documents(e for e in entries if e.modality))
+        if older := self.documents(e for e in entries if not e.modality):
+            store.add_documents(older)
         return store
 
     def filled_by_another(self, make, entries, folder, server):
@@ -366,6 +369,57 @@ def test_a_filter_that_nothing_passes_finds_nothing(shop, corpus):
     assert shop.ask(QUERIES[0], arms, filter=shop.f.filter(part="z")) == []
 
 
+@pytest.fixture
+def shallow(monkeypatch):
+    """First searches find so little that what is buried has to be searched for by itself."""
+    for name, value in (("_LEAST", 1), ("_DEPTH", 1), ("_WIDER", 1)):
+        monkeypatch.setattr(_arms, name, value)
+
+
+@pytest.mark.parametrize("k", [1, 4])
+@pytest.mark.parametrize("query", QUERIES, ids=["ja", "en"])
+def test_what_another_modality_buries_is_found(query, k, shop, aligner, corpus, shallow):
+    found = shop.ask(query, [shop.f.arm(shop.mixed)], k=k)
+    assert_same(shop.rows(found), reference(aligner, query, corpus)[:k])
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=["ja", "en"])
+def test_documents_that_name_no_modality_are_of_the_objects_own(
+    query, shop, aligner, corpus, shallow
+):
+    """As where documents of the other modality join an index that was there before."""
+    if shop.make in (stores.lc_milvus, stores.lc_lancedb, stores.li_lancedb):
+        pytest.skip("has every document name what one names")
+    older = [replace(e, modality=None) if e.modality == "target" else e for e in corpus]
+    found = shop.ask(query, [shop.f.arm(shop.once("older", older))], k=9)
+    assert_same(shop.rows(found), reference(aligner, query, corpus)[:9])
+    assert {shop.said(d)["modality"] for d in found} == set(SIDES)
+
+
+@pytest.mark.parametrize("fusion", ["calibrated", "rank"])
+def test_documents_that_name_no_modality_are_read_by_the_router(
+    fusion, plain, aligner, corpus, shallow
+):
+    """A store is filled as it always was, and both modalities are told apart all the same."""
+    f = type(plain.f)(aligner)
+    f.embeddings.document_modality = "auto"
+    shop = Shop(f, plain.make, corpus, None, None)
+    filled = shop.fill([replace(e, modality=None) for e in corpus])
+    for query in QUERIES:
+        found = shop.ask(query, [f.arm(filled)], k=48, fusion=fusion)
+        named = {shop.f.text(d): shop.said(d)["modality"] for d in found}
+        assert named == {e.text: e.modality for e in corpus}
+        if fusion == "calibrated":
+            assert_same(shop.rows(found), reference(aligner, query, corpus))
+            few = shop.ask(query, [f.arm(filled)], k=3)
+            assert_same(shop.rows(few), reference(aligner, query, corpus)[:3])
+    if isinstance(f, LangChain):
+        store = f.empty(plain.make, None, None)
+        f.embeddings.add_documents(store, f.documents([replace(corpus[0], modality=None)]))
+        [(_, stored)] = store.store.items()
+        assert stored["metadata"]["modality"] == corpus[0].modality
+
+
 def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, corpus):
     arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
     found = shop.ask(QUERIES[1], arms)
@@ -570,7 +624,7 @@ def test_ids_restrict_a_search_by_words_and_a_stores_own_words_are_refused(shops
 class Failing:
     """What makes an arm of either framework fail."""
 
-    def search(self, query, text, n, options):
+    def search(self, query, text, n, options, *, apart):
         raise ConnectionError("the store is down")
 
 
@@ -628,9 +682,9 @@ def test_arms_that_work_leave_no_mark(plain):
 class Meeting:
     """An arm that waits until another one is searched, too."""
 
-    def search(self, query, text, n, options):
+    def search(self, query, text, n, options, *, apart):
         BARRIER.wait(timeout=20)
-        return super().search(query, text, n, options)
+        return super().search(query, text, n, options, apart=apart)
 
 
 BARRIER = threading.Barrier(2)
@@ -728,14 +782,14 @@ def test_wrong_arms_are_refused_when_the_retriever_is_made(plain, corpus):
         f.retriever([arm], k=0)
 
 
-def test_documents_without_a_modality_fuse_by_rank_only(plain, corpus):
-    unnamed = [replace(e, modality=None) for e in corpus[PAIRS:]]
+def test_documents_that_name_an_unknown_modality_fuse_by_rank_only(plain, corpus):
+    japanese = [replace(e, modality="Japanese") for e in corpus[PAIRS:]]
     f = plain.f
-    arm = f.words(unnamed)
+    arm = f.words(japanese)
     with pytest.raises(DataError, match="names no modality"):
         plain.ask(QUERIES[1], [arm])
     assert plain.ask(QUERIES[1], [arm], fusion="rank")
-    declared = f.words(unnamed, modality="target")
+    declared = f.words(japanese, modality="target")
     assert plain.ask(QUERIES[1], [declared])
 
 
@@ -816,27 +870,3 @@ def test_a_store_that_overwrites_is_not_filled_in_two_parts(shops, corpus):
         shop.f.embeddings.add_documents(store, shop.f.documents(corpus))
     assert not store.store
     shop.f.embeddings.add_documents(store, shop.f.documents(corpus[:2]))
-
-
-def test_documents_that_name_no_modality_are_not_passed_over_in_silence(aligner):
-    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
-    store = InMemoryVectorStore(embeddings)
-    store.add_documents([Document("Change the value of the symbol.")])
-    retriever = langchain.AlignedRetriever(
-        embeddings=embeddings, arms=[langchain.VectorArm(vectorstore=store)]
-    )
-    with pytest.raises(DataError, match="No document of the arm 'vectors' names its modality"):
-        retriever.invoke("部品の値を変更します。")
-    by_rank = langchain.AlignedRetriever(
-        embeddings=embeddings, arms=[langchain.VectorArm(vectorstore=store)], fusion="rank"
-    )
-    assert len(by_rank.invoke("部品の値を変更します。")) == 1
-
-
-def test_nodes_that_name_no_modality_are_not_passed_over_in_silence(aligner):
-    embedding = llama_index.AlignedEmbedding(aligner=aligner)
-    nodes = [TextNode(text="Change the value of the symbol.")]
-    arm = llama_index.VectorArm(VectorStoreIndex(nodes, embed_model=embedding))
-    retriever = llama_index.AlignedRetriever(embedding=embedding, arms=[arm])
-    with pytest.raises(DataError, match="No document of the arm 'vectors' names its modality"):
-        retriever.retrieve("部品の値を変更します。")

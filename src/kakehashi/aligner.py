@@ -149,11 +149,18 @@ class Aligner:
     def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
         """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
 
+        Args:
+            modality: ``"source"`` or ``"target"`` of them all, or ``"auto"``: each as the router
+                says; where that is unsure, the target encoder reads it.
+
         Raises:
-            DataError: not a list, tuple, array or column of strings; or another modality.
+            DataError: not a list, tuple, array or column of strings; another modality; or
+                ``"auto"`` and there is no router.
             EncoderError: no encoder is at hand.
             EncoderMismatchError: it is not the one that the aligner was trained with.
         """
+        if modality == asking.AUTO:
+            return asking.embed_routed(self, _checked(texts), role)
         side = checked_side(modality)
         vectors = self.encode(texts, modality=side, role=role)
         return self.project(vectors, texts=texts, modality=side, role=role)
@@ -170,6 +177,20 @@ class Aligner:
             EncoderError, EncoderMismatchError: as :meth:`embed`.
         """
         return asking.ask(self, text, modality)
+
+    def route(self, texts: Sequence[str]) -> list[Side | None]:
+        """Return the modality of each text; None where the router cannot tell.
+
+        Raises:
+            DataError: no list of strings, or there is no router.
+        """
+        if self.serving.router is None:
+            raise DataError(
+                "This aligner has no router: it was fitted without texts, or saved by an earlier "
+                "kakehashi. Name the modality of the text, 'source' or 'target'; or fit it again "
+                "on pairs with texts, or give it a router: aligner.with_router(...)."
+            )
+        return self.serving.router.route(texts)
 
     def with_router(self, router: Router | ScriptRouter) -> Aligner:
         """Return this aligner with another router, which is saved with it.

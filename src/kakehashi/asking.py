@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
 
 from .errors import DataError, EncoderError, EncoderMismatchError
 from .pairs import SIDES
+from .projection import Role
 from .vectors import Float32Array
 
 if TYPE_CHECKING:
     from .aligner import Aligner
+    from .bridge import Bridge
 
 How = Literal["declared", "routed", "unsure", "out of domain"]
 AUTO = "auto"
@@ -37,14 +42,7 @@ def ask(aligner: Aligner, text: str, modality: str) -> Query:
     """Encode and project one query; see :meth:`kakehashi.Aligner.ask`."""
     how: How = "declared"
     if modality == AUTO:
-        router = aligner.serving.router
-        if router is None:
-            raise DataError(
-                "This aligner has no router: it was fitted without texts, or saved by an earlier "
-                "kakehashi. Name the modality of the query, 'source' or 'target'; or fit it again "
-                "on pairs with texts, or give it a router: aligner.with_router(...)."
-            )
-        [routed] = router.route([text])
+        [routed] = aligner.route([text])
         modality, how = (routed, "routed") if routed is not None else ("target", "unsure")
     if modality not in SIDES:
         raise DataError(f"modality={modality!r}; a modality is source or target, or auto.")
@@ -79,3 +77,18 @@ def through_map(aligner: Aligner, text: str, how: How, *, target: Aligner) -> Qu
                 pass
     [vector] = aligner.project(encoded, texts=[text], modality="source", role="query")
     return Query(vector, "source", how, similarity)
+
+
+def read_as(space: Aligner | Bridge, texts: Sequence[str]) -> list[str]:
+    """Return the modality of each text as the router tells it; the target where it is unsure."""
+    return [space.modalities[-1] if side is None else side for side in space.route(texts)]
+
+
+def embed_routed(space: Aligner | Bridge, texts: Sequence[str], role: Role) -> Float32Array:
+    """Embed texts, each as the modality that it is routed to, (n, d_out) float32."""
+    sides = np.array(read_as(space, texts), object)
+    found = np.empty((len(sides), space.output_dimension), np.float32)
+    for side in dict.fromkeys(sides):
+        rows = np.flatnonzero(sides == side)
+        found[rows] = space.embed([texts[int(row)] for row in rows], modality=side, role=role)
+    return found

@@ -140,10 +140,16 @@ class Bridge:
     def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
         """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
 
+        Args:
+            modality: one of :attr:`modalities` of them all, or ``"auto"``: each as :meth:`route`
+                says; where that is unsure, the target encoder reads it.
+
         Raises:
             DataError: another modality, or as :meth:`Aligner.embed`.
             EncoderError, EncoderMismatchError: as :meth:`Aligner.embed`.
         """
+        if modality == asking.AUTO:
+            return asking.embed_routed(self, texts, role)
         if modality == self.target:
             return self._any.embed(texts, modality="target", role=role)
         return self._aligner(modality).embed(texts, modality="source", role=role)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -48,6 +48,19 @@ class Hit:
     lexical: float | None = None
 
 
+class Searched(NamedTuple):
+    """What one arm found.
+
+    Attributes:
+        hits: the best first.
+        further: where the arm may hold more documents of a modality, the last hit before them:
+            they are no more similar, nor have they more words of the query.
+    """
+
+    hits: Sequence[Hit]
+    further: Mapping[str, Hit]
+
+
 @dataclass(frozen=True)
 class Fused:
     """A document of the fused list.
@@ -80,7 +93,7 @@ class Fused:
 
 
 def fuse(
-    found: Mapping[str, Sequence[Hit]],
+    found: Mapping[str, Searched],
     *,
     query: str,
     method: Method = "calibrated",
@@ -90,60 +103,100 @@ def fuse(
     """Merge what the arms found and put it in order, the best first.
 
     Args:
-        found: by name of the arm, its hits, the best first.
+        found: by name of the arm.
         query: the modality of the query.
         calibration: of the aligner; for ``calibrated``.
         weights: of the arms, 1 unless named; for ``rank``.
 
     Raises:
-        DataError: an unknown method; or calibrated fusion without a calibration, of a hit without
-            a modality, or of hits that were found by words alone.
+        DataError: an unknown method; or calibrated fusion without a calibration, or of a hit
+            without a modality.
     """
     if method not in METHODS:
         raise DataError(f"fusion={method!r} is not known; choose one of {', '.join(METHODS)}.")
     documents: dict[str, list[Hit]] = {}
-    for hits in found.values():
-        for hit in hits:
+    for searched in found.values():
+        for hit in searched.hits:
             documents.setdefault(hit.key, []).append(hit)
     if method == "rank":
         scores = _by_rank(found, weights or {})
     else:
-        scores = _by_odds(documents, query, calibration)
+        scores = _by_odds(found, documents, query, calibration)
     # By rank, each modality has its first: of equals, what is not of the query's own goes first,
     # the one that a single list buries. Then the order of the arms (Python's sort is stable).
     scores.sort(key=lambda scored: (-scored[1], documents[scored[0]][0].modality == query))
     return [_merged(documents[key], score) for key, score in scores]
 
 
+def unfound(
+    found: Mapping[str, Searched],
+    *,
+    query: str,
+    method: Method = "calibrated",
+    calibration: Calibration | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> dict[str, float]:
+    """Return by modality the most that a document can score which no arm has found.
+
+    A modality is missing where all was found. Arguments are those of :func:`fuse`.
+    """
+    if method == "rank":
+        most: dict[str, float] = {}
+        for arm, searched in found.items():
+            for side in searched.further:
+                place = 1 + len({hit.key for hit in searched.hits if hit.modality == side})
+                most[side] = most.get(side, 0.0) + _of_place(place, arm, weights or {})
+        return most
+    assert calibration is not None  # or nothing was fused
+    last: dict[str, list[Hit]] = {}
+    for searched in found.values():
+        for side, hit in searched.further.items():
+            last.setdefault(side, []).append(hit)
+    vectors = any(_similar(searched) for searched in found.values())
+    words = any(hit.lexical is not None for each in found.values() for hit in each.hits)
+    bounds = {}
+    for side, hits in last.items():
+        similarity = _best(hit.similarity for hit in hits)
+        if similarity is None and vectors:
+            continue  # the vectors have found all of it
+        lexical = [_best(hit.lexical for hit in hits) or 0.0] if words else None
+        [bounds[side]] = map(
+            float,
+            calibration.log_odds([similarity or 0.0], lexical, query=query, document=side),
+        )
+    return bounds
+
+
+def _of_place(place: int, arm: str, weights: Mapping[str, float]) -> float:
+    return weights.get(arm, 1.0) / (_RANK_CONSTANT + place)
+
+
 def _by_rank(
-    found: Mapping[str, Sequence[Hit]], weights: Mapping[str, float]
+    found: Mapping[str, Searched], weights: Mapping[str, float]
 ) -> list[tuple[str, float]]:
     scores: dict[str, float] = {}
-    for arm, hits in found.items():
+    for arm, searched in found.items():
         # Each modality is ranked by itself: in one list the query's own buries the other.
         ranked: dict[str | None, dict[str, None]] = {}
-        for hit in hits:  # an index may hold a document twice
+        for hit in searched.hits:  # an index may hold a document twice
             ranked.setdefault(hit.modality, {})[hit.key] = None
         for keys in ranked.values():
-            for rank, key in enumerate(keys, 1):
-                scores[key] = scores.get(key, 0.0) + weights.get(arm, 1.0) / (_RANK_CONSTANT + rank)
+            for place, key in enumerate(keys, 1):
+                scores[key] = scores.get(key, 0.0) + _of_place(place, arm, weights)
     return list(scores.items())
 
 
 def _by_odds(
-    documents: Mapping[str, list[Hit]], query: str, calibration: Calibration | None
+    found: Mapping[str, Searched],
+    documents: Mapping[str, list[Hit]],
+    query: str,
+    calibration: Calibration | None,
 ) -> list[tuple[str, float]]:
     if calibration is None:
         raise DataError(
             "There is no calibration of scores: an aligner was fitted on too few held-out pairs, "
             "or saved by an earlier kakehashi. Fit it again, or fuse by rank (fusion='rank')."
         )
-    similarity = {key: _best(hit.similarity for hit in hits) for key, hits in documents.items()}
-    by_words = {
-        key: _best(hit.lexical for hit in hits)
-        for key, hits in documents.items()
-        if any(hit.lexical is not None for hit in hits)
-    }
     modality = {key: hits[0].modality for key, hits in documents.items()}
     for key, side in modality.items():
         if side not in calibration.modalities:
@@ -152,21 +205,36 @@ def _by_odds(
                 f"Store one of {', '.join(calibration.modalities)} in its metadata, name the "
                 "modality of the arm, or fuse by rank (fusion='rank')."
             )
+    words = any(hit.lexical is not None for hits in documents.values() for hit in hits)
     scores: list[tuple[str, float]] = []
     for side in calibration.modalities:
         keys = [key for key in documents if modality[key] == side]
-        known = [s for key in keys if (s := similarity[key]) is not None]
         if not keys:
             continue
-        # What only the words found is farther than all that the vectors found.
-        every = [s for s in similarity.values() if s is not None]
-        floor = min(known or every, default=0.0)
-        dense = [floor if (s := similarity[key]) is None else s for key in keys]
-        lexical = [by_words.get(key) or 0.0 for key in keys] if by_words else None
+        farthest = _farthest(found, side)
+        similarity = [_best(hit.similarity for hit in documents[key]) for key in keys]
+        dense = [farthest if s is None else s for s in similarity]
+        lexical = None
+        if words:
+            lexical = [_best(hit.lexical for hit in documents[key]) or 0.0 for key in keys]
         odds = calibration.log_odds(dense, lexical, query=query, document=side)
         scores += zip(keys, map(float, odds), strict=True)
     order = {key: place for place, key in enumerate(documents)}
     return sorted(scores, key=lambda scored: order[scored[0]])
+
+
+def _farthest(found: Mapping[str, Searched], side: str) -> float:
+    """Return the similarity of what only the words found: no more than all that vectors found."""
+    last = _best(s.further[side].similarity for s in found.values() if side in s.further)
+    if last is not None:
+        return last
+    every = [similar for searched in found.values() for similar in _similar(searched)]
+    of_side = [similarity for modality, similarity in every if modality == side]
+    return min(of_side or [similarity for _, similarity in every], default=0.0)
+
+
+def _similar(searched: Searched) -> list[tuple[str | None, float]]:
+    return [(h.modality, h.similarity) for h in searched.hits if h.similarity is not None]
 
 
 def _merged(hits: Sequence[Hit], score: float) -> Fused:

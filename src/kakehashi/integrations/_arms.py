@@ -9,25 +9,30 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from ..asking import Query
+from ..asking import AUTO, Query, read_as
 from ..calibration import Calibration
 from ..errors import DataError, DegradedWarning, EncoderError, EncoderMismatchError
 from ..evaluation.lexical import LexicalIndex
-from ..fusion import METHODS, SCALES, Fused, Hit, Method, fuse, scale_of
+from ..fusion import METHODS, SCALES, Fused, Hit, Method, Searched, fuse, scale_of, unfound
 from ..vectors import unit_rows
 from ._field import Space
 
 OnError = Literal["raise", "degrade"]
-_DEEPER = 4
-"""Documents that an arm is asked for, times k: calibration may lift what lies deep in its list."""
-_LEAST = 20
+_DEPTH, _LEAST = 4, 20
+"""Documents of a modality that an arm is asked for at first: so many times k, but not fewer."""
+_WIDER = 5
+"""A search that is not restricted to a modality goes so much deeper."""
+_ROUNDS, _DEEPER = 3, 4
+"""How often, and how much deeper each time, is searched for what might still belong among k."""
 _PROBED = 3
+_REMEMBERED = 100_000
+"""Texts whose modality is remembered by an arm that has them routed."""
 
 
 class Arm(Protocol):
@@ -37,8 +42,14 @@ class Arm(Protocol):
     def name(self) -> str:
         """What metadata, weights and warnings call it."""
 
-    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
-        """Return at most n hits, the best first."""
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
+        """Return about n hits of each modality, the best first.
+
+        Args:
+            apart: search each modality by itself, where the arm can; a first search is of all.
+        """
         ...
 
 
@@ -50,9 +61,16 @@ class Found:
     failed: Mapping[str, str]
 
 
+Outcome = Searched | Exception
+
+
 @dataclass(frozen=True)
 class Plan:
     """How the arms are searched and fused.
+
+    A first search takes each store as it is, which is what stores are fast at. What was not found
+    can then be no better than the last hit; only where that might belong among the k best is an
+    arm searched again: deeper, and each modality by itself, so that none buries another.
 
     Attributes:
         weights: of the arms, for fusion by rank.
@@ -80,64 +98,71 @@ class Plan:
         self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
     ) -> Found:
         """Search one arm after the other."""
-        n = self._depth(k)
-        while True:
-            outcomes = [_tried(arm, query, text, n, options) for arm in arms]
-            found = self._fused(arms, outcomes, query, n)
-            if self._enough(found, outcomes, k, n):
-                return replace(found, documents=found.documents[:k])
-            n *= 2
+        rounds = self._rounds(arms, query, k)
+        for pending, n, apart in rounds:
+            for arm in pending:
+                rounds.outcomes[arm.name] = _tried(arm, query, text, n, options, apart)
+        return rounds.found
 
     async def asearch(
         self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
     ) -> Found:
         """Search all arms at once."""
-        n = self._depth(k)
-        while True:
+        rounds = self._rounds(arms, query, k)
+        for pending, n, apart in rounds:
             outcomes = await asyncio.gather(
-                *(asyncio.to_thread(_tried, arm, query, text, n, options) for arm in arms)
+                *(asyncio.to_thread(_tried, arm, query, text, n, options, apart) for arm in pending)
             )
-            found = self._fused(arms, outcomes, query, n)
-            if self._enough(found, outcomes, k, n):
-                return replace(found, documents=found.documents[:k])
-            n *= 2
+            rounds.outcomes |= {a.name: o for a, o in zip(pending, outcomes, strict=True)}
+        return rounds.found
 
-    def _depth(self, k: int) -> int:
+    def _rounds(self, arms: Sequence[Arm], query: Query, k: int) -> _Rounds:
         if k < 1:
             raise DataError(f"k={k}; ask for at least 1 document.")
-        return max(_LEAST, _DEEPER * k)
+        return _Rounds(self, arms, query.modality, k)
 
-    def _fused(
-        self,
-        arms: Sequence[Arm],
-        outcomes: Sequence[list[Hit] | Exception],
-        query: Query,
-        n: int,
-    ) -> Found:
-        hits: dict[str, list[Hit]] = {}
-        failed: dict[str, str] = {}
-        for arm, outcome in zip(arms, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                if self.on_error == "raise" or len(failed) == len(arms) - 1:
-                    raise outcome
-                failed[arm.name] = f"{type(outcome).__name__}: {outcome}"
-            else:
-                hits[arm.name] = outcome
-        fused = fuse(
-            hits,
-            query=query.modality,
-            method=self.method,
-            calibration=self.calibration,
-            weights=self.weights,
-        )
-        return Found(fused, failed)
 
-    def _enough(
-        self, found: Found, outcomes: Sequence[list[Hit] | Exception], k: int, n: int
-    ) -> bool:
-        """Whether k documents are there, or no arm has more to give."""
-        more = any(not isinstance(hits, Exception) and len(hits) >= n for hits in outcomes)
-        return len(found.documents) >= k or not more
+class _Rounds:
+    """The searches of one question: which arms to ask next and how deep, until k are settled."""
+
+    def __init__(self, plan: Plan, arms: Sequence[Arm], query: str, k: int) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+        self.found = Found([], {})
+        self._plan, self._arms, self._query, self._k = plan, arms, query, k
+
+    def __iter__(self) -> Iterator[tuple[Sequence[Arm], int, bool]]:
+        """Yield arms to search, how many hits of a modality to ask for, and whether apart."""
+        n, number, pending = max(_LEAST, _DEPTH * self._k), 1, self._arms
+        while pending:
+            yield pending, n, number > 1
+            pending = self._pending(number)
+            n, number = n * _DEEPER, number + 1
+
+    def _pending(self, number: int) -> Sequence[Arm]:
+        """Fuse what was found; return the arms that may hold more of the best k."""
+        plan, k = self._plan, self._k
+        failed = {n: o for n, o in self.outcomes.items() if isinstance(o, Exception)}
+        if failed and (plan.on_error == "raise" or len(failed) == len(self._arms)):
+            raise next(iter(failed.values()))
+        found = {n: o for n, o in self.outcomes.items() if not isinstance(o, Exception)}
+        how: dict[str, Any] = {
+            "query": self._query,
+            "method": plan.method,
+            "calibration": plan.calibration,
+            "weights": plan.weights,
+        }
+        documents = fuse(found, **how)
+        said = {name: f"{type(error).__name__}: {error}" for name, error in failed.items()}
+        self.found = Found(documents[:k], said)
+        least = documents[k - 1].score if len(documents) >= k else -np.inf
+        open_to = {side for side, most in unfound(found, **how).items() if most > least}
+        if number >= _ROUNDS and len(documents) >= k:  # what is left lies deep, if it is there
+            return []
+        return [
+            arm
+            for arm in self._arms
+            if arm.name in found and open_to & set(found[arm.name].further)
+        ]
 
 
 def warn_of(failed: Mapping[str, str], stacklevel: int) -> None:
@@ -151,10 +176,10 @@ def warn_of(failed: Mapping[str, str], stacklevel: int) -> None:
 
 
 def _tried(
-    arm: Arm, query: Query, text: str, n: int, options: Mapping[str, Any]
-) -> list[Hit] | Exception:
+    arm: Arm, query: Query, text: str, n: int, options: Mapping[str, Any], apart: bool
+) -> Outcome:
     try:
-        return arm.search(query, text, n, options)
+        return arm.search(query, text, n, options, apart=apart)
     except Exception as error:  # a store of the caller's raises what it likes
         return error
 
@@ -178,12 +203,77 @@ def check_arms(arms: Sequence[Arm], weights: Mapping[str, float]) -> None:
             raise DataError(f"the weight of the arm {name!r} is {weight}; it has to be positive.")
 
 
-def modality_of(
-    metadata: Mapping[str, Any], field: str, declared: str | None, known: Sequence[str]
-) -> str | None:
-    """Return the modality of a document: as the arm declares, or as its metadata names it."""
-    found = declared if declared is not None else metadata.get(field)
-    return found if found in known else None
+class Reading:
+    """How an arm reads the modality of a document.
+
+    Args:
+        declared: of all documents of the arm; without it the metadata of each name it.
+        field: the metadata field in which they do.
+        unnamed: of a document whose metadata say nothing, ``"auto"`` to let the router read its
+            text: as it was embedded, where it was embedded by the same object.
+    """
+
+    def __init__(self, space: Space, declared: str | None, field: str, unnamed: str) -> None:
+        self.names, self.possible = space.modalities, space.modalities
+        if declared is not None:
+            self.possible = (declared,)
+        self._space, self._declared, self._field, self._unnamed = space, declared, field, unnamed
+        self._routed: dict[str, str] = {}
+
+    def modality(self, metadata: Mapping[str, Any], text: str) -> str | None:
+        """Return the modality of a document; None where its metadata name an unknown one."""
+        found = self._declared or metadata.get(self._field)
+        if found is None:
+            return self._route(text) if self._unnamed == AUTO else self._unnamed
+        return found if found in self.names else None
+
+    def _route(self, text: str) -> str:
+        found = self._routed.get(text)
+        if found is None:
+            [found] = read_as(self._space, [text])
+            if len(self._routed) < _REMEMBERED:
+                self._routed[text] = found
+        return found
+
+    def parts(self, scored: bool) -> dict[str, str | None]:
+        """Return the parts of a store by what their documents name, by the name of each part.
+
+        A part names its modality. The last, whose value is None, is of all the others: those that
+        name nothing, or the modality that such documents are of. Where the router reads them they
+        are of any modality, and only scores tell their place among the others.
+        """
+        if self._unnamed == AUTO and not scored:
+            return {}
+        named = [name for name in self.names if name != self._unnamed]
+        return {**dict(zip(named, named, strict=True)), self._unnamed: None}
+
+
+def in_parts(
+    search: Callable[[str | None, int], list[Hit]],
+    n: int,
+    *,
+    parts: Sequence[str] = (),
+    names: Sequence[str],
+) -> Searched:
+    """Search a store as it is, or each part of its documents by itself.
+
+    Args:
+        search: returns the hits in a part (None: in the whole store), and at most so many.
+        n: hits that are wanted of each modality.
+        names: the modalities that documents of the store may be of.
+    """
+    hits: list[Hit] = []
+    further: dict[str, Hit] = {}
+    depth = n if parts or len(names) == 1 else n * _WIDER
+    asked: Sequence[str | None] = parts or [None]
+    for part in asked:
+        found = search(part, depth)
+        hits += found
+        if len(found) >= depth:
+            of = names if part is None or part not in names else (part,)
+            further |= dict.fromkeys(of, found[-1])
+    hits.sort(key=lambda hit: -(hit.similarity or 0.0))  # without scores they stay as they are
+    return Searched(hits, further)
 
 
 def check_declared(name: str, declared: str | None, space: Space) -> None:
@@ -301,9 +391,16 @@ class Words:
         return [(row, float(scores[row])) for row in dict.fromkeys(found) if scores[row] > 0]
 
 
-def as_shares(hits: Sequence[Hit]) -> list[Hit]:
-    """Return hits of a search by words, each score as a share of the best of its modality."""
-    best: dict[str | None, float] = {}
+def in_words(hits: Sequence[Hit], n: int) -> Searched:
+    """Return hits of a search by words, each score as a share of the best of its modality.
+
+    Args:
+        n: how many of each modality were asked for.
+    """
+    by_side: dict[str | None, list[Hit]] = {}
     for hit in hits:
-        best[hit.modality] = max(best.get(hit.modality, 0.0), hit.raw or 0.0)
-    return [replace(hit, lexical=(hit.raw or 0.0) / (best[hit.modality] or 1.0)) for hit in hits]
+        by_side.setdefault(hit.modality, []).append(hit)
+    best = {side: max(hit.raw or 0.0 for hit in own) or 1.0 for side, own in by_side.items()}
+    shares = [replace(hit, lexical=(hit.raw or 0.0) / best[hit.modality]) for hit in hits]
+    further = {hit.modality: hit for hit in shares if len(by_side[hit.modality]) >= n}
+    return Searched(shares, {side: hit for side, hit in further.items() if side is not None})

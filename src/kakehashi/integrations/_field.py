@@ -44,11 +44,11 @@ def document_modality_of(space: Space, given: str) -> str:
     """Return what documents are of, which is left open by an empty string: the target.
 
     Raises:
-        DataError: no modality of this space.
+        DataError: no modality of this space, nor ``"auto"``.
     """
-    if given and given not in space.modalities:
+    if given and given not in (*space.modalities, AUTO):
         raise DataError(
-            f"document_modality={given!r}; choose one of {', '.join(space.modalities)}."
+            f"document_modality={given!r}; choose one of {', '.join(space.modalities)}, or auto."
         )
     return given or space.modalities[-1]
 
@@ -113,6 +113,7 @@ def index_may_need_moving(space: Space, documents: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(space, Bridge):  # whose target vectors are where they were
             raise
+        documents = "target" if documents == AUTO else documents
         stored, given = space.dimensions[documents], space.output_dimension
         if space.mode == "shared" and stored != given:
             note = (

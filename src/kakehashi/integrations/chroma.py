@@ -47,7 +47,8 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
     Args:
         aligner: a saved ``Aligner`` or ``Bridge``, or its folder.
         query_modality, document_modality: what queries and documents are of, by default the source
-            and the target; queries may be ``"auto"``, the default of a bridge: left to the router.
+            (of a bridge: ``"auto"``) and the target. ``"auto"`` leaves it to the router, text by
+            text.
 
     Raises:
         DataError: no such modality.

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from ..asking import Query
+from ..asking import AUTO, Query, read_as
 from ..bridge import load
 from ..errors import DataError, MissingExtraError
 from ..fusion import Method
@@ -56,7 +56,8 @@ class AlignedEmbeddings(BaseModel, Embeddings):
             ``aligner.bind(source=...)``.
         query_modality: what queries are of: ``"source"`` by default; ``"auto"``, the default of a
             bridge, leaves it to the router.
-        document_modality: what documents are of: the target by default.
+        document_modality: what documents are of: the target by default; ``"auto"`` leaves it to
+            the router, text by text.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
@@ -109,7 +110,8 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         """Add documents to a store that embeds with this object, each as its own modality.
 
         A document's metadata names its modality under ``modality_field``; without it, it is of
-        ``document_modality``. Every name is checked before the first document is written.
+        ``document_modality``, and is stored with that name in its metadata. Every name is checked
+        before the first document is written.
 
         Returns:
             the ids, in the order of the documents.
@@ -120,11 +122,15 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         sides = [d.metadata.get(modality_field, self.document_modality) for d in documents]
         allowed = self.aligner.modalities
         for row, side in enumerate(sides):
-            if side not in allowed:
+            if side not in (*allowed, self.document_modality):
                 raise DataError(
                     f"Document {row} has {modality_field}={side!r}; allowed are "
                     f"{', '.join(allowed)}."
                 )
+        unnamed = [row for row, side in enumerate(sides) if side == AUTO]
+        routed = read_as(self.aligner, [documents[row].page_content for row in unnamed])
+        for row, side in zip(unnamed, routed, strict=True):
+            sides[row] = side
         if len(set(sides)) > 1 and getattr(store, "mode", None) == "overwrite":  # LanceDB's default
             raise DataError(
                 f"{type(store).__name__} was made with mode='overwrite', so that documents of one "
@@ -134,8 +140,9 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         for side in allowed:
             rows = [i for i, s in enumerate(sides) if s == side]
             if rows:
+                own = [_named(documents[i], modality_field, side) for i in rows]
                 with self._documents_as(side):
-                    added = store.add_documents([documents[i] for i in rows])
+                    added = store.add_documents(own)
                 ids.update(zip(rows, added, strict=True))
         return [ids[i] for i in range(len(documents))]
 
@@ -146,6 +153,11 @@ class AlignedEmbeddings(BaseModel, Embeddings):
             yield
         finally:
             _document_modality.reset(token)
+
+
+def _named(document: Document, field: str, side: str) -> Document:
+    """Return a copy whose metadata name the modality."""
+    return document.model_copy(update={"metadata": {**document.metadata, field: side}})
 
 
 def _relevance(store: Any) -> Callable[[float], float]:
@@ -207,13 +219,14 @@ class AlignedRetriever(BaseRetriever):
 
     def _bound_arms(self) -> list[Any]:
         """Return the arms, bound anew where a copy was given others (nothing validates those)."""
-        made_of: list[Any] = [*self.arms, self.embeddings.aligner, self.fusion]
+        space, unnamed = self.embeddings.aligner, self.embeddings.document_modality
+        made_of: list[Any] = [*self.arms, space, unnamed, self.fusion]
         before, bound = self._bound
         if len(before) != len(made_of) or any(
             a is not b for a, b in zip(before, made_of, strict=True)
         ):
             scored = self.fusion == "calibrated"
-            bound = [arm.bound(self.embeddings.aligner, scored=scored) for arm in self.arms]
+            bound = [arm.bound(space, unnamed=unnamed, scored=scored) for arm in self.arms]
             self._bound = (made_of, bound)
         return bound
 

@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ..asking import Query
 from ..errors import DataError
-from ..fusion import Hit
-from ._arms import Scale, Words, as_shares, check_declared, modality_of
+from ..fusion import Hit, Searched
+from ._arms import Reading, Scale, Words, check_declared, in_parts, in_words
 from ._field import Space, index_may_need_moving
 from .langchain_filters import joined, kind_of, permits, words_filter
 
@@ -54,14 +54,14 @@ class VectorArm(BaseModel):
     Args:
         vectorstore: the store as it is; its own embedding function is not used.
         name: what metadata and warnings call it; unique among the arms.
-        modality: of all its documents; without it each names its own in its metadata.
+        modality: of all its documents; without it each names its own in its metadata, or is of
+            the ``document_modality`` of the embeddings.
         modality_field: the metadata field in which it does.
         split: what restricts a search to one modality, as keyword arguments of the store's search
-            (``lambda side: {"filter": {"modality": side}}``). A store of both modalities is then
-            searched once for each, so that neither can bury the other (a document that names none
-            is then not found). ``"auto"`` knows Chroma,
-            FAISS, Qdrant, LanceDB, Milvus and the in-memory store; another is searched once,
-            deeper.
+            (``lambda side: {"filter": {"modality": side}}``). Where one modality may be buried by
+            another, a store is searched again, once for each (a document that names none is then
+            not found). ``"auto"`` knows Chroma, FAISS, Qdrant, LanceDB, Milvus and the in-memory
+            store, and finds what names no modality, too; another store is searched deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
             few documents by default.
         search_kwargs: passed on to the store. A ``filter`` that is a dictionary in the way of
@@ -77,47 +77,67 @@ class VectorArm(BaseModel):
     split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
-    _bound: tuple[Space, Scale, bool] | None = PrivateAttr(default=None)
+    _bound: tuple[Space, Reading, Scale | None] | None = PrivateAttr(default=None)
 
-    def bound(self, space: Space, *, scored: bool) -> VectorArm:
-        """Return this arm for an aligner, whose vectors tell what the store's scores are."""
+    def bound(self, space: Space, *, unnamed: str, scored: bool) -> VectorArm:
+        """Return this arm for an aligner, whose vectors tell what the store's scores are.
+
+        Args:
+            unnamed: what documents are of that name no modality.
+            scored: whether scores are needed.
+        """
         check_declared(self.name, self.modality, space)
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
+        scale = Scale(space, self.scores)
+        reading = Reading(space, self.modality, self.modality_field, unnamed)
         arm = self.model_copy()
-        arm._bound = (space, Scale(space, self.scores), scored)
+        arm._bound = (space, reading, scale if scored else None)
         return arm
 
-    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
-        """Return at most n hits of each modality, the best first."""
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
+        """Return about n hits of each modality, the best first."""
         assert self._bound is not None
-        space, scale, scored = self._bound
-        names = space.modalities
-        split = self._split() if self.modality is None else None
-        parts: list[dict[str, Any]] = [{}] if split is None else [split(name) for name in names]
-        depth = n * 5 if split is None and self.modality is None else n
-        found: list[tuple[Document, float | None]] = []
-        with index_may_need_moving(space, self.modality or names[-1]):
-            for part in parts:
-                asked = joined(self.vectorstore, self.search_kwargs, options, part)
-                found += self._searched(query.vector.tolist(), depth, asked)
-            if split is not None and not found:  # perhaps no document names its modality
-                asked = joined(self.vectorstore, self.search_kwargs, options)
-                found = self._searched(query.vector.tolist(), depth, asked)
-        hits = [
-            Hit(
-                key_of(document),
-                document,
-                modality_of(document.metadata, self.modality_field, self.modality, names),
-                self.name,
-                raw,
-            )
-            for document, raw in found
-        ]
-        if scored:
-            hits = scale.similarities(query, hits, lambda d: str(d.page_content), self.name)
-            hits.sort(key=lambda hit: -(hit.similarity or 0.0))
-        return hits
+        space, reading, scale = self._bound
+        vector = query.vector.tolist()
+        parts = self._parts(reading, scored=scale is not None) if apart else {}
+
+        def searched(part: str | None, depth: int) -> list[Hit]:
+            restriction = {} if part is None else parts[part]
+            asked = joined(self.vectorstore, self.search_kwargs, options, restriction)
+            hits = [
+                Hit(
+                    key_of(document),
+                    document,
+                    reading.modality(document.metadata, document.page_content),
+                    self.name,
+                    raw,
+                )
+                for document, raw in self._searched(vector, depth, asked)
+            ]
+            if scale is None:
+                return hits
+            return scale.similarities(query, hits, lambda d: str(d.page_content), self.name)
+
+        with index_may_need_moving(space, reading.possible[-1]):
+            return in_parts(searched, n, parts=list(parts), names=reading.possible)
+
+    def _parts(self, reading: Reading, *, scored: bool) -> dict[str, dict[str, Any]]:
+        """Return what restricts the store to each part of its documents; nothing if nothing can."""
+        if self.modality is not None or self.split is None:
+            return {}
+        if callable(self.split):
+            return {name: self.split(name) for name in reading.names}
+        if kind_of(self.vectorstore) is None:
+            return {}
+        parts = reading.parts(scored)
+        named = [name for name in parts.values() if name is not None]
+        return {
+            part: {"filter": {self.modality_field: {"$nin": named} if name is None else name}}
+            for part, name in parts.items()
+        }
 
     def _searched(
         self, vector: list[float], n: int, options: dict[str, Any]
@@ -130,13 +150,6 @@ class VectorArm(BaseModel):
             search = _filtered_deep_enough(store, search)
         # An older in-memory store gives the stored vector, too.
         return [(row[0], float(row[1])) for row in search(vector, k=n, **options)]
-
-    def _split(self) -> Callable[[str], dict[str, Any]] | None:
-        if self.split != "auto":
-            return self.split if callable(self.split) else None
-        if kind_of(self.vectorstore) is None:
-            return None
-        return lambda side: {"filter": {self.modality_field: side}}
 
 
 class LexicalArm(BaseModel):
@@ -159,19 +172,19 @@ class LexicalArm(BaseModel):
     modality_field: str = "modality"
     _bound: tuple[Words, list[str | None]] | None = PrivateAttr(default=None)
 
-    def bound(self, space: Space, *, scored: bool) -> LexicalArm:
+    def bound(self, space: Space, *, unnamed: str, scored: bool) -> LexicalArm:
         """Return this arm with its index."""
         check_declared(self.name, self.modality, space)
-        sides = [
-            modality_of(each.metadata, self.modality_field, self.modality, space.modalities)
-            for each in self.documents
-        ]
+        reading = Reading(space, self.modality, self.modality_field, unnamed)
+        sides = [reading.modality(each.metadata, each.page_content) for each in self.documents]
         if self._bound is None or self._bound[1] != sides:
             words = Words([document.page_content for document in self.documents], sides)
             self._bound = (words, sides)
         return self
 
-    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
         """Return at most n documents of each modality that share a word, the best first."""
         assert self._bound is not None
         words, sides = self._bound
@@ -182,7 +195,7 @@ class LexicalArm(BaseModel):
         for row, score in words.best(text, n, allowed):
             document = self.documents[row]
             hits.append(Hit(key_of(document), document, sides[row], self.name, score))
-        return as_shares(hits)
+        return in_words(hits, n)
 
 
 def key_of(document: Document) -> str:

@@ -62,7 +62,8 @@ class AlignedEmbedding(BaseEmbedding):
             ``aligner.bind(source=...)``.
         query_modality: what queries are of: ``"source"`` by default; ``"auto"``, the default of a
             bridge, leaves it to the router.
-        document_modality: what nodes are of: the target by default.
+        document_modality: what nodes are of: the target by default; ``"auto"`` leaves it to the
+            router, text by text.
         modality_field: metadata field in which a node may name its own modality. It is read where
             nodes are embedded by calling this object, as an ``IngestionPipeline`` does; an index
             hands over bare texts and takes all for ``document_modality``.
@@ -159,13 +160,14 @@ class AlignedEmbedding(BaseEmbedding):
         self, nodes: Sequence[BaseNode]
     ) -> Iterator[tuple[str, list[str], list[BaseNode]]]:
         sides = [n.metadata.get(self.modality_field, self.document_modality) for n in nodes]
+        allowed = self.aligner.modalities
         for node, side in zip(nodes, sides, strict=True):
-            if side not in self.aligner.modalities:
+            if side not in (*allowed, self.document_modality):
                 raise DataError(
                     f"Node {node.node_id} has {self.modality_field}={side!r}; "
-                    f"allowed are {', '.join(self.aligner.modalities)}."
+                    f"allowed are {', '.join(allowed)}."
                 )
-        for side in self.aligner.modalities:
+        for side in dict.fromkeys((*allowed, self.document_modality)):
             members = [n for n, s in zip(nodes, sides, strict=True) if s == side]
             if members:
                 yield side, [self._content(node) for node in members], members

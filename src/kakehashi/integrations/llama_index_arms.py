@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
-from llama_index.core.vector_stores import FilterCondition, MetadataFilter, MetadataFilters
+from llama_index.core.vector_stores import (
+    FilterCondition,
+    FilterOperator,
+    MetadataFilter,
+    MetadataFilters,
+)
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
 from ..asking import Query
 from ..errors import DataError
-from ..fusion import Fused, Hit
-from ._arms import Scale, Words, as_shares, check_declared, modality_of
+from ..fusion import Fused, Hit, Searched
+from ._arms import Reading, Scale, Words, check_declared, in_parts, in_words
 from ._field import index_may_need_moving
 
 if TYPE_CHECKING:
@@ -35,11 +40,10 @@ class VectorArm:
         index: the index as it is; its own embed model is not used.
         name: what metadata and warnings call it; unique among the arms.
         modality: of all its nodes; without it each names its own in its metadata, under the
-            ``modality_field`` of the embedding.
-        split: search an index of both modalities once for each, so that neither can bury the
-            other (a node that names none is then not found). With False, and where the store
-            reads no filters (FAISS) or cannot add to those of the call, it is searched once,
-            deeper.
+            ``modality_field`` of the embedding, or is of its ``document_modality``.
+        split: where one modality may be buried by another, search the index again, once for each.
+            With False, and where the store reads no filters (FAISS) or cannot add to those of the
+            call, it is searched deeper.
         scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
             few nodes by default.
         options: passed on to ``index.as_retriever``.
@@ -52,49 +56,70 @@ class VectorArm:
     scores: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     _embedding: AlignedEmbedding | None = field(default=None, repr=False)
+    _reading: Reading | None = field(default=None, repr=False)
     _scale: Scale | None = field(default=None, repr=False)
 
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> VectorArm:
         """Return this arm for an embedding, whose vectors tell what the store's scores are."""
         check_declared(self.name, self.modality, embedding.aligner)
         scale = Scale(embedding.aligner, self.scores)
-        return replace(self, _embedding=embedding, _scale=scale if scored else None)
+        reading = _reading(embedding, self.modality)
+        return replace(
+            self, _embedding=embedding, _reading=reading, _scale=scale if scored else None
+        )
 
-    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
-        """Return at most n hits of each modality, the best first."""
-        embedding = self._embedding
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
+        """Return about n hits of each modality, the best first."""
+        embedding, reading = self._embedding, self._reading
         assert embedding is not None
-        by_field, names = embedding.modality_field, embedding.aligner.modalities
+        assert reading is not None
         restricting = [self.options.get("filters"), options.get("filters")]
-        split = self.split and self.modality is None and self._can_add_to(restricting)
-        parts = [_is(by_field, name) for name in names] if split else [None]
-        depth = n if split or self.modality is not None else n * 5
-        asked = {**self.options, **options, "similarity_top_k": depth}
+        parts = self._parts(embedding, reading, restricting) if apart else {}
+        asked = {**self.options, **options}
 
-        def searched(part: MetadataFilters | None) -> list[NodeWithScore]:
-            asked["filters"] = _all_of([*restricting, part])
+        def searched(part: str | None, depth: int) -> list[Hit]:
+            asked["similarity_top_k"] = depth
+            asked["filters"] = _all_of([*restricting, None if part is None else parts[part]])
             # A bundle of its own: the vector is written into it.
             bundle = QueryBundle(text, embedding=query.vector.tolist())
-            return _retrieved(self.index.as_retriever(embed_model=embedding, **asked), bundle)
+            found = _retrieved(self.index.as_retriever(embed_model=embedding, **asked), bundle)
+            hits = [
+                Hit(
+                    key_of(row.node),
+                    row.node,
+                    reading.modality(row.node.metadata, embedding._content(row.node)),
+                    self.name,
+                    row.score,
+                )
+                for row in found
+            ]
+            if self._scale is None:
+                return hits
+            return self._scale.similarities(query, hits, embedding._content, self.name)
 
-        with index_may_need_moving(embedding.aligner, self.modality or names[-1]):
-            found = [row for part in parts for row in searched(part)]
-            if split and not found:  # perhaps no node names its modality
-                found = searched(None)
-        hits = [
-            Hit(
-                key_of(row.node),
-                row.node,
-                modality_of(row.node.metadata, by_field, self.modality, names),
-                self.name,
-                row.score,
-            )
-            for row in found
-        ]
-        if self._scale is not None:
-            hits = self._scale.similarities(query, hits, embedding._content, self.name)
-            hits.sort(key=lambda hit: -(hit.similarity or 0.0))
-        return hits
+        with index_may_need_moving(embedding.aligner, reading.possible[-1]):
+            return in_parts(searched, n, parts=list(parts), names=reading.possible)
+
+    def _parts(
+        self,
+        embedding: AlignedEmbedding,
+        reading: Reading,
+        restricting: Sequence[MetadataFilters | None],
+    ) -> dict[str, MetadataFilters]:
+        """Return what restricts the index to each part of its nodes; nothing if nothing can."""
+        if self.modality is not None or not self.split or not self._can_add_to(restricting):
+            return {}
+        store = type(self.index.vector_store).__name__
+        by_part = reading.parts(scored=self._scale is not None)
+        named = [name for name in by_part.values() if name is not None]
+        return {
+            part: _is(embedding.modality_field, part)
+            if name is not None
+            else _is_none_of(embedding.modality_field, named, part, store)
+            for part, name in by_part.items()
+        }
 
     def _can_add_to(self, filters: Sequence[MetadataFilters | None]) -> bool:
         """Whether the store can read the filters with one more that has to hold."""
@@ -126,13 +151,15 @@ class LexicalArm:
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> LexicalArm:
         """Return this arm with its index."""
         check_declared(self.name, self.modality, embedding.aligner)
-        by_field, names = embedding.modality_field, embedding.aligner.modalities
-        sides = [modality_of(node.metadata, by_field, self.modality, names) for node in self.nodes]
+        reading = _reading(embedding, self.modality)
+        sides = [reading.modality(n.metadata, embedding._content(n)) for n in self.nodes]
         return replace(
             self, _words=Words([_text(node) for node in self.nodes], sides), _sides=sides
         )
 
-    def search(self, query: Query, text: str, n: int, options: Mapping[str, Any]) -> list[Hit]:
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
         """Return at most n nodes of each modality that share a word, the best first."""
         assert self._words is not None
         allowed = self._allowed(options)
@@ -140,7 +167,7 @@ class LexicalArm:
         for row, score in self._words.best(text, n, allowed):
             node = self.nodes[row]
             hits.append(Hit(key_of(node), node, self._sides[row], self.name, score))
-        return as_shares(hits)
+        return in_words(hits, n)
 
     def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
         """Say which nodes may be found, by the options of the retriever; None for all.
@@ -165,6 +192,11 @@ class LexicalArm:
             and all(getattr(node, mine) in wanted for mine, wanted in ids.items())
             for node in self.nodes
         ]
+
+
+def _reading(embedding: AlignedEmbedding, declared: str | None) -> Reading:
+    by_field, unnamed = embedding.modality_field, embedding.document_modality
+    return Reading(embedding.aligner, declared, by_field, unnamed)
 
 
 def key_of(node: BaseNode) -> str:
@@ -192,6 +224,18 @@ def _text(node: BaseNode) -> str:
 
 def _is(name: str, side: str) -> MetadataFilters:
     return MetadataFilters(filters=[MetadataFilter(key=name, value=side)])
+
+
+def _is_none_of(field: str, named: Sequence[str], unnamed: str, store: str) -> MetadataFilters:
+    """Let through what names none of the modalities, or another."""
+    if store == "LanceDBVectorStore":  # cannot say it, and has every node name what one names
+        return _is(field, unnamed)
+    none_of = MetadataFilter(key=field, value=list(named), operator=FilterOperator.NIN)
+    if store != "QdrantVectorStore":
+        return MetadataFilters(filters=[none_of])
+    # Qdrant's "except" asks for a value.
+    nothing = MetadataFilter(key=field, value=None, operator=FilterOperator.IS_EMPTY)
+    return MetadataFilters(filters=[none_of, nothing], condition=FilterCondition.OR)
 
 
 def _all_of(filters: Sequence[MetadataFilters | None]) -> MetadataFilters | None:
