@@ -17,15 +17,16 @@ Rows: a perfect list, equal answers in any order: what each pair of languages ca
 answer in the other language may come first by right; an encoder as it is, the multilingual `use`
 or the English `minilm`, as one list by cosine or with a list for each language fused by rank; then,
 for each source -> target encoder and each mode, an aligner: "one list" by inner product, fused by
-"rank", "calibrated", and "+ words", calibrated with a BM25 arm. Every document is scored, and what
-is fused are the hits that the retrievers ask for (40 of each language and kind), by the
-package's own code. --check asks LangChain's AlignedRetriever over an InMemoryVectorStore a few
+"rank", "calibrated", and "+ words", calibrated with a BM25 arm, as the retrievers search and fuse
+(mixed_search.py). --check asks LangChain's AlignedRetriever over an InMemoryVectorStore a few
 questions of each language and row, and counts those to which it gives the same ten documents in
 the same order.
 
-Metrics: nDCG@10 of the one list; nDCG@10 and recall@10 of each (question, document) pair of
-languages in that same list, the answers in the other language taken out; the share of the other
-language among the first ten, and among all answers. A question without answers in a language does
+Metrics: nDCG@10 of the one list; of each (question, document) pair of languages nDCG@10 within the
+ten, the documents of the other language taken out of them (a condensed list: Sakai, Alternatives to
+bpref, SIGIR 2007), recall@10, and nDCG@10 in the list as it is, where an answer in the other
+language that comes first by right counts as a loss; the share of the other language among the
+first ten, and among all answers. A question without answers in a language does
 not count there. 95% intervals by bootstrap over groups; several seeds are pooled, and a group of
 all of them is drawn together.
 
@@ -45,8 +46,6 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -54,76 +53,31 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import mixed_corpus
 import numpy as np
-from mixed_corpus import (
-    SIDE,
-    TWIN,
-    Corpus,
-    Encoded,
-    Fits,
-    Language,
-    Mode,
-    knowing,
-    neighbours,
+from mixed_corpus import Corpus, Encoded, Fits, Mode, neighbours
+from mixed_french import french
+from mixed_search import (
+    ASKED,
+    Asking,
+    Index,
+    Projected,
+    Scores,
+    agreement,
+    measured,
+    perfect,
+    questions,
+    tops_of,
 )
 from setting import describe, setting, table, write
 
-from kakehashi import Aligner, Bridge
-from kakehashi.calibration import Calibration
 from kakehashi.evaluation.intervals import bootstrap
-from kakehashi.fusion import Hit, Method, fuse
-from kakehashi.integrations._arms import Plan, Words, as_shares
-from kakehashi.pairs import SIDES, Side
-from kakehashi.vectors import unit_rows
 
 CORPUS = "pydocs_en_ja_fr"
 ENCODERS = ("use:minilm", "minilm:minilm", "use:use")
 MODES: tuple[Mode, ...] = ("keep", "shared")
-ASKED: tuple[Language, ...] = ("en", "ja")
-K = 10
-DEPTH = Plan("rank", None, {}, "raise")._depth(K)
 JAPANESE = {"parallel": None, "disjoint, 50% Japanese": 0.5, "disjoint, 20% Japanese": 0.2}
 PAIRS = [f"{q}-{d}" for q in ASKED for d in ASKED]
 PERFECT = "a perfect list"
 FUSED = ("one list", "rank", "calibrated", "+ words")
-Scores = dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Index:
-    """Which documents are there: columns of the English, then of the Japanese test texts."""
-
-    texts: list[str]
-    present: np.ndarray
-
-    @property
-    def part(self) -> dict[Side, np.ndarray]:
-        """Which columns are of a side, and there."""
-        english = np.arange(len(self.texts)) < len(self.texts) // 2
-        return {"source": self.present & ~english, "target": self.present & english}
-
-    def words(self) -> tuple[Words, np.ndarray]:
-        """Return a BM25 index of the documents, and the column of each."""
-        columns = np.flatnonzero(self.present)
-        source = self.part["source"]
-        sides: list[Side | None] = ["source" if source[i] else "target" for i in columns]
-        return Words([self.texts[i] for i in columns], sides), columns
-
-
-@dataclass(frozen=True)
-class Questions:
-    """The texts asked, the (n, columns) gain of each document, and the column of the own text."""
-
-    language: Language
-    texts: list[str]
-    gains: np.ndarray
-    own: np.ndarray | None
-
-    def allowed(self, row: int, index: Index) -> np.ndarray:
-        """Say which columns may be found: those that are there, without the question itself."""
-        found = index.present.copy()
-        if self.own is not None:
-            found[self.own[row]] = False
-        return found
 
 
 def main() -> None:
@@ -214,7 +168,7 @@ def one(corpus: Corpus, encoded: Encoded, fits: Fits, seed: int, args: Any) -> d
                     found[index_name][row] = measured(asked, tops, index)
                     if args.check and index_name == "parallel" and how != "one list":
                         same[row] = agreement(aligner, projected, asked, tops, how, args.check)
-    found["French"], routed = french(corpus, encoded, fits, train, texts, vectors, args)
+    found["French"], routed = french(corpus, fits, train, texts, vectors, args)
     return {
         "n_train": len(train),
         "n_test": n,
@@ -224,302 +178,6 @@ def one(corpus: Corpus, encoded: Encoded, fits: Fits, seed: int, args: Any) -> d
         "routed": routed,
         "scores": found,
     }
-
-
-def tops_of(
-    asking: Sequence[Asking],
-    queries: Mapping[Any, np.ndarray],
-    documents: np.ndarray,
-    hows: Sequence[str],
-    calibration: Calibration | None = None,
-) -> dict[str, dict[str, np.ndarray]]:
-    """Return by each way to make one list the first ten columns, by language."""
-    found: dict[str, dict[str, np.ndarray]] = {how: {} for how in hows}
-    for a in asking:
-        language = a.asked.language
-        for how, columns in a.top(queries[language] @ documents.T, hows, calibration).items():
-            found[how][language] = columns
-    return found
-
-
-def questions(texts: Mapping[str, list[str]], grades: np.ndarray) -> list[Questions]:
-    """Return the English and the Japanese questions; the twin answers best."""
-    n = len(grades)
-    found = []
-    for place, language in enumerate(ASKED):
-        gains = np.concatenate([grades, grades], axis=1)
-        rows = np.arange(n)
-        gains[rows, rows + (n if place == 0 else 0)] = TWIN
-        found.append(Questions(language, texts[language], gains, rows + place * n))
-    return found
-
-
-@dataclass(frozen=True)
-class Projected:
-    """What an aligner makes of the test texts."""
-
-    aligner: Aligner
-    texts: Mapping[str, list[str]]
-    source: Mapping[str, np.ndarray]
-    target: Mapping[str, np.ndarray]
-
-    def __call__(self, language: str, role: Any) -> np.ndarray:
-        """Return the (n, d) unit vectors of a language."""
-        side = SIDE.get(language, "source")
-        x = (self.source if side == "source" else self.target)[language]
-        texts = self.texts[language]
-        return unit_rows(self.aligner.project(x, texts=texts, modality=side, role=role))
-
-
-def perfect(asked: Questions, index: Index, seed: int) -> np.ndarray:
-    """Return the columns in the order of their gains, equal ones as they fall."""
-    rng = np.random.default_rng(seed)
-    found = np.full((len(asked.texts), K), -1)
-    for row, gains in enumerate(asked.gains):
-        best = _nearest(gains + rng.random(len(gains)) / 2, asked.allowed(row, index), K)
-        found[row, : len(best)] = best
-    return found
-
-
-@dataclass(frozen=True)
-class Asking:
-    """Questions to an index: what the words find is looked up once, whatever the vectors are.
-
-    ``query`` and ``names`` are what the question and the two sides of the index are called.
-    """
-
-    asked: Questions
-    index: Index
-    query: str = ""
-    names: Mapping[str, str] = field(default_factory=lambda: {side: side for side in SIDES})
-
-    @cached_property
-    def rows(self) -> list[int]:
-        """Return the questions that count: something in the index answers them."""
-        answered = self.asked.gains > 0
-        return [i for i, row in enumerate(answered) if row[self.asked.allowed(i, self.index)].any()]
-
-    @cached_property
-    def by_words(self) -> dict[int, list[Hit]]:
-        """Return what a lexical arm finds."""
-        words, columns = self.index.words()
-        source = self.index.part["source"]
-        found = {}
-        for row in self.rows:
-            allowed = self.asked.allowed(row, self.index)[columns]
-            hits = []
-            for place, score in words.best(self.asked.texts[row], DEPTH, allowed):
-                i = int(columns[place])
-                side = self.names["source" if source[i] else "target"]
-                hits.append(Hit(str(i), i, side, "words", score))
-            found[row] = as_shares(hits)
-        return found
-
-    def by_vector(self, scores: np.ndarray) -> dict[int, list[Hit]]:
-        """Return what an arm finds that searches each language by itself."""
-        found = {}
-        for row in self.rows:
-            allowed = self.asked.allowed(row, self.index)
-            found[row] = [
-                Hit(str(i), int(i), self.names[side], "vectors", float(s), similarity=float(s))
-                for side, part in self.index.part.items()
-                for i in _nearest(scores[row], allowed & part, DEPTH)
-                for s in (scores[row, i],)
-            ]
-        return found
-
-    def top(
-        self, scores: np.ndarray, hows: Sequence[str], calibration: Calibration | None = None
-    ) -> dict[str, np.ndarray]:
-        """Return the first ten columns of each question, (n, 10), by each way to make one list.
-
-        -1 stands where nothing is: there are fewer than ten, or the question does not count.
-        """
-        found = {how: np.full((len(scores), K), -1) for how in hows}
-        by_vector = self.by_vector(scores)
-        for how, columns in found.items():
-            method: Method = "rank" if how.startswith("rank") else "calibrated"
-            for row in self.rows:
-                if how == "one list":
-                    best = _nearest(scores[row], self.asked.allowed(row, self.index), K)
-                else:
-                    hits = {"vectors": by_vector[row]}
-                    if how.endswith("+ words"):
-                        hits["words"] = self.by_words[row]
-                    side = self.query or SIDE[self.asked.language]
-                    fused = fuse(hits, query=side, method=method, calibration=calibration)
-                    best = np.array([document.payload for document in fused[:K]])
-                columns[row, : len(best)] = best
-        return found
-
-
-def _nearest(scores: np.ndarray, allowed: np.ndarray, n: int) -> np.ndarray:
-    columns = np.flatnonzero(allowed)
-    return columns[np.argsort(-scores[columns], kind="stable")[:n]]
-
-
-def ndcg(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Return nDCG@10 of each row of columns, (n,); NaN where nothing answers."""
-    discounts = 1 / np.log2(np.arange(2, K + 2))
-    best = -np.sort(-gains, axis=1)[:, :K]
-    ideal = best @ discounts[: best.shape[1]]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found: np.ndarray = gained(order, gains) @ discounts / ideal
-    return np.where(ideal > 0, found, np.nan)
-
-
-def recall(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Return recall@10 of each row of columns, (n,); NaN where nothing answers."""
-    n = (gains > 0).sum(axis=1)
-    found: np.ndarray = (gained(order, gains) > 0).sum(axis=1) / np.maximum(n, 1)
-    return np.where(n > 0, found, np.nan)
-
-
-def gained(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
-    """Return the gain at each place; none where no document is."""
-    found: np.ndarray = np.where(order >= 0, np.take_along_axis(gains, order, 1), 0)
-    return found
-
-
-def measured(asked: Sequence[Questions], tops: Mapping[str, np.ndarray], index: Index) -> Scores:
-    """Return every metric of every question, by name; NaN where it does not count."""
-    found: Scores = {}
-    side_of = {"en": index.part["target"], "ja": index.part["source"]}
-    for q in asked:
-        order = tops[q.language]
-        gains = q.gains * index.present
-        if q.own is not None:
-            gains[np.arange(len(gains)), q.own] = 0
-        found[f"ndcg {q.language}"] = ndcg(order, gains)
-        for language, columns in side_of.items():
-            there = gains * columns
-            found[f"ndcg {q.language}-{language}"] = ndcg(order, there)
-            found[f"recall {q.language}-{language}"] = recall(order, there)
-        other = side_of["ja" if q.language == "en" else "en"]
-        counts = (gains > 0).any(axis=1)
-        in_ten = (np.where(order >= 0, other[order], False).sum(axis=1)) / np.maximum(
-            (order >= 0).sum(axis=1), 1
-        )
-        found[f"share {q.language}"] = np.where(counts, in_ten, np.nan)
-        found[f"answers {q.language}"] = (gains > 0).sum(axis=1).astype(float)
-        found[f"answers of the other {q.language}"] = (gains * other > 0).sum(axis=1).astype(float)
-    return found
-
-
-def french(
-    corpus: Corpus,
-    encoded: Encoded,
-    fits: Fits,
-    train: np.ndarray,
-    texts: Mapping[str, list[str]],
-    vectors: Mapping[str, Mapping[str, np.ndarray]],
-    args: Any,
-) -> tuple[dict[str, Scores], dict[str, dict[str, float]]]:
-    """Ask in French for both translations; say where a bridge routes the texts of each language."""
-    routed: dict[str, dict[str, float]] = {}
-    if "fr" not in texts:
-        return {}, routed
-    n = len(texts["fr"])
-    asked = Questions("fr", texts["fr"], np.concatenate([np.eye(n), np.eye(n)], axis=1), None)
-    index = Index(texts["en"] + texts["ja"], np.ones(2 * n, bool))
-    asking = Asking(asked, index, "fr", {"source": "ja", "target": "en"})
-    found = {}
-
-    def add(
-        name: str,
-        queries: np.ndarray,
-        documents: np.ndarray,
-        hows: Sequence[str],
-        calibration: Calibration | None = None,
-    ) -> None:
-        for how, tops in tops_of([asking], {"fr": queries}, documents, hows, calibration).items():
-            found[f"{name}, {how}"] = measured([asked], tops, index)
-
-    for name, x in vectors.items():
-        add(name, x["fr"], np.concatenate([x["en"], x["ja"]]), ("one list", "rank"))
-    for both in args.encoders:
-        source, target = both.split(":")
-        if source == target:
-            continue
-        x, y = vectors[source], vectors[target]
-        for name, (for_ja, for_fr) in {"": (train, train), ", apart": corpus.halves(train)}.items():
-            japanese = Projected(fits(for_ja, source, target, "keep", "ja"), texts, x, y)
-            asks = Projected(fits(for_fr, source, target, "keep", "fr"), texts, x, y)
-            bridge = Bridge({"ja": japanese.aligner, "fr": asks.aligner}, "en")
-            matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
-            row = f"{source} -> {target} keep{name}"
-            queries = asks("fr", "query")
-            add(row, queries, matrix, ("one list", "rank", "rank + words"))
-            if bridge.calibration is not None:  # of few training rows there is none
-                add(row, queries, matrix, ("calibrated", "+ words"), bridge.calibration)
-                bare = Bridge({n: without_sample(a) for n, a in bridge.aligners.items()}, "en")
-                add(f"{row}, no samples", queries, matrix, ("calibrated",), bare.calibration)
-            if not name:
-                for language in texts:
-                    where = bridge.route(texts[language])
-                    wrong = [name not in (None, language) for name in where]
-                    routed[language] = {
-                        "wrong": float(np.mean(wrong)),
-                        "unsure": where.count(None) / len(where),
-                    }
-    return found, routed
-
-
-def without_sample(aligner: Aligner) -> Aligner:
-    """Return an aligner of which a bridge only knows the lines to the target."""
-    return replace(aligner, serving=replace(aligner.serving, sample=None))
-
-
-def agreement(
-    aligner: Aligner,
-    projected: Projected,
-    asked: Sequence[Questions],
-    tops: Mapping[str, np.ndarray],
-    how: str,
-    n: int,
-) -> str:
-    """Count the questions to which the retriever gives the same ten documents in this order."""
-    from langchain_core.documents import Document
-    from langchain_core.vectorstores import InMemoryVectorStore
-
-    from kakehashi.integrations.langchain import (
-        AlignedEmbeddings,
-        AlignedRetriever,
-        LexicalArm,
-        VectorArm,
-    )
-
-    texts = projected.texts
-    known: dict[Side, dict[str, np.ndarray]] = {
-        "source": dict(zip(texts["ja"], projected.source["ja"], strict=True)),
-        "target": dict(zip(texts["en"], projected.target["en"], strict=True)),
-    }
-    embeddings = AlignedEmbeddings(aligner=knowing(aligner, known))
-    documents = [
-        Document(text, metadata={"modality": SIDE[language]})
-        for language in ASKED
-        for text in texts[language]
-    ]
-    store = InMemoryVectorStore(embeddings)
-    embeddings.add_documents(store, documents)
-    arms: list[Any] = [VectorArm(vectorstore=store)]
-    if how == "+ words":
-        arms.append(LexicalArm(documents=documents))
-    retriever = AlignedRetriever(
-        embeddings=embeddings, k=K, arms=arms, fusion="rank" if how == "rank" else "calibrated"
-    )
-    same = 0
-    for q in asked:
-        for row in range(0, len(q.texts), max(1, len(q.texts) // n))[:n]:
-            text = q.texts[row]
-            found = retriever.invoke(
-                text,
-                modality=SIDE[q.language],
-                filter=lambda document, text=text: document.page_content != text,
-            )
-            wanted = [documents[i].page_content for i in tops[q.language][row]]
-            same += [d.page_content for d in found] == wanted
-    return f"{same} of {n * len(asked)}"
 
 
 def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -565,7 +223,7 @@ def summary(scores: Scores, clusters: np.ndarray) -> dict[str, Any]:
             found[f"true share {language}"] = float(
                 scores[f"answers of the other {language}"].sum() / n
             )
-    pairs = [found[f"ndcg {pair}"]["mean"] for pair in PAIRS if f"ndcg {pair}" in found]
+    pairs = [found[f"within {pair}"]["mean"] for pair in PAIRS if f"within {pair}" in found]
     if pairs:
         found["worst pair"] = min(pairs)
         both = [np.asarray(scores[f"ndcg {language}"]) for language in ASKED]
@@ -587,13 +245,15 @@ def gains(found: Mapping[str, Scores], clusters: np.ndarray) -> dict[str, dict[s
     """Compare each row of an aligner with the best untouched row of each pair of languages."""
     untouched = [row for row in found if "->" not in row and row != PERFECT]
     best = {
-        pair: max(untouched, key=lambda row: float(np.nanmean(found[row][f"ndcg {pair}"])))
+        pair: max(untouched, key=lambda row: float(np.nanmean(found[row][f"within {pair}"])))
         for pair in PAIRS
     }
     return {
         row: {
             pair: {"over": best[pair]}
-            | with_interval(scores[f"ndcg {pair}"] - found[best[pair]][f"ndcg {pair}"], clusters)
+            | with_interval(
+                scores[f"within {pair}"] - found[best[pair]][f"within {pair}"], clusters
+            )
             for pair in PAIRS
         }
         for row, scores in found.items()
@@ -610,17 +270,19 @@ def show(result: Mapping[str, Any]) -> str:
         lines = []
         for name, row in rows.items():
             cells = [name, _with_range(row["ndcg"])]
-            cells += [f"{row[f'ndcg {pair}']['mean']:.3f}" for pair in PAIRS]
-            cells += [" ".join(f"{row[f'recall {pair}']['mean']:.3f}" for pair in PAIRS)]
+            cells += [f"{row[f'within {pair}']['mean']:.3f}" for pair in PAIRS]
+            for metric in ("recall", "ndcg"):
+                cells += [" ".join(f"{row[f'{metric} {pair}']['mean']:.3f}" for pair in PAIRS)]
             cells += [f"{row[f'share {language}']['mean']:.2f}" for language in ASKED]
             lines.append(cells)
         true = next(iter(rows.values()))
         shares = [f"other's share {x} (true {true[f'true share {x}']:.2f})" for x in ASKED]
-        header = [index, "nDCG@10", *PAIRS, "recall@10 " + " ".join(PAIRS), *shares]
+        both = [f"{metric} {' '.join(PAIRS)}" for metric in ("recall@10", "in the list")]
+        header = [index, "nDCG@10", *(f"within {pair}" for pair in PAIRS), *both, *shares]
         parts.append(table(header, lines))
     for index, rows in result["gains"].items():
         best = next(iter(rows.values()))
-        header = [f"{index}: nDCG@10 over", *(f"{p}: {best[p]['over']}" for p in PAIRS)]
+        header = [f"{index}: nDCG@10 within, over", *(f"{p}: {best[p]['over']}" for p in PAIRS)]
         lines = [[name, *(_signed(row[pair]) for pair in PAIRS)] for name, row in rows.items()]
         parts.append(table(header, lines))
     if result["rows"]["French"]:

@@ -5,8 +5,8 @@ up vectors, so that encoding costs nothing. The store's own search and those tha
 it are timed inside the store, the words inside their index, so that what is left is the wrapper:
 asking (the projection with it), reading the hits and fusing. Medians over 25 questions, after five
 that are not counted; the CPU time of the wrapper stands beside, which other work on the machine
-disturbs least. Then three arms, each a store that takes 20 ms: sync searches them in turn, async
-together.
+disturbs least, and how often the store was searched. Then three arms, each a store that takes 20
+ms: sync searches them in turn, async together.
 """
 
 from __future__ import annotations
@@ -97,16 +97,17 @@ def timed(
         found = []
         for name, given in arms.items():
             retriever = AlignedRetriever(embeddings=embeddings, k=K, **given)
-            for arm in retriever._bound:
+            for arm in retriever._bound_arms() if retriever.arms else []:
                 if isinstance(arm, LexicalArm):
-                    clock.watch(arm._words, "best", "words")
+                    clock.watch(arm._bound[0], "best", "words")
             inside: dict[str, list[Any]] = {"store": [], "words": []}
-            total = []
+            total, searches = [], []
             for text in questions:
-                clock.spent = dict.fromkeys(inside, 0.0)
+                clock.spent, clock.calls = dict.fromkeys(inside, 0.0), dict.fromkeys(inside, 0)
                 start_time = now()
                 retriever.invoke(text)
                 total.append(now() - start_time)
+                searches.append(clock.calls["store"])
                 for part, values in inside.items():
                     values.append(np.broadcast_to(clock.spent[part], 2))
             seconds = {part: np.stack(values) for part, values in inside.items()}
@@ -118,6 +119,7 @@ def timed(
                     "documents": len(documents),
                     "arms": name,
                     "store_alone_ms": alone,
+                    "searches": float(np.mean(searches[WARM:])),
                     "total_ms": _median(seconds["total"][:, 0]),
                     "in_store_ms": _median(seconds["store"][:, 0]),
                     "words_ms": _median(seconds["words"][:, 0]),
@@ -138,6 +140,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.spent: dict[str, np.ndarray | float] = {}
+        self.calls: dict[str, int] = {}
         self._inside = False
 
     def watch(self, owner: Any, name: str, part: str) -> None:
@@ -153,6 +156,7 @@ class Clock:
             finally:
                 self._inside = False
                 self.spent[part] = self.spent.get(part, 0.0) + now() - start
+                self.calls[part] = self.calls.get(part, 0) + 1
 
         setattr(owner, name, timed)
 
@@ -238,11 +242,16 @@ def show(found: Mapping[str, Any]) -> str:
         "store alone, ms",
         "through the arms, ms",
         "of it: in the store",
+        "(searches)",
         "words",
         "wrapper",
+        "CPU of it",
     ]
     lines = [
-        [r["store"], r["documents"], r["arms"]] + [f"{r[f'{x}_ms']:.2f}" for x in FIGURES]
+        [r["store"], r["documents"], r["arms"]]
+        + [f"{r[f'{x}_ms']:.2f}" for x in FIGURES[:3]]
+        + [f"{r['searches']:.1f}"]
+        + [f"{r[f'{x}_ms']:.2f}" for x in FIGURES[3:]]
         for r in found["arms"]
     ]
     slow = found["three slow arms"]

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import kakehashi
 from kakehashi import Aligner, Bridge
 from kakehashi.bridge_calibration import between, calibrate_bridge
-from kakehashi.calibration import Seen
+from kakehashi.calibration import Seen, calibrate
 from kakehashi.cli import app
 from kakehashi.errors import (
     AlignerMismatchError,
@@ -31,6 +31,7 @@ from kakehashi.evaluation.lexical import LexicalIndex
 from kakehashi.integrations import chroma, langchain, llama_index
 from kakehashi.routing import ScriptRouter
 from kakehashi.serving import Serving
+from kakehashi.vectors import unit_rows
 
 QUERIES = {
     "ja": "部品の値を変更します。",
@@ -196,18 +197,13 @@ class TestCalibration:
         assert set(calibration.modalities) == set(bridge.modalities)
         assert all(line.dense > 0 for line in calibration.plain.values())
 
-    def test_lines_of_an_aligner_keep_their_order(self, bridge):
-        """A pool of n documents gives the odds of each a log n less; between them nothing moves."""
+    def test_lines_of_an_aligner_are_its_own(self, bridge):
         for name, aligner in bridge.aligners.items():
             own, named = aligner.calibration, {"source": name, "target": "en"}
-            for query in ("source", "target"):
-                for document in ("source", "target"):
-                    if (query, document) == ("target", "target"):
-                        continue
-                    mine = own.plain[query, document]
+            for (query, document), line in own.plain.items():
+                if (query, document) != ("target", "target"):
                     found = bridge.calibration.plain[named[query], named[document]]
-                    assert found.dense == mine.dense
-                    assert found.offset == pytest.approx(mine.offset + np.log(own.n_pairs))
+                    assert found == line
 
     def test_a_foreign_twin_is_the_likeliest_of_the_foreign_documents(self, bridge, kicad):
         """Translations of a held-out paragraph: what no aligner has seen a pair of."""
@@ -217,16 +213,50 @@ class TestCalibration:
         documents = bridge.embed(short, modality="short", role="document")
         unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
         cosines = unit(queries) @ unit(documents).T
-        odds = bridge.calibration.log_odds(cosines, query="ja", document="short")
-        own, others = np.diag(odds), odds[~np.eye(len(odds), dtype=bool)]
+        rank = 1 + np.argsort(np.argsort(-cosines, axis=1), axis=1)
+        scores = bridge.calibration.scores(cosines, rank, query="ja", document="short")
+        own, others = np.diag(scores), scores[~np.eye(len(scores), dtype=bool)]
         assert np.median(own) > np.quantile(others, 0.95)
+
+    def test_two_sources_are_weighed_beside_the_target(self):
+        """Two sources that lie near each other, away from the target, for no reason of meaning."""
+        rng = np.random.default_rng(0)
+        meanings = rng.standard_normal((40, 24))
+        apart = {"source": [6.0, 0.0], "foreign": [5.0, 0.0], "target": [0.0, 6.0]}
+
+        def side(mine, name):
+            own = np.tile(apart[name], (len(mine), 1))
+            x = np.hstack([mine + 0.15 * rng.standard_normal(mine.shape), own])
+            return unit_rows(x.astype(np.float32))
+
+        def seen(source, n=120):
+            mine = meanings[np.arange(n) % 40] + 0.4 * rng.standard_normal((n, 24))
+            sides = {"source": side(mine, source), "target": side(mine, "target")}
+            return Seen(sides, sides, {"source": None, "target": None})
+
+        def share_of_foreign(scores):
+            first = np.argsort(-np.hstack(scores), axis=1)[:, :6]
+            return (first >= 120).mean()  # three of each cluster stand on either side
+
+        asks, answers, new, foreign = (seen(s) for s in ("source", "foreign") * 2)
+        known = calibrate(asks).plain["source", "target"]
+        lines = {"target": known, "source": between(asks, answers, known=known)}
+        near = {s: new.queries["source"] @ foreign.documents[s].T for s in lines}
+        assert share_of_foreign(list(near.values())) > 0.8
+        rank = {s: 1 + np.argsort(np.argsort(-x, axis=1), axis=1) for s, x in near.items()}
+        scores = [
+            line.dense * near[s] + line.place * np.log(rank[s]) + line.offset
+            for s, line in lines.items()
+        ]
+        assert 0.4 < share_of_foreign(scores) < 0.6
 
     def test_what_lies_between_takes_over_where_the_samples_share_nothing(self, bridge):
         one, other = (a.serving.sample for a in bridge.aligners.values())
         rng = np.random.default_rng(0)
         far = Seen(*({s: turned(x, rng) for s, x in part.items()} for part in other[:2]), {})
-        assert between(one, far) is None
-        assert between(None, other) is None
+        known = bridge.calibration.plain["ja", "en"]
+        assert between(one, far, known=known) is None
+        assert between(None, other, known=known) is None
         served = {n: a.serving for n, a in bridge.aligners.items()}
         served["short"] = replace(served["short"], sample=None)
         lines = calibrate_bridge(served, "en").plain
@@ -345,20 +375,23 @@ class TestFolder:
 
 
 def reference(bridge, query, corpus, *, words=False):
-    """Search by brute force: (text, log odds) of every entry, the best first."""
+    """Search by brute force: (text, score) of every entry, the best first."""
     asked = bridge.ask(query)
     lines = bridge.calibration.hybrid if words else bridge.calibration.plain
-    scores = np.array(LexicalIndex([text for text, _ in corpus]).scores(query))
-    names = np.array([name for _, name in corpus])
-    best = {name: max(scores[names == name].max(), 1e-12) for name in set(names)}
+    lexical = np.array(LexicalIndex([text for text, _ in corpus]).scores(query))
     found = []
-    for (text, name), score in zip(corpus, scores, strict=True):
-        [document] = bridge.embed([text], modality=name, role="document")
-        cosine = float(asked.vector @ document)
-        cosine /= float(np.linalg.norm(asked.vector) * np.linalg.norm(document))
+    for name in bridge.modalities:
+        rows = [i for i, (_, own) in enumerate(corpus) if own == name]
+        texts = [corpus[i][0] for i in rows]
+        documents = bridge.embed(texts, modality=name, role="document")
+        near = documents @ asked.vector / np.linalg.norm(documents, axis=1)
+        near /= np.linalg.norm(asked.vector)
+        share = lexical[rows] / max(float(lexical[rows].max()), 1e-12)
         line = lines[asked.modality, name]
-        share = score / best[name] if words else 0
-        found.append((text, line.dense * cosine + line.lexical * share + line.offset))
+        for text, similarity, of_best in zip(texts, near, share, strict=True):
+            place = 1 + (near > similarity + 1e-6).sum()
+            score = line.dense * similarity + line.place * np.log(place) + line.offset
+            found.append((text, float(score + (line.lexical * of_best if words else 0))))
     return sorted(found, key=lambda row: -row[1])
 
 
@@ -431,11 +464,30 @@ class TestLangChain:
         loaded = langchain.AlignedEmbeddings.load(bridge.path)
         assert loaded.aligner.modalities == bridge.modalities
 
+    def test_documents_that_name_no_modality_are_routed(self, bridge, corpus, documents):
+        embeddings = langchain.AlignedEmbeddings(aligner=bridge, document_modality="auto")
+        store = InMemoryVectorStore(embeddings)
+        store.add_documents([Document(d.page_content) for d in documents])
+        arm = langchain.VectorArm(vectorstore=store)
+        retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], k=len(documents))
+        routed = dict(
+            zip([t for t, _ in corpus], bridge.route([t for t, _ in corpus]), strict=True)
+        )
+        found = retriever.invoke(QUERIES["ja"])
+        assert len(found) == len(documents)
+        for document in found:
+            read_as = routed[document.page_content] or "en"
+            assert document.metadata["kakehashi"]["modality"] == read_as
+        vectors = embeddings.embed_documents([d.page_content for d in documents])
+        for text, vector in zip(routed, vectors, strict=True):
+            [own] = bridge.embed([text], modality=routed[text] or "en", role="document")
+            np.testing.assert_allclose(vector, own, atol=1e-5)  # encoders round by their batch
+
     def test_modalities_that_it_has_not(self, bridge, embeddings, store):
         with pytest.raises(ValueError, match="choose one of ja, short, en, or auto"):
             langchain.AlignedEmbeddings(aligner=bridge, query_modality="source")
-        with pytest.raises(ValueError, match="choose one of ja, short, en"):
-            langchain.AlignedEmbeddings(aligner=bridge, document_modality="auto")
+        with pytest.raises(ValueError, match="choose one of ja, short, en, or auto"):
+            langchain.AlignedEmbeddings(aligner=bridge, document_modality="target")
         with pytest.raises(DataError, match="allowed are ja, short, en"):
             embeddings.add_documents(store, [Document("a", metadata={"modality": "source"})])
         with pytest.raises(ValueError, match="choose one of ja, short, en"):

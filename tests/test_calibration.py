@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
+from scipy.optimize import minimize
+from scipy.special import logsumexp
 from typer.testing import CliRunner
 
 from kakehashi import Aligner
-from kakehashi.calibration import Calibration, Line, Seen, _logistic, calibrate
+from kakehashi.calibration import Calibration, Choice, Line, Seen, _columns, calibrate, choose
 from kakehashi.cli.app import app
 from kakehashi.domain import Domain
 from kakehashi.errors import DataError
@@ -42,6 +43,11 @@ def share_of_other(scores_own, scores_other, k=6):
     return (order >= scores_own.shape[1]).mean()
 
 
+def scored(calibration, dense, *, query, document):
+    rank = 1 + np.argsort(np.argsort(-dense, axis=1), axis=1)
+    return calibration.scores(dense, rank, query=query, document=document)
+
+
 @pytest.mark.parametrize("gap", [3.0, 6.0])
 def test_the_other_modality_gets_its_share(gap):
     held, new = (two_clouds(np.random.default_rng(seed), gap=gap) for seed in (0, 1))
@@ -52,8 +58,8 @@ def test_the_other_modality_gets_its_share(gap):
         across = new.queries[query] @ new.documents[other].T
         before = share_of_other(own, across)
         after = share_of_other(
-            calibration.log_odds(own, query=query, document=query),
-            calibration.log_odds(across, query=query, document=other),
+            scored(calibration, own, query=query, document=query),
+            scored(calibration, across, query=query, document=other),
         )
         # Of a cluster, two documents are of the query's modality and three of the other.
         assert before < 0.3
@@ -62,26 +68,102 @@ def test_the_other_modality_gets_its_share(gap):
 
 def test_lines_rise_and_keep_the_order_within_a_modality():
     calibration = calibrate(two_clouds(np.random.default_rng(0), gap=1.0))
-    scores = np.linspace(-1, 1, 50)
+    dense = np.linspace(1, -1, 50)[None]
     for query in SIDES:
         for document in SIDES:
-            odds = calibration.log_odds(scores, query=query, document=document)
-            assert (np.diff(odds) > 0).all()
+            found = scored(calibration, dense, query=query, document=document)
+            assert (np.diff(found) < 0).all()
 
 
-def test_newton_agrees_with_scikit_learn():
-    rng = np.random.default_rng(3)
-    x = rng.standard_normal((400, 2)) * [1.0, 5.0] + [0.0, 2.0]
-    y = (x @ [1.5, -0.3] + rng.logistic(size=400) > 0.4).astype(float)
-    ours = _logistic(x, y)
-    reference = LogisticRegression(C=np.inf, tol=1e-10, max_iter=10_000).fit(x, y)
-    np.testing.assert_allclose(ours[:2], reference.coef_[0], rtol=1e-3)
-    np.testing.assert_allclose(ours[2], reference.intercept_[0], rtol=1e-3, atol=1e-3)
+def choices(rng, *, n=200, m=12, weights=(6.0, -0.8, 2.0), lead=1.5, words=True):
+    """Two modalities of m documents, one answer drawn from their softmax."""
+    dense = rng.uniform(0, 1, (n, 2 * m))
+    rank = np.hstack([1 + np.argsort(np.argsort(-part)) for part in (dense[:, :m], dense[:, m:])])
+    shares = rng.uniform(0, 1, (n, 2 * m)) if words else np.zeros((n, 2 * m))
+    utility = weights[0] * dense + weights[1] * np.log(rank) + weights[2] * shares
+    utility[:, m:] += lead
+    answer = (utility + rng.gumbel(size=utility.shape)).argmax(axis=1)
+    answers = np.arange(2 * m) == answer[:, None]
+    return {
+        name: Choice(
+            dense[:, part],
+            shares[:, part] if words else None,
+            np.ones((n, m), bool),
+            answers[:, part],
+        )
+        for name, part in (("target", slice(0, m)), ("source", slice(m, None)))
+    }
 
 
-def test_classes_that_can_be_told_apart_give_finite_lines():
-    x = np.linspace(0, 1, 100)[:, None]
-    assert np.isfinite(_logistic(x, (x[:, 0] > 0.5).astype(float))).all()
+def test_the_weights_of_a_choice_are_found_again():
+    lines = choose(choices(np.random.default_rng(0), n=6000))
+    for line in lines.values():
+        # Similarity and place say nearly the same, so that they are known less well apart.
+        assert line.dense == pytest.approx(6.0, abs=1.0)
+        assert line.place == pytest.approx(-0.8, abs=0.25)
+        assert line.lexical == pytest.approx(2.0, abs=0.15)
+    # Apart from a shift that all have in common.
+    apart = {name: line.dense * 0.5 + line.offset for name, line in lines.items()}
+    assert apart["source"] - apart["target"] == pytest.approx(1.5, abs=0.15)
+
+
+def test_newton_agrees_with_scipy():
+    """An independent optimiser, on the loss written out query by query."""
+    given = choices(np.random.default_rng(1), words=False)
+    lines = choose(given)
+    columns = {name: _columns(choice) for name, choice in given.items()}
+    every = np.concatenate([x.reshape(-1, 2) for x in columns.values()])
+    mean, deviation = every.mean(axis=0), every.std(axis=0)
+    z = {name: (x - mean) / deviation for name, x in columns.items()}
+
+    def loss(beta):
+        total = 0.5 * (beta[:4] ** 2).sum()
+        for row in range(len(given["target"].dense)):
+            utility = np.concatenate(
+                [z["target"][row] @ beta[:2], z["source"][row] @ beta[2:4] + beta[4]]
+            )
+            answers = np.concatenate([given[name].answers[row] for name in z])
+            total += logsumexp(utility) - utility[answers].mean()
+        return total
+
+    reference = minimize(loss, np.zeros(5), method="BFGS", options={"gtol": 1e-5}).x
+    for line, weights in zip(lines.values(), (reference[:2], reference[2:4]), strict=True):
+        np.testing.assert_allclose(line[:2], weights / deviation, rtol=1e-3)
+    apart = lines["source"].offset - lines["target"].offset
+    shift = (reference[:2] - reference[2:4]) / deviation @ mean
+    assert apart == pytest.approx(reference[4] + shift, rel=1e-3)
+
+
+def test_the_mean_answer_in_the_first_modality_scores_0():
+    given = choices(np.random.default_rng(2))
+    line, own = choose(given)["target"], given["target"]
+    rank = 1 + np.argsort(np.argsort(-own.dense))
+    found = line.dense * own.dense + line.place * np.log(rank) + line.lexical * own.lexical
+    assert (found + line.offset)[own.answers].mean() == pytest.approx(0)
+
+
+def test_a_line_that_is_known_stays_and_the_other_is_fitted_beside_it():
+    given = choices(np.random.default_rng(3), n=3000, words=False)
+    free = choose(given)
+    known = free["target"]._replace(offset=free["target"].offset + 7)
+    beside = choose(given, known=known)
+    assert beside["target"] == known
+    expected = free["source"]._replace(offset=free["source"].offset + 7)
+    assert beside["source"] == pytest.approx(expected, abs=0.05)
+
+
+def test_what_would_count_against_a_document_counts_nothing():
+    """Words that the answers lack, and places that say nothing."""
+    given = choices(np.random.default_rng(4), weights=(6.0, 0.0, -3.0), n=1000)
+    for line in choose(given).values():
+        assert line.lexical == 0
+        assert line.place <= 0
+        assert line.dense > 0
+
+
+def test_answers_that_always_lead_give_finite_lines():
+    given = choices(np.random.default_rng(5), weights=(500.0, 0.0, 0.0))
+    assert np.isfinite([*choose(given).values()]).all()
 
 
 def test_words_count_where_there_are_texts():
@@ -89,12 +171,12 @@ def test_words_count_where_there_are_texts():
     without = calibrate(two_clouds(rng, gap=1.0))
     assert without.hybrid == {}
     with pytest.raises(DataError, match="fitted without texts"):
-        without.log_odds([0.5], [1.0], query="source", document="target")
+        without.scores([0.5], [1], [1.0], query="source", document="target")
     with_texts = calibrate(two_clouds(rng, gap=1.0, texts=True))
     line = with_texts.hybrid["source", "target"]
     assert line.lexical > 0  # the part numbers are the same on both sides
     plain, named = (
-        with_texts.log_odds([0.5], [share], query="source", document="target")
+        with_texts.scores([0.5], [1], [share], query="source", document="target")
         for share in (0.0, 1.0)
     )
     assert named - plain == pytest.approx(line.lexical)
@@ -112,7 +194,7 @@ def test_a_calibration_survives_json_and_refuses_what_is_none():
     calibration = calibrate(two_clouds(np.random.default_rng(0), gap=1.0, texts=True))
     record = json.loads(json.dumps(calibration.to_dict()))
     assert Calibration.from_dict(record) == calibration
-    record["plain"]["source target"] = [float("nan"), 0, 0]
+    record["plain"]["source target"] = [float("nan"), 0, 0, 0]
     with pytest.raises(ValueError, match="not finite"):
         Calibration.from_dict(record)
     with pytest.raises(KeyError):
@@ -120,11 +202,14 @@ def test_a_calibration_survives_json_and_refuses_what_is_none():
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(0, 1))
-def test_log_odds_are_the_line(scores, share):
-    lines = {(q, d): Line(2.0, 3.0, -1.0) for q in SIDES for d in SIDES}
+def test_scores_are_the_line(dense, share):
+    lines = {(q, d): Line(2.0, -0.5, 3.0, -1.0) for q in SIDES for d in SIDES}
     calibration = Calibration(lines, lines, 30)
-    odds = calibration.log_odds(scores, [share] * len(scores), query="source", document="target")
-    np.testing.assert_allclose(odds, 2 * np.array(scores) + 3 * share - 1, atol=1e-12)
+    n = len(dense)
+    rank = np.arange(1, n + 1)
+    found = calibration.scores(dense, rank, [share] * n, query="source", document="target")
+    expected = 2 * np.array(dense) - 0.5 * np.log(rank) + 3 * share - 1
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 class TestDomain:

@@ -12,7 +12,7 @@ from kakehashi.fusion import SCALES, Hit, Searched, scale_of, unfound
 from kakehashi.pairs import SIDES
 
 # A query's own modality scores .5 higher for nothing.
-PLAIN = {(q, d): Line(10.0, 0.0, -5.0 if q == d else 0.0) for q in SIDES for d in SIDES}
+PLAIN = {(q, d): Line(10.0, 0.0, 0.0, -5.0 if q == d else 0.0) for q in SIDES for d in SIDES}
 HYBRID = {key: line._replace(lexical=4.0) for key, line in PLAIN.items()}
 CALIBRATION = Calibration(PLAIN, HYBRID, 100)
 
@@ -34,7 +34,7 @@ def searched(hits, further=None):
     found = {}
     for arm, own in hits.items():
         goes_on = (further or {}).get(arm, ())
-        found[arm] = Searched(own, dict.fromkeys(goes_on, own[-1]))
+        found[arm] = Searched(own, dict.fromkeys(goes_on, own[-1] if own else None))
     return found
 
 
@@ -107,6 +107,37 @@ def test_what_was_not_found_ranks_behind_all_that_was():
     further = {"vectors": SIDES, "words": ["source"]}
     most = unfound(searched(hits, further), query="target", method="rank", weights={"words": 2.0})
     assert most == pytest.approx({"target": 1 / 62, "source": 1 / 61 + 2 / 62})
+
+
+def test_the_place_among_its_own_modality_counts():
+    lines = {key: line._replace(place=-2.0) for key, line in HYBRID.items()}
+    calibration = Calibration(lines, lines, 100)
+    hits = {
+        "vectors": [
+            vector_hit("first", "target", 0.6),
+            vector_hit("other", "source", 0.5),
+            vector_hit("second", "target", 0.4),
+            vector_hit("as near", "target", 0.4),
+        ],
+        "again": [vector_hit("first", "target", 0.6, arm="again")],
+        "words": [word_hit("named", "target", 1.0)],
+    }
+    found = searched(hits, {"vectors": SIDES})
+    how = {"query": "target", "calibration": calibration}
+    scores = {f.payload: f.score for f in fusion.fuse(found, **how)}
+    assert scores == pytest.approx(
+        {
+            "first": 6 - 5,
+            "second": 4 - 5 - 2 * np.log(2),
+            "as near": 4 - 5 - 2 * np.log(2),
+            "other": 5.0,
+            # No nearer than the last hit, and behind the three that the vectors found.
+            "named": 4 - 5 + 4 - 2 * np.log(4),
+        }
+    )
+    most = unfound(found, **how)
+    assert most["target"] == pytest.approx(4 - 5 - 2 * np.log(4))
+    assert most["source"] == pytest.approx(4 - 2 * np.log(2))
 
 
 def test_rank_fusion_is_reciprocal_and_ranks_each_modality_by_itself():

@@ -1,7 +1,7 @@
 """One contract for the mixed retrievers of both frameworks, over every vector store.
 
 Whatever the store calls its scores, and however it filters: the documents, their order and their
-log odds are those of a search by brute force.
+scores are those of a search by brute force.
 """
 
 import asyncio
@@ -285,22 +285,26 @@ def modality_of(aligner, query):
 
 
 def reference(aligner, query, entries, *, words=False):
-    """Search by brute force: (text, log odds) of every entry, the best first."""
+    """Search by brute force: (text, score) of every entry, the best first."""
     asked = modality_of(aligner, query)
     [vector] = aligner.embed([query], modality=asked, role="query")
     calibration = aligner.serving.calibration
     lines = calibration.hybrid if words else calibration.plain
     lexical = np.array(LexicalIndex([e.text for e in entries]).scores(query))
-    sides = np.array([e.modality for e in entries])
-    for side in SIDES:  # a share of the best of its own modality
-        lexical[sides == side] /= max(float(lexical[sides == side].max(initial=0)), 1e-12)
     found = []
-    for entry, share in zip(entries, lexical, strict=True):
-        [document] = aligner.embed([entry.text], modality=entry.modality, role="document")
-        similarity = float(vector @ document / np.linalg.norm(vector) / np.linalg.norm(document))
-        line = lines[asked, entry.modality]
-        odds = line.dense * similarity + line.offset + (line.lexical * share if words else 0)
-        found.append((entry.text, odds))
+    for side in SIDES:
+        rows = [i for i, entry in enumerate(entries) if entry.modality == side]
+        if not rows:
+            continue
+        texts = [entries[i].text for i in rows]
+        documents = aligner.embed(texts, modality=side, role="document")
+        near = documents @ vector / np.linalg.norm(documents, axis=1) / np.linalg.norm(vector)
+        share = lexical[rows] / max(float(lexical[rows].max()), 1e-12)
+        line = lines[asked, side]
+        for text, similarity, of_best in zip(texts, near, share, strict=True):
+            place = 1 + (near > similarity + 1e-6).sum()
+            score = line.dense * similarity + line.place * np.log(place) + line.offset
+            found.append((text, float(score + (line.lexical * of_best if words else 0))))
     return sorted(found, key=lambda row: -row[1])
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import Calibration, Line, Seen, line, nearest, views_together
+from .calibration import Calibration, Choice, Line, Lines, Seen, choose, nearest, views_together
 from .serving import Serving
 from .vectors import FloatArray
 
@@ -28,8 +28,6 @@ _LEAST = 20
 """Answers below which a line between two sources would be drawn through next to nothing."""
 _SAME = 1 - 2e-3
 """Cosine from which on two targets are one; samples are kept as float16."""
-
-Lines = dict[tuple[str, str], Line]
 
 
 def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration | None:
@@ -45,13 +43,14 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
     if len(own) < len(served):
         return None
     n = sum(calibration.n_pairs for calibration in own.values())
-    plain = _lines({name: (c.plain, c.n_pairs) for name, c in own.items()}, target)
+    plain = _lines({name: c.plain for name, c in own.items()}, target)
     hybrid: Lines = {}
     if all(calibration.hybrid for calibration in own.values()):
-        hybrid = _lines({name: (c.hybrid, c.n_pairs) for name, c in own.items()}, target)
+        hybrid = _lines({name: c.hybrid for name, c in own.items()}, target)
     for asks, answers in permutations(served, 2):
         across = [(asks, target), (target, answers)]  # what lies between the two
-        found = between(served[asks].sample, served[answers].sample)
+        known = plain[asks, target]
+        found = between(served[asks].sample, served[answers].sample, known=known)
         plain[asks, answers] = found or _mean([plain[key] for key in across])
         if hybrid:
             # What words change in the lines of both to the target, they change here.
@@ -64,34 +63,38 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
     return Calibration(plain, hybrid, n)
 
 
-def _lines(own: Mapping[str, tuple[Mapping[Any, Line], int]], target: str) -> Lines:
+def _lines(own: Mapping[str, Mapping[tuple[str, str], Line]], target: str) -> Lines:
     """Name the lines of each aligner; those within the target are told by all of them."""
     found: Lines = {}
     within = []
-    for name, (lines, n) in own.items():
-        # Odds of a pool of n documents: in a larger one each is the likelier to be the wrong one.
+    for name, lines in own.items():
+        named = {"source": name, "target": target}
         for (query, document), mine in lines.items():
-            of_one = mine._replace(offset=mine.offset + np.log(n))
             if query == document == "target":
-                within.append(of_one)
+                within.append(mine)
                 continue
-            named = {"source": name, "target": target}
-            found[named[query], named[document]] = of_one
+            found[named[query], named[document]] = mine
     found[target, target] = _mean(within)
     return found
 
 
-def between(asks: Seen | None, answers: Seen | None) -> Line | None:
-    """Fit the line of one sample's sources asking for another's; None where little is shared."""
+def between(asks: Seen | None, answers: Seen | None, *, known: Line) -> Line | None:
+    """Fit the line of one sample's sources asking for another's; None where little is shared.
+
+    Args:
+        known: the line of those sources asking for the target, beside whose documents the other
+            sample's sources are found.
+    """
     if asks is None or answers is None:
         return None
     q, d = asks.queries, answers.documents
     dense: FloatArray = q["source"] @ d["source"].T
+    to_target: FloatArray = q["source"] @ d["target"].T
     targets: FloatArray = q["target"] @ d["target"].T
     views = [
         dense,
         targets,
-        q["source"] @ d["target"].T,
+        to_target,
         q["target"] @ d["source"].T,
         (answers.queries["source"] @ asks.documents["source"].T).T,
         (answers.queries["source"] @ asks.documents["target"].T).T,
@@ -99,12 +102,14 @@ def between(asks: Seen | None, answers: Seen | None) -> Line | None:
     ]
     same = targets > _SAME
     near = targets >= max(_usual(asks), _usual(answers))
-    counted = ~same
-    y = (nearest(views_together(views), same) & near)[counted].astype(np.float64)
-    if y.sum() < _LEAST:
+    answered = nearest(views_together(views), same) & near
+    if answered.sum() < _LEAST:
         return None
-    found = line(y, dense[counted])
-    return found._replace(offset=found.offset + np.log(len(d["source"])))
+    choices = {
+        "target": Choice(to_target, None, ~same, answered),
+        "source": Choice(dense, None, ~same, answered),
+    }
+    return choose(choices, known=known)["source"]
 
 
 def _usual(seen: Seen) -> float:

@@ -2,21 +2,28 @@
 
 A query and a document of one modality share a language, an alphabet, the habits of one encoder:
 their score is high for no reason of meaning. A document of the other modality is scored on another
-scale. So for each modality of the query and each of the document a line turns scores into the log
-odds that the document answers the query:
+scale. So for each modality of the query and each of the document there is a line,
 
-    log odds = dense * s + lexical * l + offset
+    score = dense * s + place * log(rank) + lexical * l + offset
 
-where s is the inner product of unit vectors, and l the BM25 score of the document as a share of
-the best one that any document of its modality has for this query: a part number in a text of the
-other modality is then not measured by all the words that the query shares with its own. It is a
-logistic regression (Platt, Probabilistic outputs for support vector machines, 1999), fitted on
-held-out pairs. Within a modality nobody has said what answers; but what two texts have to do with
-each other does not depend on the language they are written in, so the pair that all four views
-together find nearest counts as the answer, in each of them. A query's own pair is left out, also
-across, where it could stand: a line drawn through translations would only find translations
-worth something, and bury the documents of the query's own modality, which has none. Odds are those
-of a pool of the held-out pairs: they order documents, and are no promise about another index.
+where s is the inner product of unit vectors; rank the place, from 1, that s gives the document
+among those of its own modality; and l its BM25 score as a share of the best one that any document
+of its modality has for this query: a part number in a text of the other modality is then not
+measured by all the words that the query shares with its own. With ``dense`` alone this is fusion by
+score, with ``place`` alone fusion by rank; how much each counts is learned.
+
+It is a conditional logit (McFadden, Conditional logit analysis of qualitative choice behavior,
+1974; as a loss for ranking: Cao et al., Learning to rank: from pairwise approach to listwise
+approach, ICML 2007), fitted on held-out pairs: all documents of both modalities stand in one list,
+and the softmax of the scores is to fall on those that answer. Only the order within a question's
+list matters to it, not whether a question is hard; so scores of one question compare, and those of
+two do not. They are shifted so that the mean answer in the target modality has 0.
+
+Within a modality nobody has said what answers; but what two texts have to do with each other does
+not depend on the language they are written in, so the pair that all four views together find
+nearest counts as the answer, in each of them. A query's own pair is left out, also across, where it
+could stand: lines drawn through translations would only find translations worth something, and
+bury the documents of the query's own modality, which has none.
 """
 
 from __future__ import annotations
@@ -34,16 +41,21 @@ from .vectors import Float32Array, FloatArray
 
 MIN_CALIBRATED = 30
 """Held-out pairs below which four lines would be drawn through next to nothing."""
-_PENALTY = 1e-2
-_STEPS = 50
+_PENALTY = 1.0
+"""On the squared weights of standardised columns, beside the summed loss of the questions."""
+_STEPS = 100
 
 
 class Line(NamedTuple):
-    """Log odds from scores; ``lexical`` is 0 where no word is counted."""
+    """A score from similarity, place and words; a weight is 0 where that counts nothing."""
 
     dense: float
+    place: float
     lexical: float
     offset: float
+
+
+Lines = dict[tuple[str, str], Line]
 
 
 @dataclass(frozen=True)
@@ -51,8 +63,8 @@ class Calibration:
     """The lines of each (modality of the query, modality of the document).
 
     Attributes:
-        plain: of the score of the vectors alone.
-        hybrid: of that and the BM25 share; empty where texts were missing.
+        plain: of the similarity of the vectors and the place that it gives.
+        hybrid: of these and the BM25 share; empty where texts were missing.
         n_pairs: held-out pairs behind them.
     """
 
@@ -60,13 +72,14 @@ class Calibration:
     hybrid: Mapping[tuple[str, str], Line]
     n_pairs: int
 
-    def log_odds(
-        self, dense: Any, lexical: Any = None, *, query: str, document: str
+    def scores(
+        self, dense: Any, rank: Any, lexical: Any = None, *, query: str, document: str
     ) -> NDArray[np.float64]:
-        """Return the log odds that documents of one modality answer a query, (n,) float64.
+        """Return what documents of one modality score for a query, (n,) float64.
 
         Args:
             dense: (n,) inner products of unit vectors.
+            rank: (n,) places among the documents of the modality, from 1, the nearest first.
             lexical: (n,) BM25 scores, each as a share of the query's best in the modality (0 to 1).
 
         Raises:
@@ -78,7 +91,11 @@ class Calibration:
                 "worth. Fit on pairs with texts, or fuse by rank (fusion='rank')."
             )
         of = (self.plain if lexical is None else self.hybrid)[query, document]
-        found = of.dense * np.asarray(dense, np.float64) + of.offset
+        found: NDArray[np.float64] = (
+            of.dense * np.asarray(dense, np.float64)
+            + of.place * np.log(np.asarray(rank, np.float64))
+            + of.offset
+        )
         return found if lexical is None else found + of.lexical * np.asarray(lexical, np.float64)
 
     @property
@@ -151,6 +168,22 @@ class Seen(NamedTuple):
         return cls(queries, documents, dict.fromkeys(SIDES))
 
 
+class Choice(NamedTuple):
+    """Documents of one modality beside n queries of another, as :func:`choose` reads them.
+
+    Attributes:
+        dense: (n, m) inner products.
+        lexical: (n, m) shares of BM25, or None.
+        counted: (n, m) bool, which documents a query may find.
+        answers: (n, m) bool, which answer it.
+    """
+
+    dense: FloatArray
+    lexical: FloatArray | None
+    counted: NDArray[np.bool_]
+    answers: NDArray[np.bool_]
+
+
 def calibrate(seen: Seen) -> Calibration | None:
     """Fit the lines on held-out pairs; None where they are too few, or scores order nothing.
 
@@ -166,15 +199,24 @@ def calibrate(seen: Seen) -> Calibration | None:
     }
     own = {q: _same(seen.queries[q], seen.documents[q], seen.texts[q]) for q in SIDES}
     barred = own["source"] | own["target"]
-    counted = ~barred
-    y = _nearest(scores, barred)[counted].astype(np.float64)
+    answers = _nearest(scores, barred)
     shares = _shares(seen.texts, own)
-    plain, hybrid = {}, {}
-    for query, document in scores:
-        dense = scores[query, document][counted]
-        plain[query, document] = line(y, dense)
-        if shares is not None:
-            hybrid[query, document] = line(y, dense, shares[query, document][counted])
+    plain: Lines = {}
+    hybrid: Lines = {}
+    for query in SIDES:
+        for lines, words in ((plain, None), (hybrid, shares)):
+            if lines is hybrid and words is None:
+                continue
+            choices: dict[str, Choice] = {
+                document: Choice(
+                    scores[query, document],
+                    None if words is None else words[query, document],
+                    ~barred,
+                    answers,
+                )
+                for document in reversed(SIDES)  # scores are told from those of the target
+            }
+            lines |= {(query, document): of for document, of in choose(choices).items()}
     if min(found.dense for found in (*plain.values(), *hybrid.values())) <= 0:
         return None
     return Calibration(plain, hybrid, n)
@@ -235,38 +277,120 @@ def _shares(
     return found
 
 
-def line(y: FloatArray, dense: FloatArray, lexical: FloatArray | None = None) -> Line:
-    """Fit one line; a lexical score that would count against a document counts nothing."""
-    if lexical is None:
-        slope, offset = _logistic(dense[:, None], y)
-        return Line(float(slope), 0.0, float(offset))
-    slope, share, offset = _logistic(np.stack([dense, lexical], axis=1), y)
-    return Line(float(slope), float(share), float(offset)) if share > 0 else line(y, dense)
+def choose(choices: Mapping[str, Choice], *, known: Line | None = None) -> dict[str, Line]:
+    """Fit the lines by which the answers to queries of one modality lead all documents.
 
+    Args:
+        choices: by modality of the documents; of the first the mean answer scores 0.
+        known: the line of the first, where it has been fitted before; it is then left as it is.
 
-def _logistic(x: FloatArray, y: FloatArray) -> NDArray[np.float64]:
-    """Fit a logistic regression by Newton's method, (n, k) -> (k + 1,), the offset last.
-
-    A small penalty on the weights of the standardised columns keeps them finite where the classes
-    can be told apart without error.
+    Returns:
+        a line for each modality. A weight that would count a nearer document, or one with more
+        words of the query, against itself is 0.
     """
-    mean, deviation = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+    columns = {name: _columns(choice) for name, choice in choices.items()}
+    every = np.concatenate([columns[name][choice.counted] for name, choice in choices.items()])
+    mean, deviation = every.mean(axis=0), every.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1)
-    z = np.hstack([(x - mean) / deviation, np.ones((len(x), 1))])
-    share = np.clip(y.mean(), 1e-9, 1 - 1e-9)
-    beta = np.zeros(z.shape[1])
-    beta[-1] = np.log(share / (1 - share))
-    penalty = np.full(len(beta), _PENALTY)
-    penalty[-1] = 0
-    for _ in range(_STEPS):
-        odds = np.clip(z @ beta, -30, 30)
-        p = 1 / (1 + np.exp(-odds))
-        gradient = z.T @ (p - y) + penalty * beta
-        curvature = (z * (p * (1 - p))[:, None]).T @ z + np.diag(penalty)
-        step = np.linalg.solve(curvature + 1e-9 * np.eye(len(beta)), gradient)
-        step *= min(1.0, 4 / max(float(np.abs(step).max()), 1e-12))  # far steps overshoot
-        beta -= step
-        if np.abs(step).max() < 1e-8:
+    fitted = [name for place, name in enumerate(choices) if place or known is None]
+    width = len(mean) + 1
+    blocks, base = [], []
+    for name, own in columns.items():
+        # Of each modality its standardised columns and a one: (n, m, modalities * width).
+        block = np.zeros((*own.shape[:2], len(fitted) * width))
+        if name in fitted:
+            start = fitted.index(name) * width
+            block[:, :, start : start + width - 1] = (own - mean) / deviation
+            block[:, :, start + width - 1] = 1
+        blocks.append(block)
+        base.append(
+            np.zeros(own.shape[:2])
+            if name in fitted or known is None
+            else own @ _weights(known, own) + known.offset
+        )
+    counted = np.concatenate([choice.counted for choice in choices.values()], axis=1)
+    answers = np.concatenate([choice.answers for choice in choices.values()], axis=1) & counted
+    asked = answers.any(axis=1)
+    signs = np.array([*(1.0, -1.0, 1.0)[: width - 1], 0.0] * len(fitted))
+    free = np.ones(len(signs), bool)
+    free[width - 1] = known is not None  # else all offsets could be shifted alike
+    x, given = np.concatenate(blocks, axis=1)[asked], np.concatenate(base, axis=1)[asked]
+    penalty = np.where(signs == 0, 0.0, _PENALTY)
+    while True:
+        beta = _conditional_logit(x, given, counted[asked], answers[asked], free, penalty)
+        wrong = free & (beta * signs < 0)
+        if not wrong.any():
             break
-    weights = beta[:-1] / deviation
-    return np.append(weights, beta[-1] - weights @ mean)
+        free &= ~wrong
+    lines = {name: known for name in choices if name not in fitted and known is not None}
+    for name, of in zip(fitted, beta.reshape(-1, width), strict=True):
+        weights = of[:-1] / deviation
+        dense, place, lexical = [*map(float, weights), 0.0][:3]
+        lines[name] = Line(dense, place, lexical, float(of[-1] - weights @ mean))
+    if known is not None:
+        return lines
+    first = next(iter(choices))
+    of_answers = columns[first][choices[first].answers & choices[first].counted]
+    mean_answer = (of_answers @ _weights(lines[first], of_answers)).mean() + lines[first].offset
+    return {name: of._replace(offset=of.offset - float(mean_answer)) for name, of in lines.items()}
+
+
+def _columns(choice: Choice) -> NDArray[np.float64]:
+    """Return what a line reads of each document, (n, m, 2 or 3) float64."""
+    order = np.argsort(np.where(choice.counted, -choice.dense, np.inf), axis=1, kind="stable")
+    rank = np.empty(order.shape)
+    np.put_along_axis(rank, order, np.arange(1.0, order.shape[1] + 1)[None], axis=1)
+    read = [choice.dense, np.log(rank)]
+    return np.stack(read if choice.lexical is None else [*read, choice.lexical], axis=2)
+
+
+def _weights(line: Line, columns: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the weights of (..., c) columns."""
+    return np.array(line[: columns.shape[-1]])
+
+
+def _conditional_logit(
+    x: NDArray[np.float64],
+    base: NDArray[np.float64],
+    counted: NDArray[np.bool_],
+    answers: NDArray[np.bool_],
+    free: NDArray[np.bool_],
+    penalty: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Fit softmax(base + x @ beta) to the answers by Newton's method, (n, m, p) -> (p,).
+
+    Several answers of a query share its weight. A small penalty keeps the weights finite where the
+    answers always lead.
+
+    Args:
+        free: which of the p weights are fitted; the others stay 0.
+        penalty: (p,), on half the squared weights.
+    """
+    beta = np.zeros(x.shape[2])
+    x, penalty = np.ascontiguousarray(x[:, :, free]), penalty[free]
+    flat = x.reshape(-1, x.shape[2])
+    wanted = answers / answers.sum(axis=1, keepdims=True)
+    found, before = np.zeros(int(free.sum())), np.inf
+    step = np.zeros(len(found))
+    for _ in range(_STEPS):
+        utility = np.where(counted, base + x @ found, -np.inf)
+        top = utility.max(axis=1, keepdims=True)
+        weight = np.exp(utility - top)
+        total = weight.sum(axis=1, keepdims=True)
+        p = weight / total
+        fit = (top + np.log(total)).sum() - (wanted * np.where(counted, utility, 0)).sum()
+        loss = float(fit + penalty @ found**2 / 2)
+        if loss > before + 1e-9:  # overshot: half the way is better
+            step /= 2
+            found = found + step
+            continue
+        if before - loss < 1e-9:
+            break
+        before = loss
+        mean = (p[:, None] @ x)[:, 0]  # of each query's documents, by their weight
+        gradient = (p - wanted).ravel() @ flat + penalty * found
+        curvature = (flat * p.reshape(-1, 1)).T @ flat - mean.T @ mean
+        step = np.linalg.solve(curvature + np.diag(penalty), gradient)
+        found = found - step
+    beta[free] = found
+    return beta

@@ -152,7 +152,7 @@ def unfound(
     for searched in found.values():
         for side, hit in searched.further.items():
             last.setdefault(side, []).append(hit)
-    vectors = any(_similar(searched) for searched in found.values())
+    vectors = any(hit.similarity is not None for each in found.values() for hit in each.hits)
     words = any(hit.lexical is not None for each in found.values() for hit in each.hits)
     bounds = {}
     for side, hits in last.items():
@@ -160,10 +160,9 @@ def unfound(
         if similarity is None and vectors:
             continue  # the vectors have found all of it
         lexical = [_best(hit.lexical for hit in hits) or 0.0] if words else None
-        [bounds[side]] = map(
-            float,
-            calibration.log_odds([similarity or 0.0], lexical, query=query, document=side),
-        )
+        rank = 1 + len({hit.key for each in found.values() for hit in _near(each, side)})
+        bound = calibration.scores([similarity or 0.0], [rank], lexical, query=query, document=side)
+        bounds[side] = float(bound[0])
     return bounds
 
 
@@ -213,12 +212,16 @@ def _by_odds(
             continue
         farthest = _farthest(found, side)
         similarity = [_best(hit.similarity for hit in documents[key]) for key in keys]
-        dense = [farthest if s is None else s for s in similarity]
+        dense = np.array([farthest if s is None else s for s in similarity])
+        # Equals share a place; what the vectors did not find comes after all that they found.
+        near_first = np.sort([-s for s in similarity if s is not None])
+        rank = 1 + np.searchsorted(near_first, -dense)
+        rank[[s is None for s in similarity]] = 1 + len(near_first)
         lexical = None
         if words:
             lexical = [_best(hit.lexical for hit in documents[key]) or 0.0 for key in keys]
-        odds = calibration.log_odds(dense, lexical, query=query, document=side)
-        scores += zip(keys, map(float, odds), strict=True)
+        scored = calibration.scores(dense, rank, lexical, query=query, document=side)
+        scores += zip(keys, map(float, scored), strict=True)
     order = {key: place for place, key in enumerate(documents)}
     return sorted(scores, key=lambda scored: order[scored[0]])
 
@@ -228,13 +231,14 @@ def _farthest(found: Mapping[str, Searched], side: str) -> float:
     last = _best(s.further[side].similarity for s in found.values() if side in s.further)
     if last is not None:
         return last
-    every = [similar for searched in found.values() for similar in _similar(searched)]
-    of_side = [similarity for modality, similarity in every if modality == side]
-    return min(of_side or [similarity for _, similarity in every], default=0.0)
+    of_side = [hit.similarity for each in found.values() for hit in _near(each, side)]
+    every = [hit.similarity for each in found.values() for hit in each.hits]
+    return min((s for s in of_side or every if s is not None), default=0.0)
 
 
-def _similar(searched: Searched) -> list[tuple[str | None, float]]:
-    return [(h.modality, h.similarity) for h in searched.hits if h.similarity is not None]
+def _near(searched: Searched, side: str) -> list[Hit]:
+    """Return the hits of a modality that an arm found by their vectors."""
+    return [h for h in searched.hits if h.similarity is not None and h.modality == side]
 
 
 def _merged(hits: Sequence[Hit], score: float) -> Fused:

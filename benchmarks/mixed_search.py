@@ -1,0 +1,349 @@
+"""How mixed.py searches: arms over known scores, fused by the package's own plan, and metrics.
+
+Every document is scored, and asked for as the retrievers ask their stores (as one list first, then
+each language by itself where that may change the first ten); what is fused is fused by the package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from mixed_corpus import SIDE, TWIN, Language, knowing
+
+from kakehashi import Aligner
+from kakehashi.asking import Query
+from kakehashi.calibration import Calibration
+from kakehashi.fusion import Hit, Method, Searched
+from kakehashi.integrations._arms import Plan, Words, in_parts, in_words
+from kakehashi.pairs import SIDES, Side
+from kakehashi.vectors import unit_rows
+
+ASKED: tuple[Language, ...] = ("en", "ja")
+K = 10
+Scores = dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which documents are there: columns of the English, then of the Japanese test texts."""
+
+    texts: list[str]
+    present: np.ndarray
+
+    @property
+    def part(self) -> dict[Side, np.ndarray]:
+        """Which columns are of a side, and there."""
+        english = np.arange(len(self.texts)) < len(self.texts) // 2
+        return {"source": self.present & ~english, "target": self.present & english}
+
+    @property
+    def sides(self) -> list[Side]:
+        """The side of each column."""
+        half = len(self.texts) // 2
+        return ["target"] * half + ["source"] * half
+
+    @cached_property
+    def words(self) -> tuple[Words, np.ndarray]:
+        """A BM25 index of the documents that are there, and the column of each."""
+        columns = np.flatnonzero(self.present)
+        sides = self.sides
+        return Words([self.texts[i] for i in columns], [sides[i] for i in columns]), columns
+
+
+@dataclass(frozen=True)
+class Questions:
+    """The texts asked, the (n, columns) gain of each document, and the column of the own text."""
+
+    language: Language
+    texts: list[str]
+    gains: np.ndarray
+    own: np.ndarray | None
+
+    def allowed(self, row: int, index: Index) -> np.ndarray:
+        """Say which columns may be found: those that are there, without the question itself."""
+        found = index.present.copy()
+        if self.own is not None:
+            found[self.own[row]] = False
+        return found
+
+
+def questions(texts: Mapping[str, list[str]], grades: np.ndarray) -> list[Questions]:
+    """Return the English and the Japanese questions; the twin answers best."""
+    n = len(grades)
+    found = []
+    for place, language in enumerate(ASKED):
+        gains = np.concatenate([grades, grades], axis=1)
+        rows = np.arange(n)
+        gains[rows, rows + (n if place == 0 else 0)] = TWIN
+        found.append(Questions(language, texts[language], gains, rows + place * n))
+    return found
+
+
+@dataclass(frozen=True)
+class Projected:
+    """What an aligner makes of the test texts."""
+
+    aligner: Aligner
+    texts: Mapping[str, list[str]]
+    source: Mapping[str, np.ndarray]
+    target: Mapping[str, np.ndarray]
+
+    def __call__(self, language: str, role: Any) -> np.ndarray:
+        """Return the (n, d) unit vectors of a language."""
+        side = SIDE.get(language, "source")
+        x = (self.source if side == "source" else self.target)[language]
+        texts = self.texts[language]
+        return unit_rows(self.aligner.project(x, texts=texts, modality=side, role=role))
+
+
+def perfect(asked: Questions, index: Index, seed: int) -> np.ndarray:
+    """Return the columns in the order of their gains, equal ones as they fall."""
+    rng = np.random.default_rng(seed)
+    found = np.full((len(asked.texts), K), -1)
+    for row, gains in enumerate(asked.gains):
+        best = _nearest(gains + rng.random(len(gains)) / 2, asked.allowed(row, index), K)
+        found[row, : len(best)] = best
+    return found
+
+
+class VectorArm:
+    """Search by the scores of one question, as an arm of the package does in a store."""
+
+    name = "vectors"
+
+    def __init__(self, scores: np.ndarray, allowed: np.ndarray, sides: Sequence[str]) -> None:
+        self._scores, self._allowed, self._sides = scores, allowed, np.array(sides)
+
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
+        """Return about n hits of each modality, the best first."""
+        names = list(dict.fromkeys(self._sides.tolist()))
+
+        def searched(part: str | None, depth: int) -> list[Hit]:
+            own = self._allowed if part is None else self._allowed & (self._sides == part)
+            return [
+                Hit(str(i), i, str(self._sides[i]), self.name, s, similarity=s)
+                for i in _nearest(self._scores, own, depth).tolist()
+                for s in (float(self._scores[i]),)
+            ]
+
+        return in_parts(searched, n, parts=names if apart else (), names=names)
+
+
+class WordsArm:
+    """Search by words; what they find does not depend on the vectors, and is kept."""
+
+    name = "words"
+
+    def __init__(self, allowed: np.ndarray, sides: Sequence[str], index: Index) -> None:
+        self._sides, (self._words, self._columns) = sides, index.words
+        self._allowed = allowed[self._columns]
+        self._found: dict[int, Searched] = {}
+
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
+        """Return at most n hits of each modality, the best first."""
+        if n not in self._found:
+            hits = []
+            for place, score in self._words.best(text, n, self._allowed.tolist()):
+                i = int(self._columns[place])
+                hits.append(Hit(str(i), i, self._sides[i], self.name, score))
+            self._found[n] = in_words(hits, n)
+        return self._found[n]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Questions to an index.
+
+    ``query`` and ``names`` are what the question and the two sides of the index are called.
+    """
+
+    asked: Questions
+    index: Index
+    query: str = ""
+    names: Mapping[str, str] = field(default_factory=lambda: {side: side for side in SIDES})
+
+    @cached_property
+    def rows(self) -> list[int]:
+        """The questions that count: something in the index answers them."""
+        answered = self.asked.gains > 0
+        return [i for i, row in enumerate(answered) if row[self.asked.allowed(i, self.index)].any()]
+
+    @cached_property
+    def sides(self) -> list[str]:
+        """What the modality of each column is called."""
+        return [self.names[side] for side in self.index.sides]
+
+    @cached_property
+    def words(self) -> dict[int, WordsArm]:
+        """The search by words of each question."""
+        return {
+            row: WordsArm(self.asked.allowed(row, self.index), self.sides, self.index)
+            for row in self.rows
+        }
+
+    def top(
+        self, scores: np.ndarray, hows: Sequence[str], calibration: Calibration | None = None
+    ) -> dict[str, np.ndarray]:
+        """Return the first ten columns of each question, (n, 10), by each way to make one list.
+
+        -1 stands where nothing is: there are fewer than ten, or the question does not count.
+        """
+        found = {how: np.full((len(scores), K), -1) for how in hows}
+        modality = self.query or SIDE[self.asked.language]
+        query = Query(np.empty(0, np.float32), modality, "declared")
+        for row in self.rows:
+            allowed = self.asked.allowed(row, self.index)
+            vectors = VectorArm(scores[row], allowed, self.sides)
+            for how, columns in found.items():
+                if how == "one list":
+                    best = _nearest(scores[row], allowed, K).tolist()
+                else:
+                    method: Method = "rank" if how.startswith("rank") else "calibrated"
+                    plan = Plan(method, calibration, {}, "raise")
+                    arms: list[Any] = [vectors]
+                    if how.endswith("+ words"):
+                        arms.append(self.words[row])
+                    fused = plan.search(arms, query, self.asked.texts[row], K, {})
+                    best = [document.payload for document in fused.documents]
+                columns[row, : len(best)] = best
+        return found
+
+
+def tops_of(
+    asking: Sequence[Asking],
+    queries: Mapping[Any, np.ndarray],
+    documents: np.ndarray,
+    hows: Sequence[str],
+    calibration: Calibration | None = None,
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return by each way to make one list the first ten columns, by language."""
+    found: dict[str, dict[str, np.ndarray]] = {how: {} for how in hows}
+    for a in asking:
+        language = a.asked.language
+        for how, columns in a.top(queries[language] @ documents.T, hows, calibration).items():
+            found[how][language] = columns
+    return found
+
+
+def _nearest(scores: np.ndarray, allowed: np.ndarray, n: int) -> np.ndarray:
+    columns = np.flatnonzero(allowed)
+    return columns[np.argsort(-scores[columns], kind="stable")[:n]]
+
+
+def ndcg(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Return nDCG@10 of each row of columns, (n,); NaN where nothing answers."""
+    discounts = 1 / np.log2(np.arange(2, K + 2))
+    best = -np.sort(-gains, axis=1)[:, :K]
+    ideal = best @ discounts[: best.shape[1]]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: np.ndarray = gained(order, gains) @ discounts / ideal
+    return np.where(ideal > 0, found, np.nan)
+
+
+def recall(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Return recall@10 of each row of columns, (n,); NaN where nothing answers."""
+    n = (gains > 0).sum(axis=1)
+    found: np.ndarray = (gained(order, gains) > 0).sum(axis=1) / np.maximum(n, 1)
+    return np.where(n > 0, found, np.nan)
+
+
+def within(order: np.ndarray, gains: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Return nDCG@10 of the columns that are kept, the others taken out of the order, (n,)."""
+    is_kept = (order >= 0) & kept[order]
+    first = np.argsort(~is_kept, axis=1, kind="stable")
+    return ndcg(
+        np.where(np.take_along_axis(is_kept, first, 1), np.take_along_axis(order, first, 1), -1),
+        gains * kept,
+    )
+
+
+def gained(order: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """Return the gain at each place; none where no document is."""
+    found: np.ndarray = np.where(order >= 0, np.take_along_axis(gains, order, 1), 0)
+    return found
+
+
+def measured(asked: Sequence[Questions], tops: Mapping[str, np.ndarray], index: Index) -> Scores:
+    """Return every metric of every question, by name; NaN where it does not count."""
+    found: Scores = {}
+    side_of = {"en": index.part["target"], "ja": index.part["source"]}
+    for q in asked:
+        order = tops[q.language]
+        gains = q.gains * index.present
+        if q.own is not None:
+            gains[np.arange(len(gains)), q.own] = 0
+        found[f"ndcg {q.language}"] = ndcg(order, gains)
+        for language, columns in side_of.items():
+            there = gains * columns
+            found[f"ndcg {q.language}-{language}"] = ndcg(order, there)
+            found[f"within {q.language}-{language}"] = within(order, gains, columns)
+            found[f"recall {q.language}-{language}"] = recall(order, there)
+        other = side_of["ja" if q.language == "en" else "en"]
+        counts = (gains > 0).any(axis=1)
+        in_ten = (np.where(order >= 0, other[order], False).sum(axis=1)) / np.maximum(
+            (order >= 0).sum(axis=1), 1
+        )
+        found[f"share {q.language}"] = np.where(counts, in_ten, np.nan)
+        found[f"answers {q.language}"] = (gains > 0).sum(axis=1).astype(float)
+        found[f"answers of the other {q.language}"] = (gains * other > 0).sum(axis=1).astype(float)
+    return found
+
+
+def agreement(
+    aligner: Aligner,
+    projected: Projected,
+    asked: Sequence[Questions],
+    tops: Mapping[str, np.ndarray],
+    how: str,
+    n: int,
+) -> str:
+    """Count the questions to which the retriever gives the same ten documents in this order."""
+    from langchain_core.documents import Document
+    from langchain_core.vectorstores import InMemoryVectorStore
+
+    from kakehashi.integrations.langchain import (
+        AlignedEmbeddings,
+        AlignedRetriever,
+        LexicalArm,
+        VectorArm,
+    )
+
+    texts = projected.texts
+    known: dict[Side, dict[str, np.ndarray]] = {
+        "source": dict(zip(texts["ja"], projected.source["ja"], strict=True)),
+        "target": dict(zip(texts["en"], projected.target["en"], strict=True)),
+    }
+    embeddings = AlignedEmbeddings(aligner=knowing(aligner, known))
+    documents = [
+        Document(text, metadata={"modality": SIDE[language]})
+        for language in ASKED
+        for text in texts[language]
+    ]
+    store = InMemoryVectorStore(embeddings)
+    embeddings.add_documents(store, documents)
+    arms: list[Any] = [VectorArm(vectorstore=store)]
+    if how == "+ words":
+        arms.append(LexicalArm(documents=documents))
+    retriever = AlignedRetriever(
+        embeddings=embeddings, k=K, arms=arms, fusion="rank" if how == "rank" else "calibrated"
+    )
+    same = 0
+    for q in asked:
+        for row in range(0, len(q.texts), max(1, len(q.texts) // n))[:n]:
+            text = q.texts[row]
+            found = retriever.invoke(
+                text,
+                modality=SIDE[q.language],
+                filter=lambda document, text=text: document.page_content != text,
+            )
+            wanted = [documents[i].page_content for i in tops[q.language][row]]
+            same += [d.page_content for d in found] == wanted
+    return f"{same} of {n * len(asked)}"
