@@ -182,6 +182,20 @@ def test_words_count_where_there_are_texts():
     assert named - plain == pytest.approx(line.lexical)
 
 
+def test_words_that_tell_the_answers_get_a_share_in_fusion_by_rank():
+    rng = np.random.default_rng(0)
+    assert calibrate(two_clouds(rng, gap=1.0)).words_by_rank == {}
+    seen = two_clouds(rng, gap=1.0, texts=True)
+    # Vectors of which each side alone says less than all of them together.
+    noisy = {s: unit_rows(x + 0.12 * rng.standard_normal(x.shape)) for s, x in seen[0].items()}
+    seen = Seen(noisy, noisy, seen.texts)
+    told = calibrate(seen).words_by_rank
+    assert all(0 < share <= 0.5 for share in told.values())
+    # Names that are no one else's tell nothing.
+    texts = {side: [f"{side} {i}" for i in range(N)] for side in SIDES}
+    assert set(calibrate(seen._replace(texts=texts)).words_by_rank.values()) == {0.0}
+
+
 def test_too_few_pairs_or_scores_that_order_nothing_give_no_calibration():
     assert calibrate(two_clouds(np.random.default_rng(0), gap=1.0, n=27)) is None
     rng = np.random.default_rng(0)

@@ -156,6 +156,27 @@ def test_rank_fusion_is_reciprocal_and_ranks_each_modality_by_itself():
     assert fused[0].payload == "other"
 
 
+def test_words_have_the_share_that_was_learned_in_fusion_by_rank():
+    shares = {(q, d): 0.4 if q == d else 0.1 for q in SIDES for d in SIDES}
+    calibration = Calibration(PLAIN, HYBRID, 100, shares)
+    found = {
+        "vectors": [vector_hit("own", "target", 0.9), vector_hit("other", "source", 0.1)],
+        "words": [word_hit("other", "source", 1.0), word_hit("named", "target", 1.0)],
+    }
+    how = {"query": "target", "method": "rank", "calibration": calibration}
+    assert {f.payload: f.score for f in fuse(found, **how)} == pytest.approx(
+        {"other": 1 / 61, "own": 0.6 / 61, "named": 0.4 / 61}
+    )
+    assert unfound(searched(found, {"words": ["target"]}), **how) == pytest.approx(
+        {"target": 0.4 / 62}
+    )
+    # Alone, or by the caller's weights, an arm counts as it did.
+    alone = fuse({"words": found["words"]}, **how)
+    assert [f.score for f in alone] == pytest.approx([1 / 61, 1 / 61])
+    named = {f.payload: f.score for f in fuse(found, **how, weights={"words": 2.0})}
+    assert named == pytest.approx({"other": 3 / 61, "own": 1 / 61, "named": 2 / 61})
+
+
 def test_what_cannot_be_fused_says_what_to_do():
     hits = {"vectors": [vector_hit("a", None, 0.5)]}
     with pytest.raises(DataError, match="'a' names no modality"):

@@ -725,8 +725,9 @@ def test_weights_count_in_fusion_by_rank(plain, corpus):
         plain.rows(plain.ask(QUERIES[1], arms, fusion="rank", weights={"words": weight}))
         for weight in (1.0, 0.001)
     )
-    assert even == plain.rows(plain.ask(QUERIES[1], arms, fusion="rank"))
     assert even != hardly
+    learned = plain.rows(plain.ask(QUERIES[1], arms, fusion="rank"))
+    assert learned[0][1] <= 1 / 61 + 1e-12 < even[0][1]  # both kinds share a weight of 1
 
 
 def test_an_embedded_text_that_names_metadata_is_recognised(shops, corpus):

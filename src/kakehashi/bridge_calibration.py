@@ -19,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import Calibration, Choice, Line, Lines, Seen, choose, nearest, views_together
+from .calibration import Calibration, Choice, Line, Seen, choose, nearest, views_together
 from .serving import Serving
 from .vectors import FloatArray
 
+Numbers = dict[tuple[str, str], NDArray[np.float64]]
 _NEAR = 0.1
 _LEAST = 20
 """Answers below which a line between two sources would be drawn through next to nothing."""
@@ -43,38 +44,44 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
     if len(own) < len(served):
         return None
     n = sum(calibration.n_pairs for calibration in own.values())
-    plain = _lines({name: c.plain for name, c in own.items()}, target)
-    hybrid: Lines = {}
+    plain = _named({name: c.plain for name, c in own.items()}, target)
+    hybrid: Numbers = {}
+    shares: Numbers = {}
     if all(calibration.hybrid for calibration in own.values()):
-        hybrid = _lines({name: c.hybrid for name, c in own.items()}, target)
+        hybrid = _named({name: c.hybrid for name, c in own.items()}, target)
+        shares = _named({name: c.words_by_rank for name, c in own.items()}, target)
     for asks, answers in permutations(served, 2):
         across = [(asks, target), (target, answers)]  # what lies between the two
-        known = plain[asks, target]
+        known = Line(*plain[asks, target])
         found = between(served[asks].sample, served[answers].sample, known=known)
-        plain[asks, answers] = found or _mean([plain[key] for key in across])
+        middle = np.mean([plain[key] for key in across], axis=0)
+        plain[asks, answers] = middle if found is None else np.array(found)
         if hybrid:
             # What words change in the lines of both to the target, they change here.
-            change = _minus(
-                _mean([hybrid[key] for key in across]), _mean([plain[key] for key in across])
-            )
-            hybrid[asks, answers] = _plus(plain[asks, answers], change)
-    if min(found.dense for found in (*plain.values(), *hybrid.values())) <= 0:
+            change = np.mean([hybrid[key] for key in across], axis=0) - middle
+            hybrid[asks, answers] = plain[asks, answers] + change
+            shares[asks, answers] = np.mean([shares[key] for key in across], axis=0)
+    by_vector, by_both = (
+        {key: Line(*map(float, numbers)) for key, numbers in each.items()}
+        for each in (plain, hybrid)
+    )
+    if min(line.dense for each in (by_vector, by_both) for line in each.values()) <= 0:
         return None
-    return Calibration(plain, hybrid, n)
+    return Calibration(by_vector, by_both, n, {key: float(share) for key, share in shares.items()})
 
 
-def _lines(own: Mapping[str, Mapping[tuple[str, str], Line]], target: str) -> Lines:
-    """Name the lines of each aligner; those within the target are told by all of them."""
-    found: Lines = {}
+def _named(own: Mapping[str, Mapping[tuple[str, str], Any]], target: str) -> Numbers:
+    """Name what each aligner learned; what lies within the target is told by all of them."""
+    found: Numbers = {}
     within = []
-    for name, lines in own.items():
+    for name, learned in own.items():
         named = {"source": name, "target": target}
-        for (query, document), mine in lines.items():
+        for (query, document), numbers in learned.items():
             if query == document == "target":
-                within.append(mine)
+                within.append(numbers)
                 continue
-            found[named[query], named[document]] = mine
-    found[target, target] = _mean(within)
+            found[named[query], named[document]] = np.array(numbers)
+    found[target, target] = np.mean(within, axis=0)
     return found
 
 
@@ -116,15 +123,3 @@ def _usual(seen: Seen) -> float:
     """Return how near a target's nearest other is, in all but a tenth of the cases."""
     cosines: NDArray[Any] = seen.queries["target"] @ seen.documents["target"].T
     return float(np.quantile(np.where(cosines > _SAME, -1, cosines).max(axis=1), _NEAR))
-
-
-def _mean(lines: list[Line]) -> Line:
-    return Line(*(float(x) for x in np.mean(np.array(lines), axis=0)))
-
-
-def _plus(a: Line, b: Line) -> Line:
-    return Line(*(x + y for x, y in zip(a, b, strict=True)))
-
-
-def _minus(a: Line, b: Line) -> Line:
-    return Line(*(x - y for x, y in zip(a, b, strict=True)))

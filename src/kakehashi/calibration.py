@@ -29,7 +29,8 @@ bury the documents of the query's own modality, which has none.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,6 +45,9 @@ MIN_CALIBRATED = 30
 _PENALTY = 1.0
 """On the squared weights of standardised columns, beside the summed loss of the questions."""
 _STEPS = 100
+RANK_CONSTANT = 60
+"""Of reciprocal rank fusion: a place counts 1 / (60 + rank)."""
+_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 class Line(NamedTuple):
@@ -66,11 +70,14 @@ class Calibration:
         plain: of the similarity of the vectors and the place that it gives.
         hybrid: of these and the BM25 share; empty where texts were missing.
         n_pairs: held-out pairs behind them.
+        words_by_rank: the share of a search by words beside one by vectors in fusion by rank, 0 to
+            1, with which the answers rank best; empty where texts were missing.
     """
 
     plain: Mapping[tuple[str, str], Line]
     hybrid: Mapping[tuple[str, str], Line]
     n_pairs: int
+    words_by_rank: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def scores(
         self, dense: Any, rank: Any, lexical: Any = None, *, query: str, document: str
@@ -106,9 +113,9 @@ class Calibration:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""
         found: dict[str, Any] = {"n_pairs": self.n_pairs}
-        for name in ("plain", "hybrid"):
-            lines: Mapping[tuple[str, str], Line] = getattr(self, name)
-            found[name] = {f"{q} {d}": list(numbers) for (q, d), numbers in lines.items()}
+        for name in ("plain", "hybrid", "words_by_rank"):
+            given: Mapping[tuple[str, str], Any] = getattr(self, name)
+            found[name] = {f"{query} {document}": x for (query, document), x in given.items()}
         return found
 
     @classmethod
@@ -118,17 +125,24 @@ class Calibration:
         Raises:
             ValueError, KeyError, TypeError: no such record, or a number that is not finite.
         """
-        read: dict[str, dict[tuple[str, str], Line]] = {"plain": {}, "hybrid": {}}
-        for name, lines in read.items():
-            given = record[name]
-            for query in SIDES:
-                for document in SIDES:
-                    if name == "plain" or given:
-                        numbers = [float(x) for x in given[f"{query} {document}"]]
-                        if not np.isfinite(numbers).all():
-                            raise ValueError(f"a line of the calibration is not finite: {numbers}")
-                        lines[query, document] = Line(*numbers)
-        return cls(read["plain"], read["hybrid"], int(record["n_pairs"]))
+
+        def read(name: str) -> dict[tuple[str, str], NDArray[np.float64]]:
+            if not record[name] and name != "plain":
+                return {}
+            found: dict[tuple[str, str], NDArray[np.float64]] = {}
+            for query, document in product(SIDES, SIDES):
+                numbers = np.array(record[name][f"{query} {document}"], np.float64)
+                if not np.isfinite(numbers).all():
+                    raise ValueError(f"{name} of the calibration is not finite: {numbers}")
+                found[query, document] = numbers
+            return found
+
+        plain, hybrid = (
+            {key: Line(*map(float, numbers)) for key, numbers in read(name).items()}
+            for name in ("plain", "hybrid")
+        )
+        shares = {key: float(share) for key, share in read("words_by_rank").items()}
+        return cls(plain, hybrid, int(record["n_pairs"]), shares)
 
 
 class Seen(NamedTuple):
@@ -219,7 +233,32 @@ def calibrate(seen: Seen) -> Calibration | None:
             lines |= {(query, document): of for document, of in choose(choices).items()}
     if min(found.dense for found in (*plain.values(), *hybrid.values())) <= 0:
         return None
-    return Calibration(plain, hybrid, n)
+    by_rank = {}
+    if shares is not None:
+        by_rank = {
+            key: _share_by_rank(Choice(scores[key], shares[key], ~barred, answers))
+            for key in scores
+        }
+    return Calibration(plain, hybrid, n, by_rank)
+
+
+def _share_by_rank(choice: Choice) -> float:
+    """Return the share of words with which the answers of a modality rank best by both ranks."""
+    assert choice.lexical is not None
+    by_vector = rank_shares(choice.dense, choice.counted)
+    by_words = rank_shares(choice.lexical, choice.counted & (choice.lexical > 0))
+    asked, best = choice.answers.any(axis=1), []
+    for share in _SHARES:
+        scores = np.where(choice.counted, (1 - share) * by_vector + share * by_words, -np.inf)
+        own = np.where(choice.answers, scores, -np.inf).max(axis=1, keepdims=True)
+        rank = (scores >= own - 1e-12).sum(axis=1)[asked]
+        best.append(float((1 / rank).mean()))
+    return _SHARES[int(np.argmax(best))]
+
+
+def rank_shares(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return what each place of (n, m) scores adds in fusion by rank; 0 for what is not counted."""
+    return np.where(counted, 1 / (RANK_CONSTANT + _ranks(scores, counted)), 0)
 
 
 def _same(
@@ -337,11 +376,16 @@ def choose(choices: Mapping[str, Choice], *, known: Line | None = None) -> dict[
 
 def _columns(choice: Choice) -> NDArray[np.float64]:
     """Return what a line reads of each document, (n, m, 2 or 3) float64."""
-    order = np.argsort(np.where(choice.counted, -choice.dense, np.inf), axis=1, kind="stable")
+    read = [choice.dense, np.log(_ranks(choice.dense, choice.counted))]
+    return np.stack(read if choice.lexical is None else [*read, choice.lexical], axis=2)
+
+
+def _ranks(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the place of each of (n, m) scores in its row, from 1; what is not counted is last."""
+    order = np.argsort(np.where(counted, -scores, np.inf), axis=1, kind="stable")
     rank = np.empty(order.shape)
     np.put_along_axis(rank, order, np.arange(1.0, order.shape[1] + 1)[None], axis=1)
-    read = [choice.dense, np.log(rank)]
-    return np.stack(read if choice.lexical is None else [*read, choice.lexical], axis=2)
+    return rank
 
 
 def _weights(line: Line, columns: NDArray[np.float64]) -> NDArray[np.float64]:

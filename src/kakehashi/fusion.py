@@ -5,7 +5,8 @@ by its key. ``calibrated`` fusion orders by the log odds of :mod:`kakehashi.cali
 read a hit's similarity, its modality and its BM25 score. ``rank`` fusion asks for none of that:
 each arm gives a document ``weight / (60 + rank)``, the rank among those of its modality (Cormack,
 Clarke and Büttcher, Reciprocal rank fusion outperforms Condorcet and individual rank learning
-methods, SIGIR 2009).
+methods, SIGIR 2009). Where vectors and words are both searched, a calibration knows how to share
+the weight of 1 between them; without one, or where weights are named, each counts by its own.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from .calibration import Calibration
+from .calibration import RANK_CONSTANT, Calibration
 from .errors import DataError
 
 Method = Literal["calibrated", "rank"]
 METHODS = ("calibrated", "rank")
-_RANK_CONSTANT = 60
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ def fuse(
     Args:
         found: by name of the arm.
         query: the modality of the query.
-        calibration: of the aligner; for ``calibrated``.
-        weights: of the arms, 1 unless named; for ``rank``.
+        calibration: of the aligner; ``rank`` does without.
+        weights: of the arms, for ``rank``; of some named, the others count 1.
 
     Raises:
         DataError: an unknown method; or calibrated fusion without a calibration, or of a hit
@@ -119,9 +119,9 @@ def fuse(
         for hit in searched.hits:
             documents.setdefault(hit.key, []).append(hit)
     if method == "rank":
-        scores = _by_rank(found, weights or {})
+        scores = _by_rank(found, _Weights(found, query, calibration, weights or {}))
     else:
-        scores = _by_odds(found, documents, query, calibration)
+        scores = _by_score(found, documents, query, calibration)
     # By rank, each modality has its first: of equals, what is not of the query's own goes first,
     # the one that a single list buries. Then the order of the arms (Python's sort is stable).
     scores.sort(key=lambda scored: (-scored[1], documents[scored[0]][0].modality == query))
@@ -141,11 +141,12 @@ def unfound(
     A modality is missing where all was found. Arguments are those of :func:`fuse`.
     """
     if method == "rank":
+        weigh = _Weights(found, query, calibration, weights or {})
         most: dict[str, float] = {}
         for arm, searched in found.items():
             for side in searched.further:
                 place = 1 + len({hit.key for hit in searched.hits if hit.modality == side})
-                most[side] = most.get(side, 0.0) + _of_place(place, arm, weights or {})
+                most[side] = most.get(side, 0.0) + weigh(arm, side) / (RANK_CONSTANT + place)
         return most
     assert calibration is not None  # or nothing was fused
     last: dict[str, list[Hit]] = {}
@@ -166,26 +167,43 @@ def unfound(
     return bounds
 
 
-def _of_place(place: int, arm: str, weights: Mapping[str, float]) -> float:
-    return weights.get(arm, 1.0) / (_RANK_CONSTANT + place)
+class _Weights:
+    """What an arm counts in fusion by rank, for documents of a modality."""
+
+    def __init__(
+        self,
+        found: Mapping[str, Searched],
+        query: str,
+        calibration: Calibration | None,
+        named: Mapping[str, float],
+    ) -> None:
+        words = {a for a, each in found.items() if any(h.lexical is not None for h in each.hits)}
+        both = 0 < len(words) < len(found)
+        self._words, self._query, self._named = words, query, named
+        self._shares = calibration.words_by_rank if calibration and both and not named else {}
+
+    def __call__(self, arm: str, side: str | None) -> float:
+        if side is None or not self._shares:
+            return self._named.get(arm, 1.0)
+        share = self._shares[self._query, side]
+        return share if arm in self._words else 1 - share
 
 
-def _by_rank(
-    found: Mapping[str, Searched], weights: Mapping[str, float]
-) -> list[tuple[str, float]]:
+def _by_rank(found: Mapping[str, Searched], weigh: _Weights) -> list[tuple[str, float]]:
     scores: dict[str, float] = {}
     for arm, searched in found.items():
         # Each modality is ranked by itself: in one list the query's own buries the other.
         ranked: dict[str | None, dict[str, None]] = {}
         for hit in searched.hits:  # an index may hold a document twice
             ranked.setdefault(hit.modality, {})[hit.key] = None
-        for keys in ranked.values():
+        for side, keys in ranked.items():
             for place, key in enumerate(keys, 1):
-                scores[key] = scores.get(key, 0.0) + _of_place(place, arm, weights)
+                added = weigh(arm, side) / (RANK_CONSTANT + place)
+                scores[key] = scores.get(key, 0.0) + added
     return list(scores.items())
 
 
-def _by_odds(
+def _by_score(
     found: Mapping[str, Searched],
     documents: Mapping[str, list[Hit]],
     query: str,
