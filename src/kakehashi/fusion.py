@@ -24,8 +24,7 @@ Method = Literal["calibrated", "rank"]
 METHODS = ("calibrated", "rank")
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):
     """A document that one arm found.
 
     Attributes:
@@ -99,8 +98,9 @@ def fuse(
     method: Method = "calibrated",
     calibration: Calibration | None = None,
     weights: Mapping[str, float] | None = None,
+    k: int | None = None,
 ) -> list[Fused]:
-    """Merge what the arms found and put it in order, the best first.
+    """Merge what the arms found and put it in order, the best k of them first to last.
 
     Args:
         found: by name of the arm.
@@ -125,7 +125,7 @@ def fuse(
     # By rank, each modality has its first: of equals, what is not of the query's own goes first,
     # the one that a single list buries. Then the order of the arms (Python's sort is stable).
     scores.sort(key=lambda scored: (-scored[1], documents[scored[0]][0].modality == query))
-    return [_merged(documents[key], score) for key, score in scores]
+    return [_merged(documents[key], score) for key, score in scores[:k]]
 
 
 def unfound(
@@ -215,16 +215,17 @@ def _by_score(
             "or saved by an earlier kakehashi. Fit it again, or fuse by rank (fusion='rank')."
         )
     modality = {key: hits[0].modality for key, hits in documents.items()}
+    known = calibration.modalities
     for key, side in modality.items():
-        if side not in calibration.modalities:
+        if side not in known:
             raise DataError(
                 f"The document {_quoted(documents[key][0])} names no modality (found: {side!r}). "
-                f"Store one of {', '.join(calibration.modalities)} in its metadata, name the "
+                f"Store one of {', '.join(known)} in its metadata, name the "
                 "modality of the arm, or fuse by rank (fusion='rank')."
             )
     words = any(hit.lexical is not None for hits in documents.values() for hit in hits)
     scores: list[tuple[str, float]] = []
-    for side in calibration.modalities:
+    for side in known:
         keys = [key for key in documents if modality[key] == side]
         if not keys:
             continue

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -151,9 +151,9 @@ class _Rounds:
             "calibration": plan.calibration,
             "weights": plan.weights,
         }
-        documents = fuse(found, **how)
+        documents = fuse(found, **how, k=k)
         said = {name: f"{type(error).__name__}: {error}" for name, error in failed.items()}
-        self.found = Found(documents[:k], said)
+        self.found = Found(documents, said)
         least = documents[k - 1].score if len(documents) >= k else -np.inf
         open_to = {side for side, most in unfound(found, **how).items() if most > least}
         if number >= _ROUNDS and len(documents) >= k:  # what is left lies deep, if it is there
@@ -220,11 +220,11 @@ class Reading:
         self._space, self._declared, self._field, self._unnamed = space, declared, field, unnamed
         self._routed: dict[str, str] = {}
 
-    def modality(self, metadata: Mapping[str, Any], text: str) -> str | None:
+    def modality(self, metadata: Mapping[str, Any], text_of: Callable[[], str]) -> str | None:
         """Return the modality of a document; None where its metadata name an unknown one."""
         found = self._declared or metadata.get(self._field)
         if found is None:
-            return self._route(text) if self._unnamed == AUTO else self._unnamed
+            return self._route(text_of()) if self._unnamed == AUTO else self._unnamed
         return found if found in self.names else None
 
     def _route(self, text: str) -> str:
@@ -315,7 +315,7 @@ class Scale:
         if self._name is None:
             self._name = self._found_out(query, hits, text_of, arm)
         convert = SCALES[self._name]
-        return [replace(hit, similarity=float(convert(float(hit.raw or 0.0)))) for hit in hits]
+        return [hit._replace(similarity=float(convert(float(hit.raw or 0.0)))) for hit in hits]
 
     def _found_out(
         self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], arm: str
@@ -401,6 +401,6 @@ def in_words(hits: Sequence[Hit], n: int) -> Searched:
     for hit in hits:
         by_side.setdefault(hit.modality, []).append(hit)
     best = {side: max(hit.raw or 0.0 for hit in own) or 1.0 for side, own in by_side.items()}
-    shares = [replace(hit, lexical=(hit.raw or 0.0) / best[hit.modality]) for hit in hits]
+    shares = [hit._replace(lexical=(hit.raw or 0.0) / best[hit.modality]) for hit in hits]
     further = {hit.modality: hit for hit in shares if len(by_side[hit.modality]) >= n}
     return Searched(shares, {side: hit for side, hit in further.items() if side is not None})

@@ -111,7 +111,7 @@ class VectorArm(BaseModel):
                 Hit(
                     key_of(document),
                     document,
-                    reading.modality(document.metadata, document.page_content),
+                    reading.modality(document.metadata, partial(str, document.page_content)),
                     self.name,
                     raw,
                 )
@@ -176,7 +176,10 @@ class LexicalArm(BaseModel):
         """Return this arm with its index."""
         check_declared(self.name, self.modality, space)
         reading = Reading(space, self.modality, self.modality_field, unnamed)
-        sides = [reading.modality(each.metadata, each.page_content) for each in self.documents]
+        sides = [
+            reading.modality(each.metadata, partial(str, each.page_content))
+            for each in self.documents
+        ]
         if self._bound is None or self._bound[1] != sides:
             words = Words([document.page_content for document in self.documents], sides)
             self._bound = (words, sides)

@@ -155,10 +155,42 @@ def _holds(given: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
     return True
 
 
+_OPPOSITE = {
+    "$eq": "$ne",
+    "$in": "$nin",
+    "$gt": "$lte",
+    "$lt": "$gte",
+    "$and": "$or",
+}
+_OPPOSITE |= {opposite: operator for operator, opposite in _OPPOSITE.items()}
+
+
 def _chroma(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    # Chroma takes one condition a dictionary.
-    parts = [{key: wanted} for key, wanted in given.items()]
-    return {"filter": parts[0] if len(parts) == 1 else {"$and": parts}}
+    return {"filter": _where(given)}
+
+
+def _where(given: Mapping[str, Any], *, opposite: bool = False) -> dict[str, Any]:
+    """Say a filter, or its opposite, without ``$not`` and with one condition a dictionary.
+
+    Chroma compares no field that is not there; so the opposite of a comparison shuts such a
+    document out, where other stores let it through.
+    """
+    parts: list[dict[str, Any]] = []
+    for field, operator, value in _parts(given):
+        turned = _OPPOSITE[operator] if opposite and operator != "$not" else operator
+        if field:
+            parts.append({field: {turned: value}})
+        elif operator == "$not":
+            parts.append(_where(value[0], opposite=not opposite))
+        else:
+            parts.append(_all({turned: [_where(each, opposite=opposite) for each in value]}))
+    return _all({"$or" if opposite else "$and": parts})
+
+
+def _all(joined: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return several conditions as they are joined, and one as it is: Chroma joins at least two."""
+    [parts] = joined.values()
+    return parts[0] if len(parts) == 1 else joined
 
 
 def _faiss(given: dict[str, Any], store: Any) -> dict[str, Any]:

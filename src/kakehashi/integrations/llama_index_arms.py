@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.indices import VectorStoreIndex
@@ -89,7 +90,7 @@ class VectorArm:
                 Hit(
                     key_of(row.node),
                     row.node,
-                    reading.modality(row.node.metadata, embedding._content(row.node)),
+                    reading.modality(row.node.metadata, partial(embedding._content, row.node)),
                     self.name,
                     row.score,
                 )
@@ -152,7 +153,10 @@ class LexicalArm:
         """Return this arm with its index."""
         check_declared(self.name, self.modality, embedding.aligner)
         reading = _reading(embedding, self.modality)
-        sides = [reading.modality(n.metadata, embedding._content(n)) for n in self.nodes]
+        sides = [
+            reading.modality(node.metadata, partial(embedding._content, node))
+            for node in self.nodes
+        ]
         return replace(
             self, _words=Words([_text(node) for node in self.nodes], sides), _sides=sides
         )
