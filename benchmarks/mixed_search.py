@@ -18,7 +18,8 @@ from kakehashi import Aligner
 from kakehashi.asking import Query
 from kakehashi.calibration import Calibration
 from kakehashi.fusion import Hit, Method, Searched
-from kakehashi.integrations._arms import Plan, Words, in_parts, in_words
+from kakehashi.integrations._arms import Words, in_parts, in_words
+from kakehashi.integrations._plan import Plan
 from kakehashi.pairs import SIDES, Side
 from kakehashi.vectors import unit_rows
 

@@ -12,7 +12,8 @@ from scipy.special import logsumexp
 from typer.testing import CliRunner
 
 from kakehashi import Aligner
-from kakehashi.calibration import Calibration, Choice, Line, Seen, _columns, calibrate, choose
+from kakehashi.calibration import Calibration, Seen, calibrate
+from kakehashi.choice import Choice, Line, _columns, choose
 from kakehashi.cli.app import app
 from kakehashi.domain import Domain
 from kakehashi.errors import DataError

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kakehashi import fusion
-from kakehashi.calibration import Calibration, Line
+from kakehashi.calibration import Calibration
+from kakehashi.choice import Line
 from kakehashi.errors import DataError
 from kakehashi.fusion import SCALES, Hit, Searched, scale_of, unfound
 from kakehashi.pairs import SIDES

@@ -30,7 +30,7 @@ from pydantic import ValidationError
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, DegradedWarning
 from kakehashi.evaluation.lexical import LexicalIndex
-from kakehashi.integrations import _arms, langchain, llama_index
+from kakehashi.integrations import _arms, _plan, langchain, llama_index
 from kakehashi.pairs import SIDES
 
 PAIRS = 24
@@ -376,8 +376,8 @@ def test_a_filter_that_nothing_passes_finds_nothing(shop, corpus):
 @pytest.fixture
 def shallow(monkeypatch):
     """First searches find so little that what is buried has to be searched for by itself."""
-    for name, value in (("_LEAST", 1), ("_DEPTH", 1), ("_WIDER", 1)):
-        monkeypatch.setattr(_arms, name, value)
+    for module, name in ((_plan, "_LEAST"), (_plan, "_DEPTH"), (_arms, "_WIDER")):
+        monkeypatch.setattr(module, name, 1)
 
 
 @pytest.mark.parametrize("k", [1, 4])

@@ -16,7 +16,7 @@ from kakehashi import Pairs, read_pairs
 from kakehashi.errors import DataError, FitError
 from kakehashi.projection.classifier import BucketRows, platt, ridge_classifier
 from kakehashi.projection.ngrams import ngram_hashes
-from kakehashi.routing import Router, Routes, RoutingReport, ScriptRouter, _judged
+from kakehashi.routing import Router, RoutingReport, ScriptRouter, _judged
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60)
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -519,6 +519,6 @@ def test_every_script_that_is_known_is_told():
 
 
 def test_both_are_routes(japanese, scripts):
-    routers: list[Routes] = [japanese, scripts]
+    routers = [japanese, scripts]
     assert [router.route(["開く"]) for router in routers] == [["source"]] * 2
     assert set(asdict(japanese.report)) == set(RoutingReport.__annotations__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from .vectors import Float32Array
 
 if TYPE_CHECKING:
     from .aligner import Aligner
-    from .bridge import Bridge
 
 How = Literal["declared", "routed", "unsure", "out of domain"]
 AUTO = "auto"
@@ -36,6 +35,26 @@ class Query(NamedTuple):
     modality: str
     how: How
     similarity: float | None = None
+
+
+class Reads(Protocol):
+    """What tells modalities apart and embeds texts of each: an aligner, or a bridge of several."""
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What a text can be; the last is the target."""
+
+    @property
+    def output_dimension(self) -> int:
+        """The dimension of projected vectors."""
+
+    def route(self, texts: Sequence[str]) -> Sequence[str | None]:
+        """Return the modality of each text; None where it cannot be told."""
+        ...
+
+    def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
+        """Return (n, d_out) vectors of texts of a modality."""
+        ...
 
 
 def ask(aligner: Aligner, text: str, modality: str) -> Query:
@@ -79,12 +98,12 @@ def through_map(aligner: Aligner, text: str, how: How, *, target: Aligner) -> Qu
     return Query(vector, "source", how, similarity)
 
 
-def read_as(space: Aligner | Bridge, texts: Sequence[str]) -> list[str]:
+def read_as(space: Reads, texts: Sequence[str]) -> list[str]:
     """Return the modality of each text as the router tells it; the target where it is unsure."""
     return [space.modalities[-1] if side is None else side for side in space.route(texts)]
 
 
-def embed_routed(space: Aligner | Bridge, texts: Sequence[str], role: Role) -> Float32Array:
+def embed_routed(space: Reads, texts: Sequence[str], role: Role) -> Float32Array:
     """Embed texts, each as the modality that it is routed to, (n, d_out) float32."""
     sides = np.array(read_as(space, texts), object)
     found = np.empty((len(sides), space.output_dimension), np.float32)

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import Calibration, Choice, Line, Seen, choose, nearest, views_together
+from .calibration import Calibration, Seen, nearest, views_together
+from .choice import Choice, Line, choose
 from .serving import Serving
 from .vectors import FloatArray
 

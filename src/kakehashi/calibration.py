@@ -2,22 +2,13 @@
 
 A query and a document of one modality share a language, an alphabet, the habits of one encoder:
 their score is high for no reason of meaning. A document of the other modality is scored on another
-scale. So for each modality of the query and each of the document there is a line,
-
-    score = dense * s + place * log(rank) + lexical * l + offset
-
-where s is the inner product of unit vectors; rank the place, from 1, that s gives the document
-among those of its own modality; and l its BM25 score as a share of the best one that any document
-of its modality has for this query: a part number in a text of the other modality is then not
-measured by all the words that the query shares with its own. With ``dense`` alone this is fusion by
-score, with ``place`` alone fusion by rank; how much each counts is learned.
-
-It is a conditional logit (McFadden, Conditional logit analysis of qualitative choice behavior,
-1974; as a loss for ranking: Cao et al., Learning to rank: from pairwise approach to listwise
-approach, ICML 2007), fitted on held-out pairs: all documents of both modalities stand in one list,
-and the softmax of the scores is to fall on those that answer. Only the order within a question's
-list matters to it, not whether a question is hard; so scores of one question compare, and those of
-two do not. They are shifted so that the mean answer in the target modality has 0.
+scale. So for each modality of the query and each of the document there is a line that says what a
+similarity, the place that it gives among the documents of that modality, and shared words are worth
+(:mod:`kakehashi.choice`). With the similarity alone it would be fusion by score, with the place
+alone fusion by rank; how much each counts is learned on held-out pairs. Words count as a share of
+the best that any document of the modality has for the query: a part number in a text of the other
+modality is then not measured by all the words that the query shares with its own. Scores are
+shifted so that the mean answer in the target modality has 0.
 
 Within a modality nobody has said what answers; but what two texts have to do with each other does
 not depend on the language they are written in, so the pair that all four views together find
@@ -36,27 +27,16 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .choice import Choice, Line, choose, ranks
 from .errors import DataError
 from .pairs import SIDES, Side
 from .vectors import Float32Array, FloatArray
 
 MIN_CALIBRATED = 30
 """Held-out pairs below which four lines would be drawn through next to nothing."""
-_PENALTY = 1.0
-"""On the squared weights of standardised columns, beside the summed loss of the questions."""
-_STEPS = 100
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion: a place counts 1 / (60 + rank)."""
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
-
-
-class Line(NamedTuple):
-    """A score from similarity, place and words; a weight is 0 where that counts nothing."""
-
-    dense: float
-    place: float
-    lexical: float
-    offset: float
 
 
 Lines = dict[tuple[str, str], Line]
@@ -182,22 +162,6 @@ class Seen(NamedTuple):
         return cls(queries, documents, dict.fromkeys(SIDES))
 
 
-class Choice(NamedTuple):
-    """Documents of one modality beside n queries of another, as :func:`choose` reads them.
-
-    Attributes:
-        dense: (n, m) inner products.
-        lexical: (n, m) shares of BM25, or None.
-        counted: (n, m) bool, which documents a query may find.
-        answers: (n, m) bool, which answer it.
-    """
-
-    dense: FloatArray
-    lexical: FloatArray | None
-    counted: NDArray[np.bool_]
-    answers: NDArray[np.bool_]
-
-
 def calibrate(seen: Seen) -> Calibration | None:
     """Fit the lines on held-out pairs; None where they are too few, or scores order nothing.
 
@@ -258,7 +222,7 @@ def _share_by_rank(choice: Choice) -> float:
 
 def rank_shares(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return what each place of (n, m) scores adds in fusion by rank; 0 for what is not counted."""
-    return np.where(counted, 1 / (RANK_CONSTANT + _ranks(scores, counted)), 0)
+    return np.where(counted, 1 / (RANK_CONSTANT + ranks(scores, counted)), 0)
 
 
 def _same(
@@ -314,127 +278,3 @@ def _shares(
             best = of_modality.max(axis=1, keepdims=True)
             found[query, document] = of_modality / np.where(best > 0, best, 1)
     return found
-
-
-def choose(choices: Mapping[str, Choice], *, known: Line | None = None) -> dict[str, Line]:
-    """Fit the lines by which the answers to queries of one modality lead all documents.
-
-    Args:
-        choices: by modality of the documents; of the first the mean answer scores 0.
-        known: the line of the first, where it has been fitted before; it is then left as it is.
-
-    Returns:
-        a line for each modality. A weight that would count a nearer document, or one with more
-        words of the query, against itself is 0.
-    """
-    columns = {name: _columns(choice) for name, choice in choices.items()}
-    every = np.concatenate([columns[name][choice.counted] for name, choice in choices.items()])
-    mean, deviation = every.mean(axis=0), every.std(axis=0)
-    deviation = np.where(deviation > 0, deviation, 1)
-    fitted = [name for place, name in enumerate(choices) if place or known is None]
-    width = len(mean) + 1
-    blocks, base = [], []
-    for name, own in columns.items():
-        # Of each modality its standardised columns and a one: (n, m, modalities * width).
-        block = np.zeros((*own.shape[:2], len(fitted) * width))
-        if name in fitted:
-            start = fitted.index(name) * width
-            block[:, :, start : start + width - 1] = (own - mean) / deviation
-            block[:, :, start + width - 1] = 1
-        blocks.append(block)
-        base.append(
-            np.zeros(own.shape[:2])
-            if name in fitted or known is None
-            else own @ _weights(known, own) + known.offset
-        )
-    counted = np.concatenate([choice.counted for choice in choices.values()], axis=1)
-    answers = np.concatenate([choice.answers for choice in choices.values()], axis=1) & counted
-    asked = answers.any(axis=1)
-    signs = np.array([*(1.0, -1.0, 1.0)[: width - 1], 0.0] * len(fitted))
-    free = np.ones(len(signs), bool)
-    free[width - 1] = known is not None  # else all offsets could be shifted alike
-    x, given = np.concatenate(blocks, axis=1)[asked], np.concatenate(base, axis=1)[asked]
-    penalty = np.where(signs == 0, 0.0, _PENALTY)
-    while True:
-        beta = _conditional_logit(x, given, counted[asked], answers[asked], free, penalty)
-        wrong = free & (beta * signs < 0)
-        if not wrong.any():
-            break
-        free &= ~wrong
-    lines = {name: known for name in choices if name not in fitted and known is not None}
-    for name, of in zip(fitted, beta.reshape(-1, width), strict=True):
-        weights = of[:-1] / deviation
-        dense, place, lexical = [*map(float, weights), 0.0][:3]
-        lines[name] = Line(dense, place, lexical, float(of[-1] - weights @ mean))
-    if known is not None:
-        return lines
-    first = next(iter(choices))
-    of_answers = columns[first][choices[first].answers & choices[first].counted]
-    mean_answer = (of_answers @ _weights(lines[first], of_answers)).mean() + lines[first].offset
-    return {name: of._replace(offset=of.offset - float(mean_answer)) for name, of in lines.items()}
-
-
-def _columns(choice: Choice) -> NDArray[np.float64]:
-    """Return what a line reads of each document, (n, m, 2 or 3) float64."""
-    read = [choice.dense, np.log(_ranks(choice.dense, choice.counted))]
-    return np.stack(read if choice.lexical is None else [*read, choice.lexical], axis=2)
-
-
-def _ranks(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the place of each of (n, m) scores in its row, from 1; what is not counted is last."""
-    order = np.argsort(np.where(counted, -scores, np.inf), axis=1, kind="stable")
-    rank = np.empty(order.shape)
-    np.put_along_axis(rank, order, np.arange(1.0, order.shape[1] + 1)[None], axis=1)
-    return rank
-
-
-def _weights(line: Line, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the weights of (..., c) columns."""
-    return np.array(line[: columns.shape[-1]])
-
-
-def _conditional_logit(
-    x: NDArray[np.float64],
-    base: NDArray[np.float64],
-    counted: NDArray[np.bool_],
-    answers: NDArray[np.bool_],
-    free: NDArray[np.bool_],
-    penalty: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Fit softmax(base + x @ beta) to the answers by Newton's method, (n, m, p) -> (p,).
-
-    Several answers of a query share its weight. A small penalty keeps the weights finite where the
-    answers always lead.
-
-    Args:
-        free: which of the p weights are fitted; the others stay 0.
-        penalty: (p,), on half the squared weights.
-    """
-    beta = np.zeros(x.shape[2])
-    x, penalty = np.ascontiguousarray(x[:, :, free]), penalty[free]
-    flat = x.reshape(-1, x.shape[2])
-    wanted = answers / answers.sum(axis=1, keepdims=True)
-    found, before = np.zeros(int(free.sum())), np.inf
-    step = np.zeros(len(found))
-    for _ in range(_STEPS):
-        utility = np.where(counted, base + x @ found, -np.inf)
-        top = utility.max(axis=1, keepdims=True)
-        weight = np.exp(utility - top)
-        total = weight.sum(axis=1, keepdims=True)
-        p = weight / total
-        fit = (top + np.log(total)).sum() - (wanted * np.where(counted, utility, 0)).sum()
-        loss = float(fit + penalty @ found**2 / 2)
-        if loss > before + 1e-9:  # overshot: half the way is better
-            step /= 2
-            found = found + step
-            continue
-        if before - loss < 1e-9:
-            break
-        before = loss
-        mean = (p[:, None] @ x)[:, 0]  # of each query's documents, by their weight
-        gradient = (p - wanted).ravel() @ flat + penalty * found
-        curvature = (flat * p.reshape(-1, 1)).T @ flat - mean.T @ mean
-        step = np.linalg.solve(curvature + np.diag(penalty), gradient)
-        found = found - step
-    beta[free] = found
-    return beta

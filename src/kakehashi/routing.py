@@ -8,11 +8,10 @@ little was ever seen, is left undecided: a caller who knows better, or a default
 from __future__ import annotations
 
 import math
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +20,13 @@ from .errors import DataError, FitError
 from .pairs import SIDES, Pairs, Side, check_pairs
 from .projection.classifier import BucketRows, Buckets, platt, ridge_classifier
 from .projection.ngrams import ngram_hashes
+from .scripts import ScriptRouter, checked_texts, folded
 from .splits import folds
-from .validation import checked_seed, in_order
+from .validation import checked_seed
 from .vectors import Float32Array
 
-_CHARACTERS = 512
-"""Read of a text: a modality shows in its first words, and it bounds the memory of a fit."""
+__all__ = ["Router", "RoutingReport", "ScriptRouter", "ngrams_of", "router_from"]
+
 _DIMENSION = 2**14
 """Buckets of the classifier (64 KB). With 2,048 of them held-out errors were half as many again."""
 _KNOWN_BITS = 2**18
@@ -34,20 +34,11 @@ _KNOWN_BITS = 2**18
 _REG = 1.0
 _MAX_PAIRS, _MIN_PAIRS, _FOLDS = 2000, 10, 5
 _WANTED_ERROR, _MAX_UNSURE = 0.01, 0.2
-_CERTAIN = 30.0
 _RARE = 0.005
 """Share of the held-out texts that may be too strange to be answered."""
 _STRANGE = 0.5
 """A text half of whose n-grams are known is never too strange: with few pairs a new topic would
 be, and it is still of a modality."""
-
-
-class Routes(Protocol):
-    """Whatever says of texts which modality they are."""
-
-    def route(self, texts: Sequence[str]) -> list[Side | None]:
-        """Return the modality of each text, or None where it cannot be told."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -161,7 +152,9 @@ class Router:
         Raises:
             DataError: no list of strings.
         """
-        return np.array([self._log_odds(ngrams_of(text)) for text in _checked(texts)], np.float64)
+        return np.array(
+            [self._log_odds(ngrams_of(text)) for text in checked_texts(texts)], np.float64
+        )
 
     def route(self, texts: Sequence[str]) -> list[Side | None]:
         """Return the modality of each text; None where the router is unsure.
@@ -181,7 +174,7 @@ class Router:
         Raises:
             DataError: no list of strings.
         """
-        return [self._evidence(ngrams_of(text)) for text in _checked(texts)]
+        return [self._evidence(ngrams_of(text)) for text in checked_texts(texts)]
 
     def _evidence(self, read: _Read) -> float | None:
         if not read.has_letter or self._seen[read.seen].mean() < self.least_known:
@@ -236,69 +229,6 @@ class Router:
         )
 
 
-class ScriptRouter:
-    """Tells modalities apart by the script of most letters; nothing is learned.
-
-    Letters of scripts that are neither side's count for none, and where they are most the text is
-    undecided; so is one of no letters, or of as many of either side.
-
-    Args:
-        source, target: names of scripts, such as ``("Hiragana", "Katakana", "Han")`` and
-            ``("Latin",)``.
-
-    Raises:
-        DataError: a name that is not known, none at all, or one on both sides.
-    """
-
-    def __init__(self, source: Sequence[str], target: Sequence[str]) -> None:
-        self.source, self.target = _scripts("source", source), _scripts("target", target)
-        if both := sorted(set(self.source) & set(self.target)):
-            raise DataError(
-                f"{', '.join(both)} cannot tell source from target; name different scripts, or let "
-                "Router.fit learn from pairs."
-            )
-        named: tuple[tuple[Side, tuple[str, ...]], ...] = tuple(
-            zip(SIDES, (self.source, self.target), strict=True)
-        )
-        self._sides: dict[str, Side] = {
-            word: side for side, scripts in named for name in scripts for word in _SCRIPTS[name]
-        }
-
-    threshold = 0.0
-    """As of a :class:`Router`."""
-
-    def __repr__(self) -> str:
-        return f"ScriptRouter(source={self.source!r}, target={self.target!r})"
-
-    def route(self, texts: Sequence[str]) -> list[Side | None]:
-        """Return the modality of each text; None where its letters do not tell.
-
-        Raises:
-            DataError: no list of strings.
-        """
-        return [self._side(text) for text in _checked(texts)]
-
-    def evidence(self, texts: Sequence[str]) -> list[float | None]:
-        """Return log-odds as a :class:`Router` does; a script is beyond doubt."""
-        certain = {"source": _CERTAIN, "target": -_CERTAIN, None: None}
-        return [certain[side] for side in self.route(texts)]
-
-    def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what rebuilds this router: a JSON-ready record, and no tensors."""
-        return {"scripts": {"source": list(self.source), "target": list(self.target)}}, {}
-
-    def _side(self, text: str) -> Side | None:
-        counts: dict[Side | None, int] = {None: 0, "source": 0, "target": 0}
-        for character in _folded(text):
-            if character.isalpha():
-                # "LATIN SMALL LETTER A", "CJK UNIFIED IDEOGRAPH-5727": a name begins with a script.
-                first = unicodedata.name(character, "").replace("-", " ").partition(" ")[0]
-                counts[self._sides.get(first)] += 1
-        most = max(counts.values())
-        found = [side for side, count in counts.items() if count == most]
-        return found[0] if len(found) == 1 else None
-
-
 def router_from(
     record: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
 ) -> Router | ScriptRouter:
@@ -318,31 +248,6 @@ def _side(evidence: float | None, threshold: float) -> Side | None:
     return "source" if evidence > 0 else "target"
 
 
-_SCRIPTS: dict[str, tuple[str, ...]] = {
-    "Han": ("CJK", "IDEOGRAPHIC"),
-    **{
-        name: (name.upper(),)
-        for name in (
-            *("Arabic", "Armenian", "Bengali", "Cyrillic", "Devanagari", "Ethiopic", "Georgian"),
-            *("Greek", "Gujarati", "Gurmukhi", "Hangul", "Hebrew", "Hiragana", "Kannada"),
-            *("Katakana", "Khmer", "Lao", "Latin", "Malayalam", "Mongolian", "Myanmar", "Sinhala"),
-            *("Tamil", "Telugu", "Thaana", "Thai", "Tibetan"),
-        )
-    },
-}
-"""First words of the Unicode names of a script's letters."""
-
-
-def _scripts(side: Side, names: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of a side's scripts as a tuple, or raise DataError."""
-    given = tuple(in_order(names, f"scripts of the {side}"))
-    unknown = [name for name in given if name not in _SCRIPTS]
-    if unknown or not given:
-        problem = f"{unknown[0]!r} is not known" if unknown else "none is given"
-        raise DataError(f"scripts of the {side}: {problem}; choose of {', '.join(_SCRIPTS)}.")
-    return given
-
-
 class _Read(NamedTuple):
     """What is read of a text: the buckets of its n-grams, each once, in ascending order."""
 
@@ -353,17 +258,13 @@ class _Read(NamedTuple):
     has_letter: bool
 
 
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text[:_CHARACTERS])[:_CHARACTERS]
-
-
 def ngrams_of(text: str) -> _Read:
     """Cut a text into n-grams as it is written, and in small letters.
 
     Case tells code from prose; a text whose case is another than that of the pairs still has the
     n-grams of its small letters.
     """
-    words = " ".join(_folded(text).split())
+    words = " ".join(folded(text).split())
     if not words:
         return _Read(np.empty(0, np.intp), np.empty(0, np.intp), False)
     found, short = [], []
@@ -377,14 +278,6 @@ def ngrams_of(text: str) -> _Read:
 
 def _buckets(hashes: Sequence[NDArray[np.uint64]], dimension: int) -> Buckets:
     return np.unique(np.concatenate(hashes) % np.uint64(dimension)).astype(np.intp)
-
-
-def _checked(texts: Sequence[str]) -> list[str]:
-    given = in_order(texts, "texts")
-    for row, text in enumerate(given):
-        if not isinstance(text, str):
-            raise DataError(f"text {row} is not a string ({type(text).__name__}).")
-    return given
 
 
 def _number(name: str, value: Any) -> float:

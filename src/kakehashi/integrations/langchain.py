@@ -13,13 +13,13 @@ from ..asking import AUTO, Query, read_as
 from ..bridge import load
 from ..errors import DataError, MissingExtraError
 from ..fusion import Method
-from ._arms import Found, OnError, Plan, check_arms, warn_of
 from ._field import (
     AlignerField,
     document_modality_of,
     index_may_need_moving,
     query_modality_of,
 )
+from ._plan import Found, OnError, Plan, check_arms, warn_of
 
 try:
     from langchain_core.callbacks import (

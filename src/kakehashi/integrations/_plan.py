@@ -1,0 +1,190 @@
+"""The searches of one question: which arms, how deep, and one list of what they found."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol, get_args
+
+import numpy as np
+
+from ..asking import Query
+from ..calibration import Calibration
+from ..errors import DataError, DegradedWarning
+from ..fusion import METHODS, Fused, Method, Searched, fuse, unfound
+
+OnError = Literal["raise", "degrade"]
+_DEPTH, _LEAST = 4, 20
+"""Documents of a modality that an arm is asked for at first: so many times k, but not fewer."""
+_ROUNDS, _DEEPER = 3, 4
+"""How often, and how much deeper each time, is searched for what might still belong among k."""
+
+
+class Arm(Protocol):
+    """One search of a mixed retrieval."""
+
+    @property
+    def name(self) -> str:
+        """What metadata, weights and warnings call it."""
+
+    def search(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
+    ) -> Searched:
+        """Return about n hits of each modality, the best first.
+
+        Args:
+            apart: search each modality by itself, where the arm can; a first search is of all.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Found:
+    """The fused list, and the arms that failed, with what they raised."""
+
+    documents: list[Fused]
+    failed: Mapping[str, str]
+
+
+Outcome = Searched | Exception
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the arms are searched and fused.
+
+    A first search takes each store as it is, which is what stores are fast at. What was not found
+    can then be no better than the last hit; only where that might belong among the k best is an
+    arm searched again: deeper, and each modality by itself, so that none buries another.
+
+    Attributes:
+        weights: of the arms, for fusion by rank.
+        on_error: whether an arm that fails raises, or the others answer with a warning.
+
+    Raises:
+        DataError: an unknown method, or another on_error.
+    """
+
+    method: Method
+    calibration: Calibration | None
+    weights: Mapping[str, float]
+    on_error: OnError
+
+    def __post_init__(self) -> None:
+        """Refuse what would otherwise show at the first search, or not at all."""
+        allowed = {"fusion": METHODS, "on_error": get_args(OnError)}
+        for name, given in (("fusion", self.method), ("on_error", self.on_error)):
+            if given not in allowed[name]:
+                raise DataError(
+                    f"{name}={given!r} is not known; choose one of {', '.join(allowed[name])}."
+                )
+
+    def search(
+        self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
+    ) -> Found:
+        """Search one arm after the other."""
+        rounds = self._rounds(arms, query, k)
+        for pending, n, apart in rounds:
+            for arm in pending:
+                rounds.outcomes[arm.name] = _tried(arm, query, text, n, options, apart)
+        return rounds.found
+
+    async def asearch(
+        self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
+    ) -> Found:
+        """Search all arms at once."""
+        rounds = self._rounds(arms, query, k)
+        for pending, n, apart in rounds:
+            outcomes = await asyncio.gather(
+                *(asyncio.to_thread(_tried, arm, query, text, n, options, apart) for arm in pending)
+            )
+            rounds.outcomes |= {a.name: o for a, o in zip(pending, outcomes, strict=True)}
+        return rounds.found
+
+    def _rounds(self, arms: Sequence[Arm], query: Query, k: int) -> _Rounds:
+        if k < 1:
+            raise DataError(f"k={k}; ask for at least 1 document.")
+        return _Rounds(self, arms, query.modality, k)
+
+
+class _Rounds:
+    """The searches of one question: which arms to ask next and how deep, until k are settled."""
+
+    def __init__(self, plan: Plan, arms: Sequence[Arm], query: str, k: int) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+        self.found = Found([], {})
+        self._plan, self._arms, self._query, self._k = plan, arms, query, k
+
+    def __iter__(self) -> Iterator[tuple[Sequence[Arm], int, bool]]:
+        """Yield arms to search, how many hits of a modality to ask for, and whether apart."""
+        n, number, pending = max(_LEAST, _DEPTH * self._k), 1, self._arms
+        while pending:
+            yield pending, n, number > 1
+            pending = self._pending(number)
+            n, number = n * _DEEPER, number + 1
+
+    def _pending(self, number: int) -> Sequence[Arm]:
+        """Fuse what was found; return the arms that may hold more of the best k."""
+        plan, k = self._plan, self._k
+        failed = {n: o for n, o in self.outcomes.items() if isinstance(o, Exception)}
+        if failed and (plan.on_error == "raise" or len(failed) == len(self._arms)):
+            raise next(iter(failed.values()))
+        found = {n: o for n, o in self.outcomes.items() if not isinstance(o, Exception)}
+        how: dict[str, Any] = {
+            "query": self._query,
+            "method": plan.method,
+            "calibration": plan.calibration,
+            "weights": plan.weights,
+        }
+        documents = fuse(found, **how, k=k)
+        said = {name: f"{type(error).__name__}: {error}" for name, error in failed.items()}
+        self.found = Found(documents, said)
+        least = documents[k - 1].score if len(documents) >= k else -np.inf
+        open_to = {side for side, most in unfound(found, **how).items() if most > least}
+        if number >= _ROUNDS and len(documents) >= k:  # what is left lies deep, if it is there
+            return []
+        return [
+            arm
+            for arm in self._arms
+            if arm.name in found and open_to & set(found[arm.name].further)
+        ]
+
+
+def warn_of(failed: Mapping[str, str], stacklevel: int) -> None:
+    """Warn once a search of the arms that failed."""
+    for name, reason in failed.items():
+        warnings.warn(
+            f"The arm {name!r} failed and the others answered without it: {reason}",
+            DegradedWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _tried(
+    arm: Arm, query: Query, text: str, n: int, options: Mapping[str, Any], apart: bool
+) -> Outcome:
+    try:
+        return arm.search(query, text, n, options, apart=apart)
+    except Exception as error:  # a store of the caller's raises what it likes
+        return error
+
+
+def check_arms(arms: Sequence[Arm], weights: Mapping[str, float]) -> None:
+    """Find what is wrong with a list of arms before anything is searched.
+
+    Raises:
+        DataError: none, two of one name, a weight of none of them, or one that is not positive.
+    """
+    names = [arm.name for arm in arms]
+    if not names:
+        raise DataError("arms=[] searches nothing; give at least one arm.")
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"two arms are called {twice!r}; give each its own name=.")
+    for name, weight in weights.items():
+        if name not in names:
+            raise DataError(f"weights name the arm {name!r}; the arms are {', '.join(names)}.")
+        if not 0 < weight < np.inf:
+            raise DataError(f"the weight of the arm {name!r} is {weight}; it has to be positive.")
