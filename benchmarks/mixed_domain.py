@@ -23,6 +23,7 @@ from setting import table
 
 from kakehashi import Aligner
 from kakehashi.evaluation.intervals import bootstrap
+from kakehashi.keys import numbered
 from kakehashi.vectors import unit_rows
 
 ELSEWHERE = ("kicad_ja_en", "tldr_ja_en", "tatoeba_ja_en")
@@ -39,13 +40,18 @@ def measure(
     """Measure every policy on every set, for each pair of encoders whose spaces differ or not."""
     train, test = corpus.split(args.seeds[0])
     english, japanese = ([corpus.texts[x][int(i)] for i in test] for x in ("en", "ja"))
-    sets = {IN: (japanese, english), MISREAD: (english, english)}
+    groups = corpus.clusters(test)
+    sets = {IN: (japanese, english, groups), MISREAD: (english, english, groups)}
     for name in ELSEWHERE:
         path = data / f"{name}.jsonl"
         if path.exists():
             lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line][:N]
             rows = [json.loads(line) for line in lines]
-            sets[name] = ([r["source"] for r in rows], [r["target"] for r in rows])
+            sets[name] = (
+                [r["source"] for r in rows],
+                [r["target"] for r in rows],
+                numbered([r["group"] for r in rows]),
+            )
     found = []
     for both in args.encoders:
         source, target = both.split(":")
@@ -57,7 +63,7 @@ def measure(
             thresholds = {"learned threshold": domain.threshold} | {
                 f"{q:.0%} quantile": float(np.quantile(held, q)) for q in QUANTILES
             }
-            for name, (asked, answers) in sets.items():
+            for name, (asked, answers, groups) in sets.items():
                 vectors = {e: encoded(e, asked) for e in (source, target)}
                 ranks = by_map_and_alone(
                     aligner,
@@ -68,7 +74,7 @@ def measure(
                     encoded(target, answers),
                 )
                 row = {"aligner": f"{source} -> {target} {mode}", "set": name}
-                row |= policies(ranks, domain.similarity(vectors[source]), thresholds)
+                row |= policies(ranks, domain.similarity(vectors[source]), thresholds, groups)
                 found.append(row)
     return found
 
@@ -93,9 +99,11 @@ def policies(
     ranks: tuple[np.ndarray, np.ndarray],
     similarity: np.ndarray,
     thresholds: Mapping[str, float | None],
+    groups: np.ndarray,
 ) -> dict[str, Any]:
     """Return recall@1, MRR and the share that falls back, of each policy."""
     mapped, alone = ranks
+    clusters = np.unique(groups, return_inverse=True)[1]
     falls = {"map": np.zeros(len(mapped), bool), "target encoder alone": np.ones(len(mapped), bool)}
     falls |= {
         name: np.zeros(len(mapped), bool) if t is None else similarity < t
@@ -108,7 +116,7 @@ def policies(
         found[name] = {
             "falls_back": float(fall.mean()),
             **{metric: float(values.mean()) for metric, values in metrics.items()},
-            "intervals": bootstrap(metrics, seed=0),
+            "intervals": bootstrap(metrics, clusters=clusters, seed=0),
         }
     return {"n": len(mapped), "thresholds": dict(thresholds), "policies": found}
 

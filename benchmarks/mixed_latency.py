@@ -111,7 +111,7 @@ def timed(
             retriever = AlignedRetriever(embeddings=embeddings, k=K, **given)
             for arm in retriever._bound_arms() if retriever.arms else []:
                 if isinstance(arm, LexicalArm):
-                    clock.watch(arm._bound[0], "best", "words")
+                    clock.watch(arm._bound[0], "search", "words")
             inside: dict[str, list[Any]] = {"store": [], "words": []}
             total, searches = [], []
             for text in questions:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from kakehashi import Aligner
 from kakehashi.asking import Query
 from kakehashi.calibration import Calibration
 from kakehashi.fusion import Hit, Method, Searched
-from kakehashi.integrations._arms import Words, in_parts, in_words
+from kakehashi.integrations._arms import Words, in_parts
 from kakehashi.integrations._plan import Plan
 from kakehashi.pairs import SIDES, Side
 from kakehashi.vectors import unit_rows
@@ -28,7 +28,7 @@ K = 10
 Scores = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Index:
     """Which documents are there: columns of the English, then of the Japanese test texts."""
 
@@ -47,12 +47,16 @@ class Index:
         half = len(self.texts) // 2
         return ["target"] * half + ["source"] * half
 
-    @cached_property
-    def words(self) -> tuple[Words, np.ndarray]:
-        """A BM25 index of the documents that are there, and the column of each."""
+    @lru_cache(maxsize=4)  # noqa: B019  # an index lives as long as its questions
+    def words(self, sides: tuple[str, ...]) -> tuple[Words, np.ndarray]:
+        """Return a BM25 index of the documents that are there, and the column of each.
+
+        Args:
+            sides: what the modality of each column is called.
+        """
         columns = np.flatnonzero(self.present)
-        sides = self.sides
-        return Words([self.texts[i] for i in columns], [sides[i] for i in columns]), columns
+        texts, keys = [self.texts[i] for i in columns], [str(i) for i in columns]
+        return Words(texts, keys, [sides[i] for i in columns]), columns
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class WordsArm:
     name = "words"
 
     def __init__(self, allowed: np.ndarray, sides: Sequence[str], index: Index) -> None:
-        self._sides, (self._words, self._columns) = sides, index.words
+        self._sides, (self._words, self._columns) = sides, index.words(tuple(sides))
         self._allowed = allowed[self._columns]
         self._found: dict[int, Searched] = {}
 
@@ -150,12 +154,13 @@ class WordsArm:
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
     ) -> Searched:
         """Return at most n hits of each modality, the best first."""
+
+        def hit(place: int, score: float, share: float) -> Hit:
+            i = int(self._columns[place])
+            return Hit(str(i), i, self._sides[i], self.name, score, lexical=share)
+
         if n not in self._found:
-            hits = []
-            for place, score in self._words.best(text, n, self._allowed.tolist()):
-                i = int(self._columns[place])
-                hits.append(Hit(str(i), i, self._sides[i], self.name, score))
-            self._found[n] = in_words(hits, n)
+            self._found[n] = self._words.search(text, n, self._allowed.tolist(), hit)
         return self._found[n]
 
 

@@ -3,8 +3,10 @@
 import ctypes
 import json
 import os
+import shutil
 import sqlite3
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +110,64 @@ def test_a_record_that_contradicts_itself_is_refused(folder, change):
     rewritten(folder, change)
     with pytest.raises(BundleTamperedError):
         Aligner.load(folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s["calibration"]["plain"].update({"source target": [-1.0, 0, 0, 0]}),
+        lambda s: s["calibration"]["plain"].update({"source target": [1.0, 0.5, 0, 0]}),
+        lambda s: s["calibration"]["plain"].update({"source target": [1.0, 0, 0]}),
+        lambda s: s["calibration"]["hybrid"].update({"source source": [1.0, 0, -1, 0]}),
+        lambda s: s["calibration"].update(n_pairs=True),
+        lambda s: s["calibration"].update(words_by_rank={}),
+        lambda s: s["calibration"]["words_by_rank"].update({"target source": 1.5}),
+        lambda s: s["domain"].update(threshold=True),
+        lambda s: s.update(domain=None),
+        lambda s: s.update(router=None),
+        lambda s: s.pop("calibration"),
+    ],
+)
+def test_what_was_learned_for_serving_is_checked(real_aligner, tmp_path, change):
+    folder = tmp_path / "bridge"
+    shutil.copytree(real_aligner.path, folder)
+    rewritten(folder, lambda record: change(record["serving"]))
+    with pytest.raises(BundleTamperedError):
+        Aligner.load(folder)
+    rewritten(folder, lambda record: record.pop("serving"))
+    with pytest.raises(BundleTamperedError):
+        Aligner.load(folder)
+
+
+@pytest.mark.parametrize("part", ["sample", "bank"])
+@pytest.mark.parametrize("how", ["narrow", "empty", "long"])
+def test_samples_of_other_spaces_are_refused(real_aligner, tmp_path, part, how):
+    change = {
+        "narrow": lambda x: x[:, :7] / np.linalg.norm(x[:, :7], axis=1, keepdims=True),
+        "empty": lambda x: x[:0],
+        "long": lambda x: x * 9,
+    }[how]
+    serving = real_aligner.serving
+    if part == "bank":
+        bank = change(serving.domain.bank.astype(np.float32)).astype(np.float16)
+        serving = replace(serving, domain=replace(serving.domain, bank=bank))
+    else:
+        sides = [
+            {side: change(x) for side, x in each.items()}
+            for each in (serving.sample.queries, serving.sample.documents)
+        ]
+        serving = replace(
+            serving, sample=serving.sample._replace(queries=sides[0], documents=sides[1])
+        )
+    folder = replace(real_aligner, serving=serving).save(tmp_path / "bridge")
+    with pytest.raises(BundleTamperedError):
+        Aligner.load(folder)
+
+
+def test_an_aligner_is_not_saved_within_another(aligner, tmp_path):
+    folder = aligner.save(tmp_path / "bridge")
+    with pytest.raises(FileExistsError, match="is an aligner's folder"):
+        aligner.save(folder / "inner")
 
 
 def nested(text_aligner):

@@ -197,13 +197,39 @@ class TestCalibration:
         assert set(calibration.modalities) == set(bridge.modalities)
         assert all(line.dense > 0 for line in calibration.plain.values())
 
-    def test_lines_of_an_aligner_are_its_own(self, bridge):
+    def test_lines_of_sources_are_their_own_and_that_within_the_target_is_the_mean(self, bridge):
+        lines, within = bridge.calibration.plain, []
         for name, aligner in bridge.aligners.items():
-            own, named = aligner.calibration, {"source": name, "target": "en"}
-            for (query, document), line in own.plain.items():
-                if (query, document) != ("target", "target"):
-                    found = bridge.calibration.plain[named[query], named[document]]
-                    assert found == line
+            own = aligner.calibration.plain
+            assert lines[name, "en"] == own["source", "target"]
+            assert lines[name, name] == own["source", "source"]
+            within.append(own["target", "target"])
+        assert lines["en", "en"] == pytest.approx(np.mean(within, axis=0))
+
+    def test_the_target_asks_for_each_source_beside_the_line_within_it(self):
+        """Two aligners of different noise: the mean line within the target is neither's own."""
+        rng = np.random.default_rng(0)
+        served, new = {}, {}
+        for name, noise, near in (("ja", 0.1, 0.3), ("fr", 0.8, 0.9)):
+            for into in (served, new):
+                meaning = np.repeat(rng.standard_normal((60, 24)), 3, axis=0)
+                meaning += near * rng.standard_normal(meaning.shape)
+                sides = {}
+                for side, sign in (("source", 3), ("target", -3)):
+                    x = meaning + noise * rng.standard_normal(meaning.shape)
+                    sides[side] = unit_rows(np.hstack([x, np.full((180, 1), sign)]).astype("f4"))
+                seen = Seen(sides, sides, {"source": None, "target": None})
+                into[name] = Serving(calibration=calibrate(seen), sample=seen)
+        calibration = calibrate_bridge(served, "en")
+        for name, serving in new.items():
+            scores = []
+            for side, called in (("target", "en"), ("source", name)):
+                near = serving.sample.queries["target"] @ serving.sample.documents[side].T
+                np.fill_diagonal(near, -1)
+                rank = 1 + np.argsort(np.argsort(-near, axis=1), axis=1)
+                scores.append(calibration.scores(near, rank, query="en", document=called))
+            first = np.argsort(-np.hstack(scores), axis=1)[:, :4]
+            assert 0.4 < (first >= 180).mean() < 0.6, name  # two of each cluster on either side
 
     def test_a_foreign_twin_is_the_likeliest_of_the_foreign_documents(self, bridge, kicad):
         """Translations of a held-out paragraph: what no aligner has seen a pair of."""
@@ -273,6 +299,54 @@ def turned(x, rng):
     """Turn vectors in their space, so that they have nothing to do with others."""
     q, _ = np.linalg.qr(rng.standard_normal((x.shape[1], x.shape[1])))
     return (x @ q).astype(np.float32)
+
+
+class TestRouters:
+    """A router decides which encoder reads a text that names no modality."""
+
+    def other(self, aligner):
+        return aligner.with_router(ScriptRouter(source=["Han"], target=["Latin"]))
+
+    def test_a_folder_whose_aligner_has_another_router_is_refused(self, bridge, tmp_path):
+        folder = bridge.save(tmp_path / "bridge")
+        self.other(bridge.aligners["ja"]).save(folder / "aligners" / "ja", overwrite=True)
+        with pytest.raises(BundleTamperedError, match="the aligner of ja is another"):
+            Bridge.load(folder)
+
+    def test_a_collection_of_routed_documents_knows_its_router(self, real_aligner, use, tmp_path):
+        folder = real_aligner.save(tmp_path / "aligner")
+        client = chromadb.EphemeralClient()
+
+        def opened(name, modality):
+            aligner = Aligner.load(folder).bind(source=use)
+            function = chroma.AlignedEmbeddingFunction(aligner, document_modality=modality)
+            return chroma.open_collection(client, name, function)
+
+        for modality in ("auto", "target"):
+            opened(f"routers-{modality}", modality)
+        self.other(real_aligner).save(folder, overwrite=True)
+        opened("routers-target", "target")  # whose vectors are the same
+        with pytest.raises(AlignerMismatchError, match="filled with router"):
+            opened("routers-auto", "auto")
+
+    def test_a_cache_keeps_routed_texts_of_two_routers_apart(self, real_aligner):
+        kinds = {
+            llama_index.AlignedEmbedding(aligner=a, document_modality=m)._kind()
+            for a in (real_aligner, self.other(real_aligner))
+            for m in ("auto", "target")
+        }
+        assert len(kinds) == 3
+
+    def test_a_bridge_and_bind_take_any_name(self, real_aligner, use):
+        assert Bridge({"self": real_aligner}, "en").bind(self=use).modalities == ("self", "en")
+
+    def test_the_first_known_target_encoder_is_compared(self, real_aligner):
+        unknown = replace(real_aligner, encoders={**real_aligner.encoders, "target": None})
+        identity = real_aligner.encoders["target"]
+        another = replace(identity, probes=-identity.probes)
+        differs = replace(real_aligner, encoders={**real_aligner.encoders, "target": another})
+        with pytest.raises(DataError, match="differ in their target encoder"):
+            Bridge({"a": unknown, "b": real_aligner, "c": differs}, "en")
 
 
 class TestFolder:

@@ -199,6 +199,9 @@ def test_words_that_tell_the_answers_get_a_share_in_fusion_by_rank():
 
 def test_too_few_pairs_or_scores_that_order_nothing_give_no_calibration():
     assert calibrate(two_clouds(np.random.default_rng(0), gap=1.0, n=27)) is None
+    one_question = two_clouds(np.random.default_rng(0), gap=1.0, texts=True)
+    texts = {"source": ["the same question"] * N, "target": one_question.texts["target"]}
+    assert calibrate(one_question._replace(texts=texts)) is None
     rng = np.random.default_rng(0)
     noise = {s: unit_rows(rng.standard_normal((60, 8)).astype(np.float32)) for s in SIDES}
     against = {"source": noise["source"], "target": -noise["source"]}

@@ -1,5 +1,6 @@
 """A filter in the way of Chroma lets the same documents through every store of LangChain."""
 
+import numpy as np
 import pytest
 import stores
 from langchain_core.documents import Document
@@ -7,7 +8,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from kakehashi.errors import DataError
 from kakehashi.integrations.langchain_arms import VectorArm
-from kakehashi.integrations.langchain_filters import joined, permits, words_filter
+from kakehashi.integrations.langchain_filters import joined, predicate, words_filter
 
 DOCUMENTS = [
     Document(f"text {i}", metadata={"part": "abc"[i % 3], "page": i, "share": i / 8, "say": said})
@@ -75,7 +76,7 @@ def found(store, *options, k=24):
 
 
 def expected(given):
-    return sorted(d.page_content for d in DOCUMENTS if permits(given, d))
+    return sorted(d.page_content for d in DOCUMENTS if predicate(given)(d))
 
 
 @pytest.mark.parametrize("given", FILTERS.values(), ids=FILTERS)
@@ -145,16 +146,70 @@ def test_what_cannot_be_read_or_joined_is_named(filled):
     with pytest.raises(DataError, match="cannot be put together"):
         joined(filled("chroma"), {"filter": "part = 'b'"}, {"filter": {"part": "b"}})
     with pytest.raises(DataError, match="A search by words cannot read the filter 'part = 3'"):
-        permits("part = 3", DOCUMENTS[0])
+        predicate("part = 3")(DOCUMENTS[0])
     for option in ("expr", "where_document"):
         with pytest.raises(DataError, match=f"A search by words cannot read {option}="):
             words_filter({option: "part == 3"})
 
 
 def test_not_and_a_list_are_those_of_faiss():
-    assert permits({"$not": {"part": "b"}}, DOCUMENTS[0])
-    assert not permits({"$not": {"part": "b"}}, DOCUMENTS[1])
-    assert permits({"part": ["a", "b"]}, DOCUMENTS[1])
-    assert permits({"part": {"$neq": "b"}}, DOCUMENTS[0])
-    assert not permits({"gone": {"$gt": 3}}, DOCUMENTS[0])
-    assert permits(lambda document: document.metadata["page"] == 0, DOCUMENTS[0])
+    assert predicate({"$not": {"part": "b"}})(DOCUMENTS[0])
+    assert not predicate({"$not": {"part": "b"}})(DOCUMENTS[1])
+    assert predicate({"part": ["a", "b"]})(DOCUMENTS[1])
+    assert predicate({"part": {"$neq": "b"}})(DOCUMENTS[0])
+    assert not predicate({"gone": {"$gt": 3}})(DOCUMENTS[0])
+    assert predicate(lambda document: document.metadata["page"] == 0)(DOCUMENTS[0])
+
+
+ODD = {
+    "an empty or": {"$or": []},
+    "an empty and": {"$and": []},
+    "no list": {"$and": {"part": "b"}},
+    "a list to not": {"$not": [{"part": "b"}]},
+    "nothing within": {"$and": [{}]},
+    "no condition": {"page": {}},
+    "none": {"page": None},
+    "none to compare": {"page": {"$gt": None}},
+    "a list to equal": {"page": {"$eq": [3]}},
+    "a text for a list": {"say": {"$in": "plain"}},
+    "a number for a field": {3: 3},
+    "infinite": {"share": float("inf")},
+    "no number": {"share": {"$lt": float("nan")}},
+    "too deep": {"$not": None},
+    "unknown": {"part": {"$near": "b"}},
+    "unknown within": {"$or": [{"part": "a"}, {"$nor": [{"part": "b"}]}]},
+}
+for _ in range(40):
+    ODD["too deep"] = {"$not": ODD["too deep"] if ODD["too deep"]["$not"] else {"part": "b"}}
+
+
+@pytest.mark.parametrize("given", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_what_stores_would_read_each_in_its_way_is_refused(name, given, filled):
+    with pytest.raises(DataError, match="filter"):
+        found(filled(name), {"filter": given})
+    with pytest.raises(DataError, match="filter"):
+        words_filter({"filter": given})
+
+
+def test_numbers_of_numpy_and_sets_are_read_as_lists_and_numbers(filled):
+    given = {"page": {"$in": {np.int64(1), 2}}, "share": {"$gt": np.float32(0.125)}}
+    for name in EMBEDDED:
+        assert found(filled(name), {"filter": given}) == ["text 2"]
+    assert predicate(given)(DOCUMENTS[2])
+    assert not predicate({"say": {"$gt": 3}})(DOCUMENTS[0])  # a text is not more than a number
+
+
+@pytest.mark.parametrize("name", ["lancedb", "milvus lite"])
+@pytest.mark.parametrize("field", ["page = 9) OR (metadata.page >= 0 OR page", "", "a b", "1st"])
+def test_a_field_is_a_name_and_no_expression(name, field, filled):
+    """Pasted into the expression of a store, it would lift the filter of the arm itself."""
+    with pytest.raises(DataError, match="field"):
+        found(filled(name), {"filter": {"part": "a"}}, {"filter": {field: 9}})
+
+
+def test_an_option_that_a_search_by_words_does_not_know_may_be_a_restriction():
+    assert words_filter({"fetch_k": 20, "filter": None, "pre_filter": None}) is None
+    for option in ("where", "pre_filter", "ids", "filters", "namespace"):
+        with pytest.raises(DataError, match=f"A search by words cannot read {option}="):
+            words_filter({option: {"part": "b"}})

@@ -9,8 +9,9 @@ from kakehashi import fusion
 from kakehashi.calibration import Calibration
 from kakehashi.choice import Line
 from kakehashi.errors import DataError
-from kakehashi.fusion import SCALES, Hit, Searched, scale_of, unfound
+from kakehashi.fusion import Hit, Searched, unfound, unsettled
 from kakehashi.pairs import SIDES
+from kakehashi.scales import SCALES, scale_of
 
 # A query's own modality scores .5 higher for nothing.
 PLAIN = {(q, d): Line(10.0, 0.0, 0.0, -5.0 if q == d else 0.0) for q in SIDES for d in SIDES}
@@ -35,7 +36,10 @@ def searched(hits, further=None):
     found = {}
     for arm, own in hits.items():
         goes_on = (further or {}).get(arm, ())
-        found[arm] = Searched(own, dict.fromkeys(goes_on, own[-1] if own else None))
+        shares = {(hit.key, hit.modality): hit.lexical for hit in own}
+        of_words = any(share is not None for share in shares.values())
+        further_hits = dict.fromkeys(goes_on, own[-1] if own else None)
+        found[arm] = Searched(own, further_hits, shares.get if of_words else None)
     return found
 
 
@@ -132,12 +136,12 @@ def test_the_place_among_its_own_modality_counts():
             "second": 4 - 5 - 2 * np.log(2),
             "as near": 4 - 5 - 2 * np.log(2),
             "other": 5.0,
-            # No nearer than the last hit, and behind the three that the vectors found.
-            "named": 4 - 5 + 4 - 2 * np.log(4),
+            # No nearer than the last hit, and no better placed than it.
+            "named": 4 - 5 + 4 - 2 * np.log(2),
         }
     )
     most = unfound(found, **how)
-    assert most["target"] == pytest.approx(4 - 5 - 2 * np.log(4))
+    assert most["target"] == pytest.approx(4 - 5 - 2 * np.log(2))
     assert most["source"] == pytest.approx(4 - 2 * np.log(2))
 
 
@@ -176,6 +180,47 @@ def test_words_have_the_share_that_was_learned_in_fusion_by_rank():
     assert [f.score for f in alone] == pytest.approx([1 / 61, 1 / 61])
     named = {f.payload: f.score for f in fuse(found, **how, weights={"words": 2.0})}
     assert named == pytest.approx({"other": 3 / 61, "own": 1 / 61, "named": 2 / 61})
+
+
+def test_a_text_that_stands_in_both_modalities_comes_once_as_the_better_copy():
+    copies = [vector_hit("FX-200", side, 0.2 if side == "target" else 0.8) for side in SIDES]
+    found = {"vectors": [*copies, vector_hit("a", "source", 0.9), vector_hit("b", "target", 0.9)]}
+    by_score = fuse(found, query="source", calibration=CALIBRATION)
+    assert [f.payload for f in by_score] == ["b", "a", "FX-200"]
+    copy = by_score[-1]
+    assert (copy.modality, copy.similarity, copy.score) == ("source", 0.8, pytest.approx(3.0))
+    by_rank = {f.payload: f.score for f in fuse(found, query="source", method="rank")}
+    assert by_rank["FX-200"] == pytest.approx(1 / 61)  # one place, not the sum of two
+
+
+def test_an_arm_that_stopped_before_one_of_the_best_is_not_settled():
+    how = {"query": "source", "calibration": CALIBRATION}
+    hits = {
+        "a": [vector_hit("x", "target", 0.9, arm="a"), vector_hit("y", "target", 0.6, arm="a")],
+        "b": [vector_hit("z", "target", 0.5, arm="b")],
+        "words": [word_hit("x", "target", 0.2), word_hit("part number", "target", 1.0)],
+    }
+    found = searched(hits, {"a": ["target"]})
+    best = fusion.fuse(found, **how, k=1)
+    assert [f.payload for f in best] == ["part number"]
+    assert unsettled(found, best, 1, **how) == {"a"}  # only the words have found it
+    words_aside = {name: found[name] for name in "ab"}
+    for k, arms in ((1, set()), (2, set()), (3, {"a"})):  # z lies beyond what a was asked for
+        best = fusion.fuse(words_aside, **how, k=k)
+        assert unsettled(words_aside, best, k, **how) == arms
+    assert unsettled(searched(hits), fusion.fuse(searched(hits), **how), 4, **how) == set()
+
+
+def test_what_no_vector_arm_holds_comes_behind_all_that_they_found():
+    """The store of a modality is down, and words alone find its documents."""
+    hits = {
+        "vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "target", 0.5)],
+        "words": [word_hit("c", "source", 1.0)],
+    }
+    lines = {key: line._replace(place=-2.0) for key, line in HYBRID.items()}
+    calibration = Calibration(lines, lines, 100)
+    fused = {f.payload: f.score for f in fuse(hits, query="source", calibration=calibration)}
+    assert fused["c"] == pytest.approx(5 + 4 - 5 - 2 * np.log(3))
 
 
 def test_what_cannot_be_fused_says_what_to_do():

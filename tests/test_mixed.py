@@ -774,9 +774,9 @@ def test_wrong_arms_are_refused_when_the_retriever_is_made(plain, corpus):
     with pytest.raises(ValueError, match=r"two arms are called 'vectors'; give each its own name="):
         f.retriever([arm, f.arm(plain.of("source"))])
     with pytest.raises(ValueError, match="weights name the arm 'bm25'; the arms are vectors"):
-        f.retriever([arm], weights={"bm25": 2.0})
+        f.retriever([arm], weights={"bm25": 2.0}, fusion="rank")
     with pytest.raises(ValueError, match="the weight of the arm 'vectors' is 0"):
-        f.retriever([arm], weights={"vectors": 0.0})
+        f.retriever([arm], weights={"vectors": 0.0}, fusion="rank")
     with pytest.raises(ValueError, match=r"fusion.*\n?.*'?rank'?"):
         f.retriever([arm], fusion="best")
     with pytest.raises(ValueError, match=r"on_error.*\n?.*'?degrade'?"):
@@ -826,7 +826,7 @@ def test_k_and_filter_of_a_call(shops):
     assert shop.rows(configurable.with_config(configurable={"k": 2}).invoke(QUERIES[0])) == five[:2]
     only = retriever.invoke(QUERIES[0], filter={"part": "c"})
     assert {d.metadata["part"] for d in only} == {"c"}
-    with pytest.raises(DataError, match="k=0; ask for at least 1"):
+    with pytest.raises(DataError, match="k=0; ask for a whole number"):
         retriever.invoke(QUERIES[0], k=0)
 
 
@@ -875,3 +875,170 @@ def test_a_store_that_overwrites_is_not_filled_in_two_parts(shops, corpus):
         shop.f.embeddings.add_documents(store, shop.f.documents(corpus))
     assert not store.store
     shop.f.embeddings.add_documents(store, shop.f.documents(corpus[:2]))
+
+
+# What an adversary tried
+
+
+def test_documents_are_added_through_an_aligner_without_a_router(aligner):
+    bare = replace(aligner, serving=replace(aligner.serving, router=None))
+    embeddings = langchain.AlignedEmbeddings(aligner=bare)
+    store = InMemoryVectorStore(embeddings)
+    entries = [Document("部品", metadata={"modality": "source"}), Document("a part")]
+    assert len(embeddings.add_documents(store, entries)) == 2
+    assert embeddings.add_documents(store, []) == []
+    assert [d["metadata"]["modality"] for d in store.store.values()] == ["source", "target"]
+    assert "modality" not in entries[1].metadata
+    routed = langchain.AlignedEmbeddings(aligner=bare, document_modality="auto")
+    with pytest.raises(DataError, match="no router"):
+        routed.add_documents(InMemoryVectorStore(routed), entries)
+
+
+def test_a_store_that_embeds_out_of_sight_is_warned_of(aligner):
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+
+    class Elsewhere(InMemoryVectorStore):
+        def add_documents(self, documents, **kwargs):
+            found = []
+            add = super().add_documents
+            thread = threading.Thread(target=lambda: found.extend(add(documents, **kwargs)))
+            thread.start()
+            thread.join()
+            return found
+
+    with pytest.warns(UserWarning, match="1 document.s. of 'source' without having this object"):
+        embeddings.add_documents(
+            Elsewhere(embeddings), [Document("部品", metadata={"modality": "source"})]
+        )
+
+
+@pytest.mark.parametrize(
+    "name", [("langchain", "chroma"), ("langchain", "faiss"), ("llama_index", "chroma")]
+)
+def test_one_document_that_is_the_query_itself_does_not_settle_what_scores_are(
+    name, shops, aligner, corpus
+):
+    """A distance of 0 is one of many scales; the next search has to tell them apart."""
+    shop, query = shops(*name), corpus[PAIRS].text
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    langchains = isinstance(shop.f, LangChain)
+    [arm] = retriever._bound_arms() if langchains else retriever._arms
+    only = {"filter" if langchains else "filters": shop.f.filter(page=0, modality="target")}
+    found = arm.search(aligner.ask(query, "target"), query, 5, only, apart=False)
+    assert [hit.similarity for hit in found.hits] == pytest.approx([1], abs=1e-3)
+    assert_same(shop.rows(shop.f.search(retriever, query)), reference(aligner, query, corpus)[:7])
+
+
+def test_a_lexical_arm_searches_what_it_was_given(plain, corpus):
+    f = plain.f
+    entries = f.documents(corpus)
+    arm = f.LexicalArm(**{"documents" if isinstance(f, LangChain) else "nodes": list(entries)})
+    given = arm.documents if isinstance(f, LangChain) else arm.nodes
+    retriever = f.retriever([arm])
+    expected = plain.rows(f.search(retriever, QUERIES[1]))
+    given.pop(0)
+    given.reverse()
+    assert plain.rows(f.search(retriever, QUERIES[1])) == expected
+    given.clear()
+    assert plain.rows(f.search(retriever, QUERIES[1])) == expected
+
+
+def test_two_retrievers_may_share_a_lexical_arm(aligner, corpus):
+    unnamed = [Document(e.text) for e in corpus if e.modality == "source"]
+    arm = langchain.LexicalArm(documents=unnamed)
+
+    def retriever(modality):
+        embeddings = langchain.AlignedEmbeddings(
+            aligner=aligner, query_modality="auto", document_modality=modality
+        )
+        return langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], k=3)
+
+    first = retriever("source")
+    before = first.invoke(QUERIES[0])
+    assert {d.metadata["kakehashi"]["modality"] for d in before} == {"source"}
+    other = retriever("target").invoke(QUERIES[0])
+    assert {d.metadata["kakehashi"]["modality"] for d in other} == {"target"}
+    assert first.invoke(QUERIES[0]) == before
+
+
+def test_texts_that_differ_in_what_cannot_be_encoded_are_two(aligner):
+    documents = [Document(f"reset {letter} pump") for letter in ("\ud800", "\udfff", "?")]
+    arm = langchain.LexicalArm(documents=documents)
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner, query_modality="target")
+    retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], fusion="rank")
+    assert len(retriever.invoke("pump")) == 3
+
+
+class Scoring(InMemoryVectorStore):
+    """A store whose scores are broken."""
+
+    score = float("nan")
+
+    def _similarity_search_with_score_by_vector(self, *args, **kwargs):
+        found = super()._similarity_search_with_score_by_vector(*args, **kwargs)
+        return [(row[0], self.score) for row in found]
+
+    similarity_search_with_score_by_vector = _similarity_search_with_score_by_vector
+
+
+def test_scores_that_are_none_or_not_finite(aligner, corpus):
+    f = LangChain(aligner)
+    store = Scoring(f.embeddings)
+    f.embeddings.add_documents(store, f.documents(corpus[:6]))
+    retriever = f.retriever([f.arm(store, scores="similarity")])
+    for score in (float("nan"), float("inf")):
+        store.score = score
+        with pytest.raises(DataError, match="scores that are not finite"):
+            f.search(retriever, QUERIES[0])
+    store.score = None
+    with pytest.raises(DataError, match="gives no scores"):
+        f.search(retriever, QUERIES[0])
+    assert len(f.search(f.retriever([f.arm(store)], fusion="rank"), QUERIES[0])) == 6
+
+
+def test_node_ids_restrict_every_arm(shops, corpus):
+    shop = shops("llama_index", "simple")
+    nodes = shop.f.documents(corpus)
+    for number, node in enumerate(nodes):
+        node.id_ = f"n{number}"
+    index = VectorStoreIndex(shop.f.embeddings(nodes), embed_model=MockEmbedding(384))
+    wanted = ["n24", "n25", "n1"]
+    arms = [shop.f.arm(index), shop.f.LexicalArm(nodes)]
+    found = shop.ask(QUERIES[1], arms, node_ids=wanted, k=9)
+    assert {d.node.node_id for d in found} == set(wanted)
+    alone = llama_index.AlignedRetriever(index, shop.f.embeddings, node_ids=wanted)
+    assert {d.node.node_id for d in alone.retrieve(QUERIES[1])} == set(wanted)
+
+
+@pytest.mark.parametrize("k", [2.5, "3", True, 0, -1, 10**9])
+def test_k_is_a_whole_number_of_documents(k, plain):
+    f = plain.f
+    if isinstance(f, LangChain):
+        retriever = f.retriever([f.arm(plain.mixed)])
+        with pytest.raises(DataError, match="ask for a whole number of documents"):
+            retriever.invoke(QUERIES[0], k=k)
+    else:
+        with pytest.raises(DataError, match="ask for a whole number of documents"):
+            f.retriever([f.arm(plain.mixed)], k=k)
+
+
+def test_what_is_no_arm_and_weights_that_nothing_reads_are_refused(plain):
+    f = plain.f
+    arm = f.arm(plain.mixed)
+    with pytest.raises(ValueError, match=r"are for fusion='rank'"):
+        f.retriever([arm], weights={"vectors": 2.0})
+    if isinstance(f, LlamaIndex):
+        with pytest.raises(DataError, match="arms hold None"):
+            f.retriever([None])
+        from_iterator = f.retriever(iter([arm]))
+        assert plain.rows(f.search(from_iterator, QUERIES[0]))
+
+
+def test_a_modality_of_none_names_none(aligner):
+    named_none = {"modality": None}
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+    store = InMemoryVectorStore(embeddings)
+    assert embeddings.add_documents(store, [Document("a part", metadata=named_none)])
+    embedding = llama_index.AlignedEmbedding(aligner=aligner)
+    [node] = embedding([TextNode(text="a part", metadata=named_none)])
+    assert node.embedding

@@ -30,7 +30,7 @@ from .evaluation.report import Report
 from .pairs import SIDES, DataRecord, Side, checked_side
 from .projection import Mode, Projection, Role
 from .routing import Router, ScriptRouter
-from .serving import Serving
+from .serving import PARTS, Serving
 from .validation import in_order, text_problem
 from .vectors import Float32Array, as_array, as_matrix
 
@@ -245,6 +245,11 @@ class Aligner:
         )
 
     @cached_property
+    def router_fingerprint(self) -> str:
+        """SHA-256 of the router, which decides about vectors of modality ``"auto"``, too."""
+        return self.serving.fingerprint("router")
+
+    @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all that decides about vectors: weights, configuration, encoders."""
         record, tensors = self.projection.state()
@@ -305,7 +310,7 @@ class Aligner:
             encoders: dict[Side, EncoderIdentity | None] = {
                 side: _identity(document, tensors, side) for side in SIDES
             }
-            beside = ("probes.", "router.", "domain.", "sample.")
+            beside = ("probes.", *(f"{part}." for part in PARTS))
             weights = {k: v for k, v in tensors.items() if not k.startswith(beside)}
             aligner = cls(
                 projection=Projection.from_state(document["projection"], weights),
@@ -315,7 +320,10 @@ class Aligner:
                 data=DataRecord(**document["data"]),
                 report=Report.from_dict(document["report"]),
                 path=folder.resolve(),
-                serving=Serving.from_state(document.get("serving"), tensors),
+                # Before format 3 nothing was learned for serving.
+                serving=Serving.from_state(
+                    document["serving"] if document["format"] > 2 else None, tensors
+                ),
             )
             aligner._check()
         # What a record of another shape makes the lines above raise; they read nothing else.
@@ -338,8 +346,13 @@ class Aligner:
             if identity is not None and identity.probes.shape[1:] != (stated,):
                 raise ValueError(f"dimension {stated!r} of the {side} does not fit its encoder")
             widths.add(stated if found is None else found[1])
+        domain, sample = self.serving.domain, self.serving.sample
+        if domain is not None and domain.bank.shape[1] != self.dimensions["source"]:
+            raise ValueError(f"the domain is of {domain.bank.shape[1]} dimensions")
         if len(widths) > 1:
             raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
+        if sample is not None and {sample.queries["target"].shape[1]} != widths:
+            raise ValueError("the sample of held-out pairs is of other dimensions")
         if self.report.chosen not in self.report.rungs:
             raise ValueError(f"the report has no rung {self.report.chosen!r}")
 

@@ -100,7 +100,8 @@ def through_map(aligner: Aligner, text: str, how: How, *, target: Aligner) -> Qu
 
 def read_as(space: Reads, texts: Sequence[str]) -> list[str]:
     """Return the modality of each text as the router tells it; the target where it is unsure."""
-    return [space.modalities[-1] if side is None else side for side in space.route(texts)]
+    routed = space.route(texts) if len(texts) else []  # nothing to read asks for no router
+    return [space.modalities[-1] if side is None else side for side in routed]
 
 
 def embed_routed(space: Reads, texts: Sequence[str], role: Role) -> Float32Array:

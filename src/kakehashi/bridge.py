@@ -79,7 +79,9 @@ class Bridge:
                 f"the aligner of {name} is of mode {aligner.mode!r}, which moves the target's "
                 "vectors in its own way; fit it with mode='keep'."
             )
-        first_name, first = next(iter(self.aligners.items()))
+        # Of the first whose target encoder is known: one fitted on vectors says nothing of it.
+        known = ((n, a) for n, a in self.aligners.items() if a.encoders["target"] is not None)
+        first_name, first = next(known, next(iter(self.aligners.items())))
         mine, theirs = aligner.encoders["target"], first.encoders["target"]
         same = mine is None or theirs is None or mine.matches(theirs)
         said = {
@@ -136,6 +138,12 @@ class Bridge:
         prints = {name: aligner.fingerprint for name, aligner in self.aligners.items()}
         text = json.dumps([self.target, prints], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def router_fingerprint(self) -> str:
+        """SHA-256 of all routers, which decide about vectors of modality ``"auto"``, too."""
+        prints = {name: aligner.router_fingerprint for name, aligner in self.aligners.items()}
+        return hashlib.sha256(json.dumps(prints, sort_keys=True).encode()).hexdigest()
 
     def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
         """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
@@ -207,7 +215,7 @@ class Bridge:
             found.append(order[0] if margin > max(asked) else None)
         return found
 
-    def bind(self, **encoders: Any) -> Bridge:
+    def bind(self, /, **encoders: Any) -> Bridge:
         """Return this bridge with encoders by modality, each checked on first use.
 
         Raises:
@@ -230,7 +238,7 @@ class Bridge:
         """
         document = {
             "target": self.target,
-            "aligners": {name: aligner.fingerprint for name, aligner in self.aligners.items()},
+            "aligners": {name: _prints(aligner) for name, aligner in self.aligners.items()},
             "fingerprint": self.fingerprint,
         }
         parts = {name: aligner.save for name, aligner in self.aligners.items()}
@@ -256,7 +264,7 @@ class Bridge:
                 f"{folder}: the record does not describe a bridge: {error}"
             ) from error
         for name, aligner in aligners.items():
-            if aligner.fingerprint != names[name]:
+            if _prints(aligner) != names[name]:
                 raise BundleTamperedError(
                     f"{folder}: the aligner of {name} is another than the bridge was made of."
                 )
@@ -279,6 +287,11 @@ class Bridge:
                 if theirs and encoder and (theirs.model, theirs.name) == wanted:
                     aligner.bound["source"] = encoder
         return aligner
+
+
+def _prints(aligner: Aligner) -> list[str]:
+    """Return what tells an aligner from another, also where both give the same vectors."""
+    return [aligner.fingerprint, aligner.serving.fingerprint()]
 
 
 def load(path: str | Path) -> Aligner | Bridge:

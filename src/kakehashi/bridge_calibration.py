@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from .calibration import Calibration, Seen, nearest, views_together
 from .choice import Choice, Line, choose
+from .pairs import SIDES
 from .serving import Serving
 from .vectors import FloatArray
 
@@ -51,6 +52,12 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
     if all(calibration.hybrid for calibration in own.values()):
         hybrid = _named({name: c.hybrid for name, c in own.items()}, target)
         shares = _named({name: c.words_by_rank for name, c in own.items()}, target)
+    for name, serving in served.items():
+        beside = _of_target(serving.sample, Line(*plain[target, target]))
+        if beside is not None:
+            if hybrid:
+                hybrid[target, name] += np.array(beside) - plain[target, name]
+            plain[target, name] = np.array(beside)
     for asks, answers in permutations(served, 2):
         across = [(asks, target), (target, answers)]  # what lies between the two
         known = Line(*plain[asks, target])
@@ -61,6 +68,7 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
             # What words change in the lines of both to the target, they change here.
             change = np.mean([hybrid[key] for key in across], axis=0) - middle
             hybrid[asks, answers] = plain[asks, answers] + change
+            hybrid[asks, answers][1] = min(0.0, hybrid[asks, answers][1])
             shares[asks, answers] = np.mean([shares[key] for key in across], axis=0)
     by_vector, by_both = (
         {key: Line(*map(float, numbers)) for key, numbers in each.items()}
@@ -84,6 +92,28 @@ def _named(own: Mapping[str, Mapping[tuple[str, str], Any]], target: str) -> Num
             found[named[query], named[document]] = np.array(numbers)
     found[target, target] = np.mean(within, axis=0)
     return found
+
+
+def _of_target(sample: Seen | None, known: Line) -> Line | None:
+    """Fit the line of the target asking for an aligner's sources, beside the one within the target.
+
+    The latter is told by all aligners, and only what stands in one list compares: the aligner's
+    own line was fitted beside its own.
+    """
+    if sample is None:
+        return None
+    q, d = sample.queries, sample.documents
+    scores = {(a, b): q[a] @ d[b].T for a in SIDES for b in SIDES}
+    targets: FloatArray = scores["target", "target"]
+    same = (targets > _SAME) | (scores["source", "source"] > _SAME)
+    total = views_together(list(scores.values()))
+    answered = nearest(total + total.T, same)
+    if answered.sum() < _LEAST:
+        return None
+    choices: dict[str, Choice] = {
+        side: Choice(scores["target", side], None, ~same, answered) for side in reversed(SIDES)
+    }
+    return choose(choices, known=known)["source"]
 
 
 def between(asks: Seen | None, answers: Seen | None, *, known: Line) -> Line | None:

@@ -102,6 +102,8 @@ def check_parent(path: Path) -> None:
         above = above.parent
     if not above.is_dir():
         raise NotADirectoryError(f"{path} cannot be written: {above} is no folder.")
+    if (above / RECORD).exists():
+        raise FileExistsError(f"{above} is an aligner's folder; choose a place outside of it.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(f"{path} cannot be written: {above} is not ours to write to.")
 

@@ -33,7 +33,7 @@ from .pairs import SIDES, Side
 from .vectors import Float32Array, FloatArray
 
 MIN_CALIBRATED = 30
-"""Held-out pairs below which four lines would be drawn through next to nothing."""
+"""Held-out pairs with an answer below which four lines would be drawn through next to nothing."""
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion: a place counts 1 / (60 + rank)."""
 _SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -122,7 +122,17 @@ class Calibration:
             for name in ("plain", "hybrid")
         )
         shares = {key: float(share) for key, share in read("words_by_rank").items()}
-        return cls(plain, hybrid, int(record["n_pairs"]), shares)
+        for line in (*plain.values(), *hybrid.values()):
+            if line.dense <= 0 or line.place > 0 or line.lexical < 0:
+                raise ValueError(
+                    f"a line of the calibration counts what is nearer as worse: {line}"
+                )
+        n_pairs = record["n_pairs"]
+        if type(n_pairs) is not int or n_pairs < 1 or (not shares) != (not hybrid):
+            raise ValueError(f"the calibration is of {n_pairs!r:.20} pairs, or lacks a part")
+        if not all(0 <= share <= 1 for share in shares.values()):
+            raise ValueError(f"a share of the calibration is no share: {shares}")
+        return cls(plain, hybrid, n_pairs, shares)
 
 
 class Seen(NamedTuple):
@@ -153,13 +163,17 @@ class Seen(NamedTuple):
         if len(shapes) != 1 or any(x.dtype != np.float16 or x.ndim != 2 for x in tensors.values()):
             raise ValueError(f"the sample is no float16 matrices of one shape: {sorted(shapes)}")
         read = {name: x.astype(np.float32) for name, x in tensors.items()}
-        if not all(np.isfinite(x).all() for x in read.values()):
-            raise ValueError("the sample of held-out pairs is not finite")
+        if not all(len(x) and _of_unit_length(x) for x in read.values()):
+            raise ValueError("the sample of held-out pairs is not of unit length")
         queries: dict[Side, Float32Array] = {side: read.pop(f"{side}.query") for side in SIDES}
         documents = {side: read.pop(f"{side}.document", queries[side]) for side in SIDES}
         if read:
             raise ValueError(f"unexpected tensors of the sample: {sorted(read)}")
         return cls(queries, documents, dict.fromkeys(SIDES))
+
+
+def _of_unit_length(rows: FloatArray) -> bool:
+    return bool((np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-2).all())  # NaN is not, either
 
 
 def calibrate(seen: Seen) -> Calibration | None:
@@ -178,7 +192,9 @@ def calibrate(seen: Seen) -> Calibration | None:
     own = {q: _same(seen.queries[q], seen.documents[q], seen.texts[q]) for q in SIDES}
     barred = own["source"] | own["target"]
     answers = _nearest(scores, barred)
-    shares = _shares(seen.texts, own)
+    if answers.any(axis=1).sum() < MIN_CALIBRATED:
+        return None
+    shares = _shares(seen.texts, barred)
     plain: Lines = {}
     hybrid: Lines = {}
     for query in SIDES:
@@ -258,7 +274,7 @@ def nearest(scores: FloatArray, barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _shares(
-    texts: Mapping[Side, Sequence[str] | None], own: Mapping[Side, NDArray[np.bool_]]
+    texts: Mapping[Side, Sequence[str] | None], barred: NDArray[np.bool_]
 ) -> dict[tuple[str, str], FloatArray] | None:
     """Return BM25 scores, as shares of the query's best among the documents of a modality."""
     source, target = texts["source"], texts["target"]
@@ -272,9 +288,8 @@ def _shares(
     found: dict[tuple[str, str], FloatArray] = {}
     for query in SIDES:
         scores = np.stack([index.scores(text) for text in asked[query]])
-        scores[:, parts[query]][own[query]] = 0
         for document in SIDES:
-            of_modality = scores[:, parts[document]]
+            of_modality = np.where(barred, 0, scores[:, parts[document]])
             best = of_modality.max(axis=1, keepdims=True)
             found[query, document] = of_modality / np.where(best > 0, best, 1)
     return found

@@ -157,12 +157,23 @@ class Domain:
         Raises:
             ValueError, KeyError, TypeError: no such record, or a bank that is none.
         """
+        if set(tensors) != {"bank"}:
+            raise ValueError(f"unexpected tensors of the domain: {sorted(tensors)}")
         bank, threshold, report = tensors["bank"], record["threshold"], record["report"]
         if bank.ndim != 2 or len(bank) == 0 or bank.dtype != np.float16:
             raise ValueError("the bank of the domain is not a float16 matrix")
-        if not np.isfinite(bank).all() or (threshold is not None and not -1 <= threshold <= 1):
+        lengths = np.linalg.norm(bank.astype(np.float32), axis=1)
+        far = not (np.abs(lengths - 1) < 1e-2).all()
+        if far or (threshold is not None and not (_is_number(threshold) and -1 <= threshold <= 1)):
             raise ValueError("the bank or the threshold of the domain is out of range")
         if report is not None:
             pairs = {name: tuple(report[name]) for name in ("mrr", "mrr_misread")}
             report = DomainReport(**{**report, **pairs})
+            shares = (report.sources_refused, report.targets_refused, *report.mrr)
+            if not all(_is_number(x) and 0 <= x <= 1 for x in (*shares, *report.mrr_misread)):
+                raise ValueError(f"the report of the domain is not sound: {report!r:.200}")
         return cls(bank, threshold, report)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -1,8 +1,9 @@
 """Fusion: what several searches found, as one list.
 
 A hit is a document that one arm found; the same document may come from several arms and is merged
-by its key. ``calibrated`` fusion orders by the log odds of :mod:`kakehashi.calibration`, which
-read a hit's similarity, its modality and its BM25 score. ``rank`` fusion asks for none of that:
+by its key and modality (of one text in two modalities the better copy stays). ``calibrated`` fusion
+orders by the scores of :mod:`kakehashi.calibration`, which read a document's similarity, its place
+among those of its modality, and its words. ``rank`` fusion asks for none of that:
 each arm gives a document ``weight / (60 + rank)``, the rank among those of its modality (Cormack,
 Clarke and Büttcher, Reciprocal rank fusion outperforms Condorcet and individual rank learning
 methods, SIGIR 2009). Where vectors and words are both searched, a calibration knows how to share
@@ -16,12 +17,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .calibration import RANK_CONSTANT, Calibration
 from .errors import DataError
 
 Method = Literal["calibrated", "rank"]
 METHODS = ("calibrated", "rank")
+Document = tuple[str, str | None]
+"""Key and modality."""
+_EQUAL = 1e-6
+"""Similarities nearer than this are equal: stores round."""
 
 
 class Hit(NamedTuple):
@@ -54,10 +60,13 @@ class Searched(NamedTuple):
         hits: the best first.
         further: where the arm may hold more documents of a modality, the last hit before them:
             they are no more similar, nor have they more words of the query.
+        share_of: of a search by words, the BM25 share of any document, by key and modality; None
+            for one that it does not hold.
     """
 
     hits: Sequence[Hit]
     further: Mapping[str, Hit]
+    share_of: Callable[[Document], float | None] | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ class Fused:
     Attributes:
         payload: the document, as the first arm gave it.
         modality: of the document.
-        score: log odds that it answers (``calibrated``), or the sum over the arms (``rank``).
+        score: of its calibration (``calibrated``), or the sum over the arms (``rank``).
         arms: the arms that found it, with the score of each store.
         similarity, lexical: as in :class:`Hit`; None where no arm of the kind found it.
     """
@@ -114,18 +123,55 @@ def fuse(
     """
     if method not in METHODS:
         raise DataError(f"fusion={method!r} is not known; choose one of {', '.join(METHODS)}.")
-    documents: dict[str, list[Hit]] = {}
+    documents: dict[Document, list[Hit]] = {}
     for searched in found.values():
         for hit in searched.hits:
-            documents.setdefault(hit.key, []).append(hit)
+            documents.setdefault((hit.key, hit.modality), []).append(hit)
     if method == "rank":
         scores = _by_rank(found, _Weights(found, query, calibration, weights or {}))
     else:
         scores = _by_score(found, documents, query, calibration)
     # By rank, each modality has its first: of equals, what is not of the query's own goes first,
     # the one that a single list buries. Then the order of the arms (Python's sort is stable).
-    scores.sort(key=lambda scored: (-scored[1], documents[scored[0]][0].modality == query))
-    return [_merged(documents[key], score) for key, score in scores[:k]]
+    order = sorted(documents, key=lambda document: (-scores[document], document[1] == query))
+    best = {document[0]: document for document in reversed(order)}  # the first copy of each stays
+    firsts = [document for document in order if best[document[0]] == document]
+    return [_merged(documents[each], scores[each], found) for each in firsts[:k]]
+
+
+def unsettled(
+    found: Mapping[str, Searched],
+    best: Sequence[Fused],
+    k: int,
+    *,
+    query: str,
+    method: Method = "calibrated",
+    calibration: Calibration | None = None,
+    weights: Mapping[str, float] | None = None,
+) -> set[str]:
+    """Return the arms to search deeper before the k best are what a search of everything gives.
+
+    One is an arm that may hold a document which no arm has found and which would belong among
+    them; another, for ``calibrated``, one that stopped before the similarity of one of them: its
+    own place, or its similarity, where only words have found it, is not known yet. (By rank an arm
+    adds nothing to a document that it has not found, as is usual.)
+
+    Args:
+        best: what :func:`fuse` made of the same.
+    """
+    how: dict[str, Any] = {"query": query, "calibration": calibration, "weights": weights or {}}
+    least = best[-1].score if len(best) >= k else -np.inf
+    sides = {side for side, most in unfound(found, method=method, **how).items() if most > least}
+    arms = {name for name, searched in found.items() if sides & searched.further.keys()}
+    if method == "calibrated":
+        for document in best:
+            for name, searched in found.items():
+                last = searched.further.get(document.modality or "")
+                if last is None or last.similarity is None:
+                    continue
+                if document.similarity is None or document.similarity < last.similarity - _EQUAL:
+                    arms.add(name)
+    return arms
 
 
 def unfound(
@@ -140,31 +186,27 @@ def unfound(
 
     A modality is missing where all was found. Arguments are those of :func:`fuse`.
     """
+    most: dict[str, float] = {}
     if method == "rank":
         weigh = _Weights(found, query, calibration, weights or {})
-        most: dict[str, float] = {}
         for arm, searched in found.items():
             for side in searched.further:
                 place = 1 + len({hit.key for hit in searched.hits if hit.modality == side})
                 most[side] = most.get(side, 0.0) + weigh(arm, side) / (RANK_CONSTANT + place)
         return most
     assert calibration is not None  # or nothing was fused
-    last: dict[str, list[Hit]] = {}
-    for searched in found.values():
-        for side, hit in searched.further.items():
-            last.setdefault(side, []).append(hit)
-    vectors = any(hit.similarity is not None for each in found.values() for hit in each.hits)
-    words = any(hit.lexical is not None for each in found.values() for hit in each.hits)
-    bounds = {}
-    for side, hits in last.items():
-        similarity = _best(hit.similarity for hit in hits)
-        if similarity is None and vectors:
+    words = _any_words(found)
+    for side in dict.fromkeys(side for searched in found.values() for side in searched.further):
+        last = [each.further[side] for each in found.values() if side in each.further]
+        near = _Near(found, side)
+        if near.farthest is None and near.found:
             continue  # the vectors have found all of it
-        lexical = [_best(hit.lexical for hit in hits) or 0.0] if words else None
-        rank = 1 + len({hit.key for each in found.values() for hit in _near(each, side)})
-        bound = calibration.scores([similarity or 0.0], [rank], lexical, query=query, document=side)
-        bounds[side] = float(bound[0])
-    return bounds
+        similarity = 0.0 if near.farthest is None else near.farthest
+        lexical = [_best(hit.lexical for hit in last) or 0.0] if words else None
+        places = near.places([similarity])
+        [bound] = calibration.scores([similarity], places, lexical, query=query, document=side)
+        most[side] = float(bound)
+    return most
 
 
 class _Weights:
@@ -177,7 +219,7 @@ class _Weights:
         calibration: Calibration | None,
         named: Mapping[str, float],
     ) -> None:
-        words = {a for a, each in found.items() if any(h.lexical is not None for h in each.hits)}
+        words = {arm for arm, searched in found.items() if searched.share_of is not None}
         both = 0 < len(words) < len(found)
         self._words, self._query, self._named = words, query, named
         self._shares = calibration.words_by_rank if calibration and both and not named else {}
@@ -189,8 +231,8 @@ class _Weights:
         return share if arm in self._words else 1 - share
 
 
-def _by_rank(found: Mapping[str, Searched], weigh: _Weights) -> list[tuple[str, float]]:
-    scores: dict[str, float] = {}
+def _by_rank(found: Mapping[str, Searched], weigh: _Weights) -> dict[Document, float]:
+    scores: dict[Document, float] = {}
     for arm, searched in found.items():
         # Each modality is ranked by itself: in one list the query's own buries the other.
         ranked: dict[str | None, dict[str, None]] = {}
@@ -199,118 +241,99 @@ def _by_rank(found: Mapping[str, Searched], weigh: _Weights) -> list[tuple[str, 
         for side, keys in ranked.items():
             for place, key in enumerate(keys, 1):
                 added = weigh(arm, side) / (RANK_CONSTANT + place)
-                scores[key] = scores.get(key, 0.0) + added
-    return list(scores.items())
+                scores[key, side] = scores.get((key, side), 0.0) + added
+    return scores
 
 
 def _by_score(
     found: Mapping[str, Searched],
-    documents: Mapping[str, list[Hit]],
+    documents: Mapping[Document, Sequence[Hit]],
     query: str,
     calibration: Calibration | None,
-) -> list[tuple[str, float]]:
+) -> dict[Document, float]:
     if calibration is None:
         raise DataError(
             "There is no calibration of scores: an aligner was fitted on too few held-out pairs, "
             "or saved by an earlier kakehashi. Fit it again, or fuse by rank (fusion='rank')."
         )
-    modality = {key: hits[0].modality for key, hits in documents.items()}
-    known = calibration.modalities
-    for key, side in modality.items():
-        if side not in known:
+    by_side: dict[str, list[Document]] = {side: [] for side in calibration.modalities}
+    for document, hits in documents.items():
+        if document[1] not in by_side:
             raise DataError(
-                f"The document {_quoted(documents[key][0])} names no modality (found: {side!r}). "
-                f"Store one of {', '.join(known)} in its metadata, name the "
+                f"The document {str(hits[0].payload)[:60]!r} names no modality (found: "
+                f"{document[1]!r}). Store one of {', '.join(by_side)} in its metadata, name the "
                 "modality of the arm, or fuse by rank (fusion='rank')."
             )
-    words = any(hit.lexical is not None for hits in documents.values() for hit in hits)
-    scores: list[tuple[str, float]] = []
-    for side in known:
-        keys = [key for key in documents if modality[key] == side]
-        if not keys:
-            continue
-        farthest = _farthest(found, side)
-        similarity = [_best(hit.similarity for hit in documents[key]) for key in keys]
-        dense = np.array([farthest if s is None else s for s in similarity])
-        # Equals share a place; what the vectors did not find comes after all that they found.
-        near_first = np.sort([-s for s in similarity if s is not None])
-        rank = 1 + np.searchsorted(near_first, -dense)
-        rank[[s is None for s in similarity]] = 1 + len(near_first)
-        lexical = None
-        if words:
-            lexical = [_best(hit.lexical for hit in documents[key]) or 0.0 for key in keys]
-        scored = calibration.scores(dense, rank, lexical, query=query, document=side)
-        scores += zip(keys, map(float, scored), strict=True)
-    order = {key: place for place, key in enumerate(documents)}
-    return sorted(scores, key=lambda scored: order[scored[0]])
+        by_side[str(document[1])].append(document)
+    words = _any_words(found)
+    scores: dict[Document, float] = {}
+    for side, own in by_side.items():
+        near = _Near(found, side)
+        similarity = [_best(hit.similarity for hit in documents[each]) for each in own]
+        # What only the words found is no nearer than what the vectors did not find.
+        dense = [near.least if s is None else s for s in similarity]
+        places = near.places(dense)
+        if near.farthest is None:  # it is in no store that was searched
+            places[[s is None for s in similarity]] = 1 + near.behind
+        lexical = [_share(each, found) or 0.0 for each in own] if words else None
+        scored = calibration.scores(dense, places, lexical, query=query, document=side)
+        scores |= zip(own, map(float, scored), strict=True)
+    return scores
 
 
-def _farthest(found: Mapping[str, Searched], side: str) -> float:
-    """Return the similarity of what only the words found: no more than all that vectors found."""
-    last = _best(s.further[side].similarity for s in found.values() if side in s.further)
-    if last is not None:
-        return last
-    of_side = [hit.similarity for each in found.values() for hit in _near(each, side)]
-    every = [hit.similarity for each in found.values() for hit in each.hits]
-    return min((s for s in of_side or every if s is not None), default=0.0)
+class _Near:
+    """What the vectors found of a modality.
+
+    Attributes:
+        found: the similarity of each document.
+        farthest: what they did not find is no nearer; None where they have found all.
+        least: the similarity of what only words found.
+        behind: how many documents, of any modality, are nearer where nothing else is known.
+    """
+
+    def __init__(self, found: Mapping[str, Searched], side: str) -> None:
+        every: dict[Document, float] = {}
+        for searched in found.values():
+            for hit in searched.hits:
+                if hit.similarity is not None:
+                    before = every.get((hit.key, hit.modality), hit.similarity)
+                    every[hit.key, hit.modality] = max(before, hit.similarity)
+        self.found = [s for (_, modality), s in every.items() if modality == side]
+        last = (each.further[side].similarity for each in found.values() if side in each.further)
+        self.farthest = _best(last)
+        self.behind = len(self.found) or len(every)
+        least = min(self.found or every.values(), default=0.0)
+        self.least = least if self.farthest is None else self.farthest
+        self._ascending = np.sort(_rounded([-s for s in self.found]))
+
+    def places(self, similarities: Sequence[float]) -> NDArray[np.intp]:
+        """Return the place of each similarity, from 1; equals share one."""
+        return 1 + np.searchsorted(self._ascending, _rounded([-s for s in similarities]))
 
 
-def _near(searched: Searched, side: str) -> list[Hit]:
-    """Return the hits of a modality that an arm found by their vectors."""
-    return [h for h in searched.hits if h.similarity is not None and h.modality == side]
+def _rounded(values: Sequence[float]) -> NDArray[np.float64]:
+    return np.round(np.array(values, np.float64) / _EQUAL) * _EQUAL
 
 
-def _merged(hits: Sequence[Hit], score: float) -> Fused:
+def _any_words(found: Mapping[str, Searched]) -> bool:
+    return any(hit.lexical is not None for searched in found.values() for hit in searched.hits)
+
+
+def _share(document: Document, found: Mapping[str, Searched]) -> float | None:
+    """Return the BM25 share of a document, whether or not it was among the first by words."""
+    return _best(each.share_of(document) for each in found.values() if each.share_of is not None)
+
+
+def _merged(hits: Sequence[Hit], score: float, found: Mapping[str, Searched]) -> Fused:
     return Fused(
         hits[0].payload,
         hits[0].modality,
         score,
         {hit.arm: hit.raw for hit in hits},
         _best(hit.similarity for hit in hits),
-        _best(hit.lexical for hit in hits),
+        _share((hits[0].key, hits[0].modality), found),
     )
 
 
 def _best(values: Iterable[float | None]) -> float | None:
     return max((v for v in values if v is not None), default=None)
-
-
-def _quoted(hit: Hit) -> str:
-    return repr(str(hit.payload)[:60])
-
-
-_TINY = 1e-30
-"""What a score that a scale does not know (a negative similarity) counts as; its reciprocal can be
-squared."""
-
-SCALES: Mapping[str, Callable[[float], float]] = {
-    "similarity": lambda s: s,
-    "cosine distance": lambda d: 1 - d,
-    "squared l2": lambda d: 1 - d / 2,
-    "l2": lambda d: 1 - d * d / 2,
-    "(1 + cosine) / 2": lambda s: 2 * s - 1,
-    "exp(-cosine distance)": lambda s: 1 + np.log(max(s, _TINY)),
-    "exp(-squared l2)": lambda s: 1 + np.log(max(s, _TINY)) / 2,
-    "1 / (1 + squared l2)": lambda s: 1 - (1 / max(s, _TINY) - 1) / 2,
-    "1 / (1 + l2)": lambda s: 1 - (1 / max(s, _TINY) - 1) ** 2 / 2,
-}
-"""The scores that stores give of unit vectors, and how to have the inner product back."""
-
-_NEAR = 0.02
-"""How far a converted score may lie off: stores round, and some keep eight bits."""
-
-
-def scale_of(raw: Sequence[float], true: Sequence[float]) -> str | None:
-    """Find out what a store's scores are, from a few whose inner product is known.
-
-    Stores call them score, similarity and distance, and mean many things.
-
-    Returns:
-        the name of one of :data:`SCALES`, or None where none fits.
-    """
-    errors = {
-        name: max(abs(float(convert(float(r))) - t) for r, t in zip(raw, true, strict=True))
-        for name, convert in SCALES.items()
-    }
-    best = min(errors, key=lambda name: errors[name])
-    return best if errors[best] <= _NEAR else None

@@ -66,7 +66,7 @@ def learn_serving(
     if asked_alone is not None and misread is not None:
         n = len(misread)
         documents, sources = as_served["document"]["target"], held.required_vectors("source")
-        # What the target encoder could not read is no vector; zeros find nothing.
+        unread = ~np.isfinite(asked_alone).all(axis=1)  # what the target encoder refuses
         asked_alone = np.nan_to_num(np.asarray(asked_alone, np.float32))
         by_target = _project(tested, asked_alone, texts["source"], "target", "query")
         through_map = _project(tested, misread, _first(texts["target"], n), "source", "query")
@@ -75,7 +75,7 @@ def learn_serving(
             misread,
             reciprocal=(
                 _reciprocal(as_served["query"]["source"], documents),
-                _reciprocal(by_target, documents),
+                np.where(unread, 1 / len(documents), _reciprocal(by_target, documents)),
             ),
             reciprocal_misread=(
                 _reciprocal(through_map, documents),

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from .calibration import Calibration, Seen
 from .domain import Domain
 from .routing import Router, ScriptRouter, router_from
+
+PARTS = ("router", "domain", "sample")
+"""What has tensors of its own, whose names begin so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +37,19 @@ class Serving:
         """Name the parts that are there, without their arrays."""
         there = (each.name for each in fields(self) if getattr(self, each.name) is not None)
         return f"Serving({', '.join(there)})"
+
+    def fingerprint(self, *names: str) -> str:
+        """SHA-256 of parts by their names, of all by default; they decide about no vector's bits.
+
+        The router does decide which encoder reads a text, where that is left to it.
+        """
+        parts = {name: getattr(self, name) for name in names or [f.name for f in fields(self)]}
+        record, tensors = replace(Serving(), **parts).state()
+        digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+        for name in sorted(tensors):
+            digest.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
+            digest.update(np.ascontiguousarray(tensors[name]).data)
+        return digest.hexdigest()
 
     @property
     def facts(self) -> dict[str, str]:
@@ -69,17 +88,19 @@ class Serving:
         Raises:
             ValueError, KeyError, TypeError: no such record.
         """
-        if record is None:
-            return cls()
-
-        def of(name: str) -> dict[str, NDArray[Any]]:
-            start = f"{name}."
-            return {k.removeprefix(start): x for k, x in tensors.items() if k.startswith(start)}
-
-        sample = of("sample")
+        parts: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in PARTS}
+        for name, tensor in tensors.items():
+            part, _, rest = name.partition(".")
+            if part in parts:
+                parts[part][rest] = tensor
+        record = record or dict.fromkeys(("router", "domain", "calibration"))
+        for name in ("router", "domain"):
+            if record[name] is None and parts[name]:
+                raise ValueError(f"there are tensors of a {name}, and no record of one")
+        router, domain, calibration = (record[x] for x in ("router", "domain", "calibration"))
         return cls(
-            None if record["router"] is None else router_from(record["router"], of("router")),
-            None if record["domain"] is None else Domain.from_state(record["domain"], of("domain")),
-            None if record["calibration"] is None else Calibration.from_dict(record["calibration"]),
-            Seen.from_state(sample) if sample else None,
+            None if router is None else router_from(router, parts["router"]),
+            None if domain is None else Domain.from_state(domain, parts["domain"]),
+            None if calibration is None else Calibration.from_dict(calibration),
+            Seen.from_state(parts["sample"]) if parts["sample"] else None,
         )

@@ -6,6 +6,7 @@ lists become one, says :mod:`._plan`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ import numpy as np
 from ..asking import AUTO, Query, read_as
 from ..errors import DataError, EncoderError, EncoderMismatchError
 from ..evaluation.lexical import LexicalIndex
-from ..fusion import SCALES, Hit, Searched, scale_of
+from ..fusion import Document, Hit, Searched
+from ..scales import SCALES, scale_of, tells_apart
 from ..vectors import unit_rows
 from ._field import Space
 
@@ -45,7 +47,7 @@ class Reading:
     def modality(self, metadata: Mapping[str, Any], text_of: Callable[[], str]) -> str | None:
         """Return the modality of a document; None where its metadata name an unknown one."""
         found = self._declared or metadata.get(self._field)
-        if found is None:
+        if found is None or found == "":
             return self._route(text_of()) if self._unnamed == AUTO else self._unnamed
         return found if found in self.names else None
 
@@ -92,8 +94,10 @@ def in_parts(
         found = search(part, depth)
         hits += found
         if len(found) >= depth:
-            of = names if part is None or part not in names else (part,)
-            further |= dict.fromkeys(of, found[-1])
+            for side in names if part is None or part not in names else (part,):
+                # Documents that name nothing may be of any side: the nearer end counts.
+                other = further.get(side, found[-1])
+                further[side] = max(other, found[-1], key=lambda hit: hit.similarity or 0.0)
     hits.sort(key=lambda hit: -(hit.similarity or 0.0))  # without scores they stay as they are
     return Searched(hits, further)
 
@@ -134,9 +138,12 @@ class Scale:
                 f"The store of the arm {arm!r} gives no scores, which calibrated fusion needs; "
                 "fuse by rank (fusion='rank')."
             )
-        if self._name is None:
-            self._name = self._found_out(query, hits, text_of, arm)
-        convert = SCALES[self._name]
+        if not all(math.isfinite(hit.raw or 0.0) for hit in hits):
+            raise DataError(
+                f"The store of the arm {arm!r} gives scores that are not finite; look for empty "
+                "or broken vectors in it."
+            )
+        convert = SCALES[self._name or self._found_out(query, hits, text_of, arm)]
         return [hit._replace(similarity=float(convert(float(hit.raw or 0.0)))) for hit in hits]
 
     def _found_out(
@@ -172,57 +179,72 @@ class Scale:
                 "arm, or fuse by rank (fusion='rank')."
             )
         name = scale_of(raw, true)
-        if name is None:
-            raise DataError(
-                f"The scores of the arm {arm!r} ({', '.join(f'{r:.3f}' for r in raw)}) are not "
-                f"those of this aligner's vectors, whose inner products are "
-                f"{', '.join(f'{t:.3f}' for t in true)}. Was the index filled through this "
-                "aligner, each document as its own modality? If it was, and stores other texts "
-                f"than it embedded, name its scores: scores= one of {', '.join(SCALES)}."
-            )
-        return name
+        if name is not None:
+            if tells_apart(name, raw, true):  # else these hits are read alike; the next may not be
+                self._name = name
+            return name
+        raise DataError(
+            f"The scores of the arm {arm!r} ({', '.join(f'{r:.3f}' for r in raw)}) are not those "
+            f"of this aligner's vectors, whose inner products at unit length are "
+            f"{', '.join(f'{t:.3f}' for t in true)}. Was the index filled through this aligner, "
+            "each document as its own modality? If it was, and stores other texts than it "
+            "embedded, or vectors of other lengths by cosine, name its scores: scores= one of "
+            f"{', '.join(SCALES)}."
+        )
 
 
 class Words:
     """A BM25 index of documents, for a lexical arm.
 
     Args:
+        keys: of the documents.
         modalities: of the documents; each modality is searched by itself, or the words of the
             query's own bury the others.
     """
 
-    def __init__(self, texts: Sequence[str], modalities: Sequence[str | None]) -> None:
+    def __init__(
+        self, texts: Sequence[str], keys: Sequence[str], modalities: Sequence[str | None]
+    ) -> None:
         self._index = LexicalIndex(texts)
-        self._parts = [
-            np.array([own == side for own in modalities], bool)
+        self._documents: list[Document] = list(zip(keys, modalities, strict=True))
+        self._rows = {document: row for row, document in enumerate(self._documents)}
+        self._parts = {
+            side: np.array([own == side for own in modalities], bool)
             for side in dict.fromkeys(modalities)
-        ]
+        }
 
-    def best(self, text: str, n: int, allowed: Sequence[bool] | None) -> list[tuple[int, float]]:
-        """Return (row, BM25 score) of documents that share a word, the best first.
+    def search(
+        self,
+        text: str,
+        n: int,
+        allowed: Sequence[bool] | None,
+        hit: Callable[[int, float, float], Hit],
+    ) -> Searched:
+        """Find documents that share a word, at most n of each modality, the best first.
 
-        At most n of each modality, of those that are allowed.
+        Args:
+            allowed: which documents may be found; None for all.
+            hit: makes one of a row, its BM25 score, and that as a share of the best of its
+                modality.
         """
         scores = self._index.scores(text)
         if allowed is not None:
             scores = np.where(np.asarray(allowed, bool), scores, 0)
-        found: list[int] = []
-        for part in self._parts:
-            found += np.argsort(-np.where(part, scores, 0), kind="stable")[:n].tolist()
-        found.sort(key=lambda row: -scores[row])
-        return [(row, float(scores[row])) for row in dict.fromkeys(found) if scores[row] > 0]
+        shares = np.zeros(len(scores))
+        hits: list[Hit] = []
+        further: dict[str, Hit] = {}
+        for side, part in self._parts.items():
+            own = np.where(part, scores, 0)
+            shares[part] = own[part] / max(float(own.max()), 1e-12)
+            rows = [row for row in np.argsort(-own, kind="stable")[:n].tolist() if own[row] > 0]
+            found = [hit(row, float(scores[row]), float(shares[row])) for row in rows]
+            hits += found
+            if len(found) >= n and side is not None:
+                further[side] = found[-1]
+        hits.sort(key=lambda each: -(each.raw or 0.0))
 
+        def share_of(document: Document) -> float | None:
+            row = self._rows.get(document)
+            return None if row is None else float(shares[row])
 
-def in_words(hits: Sequence[Hit], n: int) -> Searched:
-    """Return hits of a search by words, each score as a share of the best of its modality.
-
-    Args:
-        n: how many of each modality were asked for.
-    """
-    by_side: dict[str | None, list[Hit]] = {}
-    for hit in hits:
-        by_side.setdefault(hit.modality, []).append(hit)
-    best = {side: max(hit.raw or 0.0 for hit in own) or 1.0 for side, own in by_side.items()}
-    shares = [hit._replace(lexical=(hit.raw or 0.0) / best[hit.modality]) for hit in hits]
-    further = {hit.modality: hit for hit in shares if len(by_side[hit.modality]) >= n}
-    return Searched(shares, {side: hit for side, hit in further.items() if side is not None})
+        return Searched(hits, further, share_of)

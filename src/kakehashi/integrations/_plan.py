@@ -13,11 +13,12 @@ import numpy as np
 from ..asking import Query
 from ..calibration import Calibration
 from ..errors import DataError, DegradedWarning
-from ..fusion import METHODS, Fused, Method, Searched, fuse, unfound
+from ..fusion import METHODS, Fused, Method, Searched, fuse, unsettled
 
 OnError = Literal["raise", "degrade"]
 _DEPTH, _LEAST = 4, 20
 """Documents of a modality that an arm is asked for at first: so many times k, but not fewer."""
+_MOST = 1_000_000
 _ROUNDS, _DEEPER = 3, 4
 """How often, and how much deeper each time, is searched for what might still belong among k."""
 
@@ -46,9 +47,6 @@ class Found:
 
     documents: list[Fused]
     failed: Mapping[str, str]
-
-
-Outcome = Searched | Exception
 
 
 @dataclass(frozen=True)
@@ -88,7 +86,7 @@ class Plan:
         rounds = self._rounds(arms, query, k)
         for pending, n, apart in rounds:
             for arm in pending:
-                rounds.outcomes[arm.name] = _tried(arm, query, text, n, options, apart)
+                rounds.take(arm, _tried(arm, query, text, n, options, apart))
         return rounds.found
 
     async def asearch(
@@ -100,21 +98,21 @@ class Plan:
             outcomes = await asyncio.gather(
                 *(asyncio.to_thread(_tried, arm, query, text, n, options, apart) for arm in pending)
             )
-            rounds.outcomes |= {a.name: o for a, o in zip(pending, outcomes, strict=True)}
+            for arm, outcome in zip(pending, outcomes, strict=True):
+                rounds.take(arm, outcome)
         return rounds.found
 
     def _rounds(self, arms: Sequence[Arm], query: Query, k: int) -> _Rounds:
-        if k < 1:
-            raise DataError(f"k={k}; ask for at least 1 document.")
-        return _Rounds(self, arms, query.modality, k)
+        return _Rounds(self, arms, query.modality, check_k(k))
 
 
 class _Rounds:
     """The searches of one question: which arms to ask next and how deep, until k are settled."""
 
     def __init__(self, plan: Plan, arms: Sequence[Arm], query: str, k: int) -> None:
-        self.outcomes: dict[str, Outcome] = {}
         self.found = Found([], {})
+        self._outcomes: dict[str, Searched] = {}
+        self._failed: dict[str, Exception] = {}
         self._plan, self._arms, self._query, self._k = plan, arms, query, k
 
     def __iter__(self) -> Iterator[tuple[Sequence[Arm], int, bool]]:
@@ -125,13 +123,26 @@ class _Rounds:
             pending = self._pending(number)
             n, number = n * _DEEPER, number + 1
 
+    def take(self, arm: Arm, outcome: Searched | Exception) -> None:
+        """Keep what an arm found, or why it failed; what it found before then stays.
+
+        Raises:
+            Exception: what the arm raised, unless the others are to answer.
+        """
+        if isinstance(outcome, Exception):
+            if self._plan.on_error == "raise":
+                raise outcome
+            self._failed[arm.name] = outcome
+            if (before := self._outcomes.get(arm.name)) is not None:
+                self._outcomes[arm.name] = before._replace(further={})  # it is not asked again
+        else:
+            self._outcomes[arm.name] = outcome
+
     def _pending(self, number: int) -> Sequence[Arm]:
         """Fuse what was found; return the arms that may hold more of the best k."""
-        plan, k = self._plan, self._k
-        failed = {n: o for n, o in self.outcomes.items() if isinstance(o, Exception)}
-        if failed and (plan.on_error == "raise" or len(failed) == len(self._arms)):
-            raise next(iter(failed.values()))
-        found = {n: o for n, o in self.outcomes.items() if not isinstance(o, Exception)}
+        plan, k, found = self._plan, self._k, self._outcomes
+        if not found:
+            raise next(iter(self._failed.values()))
         how: dict[str, Any] = {
             "query": self._query,
             "method": plan.method,
@@ -139,17 +150,12 @@ class _Rounds:
             "weights": plan.weights,
         }
         documents = fuse(found, **how, k=k)
-        said = {name: f"{type(error).__name__}: {error}" for name, error in failed.items()}
+        said = {name: f"{type(error).__name__}: {error}" for name, error in self._failed.items()}
         self.found = Found(documents, said)
-        least = documents[k - 1].score if len(documents) >= k else -np.inf
-        open_to = {side for side, most in unfound(found, **how).items() if most > least}
         if number >= _ROUNDS and len(documents) >= k:  # what is left lies deep, if it is there
             return []
-        return [
-            arm
-            for arm in self._arms
-            if arm.name in found and open_to & set(found[arm.name].further)
-        ]
+        deeper = unsettled(found, documents, k, **how)
+        return [arm for arm in self._arms if arm.name in deeper]
 
 
 def warn_of(failed: Mapping[str, str], stacklevel: int) -> None:
@@ -164,19 +170,35 @@ def warn_of(failed: Mapping[str, str], stacklevel: int) -> None:
 
 def _tried(
     arm: Arm, query: Query, text: str, n: int, options: Mapping[str, Any], apart: bool
-) -> Outcome:
+) -> Searched | Exception:
     try:
         return arm.search(query, text, n, options, apart=apart)
     except Exception as error:  # a store of the caller's raises what it likes
         return error
 
 
-def check_arms(arms: Sequence[Arm], weights: Mapping[str, float]) -> None:
+def check_k(k: Any, name: str = "k") -> int:
+    """Return how many documents are wanted, or raise DataError where that is no number of them."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= _MOST:
+        raise DataError(f"{name}={k!r}; ask for a whole number of documents, 1 to {_MOST}.")
+    return int(k)
+
+
+def check_arms(arms: Sequence[Any], weights: Mapping[str, float], fusion: str) -> None:
     """Find what is wrong with a list of arms before anything is searched.
 
     Raises:
-        DataError: none, two of one name, a weight of none of them, or one that is not positive.
+        DataError: none, no arm, two of one name; weights in calibrated fusion, a weight of none of
+            the arms, or one that is not positive.
     """
+    for arm in arms:
+        if not hasattr(arm, "search"):
+            raise DataError(f"arms hold {arm!r:.80}; give VectorArm or LexicalArm.")
+    if weights and fusion != "rank":
+        raise DataError(
+            f"weights={dict(weights)!r} are for fusion='rank'; calibrated fusion has learned its "
+            "own."
+        )
     names = [arm.name for arm in arms]
     if not names:
         raise DataError("arms=[] searches nothing; give at least one arm.")

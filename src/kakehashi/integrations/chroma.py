@@ -75,7 +75,10 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
             "query_modality": query_modality_of(aligner, query_modality),
             "document_modality": document_modality_of(aligner, document_modality),
             "space": aligner.metric,
+            "router": "",
         }
+        if self._config["document_modality"] == AUTO:
+            self._config["router"] = aligner.router_fingerprint
 
     @property
     def aligner(self) -> Space:
@@ -183,10 +186,11 @@ def _require_ours(collection: Collection, function: AlignedEmbeddingFunction) ->
 
 
 def _require_same(stored: dict[str, Any], given: dict[str, Any]) -> None:
-    for field in ("fingerprint", "document_modality"):
-        if stored[field] != given[field]:
+    for field in ("fingerprint", "document_modality", "router"):
+        before, now = stored.get(field, ""), given.get(field, "")
+        if before != now:
             raise AlignerMismatchError(
-                f"The collection was filled with {field} {stored[field][:12]}, not "
-                f"{given[field][:12]}: vectors of the two do not mix. Use that aligner "
-                f"({stored['path']}), or fill a new collection."
+                f"The collection was filled with {field} {before[:12]}, not {now[:12]}: vectors of "
+                f"the two do not mix. Use that aligner ({stored['path']}), or fill a new "
+                "collection."
             )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +21,7 @@ from ._field import (
     index_may_need_moving,
     query_modality_of,
 )
-from ._plan import Found, OnError, Plan, check_arms, warn_of
+from ._plan import Found, OnError, Plan, check_arms, check_k, warn_of
 
 try:
     from langchain_core.callbacks import (
@@ -40,11 +42,20 @@ from .langchain_arms import LexicalArm, VectorArm, described, scored_search
 
 __all__ = ["AlignedEmbeddings", "AlignedRetriever", "LexicalArm", "VectorArm"]
 
-_document_modality: ContextVar[tuple[int, str] | None] = ContextVar(
-    "document_modality", default=None
-)
-"""Whose documents are being added (the object's id), and their modality: an encoder may itself be
-built on an ``AlignedEmbeddings``, which must not listen."""
+
+@dataclass
+class _Told:
+    """Whose documents are being added, of which modality, and whether they were embedded so.
+
+    An encoder may itself be built on an ``AlignedEmbeddings``, which must not listen.
+    """
+
+    owner: int
+    modality: str
+    heard: bool = False
+
+
+_told: ContextVar[_Told | None] = ContextVar("told", default=None)
 
 
 class AlignedEmbeddings(BaseModel, Embeddings):
@@ -85,9 +96,9 @@ class AlignedEmbeddings(BaseModel, Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
-        owner, modality = _document_modality.get() or (None, self.document_modality)
-        if owner != id(self):
-            modality = self.document_modality
+        modality, told = self.document_modality, _told.get()
+        if told is not None and told.owner == id(self):
+            modality, told.heard = told.modality, True
         if not texts:
             return []
         found: list[list[float]] = self.aligner.embed(
@@ -119,7 +130,7 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         Raises:
             DataError: another modality; or a store that overwrites what it was given before.
         """
-        sides = [d.metadata.get(modality_field, self.document_modality) for d in documents]
+        sides = [d.metadata.get(modality_field) or self.document_modality for d in documents]
         allowed = self.aligner.modalities
         for row, side in enumerate(sides):
             if side not in (*allowed, self.document_modality):
@@ -141,18 +152,27 @@ class AlignedEmbeddings(BaseModel, Embeddings):
             rows = [i for i, s in enumerate(sides) if s == side]
             if rows:
                 own = [_named(documents[i], modality_field, side) for i in rows]
-                with self._documents_as(side):
+                with self._documents_as(side) as told:
                     added = store.add_documents(own)
+                if not told.heard:
+                    warnings.warn(
+                        f"{type(store).__name__} stored {len(own)} document(s) of {side!r} without "
+                        "having this object embed them in this thread. If it embeds in another "
+                        "thread, they were taken for the document_modality of that object: remove "
+                        "them, and add each modality through an object of its own.",
+                        stacklevel=2,
+                    )
                 ids.update(zip(rows, added, strict=True))
         return [ids[i] for i in range(len(documents))]
 
     @contextmanager
-    def _documents_as(self, modality: str) -> Iterator[None]:
-        token = _document_modality.set((id(self), modality))
+    def _documents_as(self, modality: str) -> Iterator[_Told]:
+        told = _Told(id(self), modality)
+        token = _told.set(told)
         try:
-            yield
+            yield told
         finally:
-            _document_modality.reset(token)
+            _told.reset(token)
 
 
 def _named(document: Document, field: str, side: str) -> Document:
@@ -213,7 +233,7 @@ class AlignedRetriever(BaseRetriever):
         if self.arms:
             if self.search_type == "mmr" or self.score_threshold is not None:
                 raise ValueError("search_type='mmr' and score_threshold are of one vectorstore=.")
-            check_arms(self.arms, self.weights)
+            check_arms(self.arms, self.weights, self.fusion)
             self._bound_arms()
         return self
 
@@ -271,10 +291,7 @@ class AlignedRetriever(BaseRetriever):
         return list(described(found.documents, self.fusion, found.failed))
 
     def _k(self, k: int | None) -> int:
-        k = self.k if k is None else k
-        if k < 1:
-            raise DataError(f"k={k}; ask for at least 1 document.")
-        return k
+        return check_k(self.k if k is None else k)
 
     def _search(
         self, query: str, k: int | None, modality: str | None, kwargs: dict[str, Any]

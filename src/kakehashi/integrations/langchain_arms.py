@@ -14,9 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from ..asking import Query
 from ..errors import DataError
 from ..fusion import Hit, Searched
-from ._arms import Reading, Scale, Words, check_declared, in_parts, in_words
+from ._arms import Reading, Scale, Words, check_declared, in_parts
 from ._field import Space, index_may_need_moving
-from .langchain_filters import joined, kind_of, permits, words_filter
+from .langchain_filters import joined, kind_of, words_filter
 
 _SCORED = (
     "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
@@ -62,7 +62,7 @@ class VectorArm(BaseModel):
             another, a store is searched again, once for each (a document that names none is then
             not found). ``"auto"`` knows Chroma, FAISS, Qdrant, LanceDB, Milvus and the in-memory
             store, and finds what names no modality, too; another store is searched deeper.
-        scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
+        scores: what the store's scores are, one of ``kakehashi.scales.SCALES``; found out from a
             few documents by default.
         search_kwargs: passed on to the store. A ``filter`` that is a dictionary in the way of
             Chroma is said to those stores in their own words; any other is passed on as it is.
@@ -149,7 +149,8 @@ class VectorArm(BaseModel):
         if kind_of(store) == "FAISS" and "filter" in options and "fetch_k" not in options:
             search = _filtered_deep_enough(store, search)
         # An older in-memory store gives the stored vector, too.
-        return [(row[0], float(row[1])) for row in search(vector, k=n, **options)]
+        found = search(vector, k=n, **options)
+        return [(row[0], None if row[1] is None else float(row[1])) for row in found]
 
 
 class LexicalArm(BaseModel):
@@ -170,35 +171,36 @@ class LexicalArm(BaseModel):
     name: str = "words"
     modality: str | None = None
     modality_field: str = "modality"
-    _bound: tuple[Words, list[str | None]] | None = PrivateAttr(default=None)
+    _bound: tuple[Words, list[str | None], list[Document]] | None = PrivateAttr(default=None)
 
     def bound(self, space: Space, *, unnamed: str, scored: bool) -> LexicalArm:
-        """Return this arm with its index."""
+        """Return this arm with an index of its documents, as they are now."""
         check_declared(self.name, self.modality, space)
         reading = Reading(space, self.modality, self.modality_field, unnamed)
+        documents = list(self.documents)
+        texts = [str(document.page_content) for document in documents]
         sides = [
-            reading.modality(each.metadata, partial(str, each.page_content))
-            for each in self.documents
+            reading.modality(each.metadata, partial(str, text))
+            for each, text in zip(documents, texts, strict=True)
         ]
-        if self._bound is None or self._bound[1] != sides:
-            words = Words([document.page_content for document in self.documents], sides)
-            self._bound = (words, sides)
-        return self
+        arm = self.model_copy()
+        arm._bound = (Words(texts, [key_of(each) for each in documents], sides), sides, documents)
+        return arm
 
     def search(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
     ) -> Searched:
         """Return at most n documents of each modality that share a word, the best first."""
         assert self._bound is not None
-        words, sides = self._bound
-        allowed = None
-        if (given := words_filter(options)) is not None:
-            allowed = [permits(given, document) for document in self.documents]
-        hits = []
-        for row, score in words.best(text, n, allowed):
-            document = self.documents[row]
-            hits.append(Hit(key_of(document), document, sides[row], self.name, score))
-        return in_words(hits, n)
+        words, sides, documents = self._bound
+        lets_through = words_filter(options)
+        allowed = None if lets_through is None else [lets_through(each) for each in documents]
+
+        def hit(row: int, score: float, share: float) -> Hit:
+            document = documents[row]
+            return Hit(key_of(document), document, sides[row], self.name, score, lexical=share)
+
+        return words.search(text, n, allowed, hit)
 
 
 def key_of(document: Document) -> str:
@@ -207,7 +209,7 @@ def key_of(document: Document) -> str:
     Ids are of no use: a store gives its own to a document that the next store, or a list of
     documents, knows without.
     """
-    return hashlib.sha256(document.page_content.encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(document.page_content.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def described(documents: Sequence[Any], how: str, failed: Mapping[str, str]) -> Iterator[Document]:

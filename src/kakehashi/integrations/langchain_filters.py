@@ -8,9 +8,12 @@ its arms alike, and to search a store once for each modality.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
+import numpy as np
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
@@ -27,7 +30,11 @@ _COMPARES: Mapping[str, Callable[[Any, Any], bool]] = {
     "$lt": lambda a, b: a is not None and a < b,
     "$lte": lambda a, b: a is not None and a <= b,
 }
-_OTHER_RESTRICTIONS = ("expr", "where_document")
+_NO_RESTRICTIONS = ("filter", "fetch_k", "lambda_mult", "search_params", "param", "timeout")
+"""Options of a call that shut out no document, besides the filter that every arm reads."""
+_DEEPEST = 16
+_FIELD = re.compile(r"[^\W\d]\w*(\.\w+)*")
+"""A field that can be pasted into an expression."""
 
 
 def kind_of(store: VectorStore) -> str | None:
@@ -36,37 +43,97 @@ def kind_of(store: VectorStore) -> str | None:
     return next((name for name in _OWN_FORM if name in kinds), None)
 
 
-def permits(given: Any, document: Document) -> bool:
-    """Say whether a filter lets a document through: a function of it, or a dictionary.
+def predicate(given: Any) -> Callable[[Document], bool]:
+    """Return what says whether a filter lets a document through.
+
+    Args:
+        given: a function of a document, or a dictionary.
 
     Raises:
-        DataError: a filter of another kind, or an operator that is not known.
+        DataError: a filter of another kind, or one that cannot be read.
     """
     if callable(given):
-        return bool(given(document))
+        return lambda document: bool(given(document))
     if not isinstance(given, dict):
         raise DataError(
-            f"A search by words cannot read the filter {given!r}; give a dictionary in the way of "
-            "Chroma, which every arm reads, or a function of a document."
+            f"A search by words cannot read the filter {given!r:.200}; give a dictionary in the "
+            "way of Chroma, which every arm reads, or a function of a document."
         )
-    return _holds(given, document.metadata)
+    read = checked(given)
+    return lambda document: _holds(read, document.metadata)
 
 
-def words_filter(options: Mapping[str, Any]) -> Any:
-    """Return what restricts a search by words, of the options of a call.
+def words_filter(options: Mapping[str, Any]) -> Callable[[Document], bool] | None:
+    """Return what restricts a search by words, of the options of a call; None where nothing does.
 
     Raises:
-        DataError: a restriction that only a store can read. Ignoring it would let through what
-            the caller shut out.
+        DataError: a filter that cannot be read, or an option that only a store can: it may be a
+            restriction, and ignoring one would let through what the caller shut out.
     """
-    for name in _OTHER_RESTRICTIONS:
-        if options.get(name) is not None:
+    for name, value in options.items():
+        if value is not None and name not in _NO_RESTRICTIONS:
             raise DataError(
-                f"A search by words cannot read {name}={options[name]!r}; give filter= a "
-                "dictionary in the way of Chroma, which every arm reads, or put it into the "
-                "search_kwargs of the arm of that store."
+                f"A search by words cannot read {name}={value!r:.200}; give filter= a dictionary "
+                "in the way of Chroma, which every arm reads, or put it into the search_kwargs of "
+                "the arm of that store."
             )
-    return options.get("filter")
+    given = options.get("filter")
+    return None if given is None else predicate(given)
+
+
+def checked(given: Any, *, depth: int = 0) -> dict[str, Any]:
+    """Return a filter with its lists as lists and its numbers as Python's.
+
+    Stores read what is odd in ways of their own: of an empty ``$or``, one lets everything through.
+
+    Raises:
+        DataError: what not every store would read alike, or at all.
+    """
+    if not isinstance(given, dict) or (depth and not given):
+        raise DataError(f"a filter holds {given!r:.80} where a dictionary of conditions is wanted.")
+    if depth > _DEEPEST:
+        raise DataError(f"a filter is nested more than {_DEEPEST} deep.")
+    found: dict[str, Any] = {}
+    for key, wanted in given.items():
+        if not isinstance(key, str) or not key:
+            raise DataError(f"a filter names the field {key!r:.80}; a field is a string.")
+        if key == "$not":
+            found[key] = checked(wanted, depth=depth + 1)
+        elif key in ("$and", "$or"):
+            if not isinstance(wanted, (list, tuple)) or not wanted:
+                raise DataError(f"{key} of a filter takes a list of filters, not {wanted!r:.80}.")
+            found[key] = [checked(part, depth=depth + 1) for part in wanted]
+        elif key.startswith("$"):
+            raise _unknown(key)
+        elif isinstance(wanted, dict):
+            if not wanted:
+                raise DataError(f"the filter of {key!r} has no condition.")
+            found[key] = {of: _value(key, of, value) for of, value in wanted.items()}
+        elif isinstance(wanted, (list, tuple, set, frozenset)):  # FAISS's way of $in
+            found[key] = {"$in": _value(key, "$in", wanted)}
+        else:
+            found[key] = _value(key, "$eq", wanted)
+    return found
+
+
+def _value(field: str, operator: Any, value: Any) -> Any:
+    if operator not in _COMPARES:
+        raise _unknown(operator)
+    if operator in ("$in", "$nin"):
+        if not isinstance(value, (list, tuple, set, frozenset)):
+            raise DataError(f"{operator} of the field {field!r} takes a list, not {value!r:.80}.")
+        return [_scalar(field, each) for each in value]
+    return _scalar(field, value)
+
+
+def _scalar(field: str, value: Any) -> str | int | float | bool:
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, (str, int)) and not (isinstance(value, float) and isfinite(value)):
+        raise DataError(
+            f"the filter of {field!r} compares with {value!r:.80}; a text, a finite number or a "
+            "truth can be compared with."
+        )
+    return value
 
 
 def joined(store: VectorStore, *options: Mapping[str, Any]) -> dict[str, Any]:
@@ -96,7 +163,7 @@ def _in_own_form(options: Mapping[str, Any], store: VectorStore) -> dict[str, An
     rest = {name: value for name, value in options.items() if name != "filter"}
     if not given:
         return rest
-    own = _OWN_FORM[kind](given, store)
+    own = _OWN_FORM[kind](checked(given), store)
     if kind == "Milvus" and rest.get("expr") is not None:
         own["expr"] = _both(rest["expr"], own["expr"])
     return rest | own
@@ -122,31 +189,33 @@ def _parts(given: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     found = []
     for key, wanted in given.items():
         if key.startswith("$"):
-            if key not in ("$and", "$or", "$not"):
-                raise _unknown(key)
             found.append(("", key, [wanted] if key == "$not" else wanted))
             continue
-        if isinstance(wanted, list):  # FAISS's way of $in
-            wanted = {"$in": wanted}  # noqa: PLW2901
         conditions = wanted if isinstance(wanted, dict) else {"$eq": wanted}
         for operator, value in conditions.items():
-            if operator not in _COMPARES:
-                raise _unknown(operator)
             found.append((key, "$ne" if operator == "$neq" else operator, value))
     return found
 
 
-def _unknown(operator: str) -> DataError:
+def _unknown(operator: Any) -> DataError:
+    known = ", ".join(_COMPARES)
     return DataError(
-        f"The operator {operator!r} of a filter is not known; known are {', '.join(_COMPARES)}, "
-        "$and, $or and $not."
+        f"The operator {operator!r:.80} of a filter is not known; known are {known}, $and, $or and "
+        "$not."
     )
+
+
+def _compares(operator: str, stored: Any, value: Any) -> bool:
+    try:
+        return _COMPARES[operator](stored, value)
+    except TypeError:  # a text is neither more nor less than a number
+        return False
 
 
 def _holds(given: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
     for field, operator, value in _parts(given):
         if field:
-            holds = _COMPARES[operator](metadata.get(field), value)
+            holds = _compares(operator, metadata.get(field), value)
         else:
             each = [_holds(part, metadata) for part in value]
             holds = all(each) if operator == "$and" else any(each) is not (operator == "$not")
@@ -194,12 +263,10 @@ def _all(joined: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def _faiss(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    _parts(given)  # an unknown operator is an error even where nothing is stored
     return {"filter": lambda metadata: _holds(given, metadata)}
 
 
 def _in_memory(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    _parts(given)
     return {"filter": lambda document: _holds(given, document.metadata)}
 
 
@@ -241,7 +308,7 @@ def _milvus(given: dict[str, Any], store: Any) -> dict[str, Any]:
     names = {"$eq": "==", "$in": "in", "$nin": "not in"}
 
     def field(key: str) -> str:
-        return key if within is None else f"{within}[{json.dumps(key)}]"
+        return _pasted(key) if within is None else f"{within}[{json.dumps(key)}]"
 
     def literal(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
@@ -253,13 +320,23 @@ def _lancedb(given: dict[str, Any], store: Any) -> dict[str, Any]:
     names = {"$eq": "=", "$in": "IN", "$nin": "NOT IN"}
 
     def field(key: str) -> str:
-        return key if key.startswith("metadata.") else f"metadata.{key}"
+        return _pasted(key) if key.startswith("metadata.") else f"metadata.{_pasted(key)}"
 
     def literal(value: Any) -> str:
         return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else json.dumps(value)
 
     # Without prefilter it filters the k that it has found.
     return {"filter": _expression(given, names, field, literal, "()"), "prefilter": True}
+
+
+def _pasted(field: str) -> str:
+    """Return a field, or raise DataError where it is more than the name of one."""
+    if not _FIELD.fullmatch(field):
+        raise DataError(
+            f"the field {field!r:.80} of a filter cannot be named in this store's expressions; "
+            "names of letters, digits, _ and dots can."
+        )
+    return field
 
 
 _SIGNS = {"$ne": "!=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
+from ..asking import AUTO
 from ..bridge import load
 from ..errors import DataError, MissingExtraError
 from ..fusion import Method
@@ -19,7 +20,7 @@ from ._field import (
     index_may_need_moving,
     query_modality_of,
 )
-from ._plan import Found, OnError, Plan, check_arms, warn_of
+from ._plan import Found, OnError, Plan, check_arms, check_k, warn_of
 
 try:
     from llama_index.core.base.base_retriever import BaseRetriever
@@ -32,7 +33,7 @@ except ImportError as error:
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from ._llama_index_cache import CacheByKind
-from .llama_index_arms import LexicalArm, VectorArm, described
+from .llama_index_arms import LexicalArm, VectorArm, described, retriever_of
 
 __all__ = ["AlignedEmbedding", "AlignedRetriever", "LexicalArm", "VectorArm"]
 
@@ -159,7 +160,7 @@ class AlignedEmbedding(BaseEmbedding):
     def _by_modality(
         self, nodes: Sequence[BaseNode]
     ) -> Iterator[tuple[str, list[str], list[BaseNode]]]:
-        sides = [n.metadata.get(self.modality_field, self.document_modality) for n in nodes]
+        sides = [n.metadata.get(self.modality_field) or self.document_modality for n in nodes]
         allowed = self.aligner.modalities
         for node, side in zip(nodes, sides, strict=True):
             if side not in (*allowed, self.document_modality):
@@ -182,7 +183,10 @@ class AlignedEmbedding(BaseEmbedding):
         said = _role.get()
         role: Role = said[1] if said is not None and said[0] == id(self) else "document"
         side = self.query_modality if role == "query" else self._side()
-        return f"{self.aligner.fingerprint}/{side}/{role}"
+        of = self.aligner.fingerprint
+        if side == AUTO:  # another router may have another encoder read a text
+            of = f"{of}/{self.aligner.router_fingerprint}"
+        return f"{of}/{side}/{role}"
 
     def _side(self) -> str:
         said = _document_modality.get()
@@ -248,8 +252,8 @@ class AlignedRetriever(BaseRetriever):
         on_error: OnError = "raise",
         **options: Any,
     ) -> None:
-        if similarity_top_k < 1:
-            raise DataError(f"similarity_top_k={similarity_top_k}; ask for at least 1 node.")
+        check_k(similarity_top_k, "similarity_top_k")
+        arms = list(arms)
         if embedding is None:
             raise DataError("embedding= is missing; give the AlignedEmbedding of the query.")
         if (index is None) == (not arms):
@@ -258,15 +262,14 @@ class AlignedRetriever(BaseRetriever):
         self._arms: list[Any] = []
         self._retriever: Any = None
         if index is not None:
-            self._retriever = index.as_retriever(
-                embed_model=embedding, similarity_top_k=similarity_top_k, **options
-            )
+            asked = {**options, "similarity_top_k": similarity_top_k}
+            self._retriever = retriever_of(index, embedding, asked)
             super().__init__(
                 callback_manager=self._retriever.callback_manager,
                 object_map=self._retriever.object_map,
             )
             return
-        check_arms(arms, weights or {})
+        check_arms(arms, weights or {}, fusion)
         self._options = options
         self._arms = [arm.bound(embedding, scored=fusion == "calibrated") for arm in arms]
         self._plan = Plan(fusion, embedding.aligner.calibration, weights or {}, on_error)

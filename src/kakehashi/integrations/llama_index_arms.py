@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llama_index.core.indices import VectorStoreIndex
+from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import (
     FilterCondition,
@@ -21,7 +22,7 @@ from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from ..asking import Query
 from ..errors import DataError
 from ..fusion import Fused, Hit, Searched
-from ._arms import Reading, Scale, Words, check_declared, in_parts, in_words
+from ._arms import Reading, Scale, Words, check_declared, in_parts
 from ._field import index_may_need_moving
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class VectorArm:
         split: where one modality may be buried by another, search the index again, once for each.
             With False, and where the store reads no filters (FAISS) or cannot add to those of the
             call, it is searched deeper.
-        scores: what the store's scores are, one of ``kakehashi.fusion.SCALES``; found out from a
+        scores: what the store's scores are, one of ``kakehashi.scales.SCALES``; found out from a
             few nodes by default.
         options: passed on to ``index.as_retriever``.
     """
@@ -85,7 +86,7 @@ class VectorArm:
             asked["filters"] = _all_of([*restricting, None if part is None else parts[part]])
             # A bundle of its own: the vector is written into it.
             bundle = QueryBundle(text, embedding=query.vector.tolist())
-            found = _retrieved(self.index.as_retriever(embed_model=embedding, **asked), bundle)
+            found = _retrieved(retriever_of(self.index, embedding, asked), bundle)
             hits = [
                 Hit(
                     key_of(row.node),
@@ -150,28 +151,24 @@ class LexicalArm:
     _sides: Sequence[str | None] = field(default=(), repr=False)
 
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> LexicalArm:
-        """Return this arm with its index."""
+        """Return this arm with an index of its nodes, as they are now."""
         check_declared(self.name, self.modality, embedding.aligner)
-        reading = _reading(embedding, self.modality)
-        sides = [
-            reading.modality(node.metadata, partial(embedding._content, node))
-            for node in self.nodes
-        ]
-        return replace(
-            self, _words=Words([_text(node) for node in self.nodes], sides), _sides=sides
-        )
+        reading, nodes = _reading(embedding, self.modality), list(self.nodes)
+        sides = [reading.modality(n.metadata, partial(embedding._content, n)) for n in nodes]
+        words = Words([_text(n) for n in nodes], [key_of(n) for n in nodes], sides)
+        return replace(self, nodes=nodes, _words=words, _sides=sides)
 
     def search(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
     ) -> Searched:
         """Return at most n nodes of each modality that share a word, the best first."""
         assert self._words is not None
-        allowed = self._allowed(options)
-        hits = []
-        for row, score in self._words.best(text, n, allowed):
+
+        def hit(row: int, score: float, share: float) -> Hit:
             node = self.nodes[row]
-            hits.append(Hit(key_of(node), node, self._sides[row], self.name, score))
-        return in_words(hits, n)
+            return Hit(key_of(node), node, self._sides[row], self.name, score, lexical=share)
+
+        return self._words.search(text, n, self._allowed(options), hit)
 
     def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
         """Say which nodes may be found, by the options of the retriever; None for all.
@@ -208,7 +205,23 @@ def key_of(node: BaseNode) -> str:
 
     Ids are of no use: an index made again from the same documents gives new ones.
     """
-    return hashlib.sha256(_text(node).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(_text(node).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def retriever_of(
+    index: VectorStoreIndex, embedding: AlignedEmbedding, options: Mapping[str, Any]
+) -> Any:
+    """Return ``index.as_retriever(...)``; with ``node_ids``, which that does not take, as well."""
+    if options.get("node_ids") is None:
+        given = {name: value for name, value in options.items() if name != "node_ids"}
+        return index.as_retriever(embed_model=embedding, **given)
+    return VectorIndexRetriever(
+        index,
+        embed_model=embedding,
+        callback_manager=index._callback_manager,
+        object_map=index._object_map,
+        **options,
+    )
 
 
 def _retrieved(retriever: Any, bundle: QueryBundle) -> list[NodeWithScore]:

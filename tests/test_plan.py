@@ -1,0 +1,170 @@
+"""What the plan of a search finds is what scoring every document would give."""
+
+import numpy as np
+import pytest
+
+from kakehashi.asking import Query
+from kakehashi.calibration import Calibration
+from kakehashi.choice import Line
+from kakehashi.fusion import Hit
+from kakehashi.integrations._arms import Words, in_parts
+from kakehashi.integrations._plan import Plan
+
+NAMES = ("ja", "fr", "en")
+WORDS = ["pump", "valve", "tank", "seal", "filter", "gasket", "flange", "nozzle", "FX-200", "E17"]
+
+
+class Store:
+    """A vector store over some documents; a document may stand in it more than once."""
+
+    def __init__(self, name, rows, similarity, sides, *, split=True, declared=False):
+        self.name, self._rows, self._similarity, self._sides = name, rows, similarity, sides
+        self._split, self._names = split, (sides[rows[0]],) if declared else NAMES
+        self.searches = 0
+
+    def search(self, query, text, n, options, *, apart):
+        def searched(part, depth):
+            self.searches += 1
+            rows = [r for r in self._rows if part is None or self._sides[r] == part]
+            rows.sort(key=lambda r: -self._similarity[r])
+            return [
+                Hit(str(r), r, self._sides[r], self.name, raw=s, similarity=s)
+                for r in rows[:depth]
+                for s in (float(self._similarity[r]),)
+            ]
+
+        parts = NAMES if apart and self._split and len(self._names) > 1 else ()
+        return in_parts(searched, n, parts=parts, names=self._names)
+
+
+class LexicalStore:
+    name = "words"
+
+    def __init__(self, texts, sides):
+        self._sides = sides
+        self._words = Words(texts, [str(row) for row in range(len(texts))], sides)
+
+    def search(self, query, text, n, options, *, apart):
+        def hit(row, score, share):
+            return Hit(str(row), row, self._sides[row], self.name, score, lexical=share)
+
+        return self._words.search(text, n, None, hit)
+
+
+class World:
+    """Documents of three modalities at random, and lines that make any of them the best."""
+
+    def __init__(self, seed, n=240):
+        self.rng = rng = np.random.default_rng(seed)
+        shares = rng.dirichlet([0.5] * len(NAMES))
+        self.sides = rng.choice(NAMES, n, p=shares).tolist()
+        level = dict(zip(NAMES, rng.uniform(0, 0.6, len(NAMES)), strict=True))
+        self.similarity = np.array([level[s] for s in self.sides]) + rng.permutation(n) * 0.4 / n
+        self.texts = [" ".join(rng.choice(WORDS, rng.integers(1, 5))) for _ in range(n)]
+        lines = {
+            (q, d): Line(*rng.uniform([5, -2, 0, -3], [15, 0, 4, 3])) for q in NAMES for d in NAMES
+        }
+        self.calibration = Calibration(lines, lines, 100)
+        self.text = " ".join(rng.choice(WORDS, 2))
+
+    def expected(self, rows, *, words):
+        """Score every document."""
+        lexical = LexicalStore(self.texts, self.sides) if words else None
+        found = None if lexical is None else lexical.search(None, self.text, 1, {}, apart=False)
+        scores = {}
+        for side in NAMES:
+            own = [row for row in sorted(set(rows)) if self.sides[row] == side]
+            near = self.similarity[own]
+            place = [1 + int((near > s).sum()) for s in near]
+            share = None if found is None else [found.share_of((str(r), side)) for r in own]
+            if not found or not found.hits:
+                share = None
+            scored = self.calibration.scores(near, place, share, query="en", document=side)
+            scores |= zip(own, scored, strict=True)
+        return sorted(scores.items(), key=lambda row: -row[1])
+
+    def check(self, arms, k, *, words=False):
+        rows = [row for arm in arms if isinstance(arm, Store) for row in arm._rows]
+        plan = Plan("calibrated", self.calibration, {}, "raise")
+        query = Query(np.zeros(1, np.float32), "en", "declared")
+        found = plan.search(arms, query, self.text, k, {}).documents
+        expected = self.expected(rows, words=words)[:k]
+        assert [f.payload for f in found] == [row for row, _ in expected]
+        assert [f.score for f in found] == pytest.approx([score for _, score in expected])
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_one_store_that_is_split_or_only_searched_deeper(seed):
+    world = World(seed)
+    for split in (True, False):
+        arm = Store("all", list(range(240)), world.similarity, world.sides, split=split)
+        for k in (1, 3, 8):
+            world.check([arm], k)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_words_beside_vectors(seed):
+    """What only words have found is searched for; what vectors have found has its words."""
+    world = World(seed)
+    arm = Store("all", list(range(240)), world.similarity, world.sides)
+    for k in (1, 3, 8):
+        world.check([arm, LexicalStore(world.texts, world.sides)], k, words=True)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("words", [False, True])
+def test_stores_that_overlap_and_hold_copies(seed, words):
+    world = World(seed)
+    of = lambda share: (world.rng.permutation(240)[: int(240 * share)]).tolist()  # noqa: E731
+    first = of(0.6)
+    rows = {"a": first + first[:40] * 2, "b": of(0.5)}
+    rows["c"] = sorted(set(range(240)) - set(rows["a"]) - set(rows["b"])) or [0]
+    arms = [Store(name, own, world.similarity, world.sides) for name, own in rows.items()]
+    if words:
+        arms.append(LexicalStore(world.texts, world.sides))
+    for k in (1, 4):
+        world.check(arms, k, words=words)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_store_for_each_modality(seed):
+    world = World(seed)
+    arms = []
+    for side in set(world.sides):
+        rows = [row for row, own in enumerate(world.sides) if own == side]
+        arms.append(Store(side, rows, world.similarity, world.sides, declared=True))
+    for k in (1, 3, 8, 300):
+        world.check(arms, k)
+
+
+class FailingLater(Store):
+    """A store that answers once, and is down when it is asked again."""
+
+    def search(self, query, text, n, options, *, apart):
+        if self.searches:
+            raise ConnectionError("down")
+        return super().search(query, text, n, options, apart=apart)
+
+
+def test_what_an_arm_found_before_it_failed_is_kept():
+    world = World(0)
+    level = np.array([0.9 if side == "en" else 0.0 for side in world.sides])
+    arm = FailingLater("all", list(range(240)), world.similarity / 9 + level, world.sides)
+    query = Query(np.zeros(1, np.float32), "en", "declared")
+    arguments = ([arm], query, world.text, 8, {})
+    found = Plan("rank", None, {}, "degrade").search(*arguments)
+    assert len(found.documents) == 8
+    assert found.failed == {"all": "ConnectionError: down"}
+    with pytest.raises(ConnectionError):
+        Plan("rank", None, {}, "raise").search(*arguments)
+
+
+def test_an_easy_question_is_one_search():
+    world = World(0)
+    level = dict(zip(NAMES, (0.0, 0.1, 0.2), strict=True))
+    even = np.linspace(1, 0, 240) + np.array([level[side] for side in world.sides]) / 1000
+    lines = {(q, d): Line(10.0, -1.0, 0.0, 0.0) for q in NAMES for d in NAMES}
+    world.similarity, world.calibration = even, Calibration(lines, {}, 100)
+    arm = Store("all", list(range(240)), even, world.sides)
+    world.check([arm], 5)
+    assert arm.searches == 1
