@@ -195,7 +195,8 @@ class AlignedRetriever(BaseRetriever):
     One store (``vectorstore``) is searched as it is. Several, or one that holds documents of both
     modalities, are ``arms``: what they find is fused into one list of k documents, each with a
     metadata field ``kakehashi`` that says its modality, the arms that found it with their raw
-    scores, its similarity and its place in the fusion.
+    scores, its similarity, its share of words and its score. Documents of one text are one
+    document, of which the first found stays: stores know no other name that they share.
 
     Args:
         vectorstore: the store as it is; its own embedding function is not used.

@@ -220,8 +220,9 @@ class AlignedRetriever(BaseRetriever):
 
     One index is searched as it is. Several, or one that holds nodes of both modalities, are
     ``arms``: what they find is fused into one list, each node with a metadata entry ``kakehashi``
-    that says its modality, the arms that found it with their raw scores, its similarity and its
-    place in the fusion.
+    that says its modality, the arms that found it with their raw scores, its similarity, its share
+    of words and its score. Nodes of one text are one node, of which the first found stays: indices
+    know no other name that they share.
 
     Args:
         index: the index as it is.
