@@ -13,7 +13,7 @@ import pytest
 import safetensors.numpy
 
 import kakehashi
-from kakehashi import Aligner, bundle, errors
+from kakehashi import Aligner, Bridge, bundle, errors
 from kakehashi.errors import DataError, KakehashiError
 
 
@@ -169,6 +169,22 @@ def test_a_folder_of_format_2_still_loads():
     np.testing.assert_allclose(found, document, atol=1e-6)
     assert old.reads("source")
     assert old.reads("target")
+
+
+def test_a_folder_of_format_3_still_loads():
+    """It has a router, a calibration of scores, training queries and held-out pairs beside it."""
+    old = Aligner.load(Path(__file__).parent / "data" / "format-3")
+    query = [0.07336501, 0.08513527, -0.592982, 0.79474396, -0.06421795]
+    np.testing.assert_allclose(old.project(np.arange(1, 7) / 10), query, atol=1e-6)
+    assert old.route(["弁3を開く", "open the valve 3", "→ 12 ←"]) == ["source", "target", None]
+    at = {"dense": [0.5, 0.4], "rank": [1, 2]}
+    scores = old.calibration.scores(**at, lexical=[1, 0.2], query="source", document="target")
+    np.testing.assert_allclose(scores, [0.43437772, -1.24563523], atol=1e-6)
+    assert set(old.calibration.words_by_rank.values()) == {0.0}
+    near = old.serving.domain.similarity(np.arange(1, 7)[None] / 10)
+    np.testing.assert_allclose(near, [0.7682149], atol=1e-5)
+    scores = Bridge({"ja": old}, "en").calibration.scores(**at, query="en", document="ja")
+    np.testing.assert_allclose(scores, [-0.28442991, -1.47529007], atol=1e-4)
 
 
 @pytest.mark.parametrize("learned", ["none", "linear", "mlp"])
