@@ -17,7 +17,7 @@ from mixed_corpus import SIDE, TWIN, Language, knowing
 from kakehashi import Aligner
 from kakehashi.asking import Query
 from kakehashi.calibration import Calibration
-from kakehashi.fusion import Hit, Method, Searched
+from kakehashi.fusion import Fusion, Hit, Method, Searched
 from kakehashi.integrations._arms import Words, in_parts
 from kakehashi.integrations._plan import Plan
 from kakehashi.pairs import SIDES, Side
@@ -55,8 +55,14 @@ class Index:
             sides: what the modality of each column is called.
         """
         columns = np.flatnonzero(self.present)
-        texts, keys = [self.texts[i] for i in columns], [str(i) for i in columns]
-        return Words(texts, keys, [sides[i] for i in columns]), columns
+        words = Words(
+            "words",
+            columns.tolist(),
+            texts=[self.texts[i] for i in columns],
+            keys=[str(i) for i in columns],
+            modalities=[sides[i] for i in columns],
+        )
+        return words, columns
 
 
 @dataclass(frozen=True)
@@ -146,21 +152,16 @@ class WordsArm:
     name = "words"
 
     def __init__(self, allowed: np.ndarray, sides: Sequence[str], index: Index) -> None:
-        self._sides, (self._words, self._columns) = sides, index.words(tuple(sides))
-        self._allowed = allowed[self._columns]
+        self._words, columns = index.words(tuple(sides))
+        self._allowed = allowed[columns].tolist()
         self._found: dict[int, Searched] = {}
 
     def search(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
     ) -> Searched:
         """Return at most n hits of each modality, the best first."""
-
-        def hit(place: int, score: float, share: float) -> Hit:
-            i = int(self._columns[place])
-            return Hit(str(i), i, self._sides[i], self.name, score, lexical=share)
-
         if n not in self._found:
-            self._found[n] = self._words.search(text, n, self._allowed.tolist(), hit)
+            self._found[n] = self._words.search(text, n, self._allowed)
         return self._found[n]
 
 
@@ -213,7 +214,7 @@ class Asking:
                     best = _nearest(scores[row], allowed, K).tolist()
                 else:
                     method: Method = "rank" if how.startswith("rank") else "calibrated"
-                    plan = Plan(method, calibration, {}, "raise")
+                    plan = Plan(Fusion(method, calibration), "raise")
                     arms: list[Any] = [vectors]
                     if how.endswith("+ words"):
                         arms.append(self.words[row])

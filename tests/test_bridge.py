@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 import kakehashi
 from kakehashi import Aligner, Bridge
 from kakehashi.bridge_calibration import between, calibrate_bridge
-from kakehashi.calibration import Seen, calibrate
+from kakehashi.calibration import Sample, calibrate
 from kakehashi.cli import app
 from kakehashi.errors import (
     AlignerMismatchError,
@@ -218,7 +218,7 @@ class TestCalibration:
                 for side, sign in (("source", 3), ("target", -3)):
                     x = meaning + noise * rng.standard_normal(meaning.shape)
                     sides[side] = unit_rows(np.hstack([x, np.full((180, 1), sign)]).astype("f4"))
-                seen = Seen(sides, sides, {"source": None, "target": None})
+                seen = Sample(sides, sides, {"source": None, "target": None})
                 into[name] = Serving(calibration=calibrate(seen), sample=seen)
         calibration = calibrate_bridge(served, "en")
         for name, serving in new.items():
@@ -230,6 +230,39 @@ class TestCalibration:
                 scores.append(calibration.scores(near, rank, query="en", document=called))
             first = np.argsort(-np.hstack(scores), axis=1)[:, :4]
             assert 0.4 < (first >= 180).mean() < 0.6, name  # two of each cluster on either side
+
+    @pytest.mark.parametrize("prompt", [0.0, 1.2])
+    def test_a_query_that_is_encoded_with_a_prompt_is_no_answer_to_itself(self, prompt):
+        """Two samples that are one: what lies between them is what lies within it."""
+        rng = np.random.default_rng(0)
+        meaning = np.repeat(rng.standard_normal((60, 24)), 3, axis=0)
+        documents, queries = {}, {}
+        for side in ("source", "target"):
+            x = meaning + 0.4 * rng.standard_normal(meaning.shape)
+            documents[side] = unit_rows(x.astype("f4"))
+            queries[side] = unit_rows((x + prompt * np.eye(24)[0]).astype("f4"))
+        sample = Sample(queries, documents, {"source": None, "target": None})
+        own = calibrate(sample).plain
+        served = {n: Serving(calibration=calibrate(sample), sample=sample) for n in ("ja", "fr")}
+        lines = calibrate_bridge(served, "en").plain
+        assert lines["en", "ja"] == pytest.approx(own["target", "source"], abs=0.05)
+        assert lines["ja", "fr"] == pytest.approx(own["source", "source"], abs=0.4)
+
+    def test_what_words_change_to_the_target_they_change_between_two_sources(self, bridge):
+        plain, hybrid = bridge.calibration.plain, bridge.calibration.hybrid
+        change = {key: np.array(hybrid[key]) - np.array(plain[key]) for key in plain}
+        middle = (change["ja", "en"] + change["en", "short"]) / 2
+        expected = np.array(plain["ja", "short"]) + middle
+        expected[1] = min(0, expected[1])  # a later place never counts more
+        assert hybrid["ja", "short"] == pytest.approx(expected)
+        assert any(abs(middle) > 1e-3)
+        own = bridge.aligners["short"].calibration
+        of_words = np.array(own.hybrid["target", "source"]) - own.plain["target", "source"]
+        assert change["en", "short"] == pytest.approx(of_words)
+        shares = bridge.calibration.words_by_rank
+        both = [shares["ja", "en"], shares["en", "short"]]
+        assert shares["ja", "short"] == pytest.approx(np.mean(both))
+        assert shares["short", "en"] == own.words_by_rank["source", "target"]
 
     def test_a_foreign_twin_is_the_likeliest_of_the_foreign_documents(self, bridge, kicad):
         """Translations of a held-out paragraph: what no aligner has seen a pair of."""
@@ -258,7 +291,7 @@ class TestCalibration:
         def seen(source, n=120):
             mine = meanings[np.arange(n) % 40] + 0.4 * rng.standard_normal((n, 24))
             sides = {"source": side(mine, source), "target": side(mine, "target")}
-            return Seen(sides, sides, {"source": None, "target": None})
+            return Sample(sides, sides, {"source": None, "target": None})
 
         def share_of_foreign(scores):
             first = np.argsort(-np.hstack(scores), axis=1)[:, :6]
@@ -279,7 +312,7 @@ class TestCalibration:
     def test_what_lies_between_takes_over_where_the_samples_share_nothing(self, bridge):
         one, other = (a.serving.sample for a in bridge.aligners.values())
         rng = np.random.default_rng(0)
-        far = Seen(*({s: turned(x, rng) for s, x in part.items()} for part in other[:2]), {})
+        far = Sample(*({s: turned(x, rng) for s, x in part.items()} for part in other[:2]), {})
         known = bridge.calibration.plain["ja", "en"]
         assert between(one, far, known=known) is None
         assert between(None, other, known=known) is None

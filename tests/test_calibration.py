@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 from typer.testing import CliRunner
 
 from kakehashi import Aligner
-from kakehashi.calibration import Calibration, Seen, calibrate
+from kakehashi.calibration import Calibration, Sample, calibrate
 from kakehashi.choice import Choice, Line, _columns, choose
 from kakehashi.cli.app import app
 from kakehashi.domain import Domain
@@ -36,7 +36,7 @@ def two_clouds(rng, *, gap, n=N, texts=False):
     if texts:
         names = [f"part-{i // 3}-{i}" for i in range(n)]
         words = {"source": [f"{x} ソース" for x in names], "target": [f"{x} target" for x in names]}
-    return Seen(sides, sides, words)
+    return Sample(sides, sides, words)
 
 
 def share_of_other(scores_own, scores_other, k=6):
@@ -189,7 +189,7 @@ def test_words_that_tell_the_answers_get_a_share_in_fusion_by_rank():
     seen = two_clouds(rng, gap=1.0, texts=True)
     # Vectors of which each side alone says less than all of them together.
     noisy = {s: unit_rows(x + 0.12 * rng.standard_normal(x.shape)) for s, x in seen[0].items()}
-    seen = Seen(noisy, noisy, seen.texts)
+    seen = Sample(noisy, noisy, seen.texts)
     told = calibrate(seen).words_by_rank
     assert all(0 < share <= 0.5 for share in told.values())
     # Names that are no one else's tell nothing.
@@ -205,7 +205,7 @@ def test_too_few_pairs_or_scores_that_order_nothing_give_no_calibration():
     rng = np.random.default_rng(0)
     noise = {s: unit_rows(rng.standard_normal((60, 8)).astype(np.float32)) for s in SIDES}
     against = {"source": noise["source"], "target": -noise["source"]}
-    assert calibrate(Seen(against, against, {"source": None, "target": None})) is None
+    assert calibrate(Sample(against, against, {"source": None, "target": None})) is None
 
 
 def test_a_calibration_survives_json_and_refuses_what_is_none():

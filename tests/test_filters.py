@@ -7,8 +7,9 @@ from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from kakehashi.errors import DataError
+from kakehashi.integrations._filters import predicate, words_filter
 from kakehashi.integrations.langchain_arms import VectorArm
-from kakehashi.integrations.langchain_filters import joined, predicate, words_filter
+from kakehashi.integrations.langchain_filters import joined
 
 DOCUMENTS = [
     Document(f"text {i}", metadata={"part": "abc"[i % 3], "page": i, "share": i / 8, "say": said})

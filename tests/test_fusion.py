@@ -5,11 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kakehashi import fusion
 from kakehashi.calibration import Calibration
 from kakehashi.choice import Line
 from kakehashi.errors import DataError
-from kakehashi.fusion import Hit, Searched, unfound, unsettled
+from kakehashi.fusion import Fusion, Hit, Searched
 from kakehashi.pairs import SIDES
 from kakehashi.scales import SCALES, scale_of
 
@@ -27,9 +26,17 @@ def word_hit(key, modality, share):
     return Hit(key, key, modality, "words", raw=9 * share, lexical=share)
 
 
-def fuse(hits, further=None, **how):
+def fusion(method="calibrated", calibration=None, weights=None):
+    return Fusion(method, calibration, weights or {})
+
+
+def fuse(hits, further=None, *, query, k=None, **how):
     """Fuse hits by arm; `further` names by arm the modalities whose last hit is not the end."""
-    return fusion.fuse(searched(hits, further), **how)
+    return fusion(**how).fuse(searched(hits, further), query, k)
+
+
+def unfound(found, *, query, **how):
+    return fusion(**how).unfound(found, query)
 
 
 def searched(hits, further=None):
@@ -129,7 +136,7 @@ def test_the_place_among_its_own_modality_counts():
     }
     found = searched(hits, {"vectors": SIDES})
     how = {"query": "target", "calibration": calibration}
-    scores = {f.payload: f.score for f in fusion.fuse(found, **how)}
+    scores = {f.payload: f.score for f in fusion(calibration=calibration).fuse(found, "target")}
     assert scores == pytest.approx(
         {
             "first": 6 - 5,
@@ -159,6 +166,14 @@ def test_rank_fusion_is_reciprocal_and_ranks_each_modality_by_itself():
         {"other": 1 / 61 + 2 / 61, "own": 1 / 61, "own too": 1 / 62}
     )
     assert fused[0].payload == "other"
+
+
+def test_of_equals_what_is_not_of_the_queries_own_modality_comes_first():
+    hits = [vector_hit("own", "target", 0.9), vector_hit("other", "source", 0.1)]
+    for query, first in (("target", "other"), ("source", "own")):
+        fused = fuse({"vectors": hits}, query=query, method="rank")
+        assert fused[0].score == fused[1].score
+        assert fused[0].payload == first
 
 
 def test_words_have_the_share_that_was_learned_in_fusion_by_rank():
@@ -194,21 +209,22 @@ def test_a_text_that_stands_in_both_modalities_comes_once_as_the_better_copy():
 
 
 def test_an_arm_that_stopped_before_one_of_the_best_is_not_settled():
-    how = {"query": "source", "calibration": CALIBRATION}
+    ours = fusion(calibration=CALIBRATION)
     hits = {
         "a": [vector_hit("x", "target", 0.9, arm="a"), vector_hit("y", "target", 0.6, arm="a")],
         "b": [vector_hit("z", "target", 0.5, arm="b")],
         "words": [word_hit("x", "target", 0.2), word_hit("part number", "target", 1.0)],
     }
     found = searched(hits, {"a": ["target"]})
-    best = fusion.fuse(found, **how, k=1)
+    best = ours.fuse(found, "source", 1)
     assert [f.payload for f in best] == ["part number"]
-    assert unsettled(found, best, 1, **how) == {"a"}  # only the words have found it
+    assert ours.unsettled(found, "source", best, 1) == {"a"}  # only the words have found it
     words_aside = {name: found[name] for name in "ab"}
     for k, arms in ((1, set()), (2, set()), (3, {"a"})):  # z lies beyond what a was asked for
-        best = fusion.fuse(words_aside, **how, k=k)
-        assert unsettled(words_aside, best, k, **how) == arms
-    assert unsettled(searched(hits), fusion.fuse(searched(hits), **how), 4, **how) == set()
+        best = ours.fuse(words_aside, "source", k)
+        assert ours.unsettled(words_aside, "source", best, k) == arms
+    every = searched(hits)
+    assert ours.unsettled(every, "source", ours.fuse(every, "source"), 4) == set()
 
 
 def test_what_no_vector_arm_holds_comes_behind_all_that_they_found():

@@ -6,7 +6,7 @@ import pytest
 from kakehashi.asking import Query
 from kakehashi.calibration import Calibration
 from kakehashi.choice import Line
-from kakehashi.fusion import Hit
+from kakehashi.fusion import Fusion, Hit
 from kakehashi.integrations._arms import Words, in_parts
 from kakehashi.integrations._plan import Plan
 
@@ -41,14 +41,12 @@ class LexicalStore:
     name = "words"
 
     def __init__(self, texts, sides):
-        self._sides = sides
-        self._words = Words(texts, [str(row) for row in range(len(texts))], sides)
+        rows = range(len(texts))
+        keys = [str(row) for row in rows]
+        self._words = Words("words", rows, texts=texts, keys=keys, modalities=sides)
 
     def search(self, query, text, n, options, *, apart):
-        def hit(row, score, share):
-            return Hit(str(row), row, self._sides[row], self.name, score, lexical=share)
-
-        return self._words.search(text, n, None, hit)
+        return self._words.search(text, n, None)
 
 
 class World:
@@ -85,7 +83,7 @@ class World:
 
     def check(self, arms, k, *, words=False):
         rows = [row for arm in arms if isinstance(arm, Store) for row in arm._rows]
-        plan = Plan("calibrated", self.calibration, {}, "raise")
+        plan = Plan(Fusion("calibrated", self.calibration), "raise")
         query = Query(np.zeros(1, np.float32), "en", "declared")
         found = plan.search(arms, query, self.text, k, {}).documents
         expected = self.expected(rows, words=words)[:k]
@@ -137,6 +135,23 @@ def test_a_store_for_each_modality(seed):
         world.check(arms, k)
 
 
+def test_words_are_shares_of_the_best_of_each_modality():
+    """A part number in the other language is not measured by all the words of the query's own."""
+    texts = ["ポンプ FX-200", "弁を開く", "check the pump FX-200", "open the pump", "open it"]
+    sides = ["ja", "ja", "en", "en", "en"]
+    words = LexicalStore(texts, sides)
+    found = words.search(None, "check the pump FX-200", 1, {}, apart=False)
+    assert {hit.payload: hit.lexical for hit in found.hits} == {0: 1.0, 2: 1.0}
+    assert [hit.payload for hit in found.hits] == [2, 0]  # by BM25 itself
+    assert set(found.further) == {"ja", "en"}
+    assert 0 < found.share_of(("3", "en")) < 1  # not among the first, and known all the same
+    assert found.share_of(("1", "ja")) == found.share_of(("4", "en")) == 0
+    assert found.share_of(("3", "ja")) is None
+    shut_out = words._words.search("check the pump FX-200", 9, [True, True, False, True, True])
+    assert shut_out.share_of(("3", "en")) == 1.0
+    assert "en" not in shut_out.further
+
+
 class FailingLater(Store):
     """A store that answers once, and is down when it is asked again."""
 
@@ -152,11 +167,11 @@ def test_what_an_arm_found_before_it_failed_is_kept():
     arm = FailingLater("all", list(range(240)), world.similarity / 9 + level, world.sides)
     query = Query(np.zeros(1, np.float32), "en", "declared")
     arguments = ([arm], query, world.text, 8, {})
-    found = Plan("rank", None, {}, "degrade").search(*arguments)
+    found = Plan(Fusion("rank"), "degrade").search(*arguments)
     assert len(found.documents) == 8
     assert found.failed == {"all": "ConnectionError: down"}
     with pytest.raises(ConnectionError):
-        Plan("rank", None, {}, "raise").search(*arguments)
+        Plan(Fusion("rank"), "raise").search(*arguments)
 
 
 def test_an_easy_question_is_one_search():
@@ -168,3 +183,35 @@ def test_an_easy_question_is_one_search():
     arm = Store("all", list(range(240)), even, world.sides)
     world.check([arm], 5)
     assert arm.searches == 1
+
+
+def _asked_in_english(lines):
+    """A calibration of which only the lines of English questions matter."""
+    return Calibration({(q, d): lines["en", d] for q in NAMES for d in NAMES}, {}, 100)
+
+
+def test_what_is_buried_is_searched_by_itself_and_not_for_ever():
+    """An arm is asked for each modality, and after three rounds what was found has to do."""
+    rows, sides = list(range(9000)), ["en"] * 8990 + ["ja"] * 10
+    similarity = np.linspace(1, 0.5, 9000)
+    similarity[-10:] = 0.01
+    lines = {("en", side): Line(10.0, 0.0, 0.0, 9.9 if side == "ja" else 0.0) for side in NAMES}
+    plan = Plan(Fusion("calibrated", _asked_in_english(lines)), "raise")
+    query = Query(np.zeros(1, np.float32), "en", "declared")
+    split = Store("all", rows, similarity, sides)
+    found = plan.search([split], query, "", 3, {}).documents
+    assert [f.modality for f in found] == ["ja"] * 3
+    assert split.searches == 1 + len(NAMES)
+    deeper = Store("all", rows, similarity, sides, split=False)
+    found = plan.search([deeper], query, "", 3, {}).documents
+    assert [f.modality for f in found] == ["en"] * 3  # the ten lie deeper than is looked
+    assert deeper.searches == 3
+
+
+def test_similarities_that_a_store_has_rounded_share_a_place():
+    lines = {("en", side): Line(1.0, -1.0, 0.0, 0.0) for side in NAMES}
+    plan = Plan(Fusion("calibrated", _asked_in_english(lines)), "raise")
+    query = Query(np.zeros(1, np.float32), "en", "declared")
+    arm = Store("all", [0, 1, 2], np.array([0.9, 0.5 + 1e-8, 0.5]), ["en"] * 3)
+    scores = [f.score for f in plan.search([arm], query, "", 3, {}).documents]
+    assert scores == pytest.approx([0.9, 0.5 - np.log(2), 0.5 - np.log(2)], abs=1e-6)

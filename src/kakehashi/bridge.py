@@ -128,7 +128,9 @@ class Bridge:
     def calibration(self) -> Calibration | None:
         """How scores of the modalities compare, also between two sources; learned on first use.
 
-        None where an aligner has no calibration, or was saved before samples were kept.
+        None where an aligner has no calibration, or a similarity would count for nothing. Of
+        aligners without samples, what lies between two sources is the middle of their lines to the
+        target.
         """
         return calibrate_bridge({n: a.serving for n, a in self.aligners.items()}, self.target)
 

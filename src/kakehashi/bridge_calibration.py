@@ -19,14 +19,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import Calibration, Seen, nearest, views_together
+from .calibration import Calibration, Sample, likeliest, nearest, views_together
 from .choice import Choice, Line, choose
 from .pairs import SIDES
 from .serving import Serving
-from .vectors import FloatArray
+from .vectors import Float32Array
 
 Numbers = dict[tuple[str, str], NDArray[np.float64]]
 _NEAR = 0.1
+"""Share of the neighbours within a sample that are no nearer than a foreign one has to be."""
 _LEAST = 20
 """Answers below which a line between two sources would be drawn through next to nothing."""
 _SAME = 1 - 2e-3
@@ -40,7 +41,8 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
         served: of each aligner, by the name of its source.
 
     Returns:
-        None where an aligner has no calibration. Words count where all of them count words.
+        None where an aligner has no calibration, or a similarity would count for nothing. Words
+        count where all of them count words.
     """
     own = {name: s.calibration for name, s in served.items() if s.calibration is not None}
     if len(own) < len(served):
@@ -56,7 +58,8 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
         beside = _of_target(serving.sample, Line(*plain[target, target]))
         if beside is not None:
             if hybrid:
-                hybrid[target, name] += np.array(beside) - plain[target, name]
+                change = hybrid[target, name] - plain[target, name]
+                hybrid[target, name] = _moved(np.array(beside), change)
             plain[target, name] = np.array(beside)
     for asks, answers in permutations(served, 2):
         across = [(asks, target), (target, answers)]  # what lies between the two
@@ -67,8 +70,7 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
         if hybrid:
             # What words change in the lines of both to the target, they change here.
             change = np.mean([hybrid[key] for key in across], axis=0) - middle
-            hybrid[asks, answers] = plain[asks, answers] + change
-            hybrid[asks, answers][1] = min(0.0, hybrid[asks, answers][1])
+            hybrid[asks, answers] = _moved(plain[asks, answers], change)
             shares[asks, answers] = np.mean([shares[key] for key in across], axis=0)
     by_vector, by_both = (
         {key: Line(*map(float, numbers)) for key, numbers in each.items()}
@@ -77,6 +79,12 @@ def calibrate_bridge(served: Mapping[str, Serving], target: str) -> Calibration 
     if min(line.dense for each in (by_vector, by_both) for line in each.values()) <= 0:
         return None
     return Calibration(by_vector, by_both, n, {key: float(share) for key, share in shares.items()})
+
+
+def _moved(line: NDArray[np.float64], change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return a line with what words change in others; a later place still counts no more."""
+    dense, place, lexical, offset = line + change
+    return np.array([dense, min(0.0, place), max(0.0, lexical), offset])
 
 
 def _named(own: Mapping[str, Mapping[tuple[str, str], Any]], target: str) -> Numbers:
@@ -94,7 +102,7 @@ def _named(own: Mapping[str, Mapping[tuple[str, str], Any]], target: str) -> Num
     return found
 
 
-def _of_target(sample: Seen | None, known: Line) -> Line | None:
+def _of_target(sample: Sample | None, known: Line) -> Line | None:
     """Fit the line of the target asking for an aligner's sources, beside the one within the target.
 
     The latter is told by all aligners, and only what stands in one list compares: the aligner's
@@ -104,10 +112,8 @@ def _of_target(sample: Seen | None, known: Line) -> Line | None:
         return None
     q, d = sample.queries, sample.documents
     scores = {(a, b): q[a] @ d[b].T for a in SIDES for b in SIDES}
-    targets: FloatArray = scores["target", "target"]
-    same = (targets > _SAME) | (scores["source", "source"] > _SAME)
-    total = views_together(list(scores.values()))
-    answered = nearest(total + total.T, same)
+    same = _same(d["target"], d["target"]) | _same(d["source"], d["source"])
+    answered = likeliest(list(scores.values()), same)
     if answered.sum() < _LEAST:
         return None
     choices: dict[str, Choice] = {
@@ -116,7 +122,7 @@ def _of_target(sample: Seen | None, known: Line) -> Line | None:
     return choose(choices, known=known)["source"]
 
 
-def between(asks: Seen | None, answers: Seen | None, *, known: Line) -> Line | None:
+def between(asks: Sample | None, answers: Sample | None, *, known: Line) -> Line | None:
     """Fit the line of one sample's sources asking for another's; None where little is shared.
 
     Args:
@@ -125,32 +131,31 @@ def between(asks: Seen | None, answers: Seen | None, *, known: Line) -> Line | N
     """
     if asks is None or answers is None:
         return None
-    q, d = asks.queries, answers.documents
-    dense: FloatArray = q["source"] @ d["source"].T
-    to_target: FloatArray = q["source"] @ d["target"].T
-    targets: FloatArray = q["target"] @ d["target"].T
-    views = [
-        dense,
-        targets,
-        to_target,
-        q["target"] @ d["source"].T,
-        (answers.queries["source"] @ asks.documents["source"].T).T,
-        (answers.queries["source"] @ asks.documents["target"].T).T,
-        (answers.queries["target"] @ asks.documents["source"].T).T,
-    ]
-    same = targets > _SAME
+    # All views of a pair of one sample and a pair of the other: (n, m) each, either side asking.
+    forth = [asks.queries[a] @ answers.documents[b].T for a in SIDES for b in SIDES]
+    back = [(answers.queries[a] @ asks.documents[b].T).T for a in SIDES for b in SIDES]
+    same = _same(asks.documents["target"], answers.documents["target"])
+    targets = asks.documents["target"] @ answers.documents["target"].T
     near = targets >= max(_usual(asks), _usual(answers))
-    answered = nearest(views_together(views), same) & near
+    answered = nearest(views_together([*forth, *back]), same) & near
     if answered.sum() < _LEAST:
         return None
+    of_source = asks.queries["source"]
     choices = {
-        "target": Choice(to_target, None, ~same, answered),
-        "source": Choice(dense, None, ~same, answered),
+        side: Choice(of_source @ answers.documents[side].T, None, ~same, answered)
+        for side in ("target", "source")
     }
-    return choose(choices, known=known)["source"]
+    return choose({str(side): choice for side, choice in choices.items()}, known=known)["source"]
 
 
-def _usual(seen: Seen) -> float:
+def _usual(sample: Sample) -> float:
     """Return how near a target's nearest other is, in all but a tenth of the cases."""
-    cosines: NDArray[Any] = seen.queries["target"] @ seen.documents["target"].T
-    return float(np.quantile(np.where(cosines > _SAME, -1, cosines).max(axis=1), _NEAR))
+    targets = sample.documents["target"]
+    cosines = np.where(_same(targets, targets), -1, targets @ targets.T)
+    return float(np.quantile(cosines.max(axis=1), _NEAR))
+
+
+def _same(one: Float32Array, other: Float32Array) -> NDArray[np.bool_]:
+    """Say which documents are one text (a query of it may have a prompt before it)."""
+    found: NDArray[np.bool_] = one @ other.T > _SAME
+    return found

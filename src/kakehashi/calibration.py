@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .choice import Choice, Line, choose, ranks
+from .choice import Choice, Line, choose, places
 from .errors import DataError
 from .pairs import SIDES, Side
 from .vectors import Float32Array, FloatArray
@@ -36,7 +36,7 @@ MIN_CALIBRATED = 30
 """Held-out pairs with an answer below which four lines would be drawn through next to nothing."""
 RANK_CONSTANT = 60
 """Of reciprocal rank fusion: a place counts 1 / (60 + rank)."""
-_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+_WORD_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 Lines = dict[tuple[str, str], Line]
@@ -74,8 +74,9 @@ class Calibration:
         """
         if lexical is not None and not self.hybrid:
             raise DataError(
-                "This aligner was fitted without texts, so it does not know what a BM25 score is "
-                "worth. Fit on pairs with texts, or fuse by rank (fusion='rank')."
+                "This aligner, or one of this bridge, was fitted without texts, so that nothing is "
+                "known of what a BM25 score is worth. Fit on pairs with texts, or fuse by rank "
+                "(fusion='rank')."
             )
         of = (self.plain if lexical is None else self.hybrid)[query, document]
         found: NDArray[np.float64] = (
@@ -91,7 +92,7 @@ class Calibration:
         return tuple(dict.fromkeys(query for query, _ in self.plain))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready record that :meth:`from_dict` reads back."""
+        """Return a JSON-ready record that :meth:`from_dict` reads back, of source and target."""
         found: dict[str, Any] = {"n_pairs": self.n_pairs}
         for name in ("plain", "hybrid", "words_by_rank"):
             given: Mapping[tuple[str, str], Any] = getattr(self, name)
@@ -135,7 +136,7 @@ class Calibration:
         return cls(plain, hybrid, n_pairs, shares)
 
 
-class Seen(NamedTuple):
+class Sample(NamedTuple):
     """Held-out pairs as they serve: (n, d) unit rows of each modality in each role, and texts."""
 
     queries: Mapping[Side, Float32Array]
@@ -153,7 +154,7 @@ class Seen(NamedTuple):
         return found
 
     @classmethod
-    def from_state(cls, tensors: Mapping[str, NDArray[Any]]) -> Seen:
+    def from_state(cls, tensors: Mapping[str, NDArray[Any]]) -> Sample:
         """Rebuild from :meth:`state`.
 
         Raises:
@@ -176,7 +177,7 @@ def _of_unit_length(rows: FloatArray) -> bool:
     return bool((np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-2).all())  # NaN is not, either
 
 
-def calibrate(seen: Seen) -> Calibration | None:
+def calibrate(seen: Sample) -> Calibration | None:
     """Fit the lines on held-out pairs; None where they are too few, or scores order nothing.
 
     Args:
@@ -191,10 +192,10 @@ def calibrate(seen: Seen) -> Calibration | None:
     }
     own = {q: _same(seen.queries[q], seen.documents[q], seen.texts[q]) for q in SIDES}
     barred = own["source"] | own["target"]
-    answers = _nearest(scores, barred)
+    answers = likeliest(list(scores.values()), barred)
     if answers.any(axis=1).sum() < MIN_CALIBRATED:
         return None
-    shares = _shares(seen.texts, barred)
+    shares = _bm25_shares(seen.texts, barred)
     plain: Lines = {}
     hybrid: Lines = {}
     for query in SIDES:
@@ -216,29 +217,28 @@ def calibrate(seen: Seen) -> Calibration | None:
     by_rank = {}
     if shares is not None:
         by_rank = {
-            key: _share_by_rank(Choice(scores[key], shares[key], ~barred, answers))
-            for key in scores
+            key: _word_weight(Choice(scores[key], shares[key], ~barred, answers)) for key in scores
         }
     return Calibration(plain, hybrid, n, by_rank)
 
 
-def _share_by_rank(choice: Choice) -> float:
+def _word_weight(choice: Choice) -> float:
     """Return the share of words with which the answers of a modality rank best by both ranks."""
     assert choice.lexical is not None
-    by_vector = rank_shares(choice.dense, choice.counted)
-    by_words = rank_shares(choice.lexical, choice.counted & (choice.lexical > 0))
+    by_vector = _reciprocal_ranks(choice.dense, choice.counted)
+    by_words = _reciprocal_ranks(choice.lexical, choice.counted & (choice.lexical > 0))
     asked, best = choice.answers.any(axis=1), []
-    for share in _SHARES:
+    for share in _WORD_WEIGHTS:
         scores = np.where(choice.counted, (1 - share) * by_vector + share * by_words, -np.inf)
         own = np.where(choice.answers, scores, -np.inf).max(axis=1, keepdims=True)
         rank = (scores >= own - 1e-12).sum(axis=1)[asked]
         best.append(float((1 / rank).mean()))
-    return _SHARES[int(np.argmax(best))]
+    return _WORD_WEIGHTS[int(np.argmax(best))]
 
 
-def rank_shares(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _reciprocal_ranks(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Return what each place of (n, m) scores adds in fusion by rank; 0 for what is not counted."""
-    return np.where(counted, 1 / (RANK_CONSTANT + ranks(scores, counted)), 0)
+    return np.where(counted, 1 / (RANK_CONSTANT + places(scores, counted)), 0)
 
 
 def _same(
@@ -252,9 +252,9 @@ def _same(
     return documents @ documents.T > 1 - 1e-5
 
 
-def _nearest(scores: Mapping[Any, FloatArray], barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which pair is nearest to each by the mean of all four views, (n, n), one a row."""
-    total = views_together(list(scores.values()))
+def likeliest(scores: Sequence[FloatArray], barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which pair is nearest to each by the mean of all views of (n, n), one a row."""
+    total = views_together(scores)
     return nearest(total + total.T, barred)
 
 
@@ -273,7 +273,7 @@ def nearest(scores: FloatArray, barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found & ~barred
 
 
-def _shares(
+def _bm25_shares(
     texts: Mapping[Side, Sequence[str] | None], barred: NDArray[np.bool_]
 ) -> dict[tuple[str, str], FloatArray] | None:
     """Return BM25 scores, as shares of the query's best among the documents of a modality."""

@@ -35,7 +35,7 @@ class DomainReport:
     """What the threshold does on held-out texts, measured where it was chosen.
 
     Attributes:
-        n: held-out sources, and as many targets that pass for sources.
+        n: held-out sources; of targets that pass for sources, 200 at most.
         sources_refused, targets_refused: the share of each that goes to the target encoder.
         mrr: of the sources, without and with the threshold.
         mrr_misread: of the targets that pass for sources, without and with it.

@@ -13,8 +13,8 @@ the weight of 1 between them; without one, or where weights are named, each coun
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from .calibration import RANK_CONSTANT, Calibration
 from .errors import DataError
 
 Method = Literal["calibrated", "rank"]
-METHODS = ("calibrated", "rank")
+METHODS = get_args(Method)
 Document = tuple[str, str | None]
 """Key and modality."""
 _EQUAL = 1e-6
@@ -88,9 +88,9 @@ class Fused:
     similarity: float | None
     lexical: float | None
 
-    def described(self, how: str) -> dict[str, Any]:
-        """Return what a hit's metadata says of how it was found."""
-        return {
+    def described(self, how: str, failed: Mapping[str, str]) -> dict[str, Any]:
+        """Return what a hit's metadata says of how it was found, and which arms failed."""
+        found: dict[str, Any] = {
             "modality": self.modality,
             "arms": dict(self.arms),
             "similarity": self.similarity,
@@ -98,187 +98,187 @@ class Fused:
             "score": self.score,
             "fusion": how,
         }
+        return found | ({"failed": dict(failed)} if failed else {})
 
 
-def fuse(
-    found: Mapping[str, Searched],
-    *,
-    query: str,
-    method: Method = "calibrated",
-    calibration: Calibration | None = None,
-    weights: Mapping[str, float] | None = None,
-    k: int | None = None,
-) -> list[Fused]:
-    """Merge what the arms found and put it in order, the best k of them first to last.
+@dataclass(frozen=True)
+class Fusion:
+    """How what several arms found becomes one list.
 
-    Args:
-        found: by name of the arm.
-        query: the modality of the query.
-        calibration: of the aligner; ``rank`` does without.
+    Attributes:
+        method: ``"calibrated"`` or ``"rank"``.
+        calibration: of the aligner; ``rank`` does without, but for the share of words.
         weights: of the arms, for ``rank``; of some named, the others count 1.
 
     Raises:
-        DataError: an unknown method; or calibrated fusion without a calibration, or of a hit
-            without a modality.
+        DataError: an unknown method.
     """
-    if method not in METHODS:
-        raise DataError(f"fusion={method!r} is not known; choose one of {', '.join(METHODS)}.")
-    documents: dict[Document, list[Hit]] = {}
-    for searched in found.values():
-        for hit in searched.hits:
-            documents.setdefault((hit.key, hit.modality), []).append(hit)
-    if method == "rank":
-        scores = _by_rank(found, _Weights(found, query, calibration, weights or {}))
-    else:
-        scores = _by_score(found, documents, query, calibration)
-    # By rank, each modality has its first: of equals, what is not of the query's own goes first,
-    # the one that a single list buries. Then the order of the arms (Python's sort is stable).
-    order = sorted(documents, key=lambda document: (-scores[document], document[1] == query))
-    best = {document[0]: document for document in reversed(order)}  # the first copy of each stays
-    firsts = [document for document in order if best[document[0]] == document]
-    return [_merged(documents[each], scores[each], found) for each in firsts[:k]]
 
+    method: Method = "calibrated"
+    calibration: Calibration | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
 
-def unsettled(
-    found: Mapping[str, Searched],
-    best: Sequence[Fused],
-    k: int,
-    *,
-    query: str,
-    method: Method = "calibrated",
-    calibration: Calibration | None = None,
-    weights: Mapping[str, float] | None = None,
-) -> set[str]:
-    """Return the arms to search deeper before the k best are what a search of everything gives.
+    def __post_init__(self) -> None:
+        """Refuse what would otherwise show at the first search."""
+        if self.method not in METHODS:
+            raise DataError(
+                f"fusion={self.method!r} is not known; choose one of {', '.join(METHODS)}."
+            )
 
-    One is an arm that may hold a document which no arm has found and which would belong among
-    them; another, for ``calibrated``, one that stopped before the similarity of one of them: its
-    own place, or its similarity, where only words have found it, is not known yet. (By rank an arm
-    adds nothing to a document that it has not found, as is usual.)
+    @property
+    def reads_scores(self) -> bool:
+        """Whether it needs to know what the scores of stores are."""
+        return self.method == "calibrated"
 
-    Args:
-        best: what :func:`fuse` made of the same.
-    """
-    how: dict[str, Any] = {"query": query, "calibration": calibration, "weights": weights or {}}
-    least = best[-1].score if len(best) >= k else -np.inf
-    sides = {side for side, most in unfound(found, method=method, **how).items() if most > least}
-    arms = {name for name, searched in found.items() if sides & searched.further.keys()}
-    if method == "calibrated":
-        for document in best:
-            for name, searched in found.items():
-                last = searched.further.get(document.modality or "")
-                if last is None or last.similarity is None:
-                    continue
-                if document.similarity is None or document.similarity < last.similarity - _EQUAL:
-                    arms.add(name)
-    return arms
+    def fuse(self, found: Mapping[str, Searched], query: str, k: int | None = None) -> list[Fused]:
+        """Merge what the arms found and put it in order, the best k of them first to last.
 
+        Args:
+            found: by name of the arm.
+            query: the modality of the query.
 
-def unfound(
-    found: Mapping[str, Searched],
-    *,
-    query: str,
-    method: Method = "calibrated",
-    calibration: Calibration | None = None,
-    weights: Mapping[str, float] | None = None,
-) -> dict[str, float]:
-    """Return by modality the most that a document can score which no arm has found.
+        Raises:
+            DataError: ``calibrated`` without a calibration, or of a hit without a modality.
+        """
+        documents: dict[Document, list[Hit]] = {}
+        for searched in found.values():
+            for hit in searched.hits:
+                documents.setdefault((hit.key, hit.modality), []).append(hit)
+        by = self._by_score if self.reads_scores else self._by_rank
+        scores = by(found, documents, query)
+        # By rank, each modality has its first: of equals, what is not of the query's own goes
+        # first, the one that a single list buries. Then the order of the arms (Python's sort is
+        # stable).
+        order = sorted(documents, key=lambda document: (-scores[document], document[1] == query))
+        best = {document[0]: document for document in reversed(order)}  # the first copy stays
+        firsts = [document for document in order if best[document[0]] == document]
+        return [_merged(documents[each], scores[each], found) for each in firsts[:k]]
 
-    A modality is missing where all was found. Arguments are those of :func:`fuse`.
-    """
-    most: dict[str, float] = {}
-    if method == "rank":
-        weigh = _Weights(found, query, calibration, weights or {})
-        for arm, searched in found.items():
-            for side in searched.further:
-                place = 1 + len({hit.key for hit in searched.hits if hit.modality == side})
-                most[side] = most.get(side, 0.0) + weigh(arm, side) / (RANK_CONSTANT + place)
+    def unsettled(
+        self, found: Mapping[str, Searched], query: str, best: Sequence[Fused], k: int
+    ) -> set[str]:
+        """Return the arms to search deeper before the k best are what a search of all gives.
+
+        One is an arm that may hold a document which no arm has found and which would belong among
+        them; another, for ``calibrated``, one that stopped before the similarity of one of them:
+        its own place, or its similarity, where only words have found it, is not known yet. (By
+        rank an arm adds nothing to a document that it has not found, as is usual.)
+
+        Args:
+            best: what :meth:`fuse` made of the same.
+        """
+        least = best[-1].score if len(best) >= k else -np.inf
+        sides = {side for side, most in self.unfound(found, query).items() if most > least}
+        arms = {name for name, searched in found.items() if sides & searched.further.keys()}
+        if self.reads_scores:
+            for document in best:
+                for name, searched in found.items():
+                    last = searched.further.get(document.modality or "")
+                    if last is None or last.similarity is None:
+                        continue
+                    known = document.similarity
+                    if known is None or known < last.similarity - _EQUAL:
+                        arms.add(name)
+        return arms
+
+    def unfound(self, found: Mapping[str, Searched], query: str) -> dict[str, float]:
+        """Return by modality the most that a document can score which no arm has found.
+
+        A modality is missing where all was found.
+        """
+        sides = dict.fromkeys(side for searched in found.values() for side in searched.further)
+        most: dict[str, float] = {}
+        if not self.reads_scores:
+            weigh = self._weights(found, query)
+            for side in sides:
+                most[side] = sum(
+                    weigh(arm, side) / (RANK_CONSTANT + 1 + _different(searched.hits, side))
+                    for arm, searched in found.items()
+                    if side in searched.further
+                )
+            return most
+        assert self.calibration is not None  # or nothing was fused
+        words = _any_words(found)
+        for side in sides:
+            near = _Near(found, side)
+            if near.farthest is None and near.found:
+                continue  # the vectors have found all of it
+            last = [each.further[side] for each in found.values() if side in each.further]
+            lexical = [_best(hit.lexical for hit in last) or 0.0] if words else None
+            similarity, place = near.beyond
+            [bound] = self.calibration.scores(
+                [similarity], [place], lexical, query=query, document=side
+            )
+            most[side] = float(bound)
         return most
-    assert calibration is not None  # or nothing was fused
-    words = _any_words(found)
-    for side in dict.fromkeys(side for searched in found.values() for side in searched.further):
-        last = [each.further[side] for each in found.values() if side in each.further]
-        near = _Near(found, side)
-        if near.farthest is None and near.found:
-            continue  # the vectors have found all of it
-        similarity = 0.0 if near.farthest is None else near.farthest
-        lexical = [_best(hit.lexical for hit in last) or 0.0] if words else None
-        places = near.places([similarity])
-        [bound] = calibration.scores([similarity], places, lexical, query=query, document=side)
-        most[side] = float(bound)
-    return most
 
+    def _weights(
+        self, found: Mapping[str, Searched], query: str
+    ) -> Callable[[str, str | None], float]:
+        """Return what an arm counts in fusion by rank, for documents of a modality."""
+        words = {arm for arm, searched in found.items() if searched.share_of is not None}
+        learned = self.calibration.words_by_rank if self.calibration is not None else {}
+        if self.weights or not learned or len(words) in (0, len(found)):
+            return lambda arm, side: self.weights.get(arm, 1.0)
 
-class _Weights:
-    """What an arm counts in fusion by rank, for documents of a modality."""
+        def weigh(arm: str, side: str | None) -> float:
+            of_words = learned.get((query, side or ""), 0.5)
+            return of_words if arm in words else 1 - of_words
 
-    def __init__(
+        return weigh
+
+    def _by_rank(
         self,
         found: Mapping[str, Searched],
+        documents: Mapping[Document, Sequence[Hit]],
         query: str,
-        calibration: Calibration | None,
-        named: Mapping[str, float],
-    ) -> None:
-        words = {arm for arm, searched in found.items() if searched.share_of is not None}
-        both = 0 < len(words) < len(found)
-        self._words, self._query, self._named = words, query, named
-        self._shares = calibration.words_by_rank if calibration and both and not named else {}
+    ) -> dict[Document, float]:
+        weigh = self._weights(found, query)
+        scores = dict.fromkeys(documents, 0.0)
+        for arm, searched in found.items():
+            # Each modality is ranked by itself: in one list the query's own buries the other.
+            ranked: dict[str | None, dict[str, None]] = {}
+            for hit in searched.hits:  # an index may hold a document twice
+                ranked.setdefault(hit.modality, {})[hit.key] = None
+            for side, keys in ranked.items():
+                for place, key in enumerate(keys, 1):
+                    scores[key, side] += weigh(arm, side) / (RANK_CONSTANT + place)
+        return scores
 
-    def __call__(self, arm: str, side: str | None) -> float:
-        if side is None or not self._shares:
-            return self._named.get(arm, 1.0)
-        share = self._shares[self._query, side]
-        return share if arm in self._words else 1 - share
-
-
-def _by_rank(found: Mapping[str, Searched], weigh: _Weights) -> dict[Document, float]:
-    scores: dict[Document, float] = {}
-    for arm, searched in found.items():
-        # Each modality is ranked by itself: in one list the query's own buries the other.
-        ranked: dict[str | None, dict[str, None]] = {}
-        for hit in searched.hits:  # an index may hold a document twice
-            ranked.setdefault(hit.modality, {})[hit.key] = None
-        for side, keys in ranked.items():
-            for place, key in enumerate(keys, 1):
-                added = weigh(arm, side) / (RANK_CONSTANT + place)
-                scores[key, side] = scores.get((key, side), 0.0) + added
-    return scores
-
-
-def _by_score(
-    found: Mapping[str, Searched],
-    documents: Mapping[Document, Sequence[Hit]],
-    query: str,
-    calibration: Calibration | None,
-) -> dict[Document, float]:
-    if calibration is None:
-        raise DataError(
-            "There is no calibration of scores: an aligner was fitted on too few held-out pairs, "
-            "or saved by an earlier kakehashi. Fit it again, or fuse by rank (fusion='rank')."
-        )
-    by_side: dict[str, list[Document]] = {side: [] for side in calibration.modalities}
-    for document, hits in documents.items():
-        if document[1] not in by_side:
+    def _by_score(
+        self,
+        found: Mapping[str, Searched],
+        documents: Mapping[Document, Sequence[Hit]],
+        query: str,
+    ) -> dict[Document, float]:
+        if self.calibration is None:
             raise DataError(
-                f"The document {str(hits[0].payload)[:60]!r} names no modality (found: "
-                f"{document[1]!r}). Store one of {', '.join(by_side)} in its metadata, name the "
-                "modality of the arm, or fuse by rank (fusion='rank')."
+                "There is no calibration of scores: an aligner was fitted on too few held-out "
+                "pairs, or saved by an earlier kakehashi. Fit it again, or fuse by rank "
+                "(fusion='rank')."
             )
-        by_side[str(document[1])].append(document)
-    words = _any_words(found)
-    scores: dict[Document, float] = {}
-    for side, own in by_side.items():
-        near = _Near(found, side)
-        similarity = [_best(hit.similarity for hit in documents[each]) for each in own]
-        # What only the words found is no nearer than what the vectors did not find.
-        dense = [near.least if s is None else s for s in similarity]
-        places = near.places(dense)
-        if near.farthest is None:  # it is in no store that was searched
-            places[[s is None for s in similarity]] = 1 + near.behind
-        lexical = [_share(each, found) or 0.0 for each in own] if words else None
-        scored = calibration.scores(dense, places, lexical, query=query, document=side)
-        scores |= zip(own, map(float, scored), strict=True)
-    return scores
+        by_side: dict[str, list[Document]] = {side: [] for side in self.calibration.modalities}
+        for document, hits in documents.items():
+            if document[1] not in by_side:
+                raise DataError(
+                    f"The document {str(hits[0].payload)[:60]!r} names no modality (found: "
+                    f"{document[1]!r}). Store one of {', '.join(by_side)} in its metadata, name "
+                    "the modality of the arm, or fuse by rank (fusion='rank')."
+                )
+            by_side[str(document[1])].append(document)
+        words = _any_words(found)
+        scores: dict[Document, float] = {}
+        for side, own in by_side.items():
+            near = _Near(found, side)
+            known = [_best(hit.similarity for hit in documents[each]) for each in own]
+            # What only the words found is no nearer than what the vectors did not find.
+            dense = [near.beyond[0] if s is None else s for s in known]
+            places = near.places(dense)
+            places[[s is None for s in known]] = near.beyond[1]
+            lexical = [_share(each, found) or 0.0 for each in own] if words else None
+            scored = self.calibration.scores(dense, places, lexical, query=query, document=side)
+            scores |= zip(own, map(float, scored), strict=True)
+        return scores
 
 
 class _Near:
@@ -287,8 +287,8 @@ class _Near:
     Attributes:
         found: the similarity of each document.
         farthest: what they did not find is no nearer; None where they have found all.
-        least: the similarity of what only words found.
-        behind: how many documents, of any modality, are nearer where nothing else is known.
+        beyond: the similarity and the place of what they did not find: at best, where there may be
+            more; else behind all that they found, of any modality where they have none of this.
     """
 
     def __init__(self, found: Mapping[str, Searched], side: str) -> None:
@@ -299,16 +299,23 @@ class _Near:
                     before = every.get((hit.key, hit.modality), hit.similarity)
                     every[hit.key, hit.modality] = max(before, hit.similarity)
         self.found = [s for (_, modality), s in every.items() if modality == side]
+        self._ascending = np.sort(_rounded([-s for s in self.found]))
         last = (each.further[side].similarity for each in found.values() if side in each.further)
         self.farthest = _best(last)
-        self.behind = len(self.found) or len(every)
-        least = min(self.found or every.values(), default=0.0)
-        self.least = least if self.farthest is None else self.farthest
-        self._ascending = np.sort(_rounded([-s for s in self.found]))
+        self.beyond: tuple[float, int]
+        if self.farthest is not None:
+            self.beyond = (self.farthest, int(self.places([self.farthest])[0]))
+        else:
+            behind = self.found or list(every.values())
+            self.beyond = (min(behind, default=0.0), 1 + len(behind))
 
     def places(self, similarities: Sequence[float]) -> NDArray[np.intp]:
         """Return the place of each similarity, from 1; equals share one."""
         return 1 + np.searchsorted(self._ascending, _rounded([-s for s in similarities]))
+
+
+def _different(hits: Sequence[Hit], side: str) -> int:
+    return len({hit.key for hit in hits if hit.modality == side})
 
 
 def _rounded(values: Sequence[float]) -> NDArray[np.float64]:

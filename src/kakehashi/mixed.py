@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .cache import encode_texts
-from .calibration import Seen, calibrate
+from .calibration import Sample, calibrate
 from .domain import Domain
 from .encoders import Encoder, EncoderIdentity
 from .errors import FitError
@@ -82,12 +82,12 @@ def learn_serving(
                 _reciprocal(as_served["query"]["target"][:n], documents),
             ),
         )
-    seen = Seen(as_served["query"], as_served["document"], texts)
+    seen = Sample(as_served["query"], as_served["document"], texts)
     calibration = calibrate(seen)
     # In another mode the target space is of this aligner alone, and no bridge can be built on it.
     sample = None
     if mode == "keep" and calibration is not None:
-        sample = Seen.from_state(seen.state())  # as it will be read again
+        sample = Sample.from_state(seen.state())  # as it will be read again
     return Serving(_router(pairs, seed), domain, calibration, sample)
 
 

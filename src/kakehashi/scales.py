@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 _TINY = 1e-30
-"""What a score that a scale does not know (a negative similarity) counts as; its reciprocal can be
-squared."""
+"""A floor for what has no logarithm and no reciprocal, so that a scale is far off and does not
+fail. (Its reciprocal can be squared.)"""
 
 SCALES: Mapping[str, Callable[[float], float]] = {
     "similarity": lambda s: s,
@@ -43,7 +43,7 @@ def scale_of(raw: Sequence[float], true: Sequence[float]) -> str | None:
 
 
 def tells_apart(name: str, raw: Sequence[float], true: Sequence[float]) -> bool:
-    """Say whether scores are of this scale alone: the best of all, 1 or 0, is the same in many."""
+    """Say whether scores fit this scale alone: at a cosine of 1, many agree."""
     others = (convert for other, convert in SCALES.items() if other != name)
     return all(_apart([convert(float(r)) for r in raw], true) > _NEAR for convert in others)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import Calibration, Seen
+from .calibration import Calibration, Sample
 from .domain import Domain
 from .routing import Router, ScriptRouter, router_from
 
@@ -31,7 +31,7 @@ class Serving:
     router: Router | ScriptRouter | None = None
     domain: Domain | None = None
     calibration: Calibration | None = None
-    sample: Seen | None = None
+    sample: Sample | None = None
 
     def __repr__(self) -> str:
         """Name the parts that are there, without their arrays."""
@@ -102,5 +102,5 @@ class Serving:
             None if router is None else router_from(router, parts["router"]),
             None if domain is None else Domain.from_state(domain, parts["domain"]),
             None if calibration is None else Calibration.from_dict(calibration),
-            Seen.from_state(parts["sample"]) if parts["sample"] else None,
+            Sample.from_state(parts["sample"]) if parts["sample"] else None,
         )

@@ -6,6 +6,7 @@ lists become one, says :mod:`._plan`.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -111,8 +112,11 @@ def check_declared(name: str, declared: str | None, space: Space) -> None:
         )
 
 
-class Scale:
-    """What the scores of a store are; found out from a few documents, once."""
+class ScaleFinder:
+    """What the scores of a store are; found out from documents whose vectors are known.
+
+    Once they fit one scale alone, it is remembered.
+    """
 
     def __init__(self, space: Space, name: str | None) -> None:
         if name is not None and name not in SCALES:
@@ -197,35 +201,38 @@ class Words:
     """A BM25 index of documents, for a lexical arm.
 
     Args:
-        keys: of the documents.
-        modalities: of the documents; each modality is searched by itself, or the words of the
-            query's own bury the others.
+        arm: the name of the arm.
+        documents: as the framework has them.
+        keys: what is equal for the same document, of each.
+        modalities: of each; every modality is searched by itself, or the words of the query's own
+            bury the others.
     """
 
     def __init__(
-        self, texts: Sequence[str], keys: Sequence[str], modalities: Sequence[str | None]
+        self,
+        arm: str,
+        documents: Sequence[Any],
+        *,
+        texts: Sequence[str],
+        keys: Sequence[str],
+        modalities: Sequence[str | None],
     ) -> None:
         self._index = LexicalIndex(texts)
-        self._documents: list[Document] = list(zip(keys, modalities, strict=True))
-        self._rows = {document: row for row, document in enumerate(self._documents)}
+        self._hits = [
+            Hit(key, document, side, arm)
+            for key, document, side in zip(keys, documents, modalities, strict=True)
+        ]
+        self._rows = {(hit.key, hit.modality): row for row, hit in enumerate(self._hits)}
         self._parts = {
             side: np.array([own == side for own in modalities], bool)
             for side in dict.fromkeys(modalities)
         }
 
-    def search(
-        self,
-        text: str,
-        n: int,
-        allowed: Sequence[bool] | None,
-        hit: Callable[[int, float, float], Hit],
-    ) -> Searched:
+    def search(self, text: str, n: int, allowed: Sequence[bool] | None) -> Searched:
         """Find documents that share a word, at most n of each modality, the best first.
 
         Args:
             allowed: which documents may be found; None for all.
-            hit: makes one of a row, its BM25 score, and that as a share of the best of its
-                modality.
         """
         scores = self._index.scores(text)
         if allowed is not None:
@@ -237,14 +244,26 @@ class Words:
             own = np.where(part, scores, 0)
             shares[part] = own[part] / max(float(own.max()), 1e-12)
             rows = [row for row in np.argsort(-own, kind="stable")[:n].tolist() if own[row] > 0]
-            found = [hit(row, float(scores[row]), float(shares[row])) for row in rows]
+            found = [
+                self._hits[row]._replace(raw=float(scores[row]), lexical=float(shares[row]))
+                for row in rows
+            ]
             hits += found
             if len(found) >= n and side is not None:
                 further[side] = found[-1]
-        hits.sort(key=lambda each: -(each.raw or 0.0))
+        hits.sort(key=lambda hit: -(hit.raw or 0.0))
 
         def share_of(document: Document) -> float | None:
             row = self._rows.get(document)
             return None if row is None else float(shares[row])
 
         return Searched(hits, further, share_of)
+
+
+def key_of(text: str) -> str:
+    """Return what is equal for one document in several stores: a hash of its text.
+
+    Ids are of no use: a store gives its own to a document that the next store, or a list of
+    documents, knows without.
+    """
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

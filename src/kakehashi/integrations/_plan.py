@@ -11,9 +11,8 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 
 from ..asking import Query
-from ..calibration import Calibration
 from ..errors import DataError, DegradedWarning
-from ..fusion import METHODS, Fused, Method, Searched, fuse, unsettled
+from ..fusion import Fused, Fusion, Searched
 
 OnError = Literal["raise", "degrade"]
 _DEPTH, _LEAST = 4, 20
@@ -58,26 +57,23 @@ class Plan:
     arm searched again: deeper, and each modality by itself, so that none buries another.
 
     Attributes:
-        weights: of the arms, for fusion by rank.
+        fusion: how what they found becomes one list.
         on_error: whether an arm that fails raises, or the others answer with a warning.
 
     Raises:
-        DataError: an unknown method, or another on_error.
+        DataError: another on_error.
     """
 
-    method: Method
-    calibration: Calibration | None
-    weights: Mapping[str, float]
+    fusion: Fusion
     on_error: OnError
 
     def __post_init__(self) -> None:
-        """Refuse what would otherwise show at the first search, or not at all."""
-        allowed = {"fusion": METHODS, "on_error": get_args(OnError)}
-        for name, given in (("fusion", self.method), ("on_error", self.on_error)):
-            if given not in allowed[name]:
-                raise DataError(
-                    f"{name}={given!r} is not known; choose one of {', '.join(allowed[name])}."
-                )
+        """Refuse what would otherwise show when an arm fails."""
+        if self.on_error not in get_args(OnError):
+            raise DataError(
+                f"on_error={self.on_error!r} is not known; choose one of "
+                f"{', '.join(get_args(OnError))}."
+            )
 
     def search(
         self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
@@ -107,7 +103,10 @@ class Plan:
 
 
 class _Rounds:
-    """The searches of one question: which arms to ask next and how deep, until k are settled."""
+    """The searches of one question: which arms to ask next and how deep, until k are settled.
+
+    Whoever goes through it has :meth:`take` keep what each arm gave before going on.
+    """
 
     def __init__(self, plan: Plan, arms: Sequence[Arm], query: str, k: int) -> None:
         self.found = Found([], {})
@@ -143,18 +142,13 @@ class _Rounds:
         plan, k, found = self._plan, self._k, self._outcomes
         if not found:
             raise next(iter(self._failed.values()))
-        how: dict[str, Any] = {
-            "query": self._query,
-            "method": plan.method,
-            "calibration": plan.calibration,
-            "weights": plan.weights,
-        }
-        documents = fuse(found, **how, k=k)
+        fusion, query = plan.fusion, self._query
+        documents = fusion.fuse(found, query, k)
         said = {name: f"{type(error).__name__}: {error}" for name, error in self._failed.items()}
         self.found = Found(documents, said)
         if number >= _ROUNDS and len(documents) >= k:  # what is left lies deep, if it is there
             return []
-        deeper = unsettled(found, documents, k, **how)
+        deeper = fusion.unsettled(found, query, documents, k)
         return [arm for arm in self._arms if arm.name in deeper]
 
 
@@ -184,7 +178,7 @@ def check_k(k: Any, name: str = "k") -> int:
     return int(k)
 
 
-def check_arms(arms: Sequence[Any], weights: Mapping[str, float], fusion: str) -> None:
+def check_arms(arms: Sequence[Any], fusion: Fusion) -> None:
     """Find what is wrong with a list of arms before anything is searched.
 
     Raises:
@@ -194,7 +188,8 @@ def check_arms(arms: Sequence[Any], weights: Mapping[str, float], fusion: str) -
     for arm in arms:
         if not hasattr(arm, "search"):
             raise DataError(f"arms hold {arm!r:.80}; give VectorArm or LexicalArm.")
-    if weights and fusion != "rank":
+    weights = fusion.weights
+    if weights and fusion.reads_scores:
         raise DataError(
             f"weights={dict(weights)!r} are for fusion='rank'; calibrated fusion has learned its "
             "own."

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ..asking import AUTO, Query, read_as
 from ..bridge import load
 from ..errors import DataError, MissingExtraError
-from ..fusion import Method
+from ..fusion import Fusion, Method
 from ._field import (
     AlignerField,
     document_modality_of,
@@ -208,7 +208,8 @@ class AlignedRetriever(BaseRetriever):
             read a ``filter`` in the way of Chroma, whichever stores they search.
         arms: what is searched in place of one store: :class:`VectorArm`, :class:`LexicalArm`.
         fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
-        weights: of the arms by name, for fusion by rank.
+        weights: of the arms by name, for fusion by rank; those not named count 1. Without any,
+            words have the share beside vectors that the aligner learned.
         on_error: what becomes of an arm that fails: ``"raise"``, or ``"degrade"``: the others
             answer, with a ``DegradedWarning`` and a mark in the metadata.
     """
@@ -234,7 +235,7 @@ class AlignedRetriever(BaseRetriever):
         if self.arms:
             if self.search_type == "mmr" or self.score_threshold is not None:
                 raise ValueError("search_type='mmr' and score_threshold are of one vectorstore=.")
-            check_arms(self.arms, self.weights, self.fusion)
+            check_arms(self.arms, self._plan().fusion)
             self._bound_arms()
         return self
 
@@ -246,7 +247,7 @@ class AlignedRetriever(BaseRetriever):
         if len(before) != len(made_of) or any(
             a is not b for a, b in zip(before, made_of, strict=True)
         ):
-            scored = self.fusion == "calibrated"
+            scored = self._plan().fusion.reads_scores
             bound = [arm.bound(space, unnamed=unnamed, scored=scored) for arm in self.arms]
             self._bound = (made_of, bound)
         return bound
@@ -285,7 +286,7 @@ class AlignedRetriever(BaseRetriever):
 
     def _plan(self) -> Plan:
         calibration = self.embeddings.aligner.calibration
-        return Plan(self.fusion, calibration, self.weights, self.on_error)
+        return Plan(Fusion(self.fusion, calibration, self.weights), self.on_error)
 
     def _answer(self, found: Found) -> list[Document]:
         warn_of(found.failed, stacklevel=3)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -14,9 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from ..asking import Query
 from ..errors import DataError
 from ..fusion import Hit, Searched
-from ._arms import Reading, Scale, Words, check_declared, in_parts
+from ._arms import Reading, ScaleFinder, Words, check_declared, in_parts, key_of
 from ._field import Space, index_may_need_moving
-from .langchain_filters import joined, kind_of, words_filter
+from ._filters import words_filter
+from .langchain_filters import joined, kind_of
 
 _SCORED = (
     "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
@@ -77,7 +77,7 @@ class VectorArm(BaseModel):
     split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
-    _bound: tuple[Space, Reading, Scale | None] | None = PrivateAttr(default=None)
+    _bound: tuple[Space, Reading, ScaleFinder | None] | None = PrivateAttr(default=None)
 
     def bound(self, space: Space, *, unnamed: str, scored: bool) -> VectorArm:
         """Return this arm for an aligner, whose vectors tell what the store's scores are.
@@ -89,7 +89,7 @@ class VectorArm(BaseModel):
         check_declared(self.name, self.modality, space)
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
-        scale = Scale(space, self.scores)
+        scale = ScaleFinder(space, self.scores)
         reading = Reading(space, self.modality, self.modality_field, unnamed)
         arm = self.model_copy()
         arm._bound = (space, reading, scale if scored else None)
@@ -109,7 +109,7 @@ class VectorArm(BaseModel):
             asked = joined(self.vectorstore, self.search_kwargs, options, restriction)
             hits = [
                 Hit(
-                    key_of(document),
+                    key_of(str(document.page_content)),
                     document,
                     reading.modality(document.metadata, partial(str, document.page_content)),
                     self.name,
@@ -171,7 +171,7 @@ class LexicalArm(BaseModel):
     name: str = "words"
     modality: str | None = None
     modality_field: str = "modality"
-    _bound: tuple[Words, list[str | None], list[Document]] | None = PrivateAttr(default=None)
+    _bound: tuple[Words, list[Document]] | None = PrivateAttr(default=None)
 
     def bound(self, space: Space, *, unnamed: str, scored: bool) -> LexicalArm:
         """Return this arm with an index of its documents, as they are now."""
@@ -179,12 +179,18 @@ class LexicalArm(BaseModel):
         reading = Reading(space, self.modality, self.modality_field, unnamed)
         documents = list(self.documents)
         texts = [str(document.page_content) for document in documents]
-        sides = [
-            reading.modality(each.metadata, partial(str, text))
-            for each, text in zip(documents, texts, strict=True)
-        ]
+        words = Words(
+            self.name,
+            documents,
+            texts=texts,
+            keys=[key_of(text) for text in texts],
+            modalities=[
+                reading.modality(document.metadata, partial(str, text))
+                for document, text in zip(documents, texts, strict=True)
+            ],
+        )
         arm = self.model_copy()
-        arm._bound = (Words(texts, [key_of(each) for each in documents], sides), sides, documents)
+        arm._bound = (words, documents)
         return arm
 
     def search(
@@ -192,29 +198,15 @@ class LexicalArm(BaseModel):
     ) -> Searched:
         """Return at most n documents of each modality that share a word, the best first."""
         assert self._bound is not None
-        words, sides, documents = self._bound
+        words, documents = self._bound
         lets_through = words_filter(options)
         allowed = None if lets_through is None else [lets_through(each) for each in documents]
-
-        def hit(row: int, score: float, share: float) -> Hit:
-            document = documents[row]
-            return Hit(key_of(document), document, sides[row], self.name, score, lexical=share)
-
-        return words.search(text, n, allowed, hit)
-
-
-def key_of(document: Document) -> str:
-    """Return what is equal for one document in several stores: a hash of its text.
-
-    Ids are of no use: a store gives its own to a document that the next store, or a list of
-    documents, knows without.
-    """
-    return hashlib.sha256(document.page_content.encode("utf-8", "surrogatepass")).hexdigest()
+        return words.search(text, n, allowed)
 
 
 def described(documents: Sequence[Any], how: str, failed: Mapping[str, str]) -> Iterator[Document]:
     """Yield copies of the documents whose metadata say how they were found."""
     for fused in documents:
-        said = fused.described(how) | ({"failed": dict(failed)} if failed else {})
+        said = fused.described(how, failed)
         document: Document = fused.payload
         yield document.model_copy(update={"metadata": {**document.metadata, "kakehashi": said}})

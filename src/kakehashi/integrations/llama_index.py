@@ -12,7 +12,7 @@ from typing import Any
 from ..asking import AUTO
 from ..bridge import load
 from ..errors import DataError, MissingExtraError
-from ..fusion import Method
+from ..fusion import Fusion, Method
 from ..projection import Role
 from ._field import (
     AlignerField,
@@ -230,7 +230,8 @@ class AlignedRetriever(BaseRetriever):
         similarity_top_k: number of nodes.
         arms: what is searched in place of one index: :class:`VectorArm`, :class:`LexicalArm`.
         fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
-        weights: of the arms by name, for fusion by rank.
+        weights: of the arms by name, for fusion by rank; those not named count 1. Without any,
+            words have the share beside vectors that the aligner learned.
         on_error: what becomes of an arm that fails: ``"raise"``, or ``"degrade"``: the others
             answer, with a ``DegradedWarning`` and a mark in the metadata.
         options: passed on to ``index.as_retriever``, or to every arm: ``filters``, ``node_ids``,
@@ -270,10 +271,11 @@ class AlignedRetriever(BaseRetriever):
                 object_map=self._retriever.object_map,
             )
             return
-        check_arms(arms, weights or {}, fusion)
+        fused = Fusion(fusion, embedding.aligner.calibration, weights or {})
+        self._plan = Plan(fused, on_error)
+        check_arms(arms, fused)
         self._options = options
-        self._arms = [arm.bound(embedding, scored=fusion == "calibrated") for arm in arms]
-        self._plan = Plan(fusion, embedding.aligner.calibration, weights or {}, on_error)
+        self._arms = [arm.bound(embedding, scored=fused.reads_scores) for arm in arms]
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -22,7 +21,7 @@ from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 from ..asking import Query
 from ..errors import DataError
 from ..fusion import Fused, Hit, Searched
-from ._arms import Reading, Scale, Words, check_declared, in_parts
+from ._arms import Reading, ScaleFinder, Words, check_declared, in_parts, key_of
 from ._field import index_may_need_moving
 
 if TYPE_CHECKING:
@@ -59,12 +58,12 @@ class VectorArm:
     options: Mapping[str, Any] = field(default_factory=dict)
     _embedding: AlignedEmbedding | None = field(default=None, repr=False)
     _reading: Reading | None = field(default=None, repr=False)
-    _scale: Scale | None = field(default=None, repr=False)
+    _scale: ScaleFinder | None = field(default=None, repr=False)
 
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> VectorArm:
         """Return this arm for an embedding, whose vectors tell what the store's scores are."""
         check_declared(self.name, self.modality, embedding.aligner)
-        scale = Scale(embedding.aligner, self.scores)
+        scale = ScaleFinder(embedding.aligner, self.scores)
         reading = _reading(embedding, self.modality)
         return replace(
             self, _embedding=embedding, _reading=reading, _scale=scale if scored else None
@@ -89,7 +88,7 @@ class VectorArm:
             found = _retrieved(retriever_of(self.index, embedding, asked), bundle)
             hits = [
                 Hit(
-                    key_of(row.node),
+                    key_of(_text(row.node)),
                     row.node,
                     reading.modality(row.node.metadata, partial(embedding._content, row.node)),
                     self.name,
@@ -148,27 +147,29 @@ class LexicalArm:
     name: str = "words"
     modality: str | None = None
     _words: Words | None = field(default=None, repr=False)
-    _sides: Sequence[str | None] = field(default=(), repr=False)
 
     def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> LexicalArm:
         """Return this arm with an index of its nodes, as they are now."""
         check_declared(self.name, self.modality, embedding.aligner)
         reading, nodes = _reading(embedding, self.modality), list(self.nodes)
-        sides = [reading.modality(n.metadata, partial(embedding._content, n)) for n in nodes]
-        words = Words([_text(n) for n in nodes], [key_of(n) for n in nodes], sides)
-        return replace(self, nodes=nodes, _words=words, _sides=sides)
+        texts = [_text(node) for node in nodes]
+        words = Words(
+            self.name,
+            nodes,
+            texts=texts,
+            keys=[key_of(text) for text in texts],
+            modalities=[
+                reading.modality(node.metadata, partial(embedding._content, node)) for node in nodes
+            ],
+        )
+        return replace(self, nodes=nodes, _words=words)
 
     def search(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
     ) -> Searched:
         """Return at most n nodes of each modality that share a word, the best first."""
         assert self._words is not None
-
-        def hit(row: int, score: float, share: float) -> Hit:
-            node = self.nodes[row]
-            return Hit(key_of(node), node, self._sides[row], self.name, score, lexical=share)
-
-        return self._words.search(text, n, self._allowed(options), hit)
+        return self._words.search(text, n, self._allowed(options))
 
     def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
         """Say which nodes may be found, by the options of the retriever; None for all.
@@ -198,14 +199,6 @@ class LexicalArm:
 def _reading(embedding: AlignedEmbedding, declared: str | None) -> Reading:
     by_field, unnamed = embedding.modality_field, embedding.document_modality
     return Reading(embedding.aligner, declared, by_field, unnamed)
-
-
-def key_of(node: BaseNode) -> str:
-    """Return what is equal for one node in several indices: a hash of its text.
-
-    Ids are of no use: an index made again from the same documents gives new ones.
-    """
-    return hashlib.sha256(_text(node).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def retriever_of(
@@ -273,7 +266,7 @@ def _is_conjunction(filters: Any) -> bool:
 
 def _permits(filters: Any, node: BaseNode) -> bool:
     """Say whether filters let a node through; LlamaIndex's own reading knows no nested ones."""
-    every = _is_conjunction(filters) or not filters.filters
+    conjunction = _is_conjunction(filters) or not filters.filters
     each = [
         _permits(part, node)
         if isinstance(part, MetadataFilters)
@@ -282,9 +275,11 @@ def _permits(filters: Any, node: BaseNode) -> bool:
         )
         for part in filters.filters
     ]
-    if every:
+    if conjunction:
         return all(each)
-    return any(each) is not (filters.condition == FilterCondition.NOT)
+    if filters.condition == FilterCondition.NOT:
+        return not any(each)
+    return any(each)
 
 
 def described(
@@ -295,7 +290,7 @@ def described(
     What is said is for programs: neither an encoder nor a generator reads it.
     """
     for fused in documents:
-        said = fused.described(how) | ({"failed": dict(failed)} if failed else {})
+        said = fused.described(how, failed)
         node: BaseNode = fused.payload
         copy = node.model_copy(
             update={
