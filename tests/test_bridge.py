@@ -362,6 +362,16 @@ class TestRouters:
         with pytest.raises(AlignerMismatchError, match="filled with router"):
             opened("routers-auto", "auto")
 
+    def test_a_collection_embeds_each_document_as_what_it_is(self, real_aligner, kicad):
+        function = chroma.AlignedEmbeddingFunction(real_aligner, document_modality="auto")
+        texts = [kicad.source_texts[0], kicad.target_texts[0]]
+        own = [
+            real_aligner.embed([text], modality=side, role="document")[0]
+            for text, side in zip(texts, ("source", "target"), strict=True)
+        ]
+        np.testing.assert_allclose(function(texts), own, atol=1e-5)
+        assert real_aligner.embed([], modality="auto", role="document").shape == (0, 384)
+
     def test_a_cache_keeps_routed_texts_of_two_routers_apart(self, real_aligner):
         kinds = {
             llama_index.AlignedEmbedding(aligner=a, document_modality=m)._kind()
