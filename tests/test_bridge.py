@@ -12,6 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
+from shops import brute_force
 from typer.testing import CliRunner
 
 import kakehashi
@@ -27,7 +28,6 @@ from kakehashi.errors import (
     DataError,
     NotAdvisedWarning,
 )
-from kakehashi.evaluation.lexical import LexicalIndex
 from kakehashi.integrations import chroma, langchain, llama_index
 from kakehashi.routing import ScriptRouter
 from kakehashi.serving import Serving
@@ -491,27 +491,6 @@ class TestFolder:
             assert said in str(ran.exception)
 
 
-def reference(bridge, query, corpus, *, words=False):
-    """Search by brute force: (text, score) of every entry, the best first."""
-    asked = bridge.ask(query)
-    lines = bridge.calibration.hybrid if words else bridge.calibration.plain
-    lexical = np.array(LexicalIndex([text for text, _ in corpus]).scores(query))
-    found = []
-    for name in bridge.modalities:
-        rows = [i for i, (_, own) in enumerate(corpus) if own == name]
-        texts = [corpus[i][0] for i in rows]
-        documents = bridge.embed(texts, modality=name, role="document")
-        near = documents @ asked.vector / np.linalg.norm(documents, axis=1)
-        near /= np.linalg.norm(asked.vector)
-        share = lexical[rows] / max(float(lexical[rows].max()), 1e-12)
-        line = lines[asked.modality, name]
-        for text, similarity, of_best in zip(texts, near, share, strict=True):
-            place = 1 + (near > similarity + 1e-6).sum()
-            score = line.dense * similarity + line.place * np.log(place) + line.offset
-            found.append((text, float(score + (line.lexical * of_best if words else 0))))
-    return sorted(found, key=lambda row: -row[1])
-
-
 class TestLangChain:
     @pytest.fixture(scope="class")
     def embeddings(self, bridge):
@@ -537,7 +516,7 @@ class TestLangChain:
             arms.append(langchain.LexicalArm(documents=documents))
         retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=arms, k=8)
         found = retriever.invoke(QUERIES[name])
-        expected = reference(bridge, QUERIES[name], corpus, words=words)[:8]
+        expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
         said = [d.metadata["kakehashi"] for d in found]
         assert [s["score"] for s in said] == pytest.approx([s for _, s in expected], abs=1e-3)
@@ -554,7 +533,7 @@ class TestLangChain:
             )
         retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=arms, k=8)
         found = retriever.invoke(QUERIES["ja"])
-        expected = reference(bridge, QUERIES["ja"], corpus)[:8]
+        expected = brute_force(bridge, QUERIES["ja"], corpus)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
 
     def test_the_index_of_the_target_is_searched_as_it_is(self, embeddings, minilm, corpus):
@@ -638,7 +617,7 @@ class TestLlamaIndex:
             arms.append(llama_index.LexicalArm(nodes))
         retriever = llama_index.AlignedRetriever(embedding=embedding, arms=arms, similarity_top_k=8)
         found = retriever.retrieve(QUERIES[name])
-        expected = reference(bridge, QUERIES[name], corpus, words=words)[:8]
+        expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
         assert [row.node.get_content() for row in found] == [text for text, _ in expected]
         assert [row.score for row in found] == pytest.approx([s for _, s in expected], abs=1e-3)
 
