@@ -34,7 +34,8 @@ French questions look for the two translations of their paragraph (and nothing e
 a bridge of the French -> English and the Japanese -> English aligner in mode keep, in an index of
 English documents as they are and Japanese ones projected. "Apart" is the same of two aligners that
 share no training row, nor a row from which scores are learned to compare; "no samples" compares
-scores of French and Japanese by the aligners' lines to English alone. Last, all test texts of all
+scores of French and Japanese by the aligners' lines to English alone; "evenly" is fusion by rank
+whose arms count 1 each. Last, all test texts of all
 three languages are routed.
 
 --ood: what the fallback to the target encoder does out of domain (mixed_domain.py).

@@ -56,9 +56,10 @@ def french(
             matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
             row = f"{source} -> {target} keep{name}"
             queries = asks("fr", "query")
-            add(row, queries, matrix, ("one list", "rank", "rank + words"))
+            add(row, queries, matrix, ("one list", "rank", "rank + words evenly"))
             if bridge.calibration is not None:  # of few training rows there is none
-                add(row, queries, matrix, ("calibrated", "+ words"), bridge.calibration)
+                learned = ("rank + words", "calibrated", "+ words")
+                add(row, queries, matrix, learned, bridge.calibration)
                 bare = Bridge({n: without_sample(a) for n, a in bridge.aligners.items()}, "en")
                 add(f"{row}, no samples", queries, matrix, ("calibrated",), bare.calibration)
             if not name:

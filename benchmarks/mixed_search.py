@@ -216,7 +216,7 @@ class Asking:
                     method: Method = "rank" if how.startswith("rank") else "calibrated"
                     plan = Plan(Fusion(method, calibration), "raise")
                     arms: list[Any] = [vectors]
-                    if how.endswith("+ words"):
+                    if "+ words" in how:
                         arms.append(self.words[row])
                     fused = plan.search(arms, query, self.asked.texts[row], K, {})
                     best = [document.payload for document in fused.documents]
