@@ -153,7 +153,15 @@ def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, co
         said, metadata = shop.said(document), shop.f.metadata(document)
         entry = by_text[shop.f.text(document)]
         assert {name: metadata[name] for name in entry.metadata} == entry.metadata
-        assert said.keys() == {"modality", "arms", "similarity", "lexical", "score", "fusion"}
+        assert said.keys() == {
+            "modality",
+            "arms",
+            "similarity",
+            "lexical",
+            "named",
+            "score",
+            "fusion",
+        }
         assert (said["modality"], said["fusion"]) == (entry.modality, "calibrated")
         assert set(said["arms"]) <= {"vectors", "words"}
         assert -1 <= said["similarity"] <= 1.001

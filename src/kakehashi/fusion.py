@@ -8,12 +8,17 @@ each arm gives a document ``weight / (60 + rank)``, the rank among those of its 
 Clarke and Büttcher, Reciprocal rank fusion outperforms Condorcet and individual rank learning
 methods, SIGIR 2009). Where vectors and words are both searched, a calibration knows how to share
 the weight of 1 between them; without one, or where weights are named, each counts by its own.
+
+What a query names by number (:mod:`kakehashi.identifiers`) is taken for an answer, by either: a
+document that names it counts as the nearest of its modality and a little more, or as the first of
+two more arms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -26,6 +31,9 @@ Method = Literal["calibrated", "rank"]
 METHODS = get_args(Method)
 Document = tuple[str, str | None]
 """Key and modality."""
+_NAMED = 2.0
+"""What a document that is named scores over the first by vectors; by rank, the arms of which it
+counts as the first."""
 _EQUAL = 1e-6
 """Similarities nearer than this are equal: stores round."""
 
@@ -62,11 +70,14 @@ class Searched(NamedTuple):
             they are no more similar, nor have they more words of the query.
         share_of: of a search by words, the BM25 share of any document, by key and modality; None
             for one that it does not hold.
+        named: of a search by words, how much of what the query names by number a document names
+            (:mod:`kakehashi.identifiers`), where it names any.
     """
 
     hits: Sequence[Hit]
     further: Mapping[str, Hit]
     share_of: Callable[[Document], float | None] | None = None
+    named: Mapping[Document, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,7 @@ class Fused:
         score: of its calibration (``calibrated``), or the sum over the arms (``rank``).
         arms: the arms that found it, with the score of each store.
         similarity, lexical: as in :class:`Hit`; None where no arm of the kind found it.
+        named: as in :class:`Searched`.
     """
 
     payload: Any
@@ -87,6 +99,7 @@ class Fused:
     arms: Mapping[str, float | None]
     similarity: float | None
     lexical: float | None
+    named: float = 0.0
 
     def described(self, how: str, failed: Mapping[str, str]) -> dict[str, Any]:
         """Return what a hit's metadata says of how it was found, and which arms failed."""
@@ -95,6 +108,7 @@ class Fused:
             "arms": dict(self.arms),
             "similarity": self.similarity,
             "lexical": self.lexical,
+            "named": self.named,
             "score": self.score,
             "fusion": how,
         }
@@ -171,12 +185,15 @@ class Fusion:
         sides = {side for side, most in self.unfound(found, query).items() if most > least}
         arms = {name for name, searched in found.items() if sides & searched.further.keys()}
         if self.reads_scores:
+            seen = {h.modality for s in found.values() for h in s.hits if h.similarity is not None}
             for document in best:
                 for name, searched in found.items():
                     last = searched.further.get(document.modality or "")
                     if last is None or last.similarity is None:
                         continue
                     known = document.similarity
+                    if document.named == 1 and document.modality in seen:
+                        continue  # it is lifted to the nearest, wherever it is itself
                     if known is None or known < last.similarity - _EQUAL:
                         arms.add(name)
         return arms
@@ -243,6 +260,9 @@ class Fusion:
             for side, keys in ranked.items():
                 for place, key in enumerate(keys, 1):
                     scores[key, side] += weigh(arm, side) / (RANK_CONSTANT + place)
+        for document, share in _named(found).items():
+            if document in scores:  # as if it were the first of two more arms
+                scores[document] += _NAMED * share / (RANK_CONSTANT + 1)
         return scores
 
     def _by_score(
@@ -266,7 +286,7 @@ class Fusion:
                     "the modality of the arm, or fuse by rank (fusion='rank')."
                 )
             by_side[str(document[1])].append(document)
-        words = _any_words(found)
+        words, named = _any_words(found), _named(found)
         scores: dict[Document, float] = {}
         for side, own in by_side.items():
             near = _Near(found, side)
@@ -276,7 +296,12 @@ class Fusion:
             places = near.places(dense)
             places[[s is None for s in known]] = near.beyond[1]
             lexical = [_share(each, found) or 0.0 for each in own] if words else None
-            scored = self.calibration.scores(dense, places, lexical, query=query, document=side)
+            # What is named is as near as the first, and leads it.
+            share = np.array([named.get(each, 0.0) for each in own])
+            lifted = np.array(dense) + share * (near.nearest - np.array(dense))
+            scored = _NAMED * share + self.calibration.scores(
+                lifted, places ** (1 - share), lexical, query=query, document=side
+            )
             scores |= zip(own, map(float, scored), strict=True)
         return scores
 
@@ -287,6 +312,7 @@ class _Near:
     Attributes:
         found: the similarity of each document.
         farthest: what they did not find is no nearer; None where they have found all.
+        nearest: the similarity of the first; that of what they did not find, where they have none.
         beyond: the similarity and the place of what they did not find: at best, where there may be
             more; else behind all that they found, of any modality where they have none of this.
     """
@@ -308,6 +334,7 @@ class _Near:
         else:
             behind = self.found or list(every.values())
             self.beyond = (min(behind, default=0.0), 1 + len(behind))
+        self.nearest = max(self.found, default=self.beyond[0])
 
     def places(self, similarities: Sequence[float]) -> NDArray[np.intp]:
         """Return the place of each similarity, from 1; equals share one."""
@@ -320,6 +347,15 @@ def _different(hits: Sequence[Hit], side: str) -> int:
 
 def _rounded(values: Sequence[float]) -> NDArray[np.float64]:
     return np.round(np.array(values, np.float64) / _EQUAL) * _EQUAL
+
+
+def _named(found: Mapping[str, Searched]) -> dict[Document, float]:
+    """Return how much of what the query names each document names, by any arm."""
+    every: dict[Document, float] = {}
+    for searched in found.values():
+        for document, share in searched.named.items():
+            every[document] = max(share, every.get(document, 0.0))
+    return every
 
 
 def _any_words(found: Mapping[str, Searched]) -> bool:
@@ -339,6 +375,7 @@ def _merged(hits: Sequence[Hit], score: float, found: Mapping[str, Searched]) ->
         {hit.arm: hit.raw for hit in hits},
         _best(hit.similarity for hit in hits),
         _share((hits[0].key, hits[0].modality), found),
+        _named(found).get((hits[0].key, hits[0].modality), 0.0),
     )
 
 

@@ -17,6 +17,7 @@ from ..asking import AUTO, Query, read_as
 from ..errors import DataError, EncoderError, EncoderMismatchError
 from ..evaluation.lexical import LexicalIndex
 from ..fusion import Document, Hit, Searched
+from ..identifiers import Identifiers
 from ..scales import SCALES, scale_of, tells_apart
 from ..vectors import unit_rows
 from ._field import Space
@@ -217,7 +218,7 @@ class Words:
         keys: Sequence[str],
         modalities: Sequence[str | None],
     ) -> None:
-        self._index = LexicalIndex(texts)
+        self._index, self._identifiers = LexicalIndex(texts), Identifiers(texts, modalities)
         self._hits = [
             Hit(key, document, side, arm)
             for key, document, side in zip(keys, documents, modalities, strict=True)
@@ -229,7 +230,7 @@ class Words:
         }
 
     def search(self, text: str, n: int, allowed: Sequence[bool] | None) -> Searched:
-        """Find documents that share a word, at most n of each modality, the best first.
+        """Find documents that share a word, n of each modality and what is named, the best first.
 
         Args:
             allowed: which documents may be found; None for all.
@@ -238,26 +239,30 @@ class Words:
         if allowed is not None:
             scores = np.where(np.asarray(allowed, bool), scores, 0)
         shares = np.zeros(len(scores))
+        every = self._identifiers.named(text).items()
+        named = {row: share for row, share in every if scores[row] > 0}  # it may be shut out
         hits: list[Hit] = []
         further: dict[str, Hit] = {}
         for side, part in self._parts.items():
             own = np.where(part, scores, 0)
             shares[part] = own[part] / max(float(own.max()), 1e-12)
-            rows = [row for row in np.argsort(-own, kind="stable")[:n].tolist() if own[row] > 0]
-            found = [
-                self._hits[row]._replace(raw=float(scores[row]), lexical=float(shares[row]))
-                for row in rows
-            ]
-            hits += found
-            if len(found) >= n and side is not None:
-                further[side] = found[-1]
+            first = np.argsort(-own, kind="stable")[:n].tolist()
+            rows = [row for row in first if own[row] > 0]
+            if len(rows) >= n and side is not None:
+                further[side] = self._hit(rows[-1], scores, shares)
+            rows += [row for row in named if part[row] and row not in rows]
+            hits += [self._hit(row, scores, shares) for row in rows]
         hits.sort(key=lambda hit: -(hit.raw or 0.0))
 
         def share_of(document: Document) -> float | None:
             row = self._rows.get(document)
             return None if row is None else float(shares[row])
 
-        return Searched(hits, further, share_of)
+        documents = {(self._hits[r].key, self._hits[r].modality): named[r] for r in named}
+        return Searched(hits, further, share_of, documents)
+
+    def _hit(self, row: int, scores: Any, shares: Any) -> Hit:
+        return self._hits[row]._replace(raw=float(scores[row]), lexical=float(shares[row]))
 
 
 def key_of(text: str) -> str:
