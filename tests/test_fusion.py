@@ -245,7 +245,7 @@ def test_what_cannot_be_fused_says_what_to_do():
         fuse(hits, query="target", calibration=CALIBRATION)
     assert len(fuse(hits, query="target", method="rank")) == 1
     with pytest.raises(DataError, match="There is no calibration of scores"):
-        fuse(hits, query="target")
+        Fusion("calibrated")
     with pytest.raises(DataError, match="fusion='best' is not known"):
         fuse(hits, query="target", method="best")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 import stores
 from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.runnables import ConfigurableField
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, VectorStoreIndex
@@ -453,3 +454,60 @@ def test_a_modality_of_none_names_none(aligner):
     embedding = llama_index.AlignedEmbedding(aligner=aligner)
     [node] = embedding([TextNode(text="a part", metadata=named_none)])
     assert node.embedding
+
+
+# What a newcomer tried
+
+
+def test_without_a_calibration_the_retriever_is_not_made(plain, aligner):
+    bare = replace(aligner, serving=replace(aligner.serving, calibration=None))
+    f = type(plain.f)(bare)
+    with pytest.raises(ValueError, match=r"30 held-out pairs \(a fifth is held out, so 150"):
+        f.retriever([f.arm(plain.mixed)])
+    assert f.search(f.retriever([f.arm(plain.mixed)], fusion="rank"), QUERIES[0])
+    assert "none: it takes 30" in bare.serving.facts["calibration"]
+
+
+def test_what_llama_index_would_swallow_is_refused(shops):
+    shop = shops("llama_index", "simple")
+    arm = shop.f.arm(shop.mixed)
+    for option in ({"filter": {"part": "a"}}, {"k": 9}, {"search_kwargs": {}}):
+        if "k" in option:
+            with pytest.raises(DataError, match="k=9 is no option of a retriever of LlamaIndex"):
+                llama_index.AlignedRetriever(embedding=shop.f.embeddings, arms=[arm], **option)
+            continue
+        with pytest.raises(DataError, match=r"is no option of a retriever .* filters, .*"):
+            llama_index.AlignedRetriever(embedding=shop.f.embeddings, arms=[arm], **option)
+        with pytest.raises(DataError, match="is no option of a retriever"):
+            llama_index.AlignedRetriever(shop.mixed, shop.f.embeddings, **option)
+    with pytest.raises(DataError, match="give llama_index's MetadataFilters"):
+        shop.f.retriever([arm], filters={"part": "a"})
+    with pytest.raises(DataError, match="is no AlignedEmbedding"):
+        llama_index.AlignedRetriever(shop.f.embeddings, shop.mixed)
+
+
+def test_a_store_that_embeds_with_something_else_is_not_written_to(aligner):
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+    for other in (DeterministicFakeEmbedding(size=384), None):
+        store = InMemoryVectorStore(other)
+        with pytest.raises(DataError, match="not with this object; open it with these embeddings"):
+            embeddings.add_documents(store, [Document("a part")])
+        assert not store.store
+
+
+def test_documents_that_do_not_read_like_what_they_are_taken_for_are_warned_of(aligner, corpus):
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+    notes = [Document(e.text) for e in corpus]
+    with pytest.warns(UserWarning, match="24 of 48 documents that name no modality do not read"):
+        embeddings.add_documents(InMemoryVectorStore(embeddings), notes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embeddings.add_documents(InMemoryVectorStore(embeddings), notes[PAIRS:])
+
+
+def test_a_filter_and_options_that_langchain_would_trip_over_are_refused(shops):
+    shop = shops("langchain", "in memory")
+    with pytest.raises(ValueError, match="search_kwargs holds k; give k="):
+        shop.f.retriever([shop.f.arm(shop.mixed)], search_kwargs={"k": 7})
+    with pytest.raises(DataError, match="give a dictionary in the way of Chroma, or a function"):
+        shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)], filter=["part"])

@@ -178,6 +178,11 @@ class Aligner:
         """
         return asking.ask(self, text, modality)
 
+    @property
+    def routes(self) -> bool:
+        """Whether there is a router, so that a modality may be ``"auto"``."""
+        return self.serving.router is not None
+
     def route(self, texts: Sequence[str]) -> list[Side | None]:
         """Return the modality of each text; None where the router cannot tell.
 

@@ -184,6 +184,11 @@ class Bridge:
         asked = asking.through_map(self._aligner(modality), text, how, target=self._any)
         return asked._replace(modality=modality if asked.modality == "source" else self.target)
 
+    @property
+    def routes(self) -> bool:
+        """Whether all aligners have a router, so that a modality may be ``"auto"``."""
+        return all(aligner.routes for aligner in self.aligners.values())
+
     def route(self, texts: Sequence[str]) -> list[str | None]:
         """Return the modality of each text; None where it cannot be told.
 

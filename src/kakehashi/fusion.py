@@ -24,7 +24,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import RANK_CONSTANT, Calibration
+from .calibration import MIN_CALIBRATED, RANK_CONSTANT, Calibration
 from .errors import DataError
 
 Method = Literal["calibrated", "rank"]
@@ -125,7 +125,7 @@ class Fusion:
         weights: of the arms, for ``rank``; of some named, the others count 1.
 
     Raises:
-        DataError: an unknown method.
+        DataError: an unknown method, or ``calibrated`` without a calibration.
     """
 
     method: Method = "calibrated"
@@ -137,6 +137,13 @@ class Fusion:
         if self.method not in METHODS:
             raise DataError(
                 f"fusion={self.method!r} is not known; choose one of {', '.join(METHODS)}."
+            )
+        if self.reads_scores and self.calibration is None:
+            raise DataError(
+                "There is no calibration of scores: it takes a fit with "
+                f"{MIN_CALIBRATED} held-out pairs (a fifth is held out, so {5 * MIN_CALIBRATED} "
+                "pairs, or a test set of so many), and of every aligner of a bridge. Fit on more, "
+                "or fuse by rank (fusion='rank')."
             )
 
     @property
@@ -152,7 +159,7 @@ class Fusion:
             query: the modality of the query.
 
         Raises:
-            DataError: ``calibrated`` without a calibration, or of a hit without a modality.
+            DataError: ``calibrated``, of a hit without a modality.
         """
         documents: dict[Document, list[Hit]] = {}
         for searched in found.values():
@@ -214,7 +221,7 @@ class Fusion:
                     if side in searched.further
                 )
             return most
-        assert self.calibration is not None  # or nothing was fused
+        assert self.calibration is not None  # of this method
         words = _any_words(found)
         for side in sides:
             near = _Near(found, side)
@@ -271,12 +278,7 @@ class Fusion:
         documents: Mapping[Document, Sequence[Hit]],
         query: str,
     ) -> dict[Document, float]:
-        if self.calibration is None:
-            raise DataError(
-                "There is no calibration of scores: an aligner was fitted on too few held-out "
-                "pairs, or saved by an earlier kakehashi. Fit it again, or fuse by rank "
-                "(fusion='rank')."
-            )
+        assert self.calibration is not None  # of this method
         by_side: dict[str, list[Document]] = {side: [] for side in self.calibration.modalities}
         for document, hits in documents.items():
             if document[1] not in by_side:

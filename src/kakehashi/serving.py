@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import Calibration, Sample
+from .calibration import MIN_CALIBRATED, Calibration, Sample
 from .domain import Domain
 from .routing import Router, ScriptRouter, router_from
 
@@ -59,6 +59,8 @@ class Serving:
             found["router"] = str(self.router)
         if self.domain is not None:
             found["domain"] = str(self.domain)
+        if self.calibration is None and self.domain is not None:
+            found["calibration"] = f"none: it takes {MIN_CALIBRATED} held-out pairs with an answer"
         if self.calibration is not None:
             kinds = "vectors and words" if self.calibration.hybrid else "vectors"
             found["calibration"] = f"of {kinds}, on {self.calibration.n_pairs} held-out pairs"

@@ -179,7 +179,7 @@ class ScaleFinder:
             ) from missing
         if not raw:
             raise DataError(
-                f"No document of the arm {arm!r} names its modality. Store one of "
+                f"No document of the arm {arm!r} names a modality that is known. Store one of "
                 f"{', '.join(self._space.modalities)} in the metadata, name the modality of the "
                 "arm, or fuse by rank (fusion='rank')."
             )
@@ -191,8 +191,10 @@ class ScaleFinder:
         raise DataError(
             f"The scores of the arm {arm!r} ({', '.join(f'{r:.3f}' for r in raw)}) are not those "
             f"of this aligner's vectors, whose inner products at unit length are "
-            f"{', '.join(f'{t:.3f}' for t in true)}. Was the index filled through this aligner, "
-            "each document as its own modality? If it was, and stores other texts than it "
+            f"{', '.join(f'{t:.3f}' for t in true)}. Fill the store through this aligner, each "
+            "document as its own modality: in LangChain embeddings.add_documents(store, "
+            "documents), in LlamaIndex nodes = embedding(nodes) before the index is made of them, "
+            "or document_modality='auto'. If it was filled so, and holds other texts than were "
             "embedded, or vectors of other lengths by cosine, name its scores: scores= one of "
             f"{', '.join(SCALES)}."
         )

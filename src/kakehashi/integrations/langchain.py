@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -41,6 +41,10 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 from .langchain_arms import LexicalArm, VectorArm, described, scored_search
 
 __all__ = ["AlignedEmbeddings", "AlignedRetriever", "LexicalArm", "VectorArm"]
+
+
+_READ, _DOUBTED = 200, 0.1
+"""Documents that are read before they are added, and the share of others that is warned of."""
 
 
 @dataclass
@@ -138,6 +142,8 @@ class AlignedEmbeddings(BaseModel, Embeddings):
                     f"Document {row} has {modality_field}={side!r}; allowed are "
                     f"{', '.join(allowed)}."
                 )
+        self._refuse_other_embeddings(store)
+        self._doubt(documents, sides, modality_field)
         unnamed = [row for row, side in enumerate(sides) if side == AUTO]
         routed = read_as(self.aligner, [documents[row].page_content for row in unnamed])
         for row, side in zip(unnamed, routed, strict=True):
@@ -164,6 +170,37 @@ class AlignedEmbeddings(BaseModel, Embeddings):
                     )
                 ids.update(zip(rows, added, strict=True))
         return [ids[i] for i in range(len(documents))]
+
+    def _refuse_other_embeddings(self, store: VectorStore) -> None:
+        """Raise DataError, before anything is written, where a store embeds with something else."""
+        if type(store).embeddings is VectorStore.embeddings:  # it does not say
+            return
+        own = store.embeddings
+        of = getattr(own, "underlying_embeddings", own)  # of a cache
+        if not isinstance(of, AlignedEmbeddings):
+            raise DataError(
+                f"{type(store).__name__} was made with {type(own).__name__} to embed its "
+                "documents, not with this object; open it with these embeddings (Chroma: "
+                "embedding_function=embeddings)."
+            )
+
+    def _doubt(
+        self, documents: Sequence[Document], sides: Sequence[str], modality_field: str
+    ) -> None:
+        """Warn where documents that name no modality are not read as what they are taken for."""
+        rows = [i for i, d in enumerate(documents) if not d.metadata.get(modality_field)]
+        rows = [i for i in rows[:_READ] if sides[i] != AUTO]
+        if not rows or not self.aligner.routes:
+            return
+        read = self.aligner.route([documents[i].page_content for i in rows])
+        others = sum(found not in (None, sides[i]) for i, found in zip(rows, read, strict=True))
+        if others > _DOUBTED * len(rows):
+            warnings.warn(
+                f"{others} of {len(rows)} documents that name no modality do not read like "
+                f"{sides[rows[0]]!r}, which they are taken for: name it in metadata["
+                f"{modality_field!r}], or leave it to the router (document_modality='auto').",
+                stacklevel=3,
+            )
 
     @contextmanager
     def _documents_as(self, modality: str) -> Iterator[_Told]:
@@ -204,8 +241,8 @@ class AlignedRetriever(BaseRetriever):
         k: number of documents.
         search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
         score_threshold: least relevance score, for stores that give scores by vector.
-        search_kwargs: passed on to the store, or to every arm: ``filter``, ``fetch_k``, ... Arms
-            read a ``filter`` in the way of Chroma, whichever stores they search.
+        search_kwargs: passed on to the store, or to every arm: ``filter``, ``fetch_k``, ... (not
+            ``k``). Arms read a ``filter`` in the way of Chroma, whichever stores they search.
         arms: what is searched in place of one store: :class:`VectorArm`, :class:`LexicalArm`.
         fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
         weights: of the arms by name, for fusion by rank; those not named count 1. Without any,
@@ -230,6 +267,8 @@ class AlignedRetriever(BaseRetriever):
     def _check(self) -> AlignedRetriever:
         if self.search_type == "mmr" and self.score_threshold is not None:
             raise ValueError("score_threshold has no meaning with search_type='mmr'; drop one.")
+        if "k" in self.search_kwargs:
+            raise ValueError("search_kwargs holds k; give k= to the retriever itself.")
         if (self.vectorstore is None) == (not self.arms):
             raise ValueError("give either vectorstore=, one store as it is, or arms=.")
         if self.arms:

@@ -48,6 +48,12 @@ def joined(store: VectorStore, *options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _in_own_form(options: Mapping[str, Any], store: VectorStore) -> dict[str, Any]:
     kind, given = kind_of(store), options.get("filter")
+    if kind in ("InMemoryVectorStore", "FAISS") and not (
+        given is None or isinstance(given, dict) or callable(given)
+    ):
+        raise DataError(
+            f"filter={given!r:.80}; give a dictionary in the way of Chroma, or a function."
+        )
     if kind is None or not isinstance(given, dict):
         return dict(options)
     rest = {name: value for name, value in options.items() if name != "filter"}

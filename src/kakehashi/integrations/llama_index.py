@@ -33,7 +33,7 @@ except ImportError as error:
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from ._llama_index_cache import CacheByKind
-from .llama_index_arms import LexicalArm, VectorArm, described, retriever_of
+from .llama_index_arms import LexicalArm, VectorArm, check_options, described, retriever_of
 
 __all__ = ["AlignedEmbedding", "AlignedRetriever", "LexicalArm", "VectorArm"]
 
@@ -258,6 +258,8 @@ class AlignedRetriever(BaseRetriever):
         arms = list(arms)
         if embedding is None:
             raise DataError("embedding= is missing; give the AlignedEmbedding of the query.")
+        if not isinstance(embedding, AlignedEmbedding):
+            raise DataError(f"embedding={embedding!r:.60} is no AlignedEmbedding.")
         if (index is None) == (not arms):
             raise DataError("give either index=, one index as it is, or arms=.")
         self.embedding, self._k, self._fusion = embedding, similarity_top_k, fusion
@@ -274,6 +276,7 @@ class AlignedRetriever(BaseRetriever):
         fused = Fusion(fusion, embedding.aligner.calibration, weights or {})
         self._plan = Plan(fused, on_error)
         check_arms(arms, fused)
+        check_options(options)
         self._options = options
         self._arms = [arm.bound(embedding, scored=fused.reads_scores) for arm in arms]
         super().__init__()

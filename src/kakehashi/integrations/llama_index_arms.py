@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _FLAT = ("SimpleVectorStore", "LanceDBVectorStore")
 """Stores that read no filter within a filter."""
+_OURS = ("self", "index", "embed_model", "callback_manager", "object_map")
+"""What a retriever of LlamaIndex takes and the caller does not give."""
 _OF_A_STORE = ("where", "where_document", "qdrant_filters", "string_expr")
 """What restricts a search in the words of one store."""
 
@@ -204,7 +207,12 @@ def _reading(embedding: AlignedEmbedding, declared: str | None) -> Reading:
 def retriever_of(
     index: VectorStoreIndex, embedding: AlignedEmbedding, options: Mapping[str, Any]
 ) -> Any:
-    """Return ``index.as_retriever(...)``; with ``node_ids``, which that does not take, as well."""
+    """Return ``index.as_retriever(...)``; with ``node_ids``, which that does not take, as well.
+
+    Raises:
+        DataError: an option that it would pass over, or filters of another kind.
+    """
+    check_options(options)
     if options.get("node_ids") is None:
         given = {name: value for name, value in options.items() if name != "node_ids"}
         return index.as_retriever(embed_model=embedding, **given)
@@ -215,6 +223,22 @@ def retriever_of(
         object_map=index._object_map,
         **options,
     )
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Raise DataError for what a retriever of LlamaIndex would swallow: it takes any keyword."""
+    known = inspect.signature(VectorIndexRetriever.__init__).parameters
+    allowed = [n for n, p in known.items() if p.kind is not p.VAR_KEYWORD and n not in _OURS]
+    allowed.append("vector_store_kwargs")  # which it takes from those that it does not name
+    for name in options:
+        if name not in allowed:
+            raise DataError(
+                f"{name}={options[name]!r:.80} is no option of a retriever of LlamaIndex, which "
+                f"would pass over it; options are {', '.join(allowed)} (filters= takes "
+                "MetadataFilters)."
+            )
+    if options.get("filters") is not None:
+        _is_conjunction(options["filters"])
 
 
 def _retrieved(retriever: Any, bundle: QueryBundle) -> list[NodeWithScore]:
