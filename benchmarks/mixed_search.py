@@ -17,7 +17,8 @@ from mixed_corpus import SIDE, TWIN, Language, knowing
 from kakehashi import Aligner
 from kakehashi.asking import Query
 from kakehashi.calibration import Calibration
-from kakehashi.fusion import Fusion, Hit, Method, Searched
+from kakehashi.fusion import Fusion, Method
+from kakehashi.hits import Hit, Searched
 from kakehashi.integrations._arms import Words, in_parts
 from kakehashi.integrations._plan import Plan
 from kakehashi.pairs import SIDES, Side

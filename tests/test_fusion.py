@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from kakehashi.calibration import Calibration
 from kakehashi.choice import Line
 from kakehashi.errors import DataError
-from kakehashi.fusion import Fusion, Hit, Searched
+from kakehashi.fusion import Fusion
+from kakehashi.hits import Hit, Searched
 from kakehashi.pairs import SIDES
 from kakehashi.scales import SCALES, scale_of
 

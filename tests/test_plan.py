@@ -6,7 +6,8 @@ import pytest
 from kakehashi.asking import Query
 from kakehashi.calibration import Calibration
 from kakehashi.choice import Line
-from kakehashi.fusion import Fusion, Hit
+from kakehashi.fusion import Fusion
+from kakehashi.hits import Hit
 from kakehashi.integrations._arms import Words, in_parts
 from kakehashi.integrations._plan import Plan
 

@@ -18,66 +18,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .calibration import MIN_CALIBRATED, RANK_CONSTANT, Calibration
 from .errors import DataError
+from .hits import Document, Hit, Searched
 
 Method = Literal["calibrated", "rank"]
 METHODS = get_args(Method)
-Document = tuple[str, str | None]
-"""Key and modality."""
 _NAMED = 2.0
 """What a document that is named scores over the first by vectors; by rank, the arms of which it
 counts as the first."""
 _EQUAL = 1e-6
 """Similarities nearer than this are equal: stores round."""
-
-
-class Hit(NamedTuple):
-    """A document that one arm found.
-
-    Attributes:
-        key: what is equal for the same document.
-        payload: the document, as the framework has it.
-        modality: of the document; None where it names none that is known.
-        arm: which search found it.
-        raw: the score that the store gave, if it gave one.
-        similarity: inner product of unit vectors, of an arm that searches by vector.
-        lexical: BM25 score as a share of the best of its modality, of an arm that searches by
-            words.
-    """
-
-    key: str
-    payload: Any
-    modality: str | None
-    arm: str
-    raw: float | None = None
-    similarity: float | None = None
-    lexical: float | None = None
-
-
-class Searched(NamedTuple):
-    """What one arm found.
-
-    Attributes:
-        hits: the best first.
-        further: where the arm may hold more documents of a modality, the last hit before them:
-            they are no more similar, nor have they more words of the query.
-        share_of: of a search by words, the BM25 share of any document, by key and modality; None
-            for one that it does not hold.
-        named: of a search by words, how much of what the query names by number a document names
-            (:mod:`kakehashi.identifiers`), where it names any.
-    """
-
-    hits: Sequence[Hit]
-    further: Mapping[str, Hit]
-    share_of: Callable[[Document], float | None] | None = None
-    named: Mapping[Document, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -142,8 +98,8 @@ class Fusion:
             raise DataError(
                 "There is no calibration of scores: it takes a fit with "
                 f"{MIN_CALIBRATED} held-out pairs (a fifth is held out, so {5 * MIN_CALIBRATED} "
-                "pairs, or a test set of so many), and of every aligner of a bridge. Fit on more, "
-                "or fuse by rank (fusion='rank')."
+                "pairs, or a test set of so many), and one of this version, of every aligner of a "
+                "bridge. Fit on more, or fuse by rank (fusion='rank')."
             )
 
     @property
@@ -194,13 +150,13 @@ class Fusion:
         if self.reads_scores:
             seen = {h.modality for s in found.values() for h in s.hits if h.similarity is not None}
             for document in best:
+                if document.named == 1 and document.modality in seen:
+                    continue  # it is lifted to the nearest, wherever it is itself
                 for name, searched in found.items():
                     last = searched.further.get(document.modality or "")
                     if last is None or last.similarity is None:
                         continue
                     known = document.similarity
-                    if document.named == 1 and document.modality in seen:
-                        continue  # it is lifted to the nearest, wherever it is itself
                     if known is None or known < last.similarity - _EQUAL:
                         arms.add(name)
         return arms

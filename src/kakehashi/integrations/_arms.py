@@ -16,7 +16,7 @@ import numpy as np
 from ..asking import AUTO, Query, read_as
 from ..errors import DataError, EncoderError, EncoderMismatchError
 from ..evaluation.lexical import LexicalIndex
-from ..fusion import Document, Hit, Searched
+from ..hits import Document, Hit, Searched
 from ..identifiers import Identifiers
 from ..scales import SCALES, scale_of, tells_apart
 from ..vectors import unit_rows

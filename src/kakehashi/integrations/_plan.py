@@ -12,7 +12,8 @@ import numpy as np
 
 from ..asking import Query
 from ..errors import DataError, DegradedWarning
-from ..fusion import Fused, Fusion, Searched
+from ..fusion import Fused, Fusion
+from ..hits import Searched
 
 OnError = Literal["raise", "degrade"]
 _DEPTH, _LEAST = 4, 20

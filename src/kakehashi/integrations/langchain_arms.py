@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ..asking import Query
 from ..errors import DataError
-from ..fusion import Hit, Searched
+from ..hits import Hit, Searched
 from ._arms import Reading, ScaleFinder, Words, check_declared, in_parts, key_of
 from ._field import Space, index_may_need_moving
 from ._filters import words_filter

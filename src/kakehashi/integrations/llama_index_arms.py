@@ -21,7 +21,8 @@ from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
 from ..asking import Query
 from ..errors import DataError
-from ..fusion import Fused, Hit, Searched
+from ..fusion import Fused
+from ..hits import Hit, Searched
 from ._arms import Reading, ScaleFinder, Words, check_declared, in_parts, key_of
 from ._field import index_may_need_moving
 
