@@ -38,8 +38,8 @@ from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.evaluation.aligned import served
-from kakehashi.pairs import Side
+from kakehashi.evaluation.scoring import served
+from kakehashi.types import Side
 from kakehashi.vectors import unit_rows
 
 DEFAULT = ["kicad_ja_en:minilm-minilm", "kicad_ja_en:use-minilm"]

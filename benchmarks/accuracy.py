@@ -50,8 +50,8 @@ from setting import setting
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.evaluation.aligned import served
-from kakehashi.evaluation.lexical import bm25_ranks
+from kakehashi.evaluation.scoring import served
+from kakehashi.retrieval.bm25 import bm25_ranks
 
 System = tuple[list[Path], Callable[[], Record]]
 Kind = Literal["baselines", "kakehashi", "index", "rungs", "peers"]

@@ -38,9 +38,9 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Pairs
-from kakehashi.links import find_leaks
-from kakehashi.pairs import SIDES
-from kakehashi.splits import hold_out
+from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.splits import hold_out
+from kakehashi.types import SIDES
 
 PEER = Path(__file__).parent / "peers" / "llama_index_engine.py"
 DATA_SET, SOURCE, TARGET = "pydocs_ja_en", "minilm_source", "minilm_target"

@@ -31,10 +31,10 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.evaluation.intervals import bootstrap
-from kakehashi.evaluation.metrics import per_query, ranks
-from kakehashi.evaluation.relevance import Relevance, clusters_of
-from kakehashi.splits import hold_out
+from kakehashi.data.splits import hold_out
+from kakehashi.metrics.ranking import per_query, ranks
+from kakehashi.metrics.relevance import Relevance, clusters_of
+from kakehashi.metrics.statistics import bootstrap
 
 NAMES = ("pydocs_ja_en", "kicad_ja_en")
 ENCODERS = ("use:minilm", "minilm:minilm")

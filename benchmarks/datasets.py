@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from kakehashi import Pairs, as_encoder
-from kakehashi.cache import encode_texts
-from kakehashi.encoders import Encoder
-from kakehashi.gather import ROLES
-from kakehashi.pairs import SIDES
+from kakehashi.encoders.adapters import Encoder
+from kakehashi.encoders.cache import encode_texts
+from kakehashi.training.inputs import ROLES
+from kakehashi.types import SIDES
 
 MULTILINGUAL = ("use",)
 """Encoders that carry a source into another encoder's index; on both sides they are the ceiling."""

@@ -36,11 +36,11 @@ from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Pairs
-from kakehashi.cache import encode_texts
-from kakehashi.evaluation.intervals import bootstrap
-from kakehashi.evaluation.metrics import ranks
-from kakehashi.evaluation.relevance import Relevance
-from kakehashi.splits import hold_out
+from kakehashi.data.splits import hold_out
+from kakehashi.encoders.cache import encode_texts
+from kakehashi.metrics.ranking import ranks
+from kakehashi.metrics.relevance import Relevance
+from kakehashi.metrics.statistics import bootstrap
 from kakehashi.vectors import unit_rows
 
 NEW_SHARE, VALIDATION_SHARE = 1 / 3, 0.2

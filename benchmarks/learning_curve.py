@@ -30,10 +30,10 @@ import numpy as np
 from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
-from kakehashi.evaluation.relevance import clusters_of
-from kakehashi.forecast import forecast, next_gain
-from kakehashi.links import find_leaks
-from kakehashi.splits import hold_out
+from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.splits import hold_out
+from kakehashi.evaluation.forecast import forecast, next_gain
+from kakehashi.metrics.relevance import clusters_of
 
 NAMES = (
     "maintnet_problem_action:minilm:minilm",

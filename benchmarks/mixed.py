@@ -70,7 +70,7 @@ from mixed_search import (
 )
 from setting import describe, setting, table, write
 
-from kakehashi.evaluation.intervals import bootstrap
+from kakehashi.metrics.statistics import bootstrap
 
 CORPUS = "pydocs_en_ja_fr"
 ENCODERS = ("use:minilm", "minilm:minilm", "use:use")

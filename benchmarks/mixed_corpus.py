@@ -24,13 +24,13 @@ from protocol import source_hash
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.cache import encode_texts
+from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.hashing import numbered
+from kakehashi.data.splits import hold_out
 from kakehashi.demo.pipeline import english_model, multilingual_encoder
-from kakehashi.encoders import Encoder, as_encoder
-from kakehashi.keys import numbered
-from kakehashi.links import find_leaks
-from kakehashi.pairs import Side
-from kakehashi.splits import hold_out
+from kakehashi.encoders.adapters import Encoder, as_encoder
+from kakehashi.encoders.cache import encode_texts
+from kakehashi.types import Side
 from kakehashi.vectors import unit_rows
 
 Language = Literal["en", "ja", "fr"]

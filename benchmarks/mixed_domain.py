@@ -22,8 +22,8 @@ from mixed_corpus import Corpus, Encoded, Fits
 from setting import table
 
 from kakehashi import Aligner
-from kakehashi.evaluation.intervals import bootstrap
-from kakehashi.keys import numbered
+from kakehashi.data.hashing import numbered
+from kakehashi.metrics.statistics import bootstrap
 from kakehashi.vectors import unit_rows
 
 ELSEWHERE = ("kicad_ja_en", "tldr_ja_en", "tatoeba_ja_en")

@@ -11,7 +11,7 @@ from mixed_corpus import Corpus, Fits
 from mixed_search import Asking, Index, Projected, Questions, Scores, measured, tops_of
 
 from kakehashi import Aligner, Bridge
-from kakehashi.calibration import Calibration
+from kakehashi.retrieval.calibration import Calibration
 
 
 def french(

@@ -23,8 +23,8 @@ import numpy as np
 from mixed_corpus import SIDE, Corpus, Encoded, Fits, knowing
 from setting import table
 
-from kakehashi.integrations.langchain_filters import joined
-from kakehashi.pairs import Side
+from kakehashi.integrations.langchain.filters import joined
+from kakehashi.types import Side
 
 ASKED, WARM, K = 30, 5, 10
 DEEP, FILTERED = 200, 40

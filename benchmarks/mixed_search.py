@@ -15,13 +15,13 @@ import numpy as np
 from mixed_corpus import SIDE, TWIN, Language, knowing
 
 from kakehashi import Aligner
-from kakehashi.asking import Query
-from kakehashi.calibration import Calibration
-from kakehashi.fusion import Fusion, Method
-from kakehashi.hits import Hit, Searched
-from kakehashi.integrations._arms import Words, in_parts
-from kakehashi.integrations._plan import Plan
-from kakehashi.pairs import SIDES, Side
+from kakehashi.retrieval.calibration import Calibration
+from kakehashi.retrieval.document_modality import Words, in_parts
+from kakehashi.retrieval.fusion import Fusion, Method
+from kakehashi.retrieval.hits import Hit, Searched
+from kakehashi.retrieval.hybrid_search import Plan
+from kakehashi.retrieval.query import Query
+from kakehashi.types import SIDES, Side
 from kakehashi.vectors import unit_rows
 
 ASKED: tuple[Language, ...] = ("en", "ja")

@@ -31,12 +31,12 @@ from typing import Any
 import numpy as np
 
 from kakehashi import Pairs
-from kakehashi.evaluation.intervals import Scores
-from kakehashi.evaluation.metrics import ranks
-from kakehashi.evaluation.relevance import MIN_GROUPS, Relevance, clusters_of
-from kakehashi.links import find_leaks
-from kakehashi.pairs import SIDES
-from kakehashi.splits import hold_out
+from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.splits import hold_out
+from kakehashi.metrics.ranking import ranks
+from kakehashi.metrics.relevance import MIN_GROUPS, Relevance, clusters_of
+from kakehashi.metrics.statistics import Scores
+from kakehashi.types import SIDES
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.15
 MIN_ROWS = 20

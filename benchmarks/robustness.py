@@ -33,17 +33,17 @@ from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.augmentation import augmented
-from kakehashi.cache import encode_texts
+from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.splits import hold_out
 from kakehashi.demo.pipeline import english_model, multilingual_encoder
-from kakehashi.encoders import Encoder, as_encoder
-from kakehashi.evaluation.intervals import bootstrap
-from kakehashi.evaluation.metrics import per_query, ranks
-from kakehashi.evaluation.perturbations import PERTURBATIONS
-from kakehashi.evaluation.relevance import Relevance, clusters_of
-from kakehashi.links import find_leaks
-from kakehashi.robustness import robustness
-from kakehashi.splits import hold_out
+from kakehashi.encoders.adapters import Encoder, as_encoder
+from kakehashi.encoders.cache import encode_texts
+from kakehashi.evaluation.robustness.augmentation import augmented
+from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
+from kakehashi.evaluation.robustness.report import robustness
+from kakehashi.metrics.ranking import per_query, ranks
+from kakehashi.metrics.relevance import Relevance, clusters_of
+from kakehashi.metrics.statistics import bootstrap
 
 ENCODERS = ("use:minilm", "minilm:minilm")
 TEST_SHARE = 0.3

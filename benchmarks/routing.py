@@ -4,7 +4,8 @@
 
 DATA/NAME.jsonl holds one object a line: `source`, `target`, perhaps `group`; files without both
 sides are passed over. For each seed a fifth of the pairs, by group, judges, rows that share a text
-with it are left out, and `kakehashi.routing.Router` is fitted on 200 of the others and on all (of
+with it are left out, and `kakehashi.routing.router.Router` is fitted on 200 of the others and on
+all (of
 which it reads 2,000 at most). Means over the seeds:
 
 - source read as target, and the other way round, where every text has to be answered;
@@ -35,11 +36,11 @@ import numpy as np
 from setting import describe, setting, table, write
 
 from kakehashi import Pairs
-from kakehashi.links import find_leaks
-from kakehashi.pairs import SIDES
-from kakehashi.projection.classifier import BucketRows, ridge_classifier
-from kakehashi.routing import Router, ngrams_of
-from kakehashi.splits import hold_out
+from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.splits import hold_out
+from kakehashi.routing.classifier import BucketRows, ridge_classifier
+from kakehashi.routing.router import Router, ngrams_of
+from kakehashi.types import SIDES
 
 TEST_SHARE = 0.2
 WITH_VECTORS = 1000

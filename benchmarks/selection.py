@@ -41,15 +41,15 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Pairs
-from kakehashi.evaluation.aligned import served
-from kakehashi.evaluation.metrics import per_query, ranks
-from kakehashi.evaluation.relevance import Relevance
-from kakehashi.pairs import SIDES
+from kakehashi.data.splits import hold_out
+from kakehashi.evaluation.scoring import served
+from kakehashi.metrics.ranking import per_query, ranks
+from kakehashi.metrics.relevance import Relevance
+from kakehashi.pairing.active_selection import PRIOR, greedy
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.selection import PRIOR, greedy
-from kakehashi.splits import hold_out
+from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
 NAMES = (

@@ -44,13 +44,13 @@ from setting import describe, setting, stored_pairs, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
-from kakehashi.gather import ROLES
-from kakehashi.hubs import Bank, corrected
-from kakehashi.pairs import SIDES
 from kakehashi.projection.cca import cca
 from kakehashi.projection.head import AffineHead
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.projection.ngrams import CharacterNgrams
+from kakehashi.training.hubness_bank import Bank, corrected
+from kakehashi.training.inputs import ROLES
+from kakehashi.types import SIDES
 
 PEER = Path(__file__).parent / "peers" / "llama_index_adapter.py"
 QUERY = "How do I set the track width?"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kakehashi import Pairs
-from kakehashi.pairs import SIDES
+from kakehashi.types import SIDES
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -28,7 +28,7 @@ from accuracy import MODES, SYSTEMS
 from protocol import Cells, Record
 from setting import table
 
-from kakehashi.evaluation.intervals import bootstrap
+from kakehashi.metrics.statistics import bootstrap
 
 mpl.use("svg")
 import matplotlib.pyplot as plt

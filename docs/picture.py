@@ -7,8 +7,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import kakehashi
-from kakehashi.cache import encode_texts
 from kakehashi.demo.pipeline import english_model, multilingual_encoder
+from kakehashi.encoders.cache import encode_texts
 from kakehashi.vectors import unit_rows
 
 demo = Path(sys.argv[1])

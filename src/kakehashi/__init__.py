@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .data.pairs import Pairs
 from .errors import KakehashiError
-from .pairs import Pairs
 
 if TYPE_CHECKING:
     from .aligner import Aligner
-    from .bridge import Bridge, load
-    from .curve import learning_curve
-    from .encoders import as_encoder
-    from .evaluation.report import Report
-    from .ladder import fit
-    from .pseudo import pseudo_pairs
-    from .readers import read_pairs
-    from .selection import select_for_pairing
+    from .data.readers import read_pairs
+    from .encoders.adapters import as_encoder
+    from .evaluation.curve import learning_curve
+    from .multi_aligner import Bridge, load
+    from .pairing.active_selection import select_for_pairing
+    from .pairing.mining import pseudo_pairs
+    from .report import Report
+    from .training.fit import fit
 
 __version__ = "0.1.0"
 __all__ = [
@@ -36,15 +36,15 @@ __all__ = [
 
 _LAZY = {
     "Aligner": "aligner",
-    "Bridge": "bridge",
-    "load": "bridge",
-    "as_encoder": "encoders",
-    "Report": "evaluation.report",
-    "fit": "ladder",
-    "learning_curve": "curve",
-    "pseudo_pairs": "pseudo",
-    "read_pairs": "readers",
-    "select_for_pairing": "selection",
+    "Bridge": "multi_aligner",
+    "load": "multi_aligner",
+    "as_encoder": "encoders.adapters",
+    "Report": "report",
+    "fit": "training.fit",
+    "learning_curve": "evaluation.curve",
+    "pseudo_pairs": "pairing.mining",
+    "read_pairs": "data.readers",
+    "select_for_pairing": "pairing.active_selection",
 }
 
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from . import asking, bundle
-from .asking import Query
-from .calibration import Calibration
+from . import bundle
 from .card import render_card
-from .encoders import (
+from .data.pairs import DataRecord, checked_side
+from .data.validation import in_order, text_problem
+from .encoders.adapters import (
     Encoder,
     EncoderIdentity,
     SentenceTransformersEncoder,
@@ -26,12 +26,14 @@ from .encoders import (
     checked_encode,
 )
 from .errors import BundleTamperedError, DataError, EncoderError
-from .evaluation.report import Report
-from .pairs import SIDES, DataRecord, Side, checked_side
-from .projection import Mode, Projection, Role
-from .routing import Router, ScriptRouter
+from .projection import Projection
+from .report import Report
+from .retrieval import query as asking
+from .retrieval.calibration import Calibration
+from .retrieval.query import Query
+from .routing.router import Router, ScriptRouter
 from .serving import PARTS, Serving
-from .validation import in_order, text_problem
+from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array, as_array, as_matrix
 
 _FIRST_USE = RLock()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .encoders import EncoderIdentity
-from .evaluation.metrics import METRICS
-from .evaluation.report import STATUS_QUO, Report
-from .pairs import DataRecord, Side
+from .data.pairs import DataRecord
+from .encoders.adapters import EncoderIdentity
+from .metrics.ranking import METRICS
+from .report import STATUS_QUO, Report
+from .types import Side
 
 
 def render_card(

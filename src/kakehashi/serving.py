@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import MIN_CALIBRATED, Calibration, Sample
-from .domain import Domain
-from .routing import Router, ScriptRouter, router_from
+from .retrieval.calibration import MIN_CALIBRATED, Calibration, Sample
+from .routing.domain import Domain
+from .routing.router import Router, ScriptRouter, router_from
 
 PARTS = ("router", "domain", "sample")
 """What has tensors of its own, whose names begin so."""
@@ -25,7 +25,8 @@ class Serving:
 
     Attributes:
         sample: held-out pairs as they serve, in mode ``keep``: of two aligners into one target
-            space they tell how scores between the two sources compare (:mod:`kakehashi.bridge`).
+            space they tell how scores between the two sources compare
+            (:mod:`kakehashi.multi_aligner`).
     """
 
     router: Router | ScriptRouter | None = None

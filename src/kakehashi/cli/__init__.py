@@ -6,11 +6,11 @@ import sys
 
 from rich.text import Text
 
-from ..console import plain_console
-from ..encoders import raised_by
+from ..encoders.adapters import raised_by
 from ..errors import KakehashiError
 from . import make, measure, show  # noqa: F401  # importing them registers their commands
 from .app import app
+from .console import plain_console
 
 
 def main() -> None:

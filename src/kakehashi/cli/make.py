@@ -16,23 +16,15 @@ import typer
 from rich.text import Text
 
 from ..aligner import Aligner
-from ..bridge import Bridge
 from ..bundle import BRIDGE, check_parent, check_place
-from ..console import (
-    plain_console,
-    print_json,
-    print_report,
-    print_table,
-    report_json,
-    row,
-    short,
-)
+from ..data.readers import open_npz, texts_beside
 from ..errors import DataError, ReaderError
-from ..gather import ROLES
-from ..ladder import fit as fit_aligner
-from ..pairs import SIDES, Side
-from ..readers import open_npz, texts_beside
+from ..multi_aligner import Bridge
+from ..training.fit import fit as fit_aligner
+from ..training.inputs import ROLES
+from ..types import SIDES, Side
 from .app import app
+from .console import plain_console, print_json, print_report, print_table, report_json, row, short
 from .options import (
     AsJson,
     Cache,

@@ -8,25 +8,25 @@ import typer
 from rich.console import Console
 
 from ..aligner import Aligner
-from ..console import print_json, print_robustness, print_table, row
-from ..curve import LearningCurve, learning_curve
-from ..encoders import as_encoder
+from ..data.splits import hold_out
+from ..data.validation import checked_seed
+from ..encoders.adapters import as_encoder
 from ..errors import DataError
-from ..evaluation.aligned import evaluate as evaluate_aligner
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import Comparison
 from ..evaluation.comparison import compare as compare_baselines
-from ..evaluation.named import NAMES
-from ..evaluation.perturbations import PERTURBATIONS
-from ..evaluation.report import STATUS_QUO
-from ..gather import as_encoders, with_vectors
-from ..ladder import fit as fit_aligner
-from ..pairs import SIDES, Side
-from ..planning import MAX_TEST, TEST_SHARE
-from ..robustness import robustness as perturb_and_score
-from ..splits import hold_out
-from ..validation import checked_seed
+from ..evaluation.curve import LearningCurve, learning_curve
+from ..evaluation.named_baselines import NAMES
+from ..evaluation.robustness.perturbations import PERTURBATIONS
+from ..evaluation.robustness.report import robustness as perturb_and_score
+from ..evaluation.scoring import evaluate as evaluate_aligner
+from ..report import STATUS_QUO
+from ..training.fit import fit as fit_aligner
+from ..training.inputs import as_encoders, with_vectors
+from ..training.split_plan import MAX_TEST, TEST_SHARE
+from ..types import SIDES, Side
 from .app import app
+from .console import print_json, print_robustness, print_table, row
 from .options import (
     AsJson,
     Cache,

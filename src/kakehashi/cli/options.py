@@ -9,10 +9,11 @@ from typing import Annotated, Any, Literal
 import typer
 
 from ..aligner import Aligner
-from ..console import plain_console
+from ..data.pairs import Pairs
+from ..data.readers import read_pairs, read_texts
 from ..errors import DataError, EncoderError
-from ..pairs import SIDES, Pairs, Side
-from ..readers import read_pairs, read_texts
+from ..types import SIDES, Side
+from .console import plain_console
 
 PairsFile = Annotated[
     Path,

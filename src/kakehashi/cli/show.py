@@ -6,10 +6,10 @@ from dataclasses import asdict
 from typing import Any
 
 from ..aligner import Aligner
-from ..bridge import Bridge, load
-from ..console import plain_console, print_facts, print_json, print_report, report_json
-from ..pairs import SIDES
+from ..multi_aligner import Bridge, load
+from ..types import SIDES
 from .app import app
+from .console import plain_console, print_facts, print_json, print_report, report_json
 from .options import AsJson, EveryRung, Folder
 
 

@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..bundle import check_place
-from ..cache import encode_texts
-from ..encoders import Encoder, as_encoder
+from ..data.duplicates import find_leaks
+from ..data.pairs import Pairs
+from ..data.readers import read_pairs
+from ..data.splits import hold_out
+from ..encoders.adapters import Encoder, as_encoder
+from ..encoders.cache import encode_texts
 from ..errors import MissingExtraError
 from ..evaluation.baselines import bm25_ranks
-from ..evaluation.intervals import Scores
-from ..evaluation.relevance import clusters_of
-from ..ladder import fit
-from ..links import find_leaks
-from ..pairs import Pairs
-from ..projection import Role
-from ..readers import read_pairs
-from ..splits import hold_out
+from ..metrics.relevance import clusters_of
+from ..metrics.statistics import Scores
+from ..training.fit import fit
+from ..types import Role
 from ..vectors import Float32Array
 
 COLLECTION = "english_manual"

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .aligned import Evaluation, evaluate
     from .baselines import Both, Encoders, Reranked, Translated
     from .comparison import Comparison, compare
+    from .scoring import Evaluation, evaluate
 
 _MODULES = {
     "Both": "baselines",
     "Comparison": "comparison",
     "Encoders": "baselines",
-    "Evaluation": "aligned",
+    "Evaluation": "scoring",
     "Reranked": "baselines",
     "Translated": "baselines",
     "compare": "comparison",
-    "evaluate": "aligned",
+    "evaluate": "scoring",
 }
 __all__ = [
     "Both",

@@ -13,15 +13,14 @@ from typing import Any, Protocol, get_args
 import numpy as np
 
 from ..aligner import Aligner
-from ..encoders import Encoder, as_encoder
+from ..data.validation import in_order
+from ..encoders.adapters import Encoder, as_encoder
 from ..errors import DataError
-from ..gather import ROLES, as_encoders
-from ..pairs import SIDES, Side
-from ..validation import in_order
+from ..retrieval.bm25 import bm25_ranks, tokenize
+from ..training.inputs import ROLES, as_encoders
+from ..types import SIDES, Metric, Side
 from ..vectors import Float32Array
-from .lexical import bm25_ranks, tokenize
-from .metrics import Metric
-from .named import FITS, NAMES, projected
+from .named_baselines import FITS, NAMES, projected
 from .systems import Dense, Index, Lexical, System, Task, TwoStage, calling, guarded
 
 __all__ = [

@@ -12,17 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..aligner import Aligner
+from ..data.duplicates import find_leaks
+from ..data.pairs import Pairs, check_pairs
+from ..data.validation import checked_seed
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
-from ..gather import as_encoders, with_vectors
-from ..links import find_leaks
-from ..pairs import SIDES, Pairs, check_pairs
-from ..planning import MIN_PAIRS
-from ..projection import Mode
-from ..validation import checked_seed
+from ..metrics.relevance import Clusters, clusters_of
+from ..metrics.statistics import Interval, Scores, bootstrap
+from ..training.inputs import as_encoders, with_vectors
+from ..training.split_plan import MIN_PAIRS
+from ..types import SIDES, Mode
 from .baselines import NAMES, Aligned, Baseline, named
-from .intervals import Interval, Scores, bootstrap
-from .paper import INSTANT, POOL, accuracy_in_pool, harmonic_mean
-from .relevance import Clusters, clusters_of
+from .paper_metrics import INSTANT, POOL, accuracy_in_pool, harmonic_mean
 from .systems import CannotRunError, System, Task
 
 ALIGNER = "aligner"

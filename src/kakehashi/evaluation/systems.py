@@ -16,16 +16,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..cache import encode_texts
-from ..encoders import Encoder, EncoderIdentity, FunctionEncoder, checked_encode
-from ..gather import identities_of
-from ..pairs import SIDES, Pairs, Side
-from ..projection import Mode, Role
-from ..spaces import share_space
+from ..data.pairs import Pairs
+from ..encoders.adapters import Encoder, EncoderIdentity, FunctionEncoder, checked_encode
+from ..encoders.cache import encode_texts
+from ..metrics.ranking import ranks, ranks_of_scores, scores
+from ..metrics.relevance import Relevance
+from ..retrieval.bm25 import LexicalIndex, bm25_ranks
+from ..training.inputs import identities_of
+from ..training.spaces import share_space
+from ..types import SIDES, Metric, Mode, Role, Side
 from ..vectors import Float32Array, unit_rows
-from .lexical import LexicalIndex, bm25_ranks
-from .metrics import Metric, ranks, ranks_of_scores, scores
-from .relevance import Relevance
 
 Project = Callable[[Float32Array, Sequence[str] | None], Float32Array]
 

@@ -9,10 +9,10 @@ from threading import Lock
 from typing import Any
 
 from ..aligner import Aligner
-from ..asking import AUTO
-from ..bridge import Bridge, load
 from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
-from ._field import (
+from ..multi_aligner import Bridge, load
+from ..retrieval.query import AUTO
+from ._aligner_field import (
     Space,
     document_modality_of,
     load_checked,

@@ -1,5 +1,5 @@
 """The maps: fitted in NumPy, applied in NumPy, one idea a file."""
 
-from .projection import Mode, Projection, Role
+from .projection import Projection
 
-__all__ = ["Mode", "Projection", "Role"]
+__all__ = ["Projection"]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..types import Mode
 from .head import AffineHead
 from .moments import Spectrum
-from .projection import Mode, Projection
+from .projection import Projection
 
 
 def cca(

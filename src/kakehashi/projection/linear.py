@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..types import Mode
 from .head import AffineHead
 from .moments import Matrix, Spectrum
-from .projection import Mode, Projection
+from .projection import Projection
 
 
 def centring(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> Projection:

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.validation import in_order
 from ..errors import DataError
-from ..pairs import SIDES, Side
-from ..validation import in_order
+from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, chunks, unit_rows
 from .head import Head, head_of, tensors_of
 from .hubness import HubnessCorrection
 from .ngrams import CharacterNgrams
-
-Mode = Literal["keep", "shared"]
-Role = Literal["query", "document"]
 
 _NGRAM_ROWS = 1024
 """Rows whose n-grams are held at a time: while they are projected they take some 16 KB each."""

@@ -1,1 +1,1 @@
-"""Training by gradient descent. What is trained here serves with NumPy; only this needs torch."""
+"""Training: choose a map by validation, judge it on held-out pairs, and assemble an aligner."""

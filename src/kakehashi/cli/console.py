@@ -1,0 +1,177 @@
+"""What the command line prints: JSON for machines, short tables for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..evaluation.robustness.report import Perturbed, RobustnessReport
+from ..metrics.ranking import METRICS
+from ..metrics.statistics import Scores
+from ..report import Report
+
+_SHOWN = METRICS[:3]  # nDCG@10 is in the JSON; four columns do not fit into 80 cells
+
+
+def plain_console(*, stderr: bool = False) -> Console:
+    """Return a console that prints what it is given.
+
+    Paths, texts and messages of somebody else's hold brackets and colons, which rich would take
+    for markup and emoji; so neither is read, and what is to be styled is a ``Text``.
+    """
+    return Console(stderr=stderr, markup=False, emoji=False)
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """Print one JSON object on one line."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+
+
+def row(scores: Scores) -> dict[str, Any]:
+    """Return scores as JSON: the means, and their 95% intervals."""
+    return {
+        **scores.means,
+        "interval": scores.intervals["recall@1"],
+        "intervals": scores.intervals,
+    }
+
+
+def report_json(report: Report) -> dict[str, Any]:
+    """Return a report as JSON."""
+    return {
+        "mode": report.mode,
+        "chosen": report.chosen,
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "n_pairs": report.n_pairs,
+        "sizes": report.sizes,
+        "describes": report.describes,
+        "leaked_rows_left_out": report.leaked_rows_left_out,
+        "metric": report.metric,
+        "base": "not comparable" if report.base is None else row(report.base),
+        "bm25": None if report.bm25 is None else row(report.bm25),
+        "status_quo": None if report.status_quo is None else row(report.status_quo),
+        "rungs": {
+            name: {**row(r.scores), "parameters": r.parameters, "validation_mrr": r.validation}
+            for name, r in report.rungs.items()
+        },
+        "p_value": report.p_value,
+        "notes": report.notes,
+        "seconds": report.seconds,
+    }
+
+
+def print_report(report: Report, *, every_rung: bool) -> None:
+    """Print the verdict, then what was chosen beside what it had to beat, or every rung."""
+    console = plain_console()
+    console.print(Text.assemble((f"verdict: {report.verdict}", "bold"), f" ({report.reason})"))
+    identity, chosen = report.rungs.get("identity"), report.rungs[report.chosen]
+    shown = report.rungs if every_rung else {report.chosen: chosen}
+    heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
+    table = Table("", "valid.", *_SHOWN, title=heading, pad_edge=False)
+    for name, scores in report.before.items():
+        validation = "" if identity is None else f"{identity.validation:.3f}"
+        cells = ["not\ncomparable"] if scores is None else _stacked(scores)
+        table.add_row(name, validation, *cells)
+    table.add_row("BM25", "", *(["no texts"] if report.bm25 is None else _stacked(report.bm25)))
+    for name, rung in shown.items():
+        if name != "identity":
+            # The mode stands below: beside the longest names it would not fit into 80 cells.
+            bare = name.removeprefix(f"{rung.mode}/")
+            mark = ", chosen" if name == report.chosen else ""
+            named = _dimmed(f"{bare}\n", f"{rung.mode}{mark}")
+            table.add_row(named, f"{rung.validation:.3f}", *_stacked(rung.scores))
+    console.print(table)
+    console.print("valid.: MRR among the held-out queries that chose; they do not judge")
+    console.print(
+        f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
+    )
+    for note in report.notes:
+        console.print(f"note: {note}")
+
+
+def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
+    """Print metrics with their intervals, a row for each name."""
+    table = Table("", *_SHOWN, title=title)
+    for name, scores in rows.items():
+        if scores is None:
+            table.add_row(name, *["no texts" if name == "BM25" else "not comparable"])
+            continue
+        table.add_row(name, *_cells(scores, " "))
+    plain_console().print(table)
+
+
+def print_facts(facts: Mapping[str, str]) -> None:
+    """Print facts one a line; long ones (hashes) are not broken, so that they can be copied."""
+    width = max(map(len, facts))
+    for name, fact in facts.items():
+        sys.stdout.write(f"{name:{width}}  {fact}\n")
+
+
+def print_robustness(report: RobustnessReport) -> None:
+    """Print a table for each system, a row for each perturbation, and what could not be run."""
+    console = plain_console()
+    if report.base is None:
+        console.print("untouched vectors: not comparable")
+    else:
+        base = {name: result.base for name, result in report.perturbations.items()}
+        _print_perturbed("untouched vectors", report, report.base, base)
+    aligned = {name: result.aligned for name, result in report.perturbations.items()}
+    _print_perturbed("aligned vectors", report, report.aligned, aligned)
+    console.print(
+        "% changed: the share of queries that a perturbation changes; the others score as they "
+        "are. Change: of MRR@10, over all queries, with the 95% interval paired by query."
+    )
+    unchanged = [name for name, found in report.perturbations.items() if not found.n_changed]
+    if unchanged:
+        console.print(f"changed nothing: {', '.join(unchanged)}")
+    for name, reason in report.not_run.items():
+        console.print(f"not run: {name}: {reason}")
+
+
+def _print_perturbed(
+    title: str, report: RobustnessReport, clean: Scores, rows: Mapping[str, Perturbed | None]
+) -> None:
+    heading = f"{title}: {report.n_queries} queries in {report.pool} documents"
+    table = Table("queries", *_SHOWN, "change", title=heading)
+    table.add_row("as they are", *_stacked(clean), "")
+    for name, found in rows.items():
+        share = report.perturbations[name].share_changed
+        if found is not None and share:
+            low, high = found.interval["mrr@10"]
+            table.add_row(
+                _dimmed(f"{name}\n", f"{share:.0%} changed"),
+                *_stacked(found.scores),
+                _dimmed(f"{found.change['mrr@10']:+.3f}\n", f"{low:+.3f}, {high:+.3f}"),
+            )
+    plain_console().print(table)
+
+
+def _stacked(scores: Scores) -> list[Text]:
+    """Return each mean with its interval below it."""
+    return _cells(scores, "\n")
+
+
+def _cells(scores: Scores, between: str) -> list[Text]:
+    cells = []
+    for name in _SHOWN:
+        low, high = scores.intervals[name]
+        cells.append(_dimmed(f"{scores.means[name]:.3f}{between}", f"{low:.3f}-{high:.3f}"))
+    return cells
+
+
+def _dimmed(plain: str, dim: str) -> Text:
+    return Text.assemble(plain, (dim, "dim"))
+
+
+def short(text: str) -> str:
+    """Cut a text to one line of 70 terminal cells."""
+    line = Text(" ".join(text.split()))
+    line.truncate(70, overflow="ellipsis")
+    return line.plain

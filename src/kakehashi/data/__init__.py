@@ -1,0 +1,1 @@
+"""Pairs: read from files, checked, split and told apart."""

@@ -1,0 +1,324 @@
+"""Pairs: texts or vectors of two modalities that mean the same, validated once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DataError, PairsError
+from ..types import SIDES, Side
+from ..vectors import FloatArray, chunks
+from .hashing import Keys, text_key, vector_keys
+from .validation import (
+    Finding,
+    OnDuplicate,
+    OnInvalid,
+    ValidationReport,
+    check_choice,
+    checked_labels,
+    checked_texts,
+    checked_vectors,
+    common_length,
+    duplicates,
+    raise_if_asked,
+)
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """Which data made an aligner.
+
+    Attributes:
+        content_hash: SHA-256 over the pairs; where a validation set or unpaired rows were given,
+            too, over the hashes of all.
+        n_unpaired: rows without a pair that the caller gave.
+    """
+
+    name: str
+    licence: str
+    content_hash: str
+    n_pairs: int
+    n_unpaired: int = 0
+
+
+class Pairs:
+    """Pairs of two modalities: row i of the source means the same as row i of the target.
+
+    A side is given as texts, as stored vectors, or as both. Everything is checked here, once;
+    whatever holds a ``Pairs`` may rely on it. The object is read-only.
+
+    Args:
+        source_texts, target_texts: n texts a side.
+        source_vectors, target_vectors: (n, d) float16, float32 or float64 a side; the two
+            dimensions may differ. A memory-mapped array is read in chunks and never copied whole
+            (unless rows are dropped).
+        groups: for each row the document it comes from; splits never part a group (unless there is
+            only one).
+        ids: a name for each row, carried along.
+        on_invalid: what to do with a row that cannot be used (empty or non-Unicode text, NaN,
+            infinite or zero vector, a vector of another dimension): ``"raise"`` or ``"drop"``.
+        on_duplicate: what to do with a row whose text (or vector, where there is no text) stood
+            on the same side before: ``"keep"`` it and report, ``"raise"``, or ``"drop"`` it.
+        name, licence: what the data is and under which terms, kept in every aligner made of it.
+
+    Raises:
+        PairsError: sides of different lengths, no data, or findings that are to be raised.
+    """
+
+    def __init__(
+        self,
+        source_texts: Sequence[str] | None = None,
+        target_texts: Sequence[str] | None = None,
+        *,
+        source_vectors: Any = None,
+        target_vectors: Any = None,
+        groups: Sequence[Any] | None = None,
+        ids: Sequence[Any] | None = None,
+        on_invalid: OnInvalid = "raise",
+        on_duplicate: OnDuplicate = "keep",
+        name: str = "",
+        licence: str = "",
+    ) -> None:
+        check_choice("on_invalid", on_invalid, ("raise", "drop"))
+        check_choice("on_duplicate", on_duplicate, ("keep", "raise", "drop"))
+        texts = {"source": source_texts, "target": target_texts}
+        vectors = {"source": source_vectors, "target": target_vectors}
+        n = common_length(texts, vectors, groups, ids)
+
+        findings: list[Finding] = []
+        self._texts: dict[Side, tuple[str, ...] | None] = {}
+        self._vectors: dict[Side, FloatArray | None] = {}
+        self._known_keys: dict[Side, Keys] = {}
+        for side in SIDES:
+            self._texts[side] = checked_texts(texts[side], side, findings)
+            self._vectors[side] = checked_vectors(vectors[side], side, findings)
+        self.groups = checked_labels(groups, "groups", findings)
+        self.ids = checked_labels(ids, "ids", findings)
+        # A file's name may hold bytes that are no Unicode; the record could not be written.
+        self.name = name.encode("utf-8", "replace").decode()
+        self.licence = licence.encode("utf-8", "replace").decode()
+
+        faulty = {f.row for f in findings}
+        keys = {side: self._keys(side, skip=faulty) for side in SIDES}
+        for side in SIDES:
+            findings += duplicates(keys[side], side, faulty)
+        findings.sort(key=lambda f: f.row)
+        raise_if_asked(findings, on_invalid, on_duplicate)
+        dropped = sorted({f.row for f in findings if not f.is_duplicate or on_duplicate == "drop"})
+        if len(dropped) == n:
+            raise PairsError(f"None of the {n} rows can be used; the first: {findings[0]}.")
+        self.validation = ValidationReport(n, tuple(findings), tuple(dropped))
+        if dropped:
+            self._keep_rows(np.delete(np.arange(n), dropped))
+        else:
+            self._known_keys = keys
+
+    def __len__(self) -> int:
+        for side in SIDES:
+            texts, vectors = self._texts[side], self._vectors[side]
+            if texts is not None:
+                return len(texts)
+            if vectors is not None:
+                return len(vectors)
+        raise AssertionError("a Pairs holds at least one side")
+
+    def __repr__(self) -> str:
+        shapes = [
+            f"{side} {'texts' if self._texts[side] is not None else ''}"
+            f"{'' if (v := self._vectors[side]) is None else f'[{v.shape[1]}]'}"
+            for side in SIDES
+        ]
+        return f"Pairs({self.name!r}, {len(self)} rows, {', '.join(shapes)})"
+
+    @property
+    def source_texts(self) -> tuple[str, ...] | None:
+        """The n source texts, or None where only vectors were given."""
+        return self._texts["source"]
+
+    @property
+    def target_texts(self) -> tuple[str, ...] | None:
+        """The n target texts, or None where only vectors were given."""
+        return self._texts["target"]
+
+    @property
+    def source_vectors(self) -> FloatArray | None:
+        """The stored (n, d) source vectors in the dtype given, or None."""
+        return self._vectors["source"]
+
+    @property
+    def target_vectors(self) -> FloatArray | None:
+        """The stored (n, d) target vectors in the dtype given, or None."""
+        return self._vectors["target"]
+
+    def texts(self, side: Side) -> tuple[str, ...] | None:
+        """The texts of one side, or None."""
+        return self._texts[side]
+
+    def vectors(self, side: Side) -> FloatArray | None:
+        """The stored vectors of one side, or None."""
+        return self._vectors[side]
+
+    def required_vectors(self, side: Side) -> FloatArray:
+        """Return the vectors of one side.
+
+        Raises:
+            DataError: the side has texts only.
+        """
+        vectors = self._vectors[side]
+        if vectors is None:
+            raise DataError(f"The {side} side has texts only; encode it first.")
+        return vectors
+
+    def select(self, rows: NDArray[np.intp] | Sequence[int]) -> Pairs:
+        """Return the given rows, in the given order, without validating them again."""
+        chosen = object.__new__(Pairs)
+        chosen.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
+        index = np.asarray(rows, dtype=np.intp)
+        chosen._known_keys = {s: keys[index] for s, keys in self._known_keys.items()}
+        chosen._keep_rows(index)
+        chosen.validation = ValidationReport(len(index))
+        return chosen
+
+    def with_vectors(self, source: FloatArray | None, target: FloatArray | None) -> Pairs:
+        """Return the same rows with the vectors of the given sides put in."""
+        given = {"source": source, "target": target}
+        if source is None and target is None:
+            return self
+        filled = object.__new__(Pairs)
+        filled.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
+        filled._vectors = {
+            side: self._vectors[side] if (v := given[side]) is None else v for side in SIDES
+        }
+        kept = {s: k for s, k in self._known_keys.items() if given[s] is None or self._texts[s]}
+        filled._known_keys = kept
+        for side in SIDES:
+            vectors = filled._vectors[side]
+            if vectors is not None and len(vectors) != len(self):
+                raise PairsError(f"{len(vectors)} {side} vectors for {len(self)} pairs.")
+        return filled
+
+    def keys(self, side: Side) -> Keys:
+        """Return a 64-bit key a row, (n,): equal texts (or, without texts, vectors) share it."""
+        if side not in self._known_keys:
+            self._known_keys[side] = self._keys(side, skip=set())
+        return self._known_keys[side]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over the rows as a set: the order of the rows does not matter."""
+        digests: list[bytes] = []
+        for part in chunks(len(self)):
+            blocks = {s: None if v is None else v[part] for s, v in self._vectors.items()}
+            for offset, row in enumerate(range(part.start, part.stop)):
+                digest = hashlib.sha256()
+                for side in SIDES:
+                    texts, block = self._texts[side], blocks[side]
+                    if texts is not None:
+                        _update(digest, b"text", texts[row].encode())
+                    if block is not None:
+                        kind = f"vector {block.dtype.str}".encode()
+                        _update(digest, kind, np.asarray(block[offset]).tobytes())
+                    _update(digest, b"side", side.encode())
+                if self.groups is not None:
+                    _update(digest, b"group", self.groups[row].encode())
+                digests.append(digest.digest())
+        return hashlib.sha256(b"".join(sorted(digests))).hexdigest()
+
+    def _keys(self, side: Side, skip: set[int]) -> Keys:
+        texts, vectors = self._texts[side], self._vectors[side]
+        if texts is not None:
+            return np.array(
+                [0 if i in skip else text_key(text) for i, text in enumerate(texts)],
+                dtype=np.uint64,
+            )
+        if vectors is not None:
+            return vector_keys(vectors)
+        return np.arange(len(self), dtype=np.uint64)
+
+    def _keep_rows(self, rows: NDArray[np.intp]) -> None:
+        for side in SIDES:
+            texts, vectors = self._texts[side], self._vectors[side]
+            if texts is not None:
+                self._texts = {**self._texts, side: tuple(texts[i] for i in rows)}
+            if vectors is not None:
+                self._vectors = {**self._vectors, side: vectors[rows]}
+        self.groups = None if self.groups is None else tuple(self.groups[i] for i in rows)
+        self.ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
+
+
+def checked_side(modality: str) -> Side:
+    """Return a modality, or raise DataError where it is none."""
+    for side in SIDES:
+        if modality == side:
+            return side
+    raise DataError(f"modality={modality!r}; a modality is source or target.")
+
+
+def check_pairs(*given: Any, optional: Sequence[Any] = ()) -> None:
+    """Raise DataError unless all are Pairs; what is optional may be None.
+
+    A path has a length, too, and would be counted as pairs.
+    """
+    for value in (*given, *(value for value in optional if value is not None)):
+        if isinstance(value, Pairs):
+            continue
+        advice = "make them with kakehashi.Pairs(source_texts, target_texts)"
+        if isinstance(value, (str, PathLike)):
+            advice = f"read the file with kakehashi.read_pairs({str(value)!r})"
+        raise DataError(f"expected Pairs, got {type(value).__name__}; {advice}.")
+
+
+def joined(parts: Sequence[Pairs]) -> Pairs:
+    """Return the rows of several sets, one after the other, with vectors as float32 in memory.
+
+    Texts and groups are kept where every set has them.
+    """
+    whole = object.__new__(Pairs)
+    whole._known_keys = {}
+    whole._texts, whole._vectors = {}, {}
+    for side in SIDES:
+        texts = [part.texts(side) for part in parts]
+        whole._texts[side] = (
+            None if None in texts else tuple(text for of_part in texts for text in of_part or ())
+        )
+        vectors = [part.required_vectors(side) for part in parts]
+        whole._vectors[side] = np.concatenate([np.asarray(v, np.float32) for v in vectors])
+    groups = [part.groups for part in parts]
+    whole.groups = None
+    if None not in groups:
+        whole.groups = tuple(group for of_part in groups for group in of_part or ())
+    whole.ids, whole.name, whole.licence = None, parts[0].name, parts[0].licence
+    whole.validation = ValidationReport(len(whole))
+    return whole
+
+
+def _update(digest: Any, kind: bytes, content: bytes) -> None:
+    digest.update(kind + len(content).to_bytes(8, "little") + content)
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """The rows behind a fit, for what is trained on rows and not on their sums."""
+
+    sets: list[tuple[Pairs, NDArray[np.intp]]]
+    seed: int
+
+    def sample(self, at_most: int) -> Pairs:
+        """Return all rows, or so many of them drawn evenly, with vectors in memory as float32."""
+        total = sum(len(rows) for _, rows in self.sets)
+        picked = np.arange(total)
+        if total > at_most:
+            picked = np.sort(np.random.default_rng(self.seed).choice(total, at_most, replace=False))
+        parts, start = [], 0
+        for pairs, rows in self.sets:
+            mine = picked[(picked >= start) & (picked < start + len(rows))] - start
+            parts.append(pairs.select(rows[mine]))
+            start += len(rows)
+        return joined(parts)

@@ -1,0 +1,1 @@
+"""Encoders: frozen embedding models behind one protocol, their identity, and a cache of vectors."""

@@ -1,0 +1,185 @@
+"""Vectors on disk: each text is encoded once, and an interrupted run resumes."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import CacheError, EncoderError
+from ..progress import track
+from ..types import Role
+from ..vectors import Float32Array
+from .adapters import Encoder, EncoderIdentity, checked_encode
+
+_DIGEST = 8  # bytes after each stored vector
+_TABLES = {"encoders", "vectors"}
+_SCHEMA = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS encoders (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL, dimension INTEGER NOT NULL, probes BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS vectors (
+    encoder INTEGER NOT NULL, role TEXT NOT NULL, text BLOB NOT NULL, vector BLOB NOT NULL,
+    PRIMARY KEY (encoder, role, text)) WITHOUT ROWID;
+COMMIT;
+"""
+
+
+class VectorCache:
+    """One SQLite file of vectors, kept apart by the identity of the encoder that made them.
+
+    Raises:
+        CacheError: the file is no database, or one of something else; it is left as it is.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self._path = Path(path)
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self.readable():
+            self._database = sqlite3.connect(self._path, timeout=60)
+            self._refuse_another()
+            self._database.executescript(_SCHEMA)
+            self._database.execute("SELECT id, name, dimension, probes FROM encoders LIMIT 1")
+            self._database.execute("SELECT encoder, role, text, vector FROM vectors LIMIT 1")
+
+    def _refuse_another(self) -> None:
+        """Raise CacheError for a database of somebody else's, before anything is added to it."""
+        rows = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = {name for (name,) in rows}
+        if tables and not tables >= _TABLES:
+            self._database.close()
+            raise CacheError(
+                f"{self._path} is a database of something else (tables {', '.join(sorted(tables))})"
+                ", no cache of vectors. Give another name; a cache is made there."
+            )
+
+    def encoder_id(self, identity: EncoderIdentity) -> int:
+        """Return the number of this encoder; a changed model under an old name is a new one."""
+        rows = self._database.execute(
+            "SELECT id, probes FROM encoders WHERE name = ? AND dimension = ?",
+            (identity.name, identity.dimension),
+        )
+        for number, blob in rows:
+            if not isinstance(blob, bytes) or len(blob) != identity.probes.size * 4:
+                continue
+            probes = np.frombuffer(blob, dtype="<f4").reshape(-1, identity.dimension)
+            known = EncoderIdentity(identity.name, identity.dimension, None, probes)
+            if known.matches(identity):
+                return int(number)
+        with self._database:
+            cursor = self._database.execute(
+                "INSERT INTO encoders (name, dimension, probes) VALUES (?, ?, ?)",
+                (identity.name, identity.dimension, identity.probes.astype("<f4").tobytes()),
+            )
+        return int(cursor.lastrowid or 0)
+
+    def get(
+        self, encoder: int, role: Role, texts: Sequence[str], dimension: int
+    ) -> dict[str, Float32Array]:
+        """Return the vectors that are known, by text; what is not whole is not known."""
+        found = {}
+        for text in texts:
+            row = self._database.execute(
+                "SELECT vector FROM vectors WHERE encoder = ? AND role = ? AND text = ?",
+                (encoder, role, _key(text)),
+            ).fetchone()
+            content = row[0] if row and isinstance(row[0], bytes) else b""
+            vector, digest = content[:-_DIGEST], content[-_DIGEST:]
+            if len(vector) == 4 * dimension and digest == _digest(text, vector):
+                found[text] = np.frombuffer(vector, dtype="<f4")
+        return found
+
+    def put(self, encoder: int, role: Role, texts: Sequence[str], vectors: Float32Array) -> None:
+        """Store the vectors of these texts in one transaction."""
+        with self._database:
+            self._database.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
+                [
+                    (encoder, role, _key(text), content + _digest(text, content))
+                    for text, content in zip(
+                        texts, (v.astype("<f4").tobytes() for v in vectors), strict=True
+                    )
+                ],
+            )
+
+    @contextmanager
+    def readable(self) -> Iterator[None]:
+        """Turn every error of SQLite into one that says what to do."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise CacheError(
+                f"{self._path} is no cache of vectors, or cannot be used as one: {error}. Give "
+                "another name; a cache is made there."
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+
+def encode_texts(
+    encoder: Encoder,
+    texts: Sequence[str],
+    role: Role,
+    *,
+    cache: str | Path | None = None,
+    batch_size: int = 64,
+    progress: bool = False,
+    label: str = "encoding",
+) -> Float32Array:
+    """Encode n texts -> (n, d) float32, each different text once.
+
+    Args:
+        cache: a file that keeps vectors between runs; what was encoded before an interruption is
+            found there again.
+
+    Raises:
+        EncoderError, VectorError: the encoder gives something else than one vector a text, all of
+            one width; what it raises itself is passed on.
+        CacheError: the cache is damaged, or no cache.
+    """
+    unique = list(dict.fromkeys(texts))
+    unique.sort(key=len)  # texts of one length together: less padding in a batch
+    store = VectorCache(cache) if cache is not None else None
+    try:
+        known: dict[str, Float32Array] = {}
+        number, width = 0, None
+        if store is not None:
+            identity = EncoderIdentity.of(encoder)
+            with store.readable():
+                number = store.encoder_id(identity)
+                known = store.get(number, role, unique, identity.dimension)
+            width = identity.dimension
+        missing = [text for text in unique if text not in known]
+        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
+        label = f"{label} ({len(missing)}, {encoder.name})"
+        for batch in track(batches, label, enabled=progress):
+            vectors = checked_encode(encoder, batch, role)
+            width = width or vectors.shape[1]
+            if vectors.shape[1] != width:
+                raise EncoderError(
+                    f"Encoder {encoder.name!r} gave {width} dimensions, then {vectors.shape[1]} "
+                    f"for a batch that begins with {batch[0][:60]!r}; every text needs as many."
+                )
+            known.update(zip(batch, vectors, strict=True))
+            if store is not None:
+                with store.readable():
+                    store.put(number, role, batch, vectors)
+    finally:
+        if store is not None:
+            store.close()
+    return np.stack([known[text] for text in texts])
+
+
+def _digest(text: str, vector: bytes) -> bytes:
+    """A damaged entry is encoded again instead of being believed."""
+    return hashlib.blake2b(_key(text) + vector, digest_size=_DIGEST).digest()
+
+
+def _key(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()

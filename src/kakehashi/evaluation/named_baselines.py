@@ -1,0 +1,118 @@
+"""Baselines that need nothing but the pairs and their vectors, by name.
+
+Each is a function that learns from the training pairs of a task and returns what prepares the test
+documents for search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from ..data.duplicates import find_leaks
+from ..data.splits import folds
+from ..metrics.ranking import ranks, reciprocal
+from ..metrics.relevance import Relevance
+from ..projection import Projection
+from ..projection.linear import centring, procrustes, ridge
+from ..projection.moments import Moments, Spectrum
+from ..training.closed_forms import RIDGE_GRID
+from ..types import SIDES, Metric
+from ..vectors import Float32Array
+from .systems import CannotRunError, Dense, Index, Lexical, System, Task
+
+RIDGE_FOLDS = 5
+
+
+def _cosine(task: Task) -> Index:
+    _require_same_space(task)
+    return partial(projected, task, Projection())
+
+
+def _centring(task: Task) -> Index:
+    _require_same_space(task)
+    return partial(projected, task, centring(_spectrum(task), task.mode))
+
+
+def _procrustes(task: Task) -> Index:
+    return partial(projected, task, procrustes(_spectrum(task), task.mode))
+
+
+def _ridge(task: Task) -> Index:
+    """Ridge towards zero; its strength is the best of ``RIDGE_GRID`` by MRR on five folds."""
+    x, y = (task.vectors(task.train, side) for side in SIDES)
+    found = np.zeros(len(RIDGE_GRID))
+    for split in folds(task.train, RIDGE_FOLDS, seed=task.seed):
+        held = task.train.select(split.held_out)
+        kept = np.setdiff1d(split.kept, find_leaks(task.train, held))
+        if len(kept) < 2:
+            continue
+        spectrum, relevance = Spectrum(Moments.of(x, y, kept)), Relevance.of(held)
+        for i, reg in enumerate(RIDGE_GRID):
+            projection = ridge(spectrum, task.mode, reg=reg, towards="zero")
+            queries = projection(x[split.held_out], modality="source", role="query", roughly=True)
+            documents = projection(
+                y[split.held_out], modality="target", role="document", roughly=True
+            )
+            found[i] += reciprocal(ranks(queries, documents, "cosine", relevance=relevance)).sum()
+    reg = RIDGE_GRID[int(found.argmax())]
+    return partial(projected, task, ridge(_spectrum(task), task.mode, reg=reg, towards="zero"))
+
+
+def _mind_the_gap(task: Task) -> Index:
+    from ..training.gradient import mind_the_gap
+
+    x, y = (task.vectors(task.train, side) for side in SIDES)
+    network = mind_the_gap.train(x, y, seed=task.seed, progress=task.progress)
+
+    def index() -> System:
+        queries, documents = (task.vectors(task.test, side) for side in SIDES)
+        encode = task.encode_one(task.encoders["source"])
+        return Dense(task, queries, documents, "l2", lambda x, _: network(x), encode)
+
+    return index
+
+
+def _bm25(task: Task) -> Index:
+    task.texts("target")
+    return partial(Lexical, task, task.texts("source"))
+
+
+FITS: dict[str, Callable[[Task], Index]] = {
+    "cosine": _cosine,
+    "centring": _centring,
+    "bm25": _bm25,
+    "procrustes": _procrustes,
+    "ridge": _ridge,
+    "mind-the-gap": _mind_the_gap,
+}
+NAMES = tuple(FITS)
+"""Baselines that need nothing but the pairs and their vectors."""
+
+
+def _require_same_space(task: Task) -> None:
+    if not task.same_space:
+        raise CannotRunError("not comparable: the two sides are vectors of different spaces")
+
+
+def _spectrum(task: Task) -> Spectrum:
+    x, y = (task.vectors(task.train, side) for side in SIDES)
+    return Spectrum(Moments.of(x, y))
+
+
+def projected(task: Task, projection: Projection, metric: Metric = "cosine") -> System:
+    """Search by projected vectors, exactly as they serve."""
+    documents = projection(
+        task.vectors(task.test, "target"),
+        texts=task.test.target_texts,
+        modality="target",
+        role="document",
+    )
+
+    def project(x: Float32Array, texts: Sequence[str] | None) -> Float32Array:
+        return projection(x, texts=texts, modality="source", role="query")
+
+    encode = task.encode_one(task.encoders["source"])
+    return Dense(task, task.vectors(task.test, "source"), documents, metric, project, encode)

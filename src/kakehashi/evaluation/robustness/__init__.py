@@ -1,0 +1,1 @@
+"""Robustness: what perturbed queries find."""

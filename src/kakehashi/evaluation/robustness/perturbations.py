@@ -1,0 +1,107 @@
+"""Perturbations: what happens to texts outside of a benchmark, by name.
+
+A perturbation depends on its name, the seed and the text alone: not on the other texts, their
+number or their order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...data.validation import text_problem
+from ...errors import DataError
+from . import damage, writing
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """One way to change a text.
+
+    Attributes:
+        name: by which it is asked for and reported.
+        change: a pure function of the text, and of a generator and the paired target text where it
+            draws and where ``needs_target`` says so.
+        draws: the outcome depends on the seed.
+        needs_target: it takes words of the paired target text.
+    """
+
+    name: str
+    change: Callable[..., str]
+    draws: bool = True
+    needs_target: bool = False
+
+    @property
+    def description(self) -> str:
+        """What it does, with an example, in one line."""
+        return (inspect.getdoc(self.change) or "").splitlines()[0]
+
+    def __call__(self, text: str, *, seed: int = 0, target: str | None = None) -> str:
+        """Return the perturbed text, or the text itself where nothing of it would be left.
+
+        Raises:
+            DataError: it needs the paired target text and there is none.
+            MissingExtraError: it needs a package that is not installed.
+        """
+        arguments: list[Any] = [text]
+        if self.draws:
+            arguments.append(generator(self.name, seed, text))
+        if self.needs_target:
+            if target is None:
+                raise DataError(
+                    f"the perturbation {self.name!r} needs the paired target text; the pairs have "
+                    "target vectors only. Leave it out, or pass pairs with target texts."
+                )
+            arguments.append(target)
+        changed = self.change(*arguments)
+        return text if text_problem(changed) else changed
+
+
+PERTURBATIONS = {
+    p.name: p
+    for p in (
+        Perturbation("typing-errors", damage.typing_errors),
+        Perturbation("dropped-words", damage.dropped_words),
+        Perturbation("upper-case", writing.upper_case, draws=False),
+        Perturbation("lower-case", writing.lower_case, draws=False),
+        Perturbation("title-case", writing.title_case, draws=False),
+        Perturbation("full-width", writing.full_width, draws=False),
+        Perturbation("half-width", writing.half_width, draws=False),
+        Perturbation("kana-for-kanji", writing.kana_for_kanji, draws=False),
+        Perturbation("cut-end", damage.cut_end, draws=False),
+        Perturbation("cut-both-ends", damage.cut_both_ends),
+        Perturbation("mixed-languages", damage.mixed_languages, needs_target=True),
+        Perturbation("part-number", damage.part_number),
+    )
+}
+"""Every perturbation by its name, in the order of the reports."""
+
+
+def perturbations(names: Sequence[str] | None = None) -> list[Perturbation]:
+    """Return the perturbations of these names, or all of them.
+
+    Raises:
+        DataError: a name that is not known, or no name at all.
+    """
+    if names is None:
+        return list(PERTURBATIONS.values())
+    if isinstance(names, str):
+        raise DataError(f"names={names!r}: expected a list of names, such as [{names!r}].")
+    known = ", ".join(PERTURBATIONS)
+    if not names:
+        raise DataError(f"no perturbation is named; choose from {known}.")
+    for name in names:
+        if name not in PERTURBATIONS:
+            raise DataError(f"perturbation {name!r} is not known; choose from {known}.")
+    return [PERTURBATIONS[name] for name in dict.fromkeys(names)]
+
+
+def generator(*key: object) -> np.random.Generator:
+    """Return the random generator of a key: the same for the same key, on any machine."""
+    digest = hashlib.blake2b("\0".join(map(str, key)).encode(), digest_size=16).digest()
+    return np.random.default_rng(int.from_bytes(digest, "little"))

@@ -1,0 +1,220 @@
+"""robustness(): what perturbed queries find, with the untouched vectors and with an aligner's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...aligner import Aligner
+from ...data.pairs import Pairs, check_pairs
+from ...encoders.cache import encode_texts
+from ...errors import DataError, MissingExtraError
+from ...metrics.ranking import per_query, ranks
+from ...metrics.relevance import Clusters, Relevance, clusters_of
+from ...metrics.statistics import Interval, Scores, bootstrap
+from ...vectors import Float32Array
+from .perturbations import perturbations
+
+System = Literal["base", "aligned"]
+
+
+@dataclass(frozen=True)
+class Perturbed:
+    """What one system finds with perturbed queries.
+
+    Attributes:
+        scores: means over all queries, with their 95% intervals.
+        change: for each metric perturbed minus unperturbed, the mean over all queries. A query
+            that stays the same changes by nothing: divide by the share that changed for the mean
+            over those that did.
+        interval: for each metric the 95% bootstrap interval of the change, paired by query.
+    """
+
+    scores: Scores
+    change: dict[str, float]
+    interval: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class PerturbationResult:
+    """One perturbation: how many queries it changed, and what both systems find with them."""
+
+    description: str
+    n_changed: int
+    share_changed: float
+    base: Perturbed | None
+    aligned: Perturbed
+
+
+@dataclass(frozen=True)
+class RobustnessReport:
+    """What perturbed queries find.
+
+    Attributes:
+        base: the untouched vectors, asked with the queries as they are; None where the spaces of
+            the two sides cannot be compared.
+        aligned: the aligner's vectors, asked with the queries as they are.
+        perturbations: the results by name.
+        not_run: the reason for each perturbation that could not be run, by name.
+    """
+
+    n_queries: int
+    pool: int
+    metric: str
+    seed: int
+    base: Scores | None
+    aligned: Scores
+    perturbations: dict[str, PerturbationResult]
+    not_run: dict[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready record."""
+        return asdict(self)
+
+
+def robustness(
+    aligner: Aligner,
+    pairs: Pairs,
+    *,
+    names: Sequence[str] | None = None,
+    seed: int = 0,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> RobustnessReport:
+    """Perturb the queries of some pairs and score what they still find; documents stay.
+
+    As in ``kakehashi evaluate``, a query's own target counts, among all different targets of the
+    pairs. Take pairs that the aligner was not trained on.
+
+    Args:
+        aligner: with its source encoder at hand, and its target encoder where the pairs have no
+            target vectors (:meth:`kakehashi.Aligner.bind`).
+        pairs: with source texts; they are encoded even where source vectors are stored, so that
+            perturbed and unperturbed queries come from the same encoder.
+        names: of the perturbations; by default all. One that cannot be run, for want of a package
+            or of target texts, is named in the report; if it was asked for, it raises.
+        seed: decides what the perturbations draw.
+        cache: a file that keeps encoded vectors between runs.
+        progress: show bars on standard error (where that is no terminal, a line a stage).
+
+    Raises:
+        DataError: no Pairs, no source texts, an unknown name, or mixed languages without target
+            texts.
+        MissingExtraError: a perturbation that was asked for needs a package.
+        EncoderError: an encoder is needed and not at hand, or is not that of the training.
+        VectorError: stored target vectors of another dimension.
+    """
+    check_pairs(pairs)
+    clean = pairs.source_texts
+    if clean is None:
+        raise DataError(
+            "The pairs have source vectors only; a perturbation changes texts. Pass source texts."
+        )
+    queries, not_run = _perturbed(pairs, clean, names, seed)
+    look_up = _encoded(aligner, [clean, *(texts for _, texts in queries.values())], cache, progress)
+    systems = _Systems(aligner, pairs, _documents(aligner, pairs, cache, progress))
+    reference = systems.rank(look_up(clean), clean)
+    results = {}
+    for name, (description, texts) in queries.items():
+        n_changed = sum(a != b for a, b in zip(texts, clean, strict=True))
+        found = systems.rank(look_up(texts), texts)
+        both = {s: systems.compare(rank, reference[s]) for s, rank in found.items()}
+        results[name] = PerturbationResult(
+            description, n_changed, n_changed / len(clean), both.get("base"), both["aligned"]
+        )
+    scores = {s: systems.scores(rank) for s, rank in reference.items()}
+    return RobustnessReport(
+        n_queries=len(clean),
+        pool=systems.pool,
+        metric=systems.metric,
+        seed=seed,
+        base=scores.get("base"),
+        aligned=scores["aligned"],
+        perturbations=results,
+        not_run=not_run,
+    )
+
+
+def _perturbed(
+    pairs: Pairs, clean: Sequence[str], names: Sequence[str] | None, seed: int
+) -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
+    """Return description and texts of every perturbation, and why others could not be run."""
+    targets: Sequence[str | None] = pairs.target_texts or [None] * len(clean)
+    found, not_run = {}, {}
+    for p in perturbations(names):
+        try:
+            texts = [p(text, seed=seed, target=t) for text, t in zip(clean, targets, strict=True)]
+        except (MissingExtraError, DataError) as error:
+            if names is not None:
+                raise
+            not_run[p.name] = str(error)
+        else:
+            found[p.name] = p.description, texts
+    return found, not_run
+
+
+def _encoded(
+    aligner: Aligner, lists: list[Sequence[str]], cache: str | Path | None, progress: bool
+) -> Callable[[Sequence[str]], Float32Array]:
+    """Encode every different text of all the lists once; return what looks up their vectors."""
+    unique = list(dict.fromkeys(text for texts in lists for text in texts))
+    encoder, label = aligner.encoder("source"), "encoding queries"
+    vectors = encode_texts(encoder, unique, "query", cache=cache, progress=progress, label=label)
+    row = {text: i for i, text in enumerate(unique)}
+
+    def look_up(texts: Sequence[str]) -> Float32Array:
+        found: Float32Array = vectors[[row[text] for text in texts]]
+        return found
+
+    return look_up
+
+
+def _documents(
+    aligner: Aligner, pairs: Pairs, cache: str | Path | None, progress: bool
+) -> Float32Array:
+    if pairs.target_vectors is not None:
+        return np.asarray(pairs.target_vectors, np.float32)
+    encoder, texts = aligner.encoder("target"), pairs.target_texts
+    assert texts is not None
+    label = "encoding documents"
+    return encode_texts(encoder, texts, "document", cache=cache, progress=progress, label=label)
+
+
+class _Systems:
+    """The untouched and the aligned vectors over the same documents."""
+
+    def __init__(self, aligner: Aligner, pairs: Pairs, stored: Float32Array) -> None:
+        self._aligner, self._stored = aligner, stored
+        self._projected = aligner.project(
+            stored, texts=pairs.target_texts, modality="target", role="document"
+        )
+        self._relevance = Relevance.of(pairs, own_only=True)
+        self._clusters: Clusters = clusters_of(pairs)
+        self.metric = aligner.report.metric
+        self.pool = len(self._relevance.pool)
+
+    def rank(self, x: Float32Array, texts: Sequence[str]) -> dict[System, NDArray[np.intp]]:
+        """Rank the answer to each query; the base only where its spaces can be compared."""
+        found: dict[System, NDArray[np.intp]] = {}
+        if self._aligner.report.base is not None:
+            found["base"] = ranks(x, self._stored, self.metric, relevance=self._relevance)
+        ours = self._aligner.project(x, texts=texts, modality="source", role="query")
+        found["aligned"] = ranks(ours, self._projected, self.metric, relevance=self._relevance)
+        return found
+
+    def scores(self, rank: NDArray[np.intp]) -> Scores:
+        return Scores.of_ranks(rank, self.pool, clusters=self._clusters)
+
+    def compare(self, rank: NDArray[np.intp], reference: NDArray[np.intp]) -> Perturbed:
+        ours, theirs = per_query(rank), per_query(reference)
+        differences = {name: ours[name] - theirs[name] for name in ours}
+        return Perturbed(
+            self.scores(rank),
+            {name: float(values.mean()) for name, values in differences.items()},
+            bootstrap(differences, clusters=self._clusters, seed=0),
+        )

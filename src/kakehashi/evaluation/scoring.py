@@ -1,0 +1,95 @@
+"""Scoring a finished aligner on pairs, beside the untouched vectors."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..aligner import Aligner
+from ..data.pairs import Pairs, check_pairs
+from ..metrics.ranking import ranks
+from ..metrics.relevance import Relevance, clusters_of
+from ..metrics.statistics import Scores
+from ..training.inputs import ROLES, SeenByTarget, ask_target, with_vectors
+from ..types import SIDES
+from ..vectors import Float32Array
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an aligner finds on pairs that it was not fitted on.
+
+    Attributes:
+        base: the untouched vectors; None where the two spaces cannot be compared.
+        aligned: the vectors that the aligner gives.
+        status_quo: the target encoder asked with the source texts, where the aligner was judged
+            against it and it is at hand.
+        note: which queries the target encoder could not encode, or why nothing is known of it.
+    """
+
+    base: Scores | None
+    aligned: Scores
+    status_quo: Scores | None = None
+    note: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready record."""
+        return asdict(self)
+
+
+def evaluate(
+    aligner: Aligner,
+    pairs: Pairs,
+    *,
+    cache: str | Path | None = None,
+    progress: bool = False,
+) -> Evaluation:
+    """Score an aligner: each query's own target among all different targets of the pairs.
+
+    A side that has texts only is encoded by the aligner's own encoder. The store's metric is the
+    one that the aligner was fitted for.
+
+    Args:
+        pairs: others than the aligner was fitted on; nothing here can tell.
+        cache: a file that keeps encoded vectors between runs.
+        progress: show a bar on standard error.
+
+    Raises:
+        DataError: no Pairs, vectors of another dimension, or texts that the aligner reads are
+            missing.
+        EncoderError: an encoder is needed, and is not at hand or is another one.
+        CacheError: the cache is damaged, or no cache.
+    """
+    check_pairs(pairs)
+    missing = [side for side in SIDES if pairs.vectors(side) is None]
+    encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
+    pairs = with_vectors(pairs, encoders, cache, progress)
+    relevance, clusters = Relevance.of(pairs, own_only=True), clusters_of(pairs)
+
+    def scored(queries: Float32Array, documents: Float32Array) -> Scores:
+        found = ranks(queries, documents, aligner.report.metric, relevance=relevance)
+        return Scores.of_ranks(found, len(relevance.pool), clusters=clusters)
+
+    aligned = scored(*served(aligner, pairs))
+    x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
+    base = None if aligner.report.base is None else scored(x, y)
+    alone = SeenByTarget()
+    if aligner.report.status_quo is not None and pairs.source_texts is not None:
+        texts = pairs.source_texts
+        alone = ask_target(lambda: aligner.encoder("target"), texts, cache, progress)
+    status_quo = None if alone.vectors is None else scored(alone.vectors, y)
+    return Evaluation(base, aligned, status_quo, alone.note)
+
+
+def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:
+    """Return what a store is asked and what it holds, (n, d) each, for pairs with vectors."""
+    queries, documents = (
+        aligner.project(
+            pairs.required_vectors(side), texts=pairs.texts(side), modality=side, role=ROLES[side]
+        )
+        for side in SIDES
+    )
+    return queries, documents

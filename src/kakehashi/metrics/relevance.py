@@ -1,0 +1,71 @@
+"""Which documents of a pool answer which query, and which queries are evidence of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..data.hashing import numbered
+from ..data.pairs import Pairs
+
+MIN_GROUPS = 20
+
+Clusters = NDArray[np.intp] | None
+"""The cluster of each query, (n,), or None where queries count one by one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """The pool of different targets, and what in it answers each source.
+
+    A store holds a document once, however many questions it answers; and every target that is
+    paired with a query's text answers it.
+
+    Attributes:
+        pool: (m,) row of each different target.
+        answers: for each of the n queries the positions in the pool that answer it.
+    """
+
+    pool: NDArray[np.intp]
+    answers: list[NDArray[np.intp]]
+
+    @classmethod
+    def of(cls, pairs: Pairs, *, own_only: bool = False) -> Relevance:
+        """Read it off the pairs: equal target texts (or, without texts, vectors) are one document.
+
+        Equal source texts are one question, which all their targets answer; unless ``own_only``
+        says that a query's own target alone counts. Equal source *vectors* are not: two notes that
+        an encoder cannot tell apart still ask for different things.
+        """
+        one_by_one = own_only or pairs.source_texts is None
+        questions = np.arange(len(pairs)) if one_by_one else pairs.keys("source")
+        _, asked = np.unique(questions, return_inverse=True)
+        _, first, stored = np.unique(pairs.keys("target"), return_index=True, return_inverse=True)
+        order = np.argsort(first)  # the pool in the order of the rows
+        position = np.empty_like(order)
+        position[order] = np.arange(len(order))
+        first, stored = first[order], position[stored]
+        by_query = np.argsort(asked, kind="stable")
+        groups = np.split(stored[by_query], np.cumsum(np.bincount(asked))[:-1])
+        distinct = [np.unique(group) for group in groups]
+        return cls(first, [distinct[i] for i in asked])
+
+
+def clusters_of(*parts: Pairs) -> Clusters:
+    """Return the cluster of each query, (n,), or None where queries are to count one by one.
+
+    Queries of one document rise and fall together. Where there are at least twenty groups they
+    are resampled and flipped whole; with fewer, whole groups could show nothing at all. There,
+    and without groups, rows that ask the same are one cluster: a query that stands in a file ten
+    times is one query.
+    """
+    groups = [group for part in parts for group in part.groups or ()]
+    if groups and all(part.groups is not None for part in parts):
+        labels = numbered(groups)
+        if labels.max() + 1 >= MIN_GROUPS:
+            return labels
+    asked = np.concatenate([part.keys("source") for part in parts])
+    names, labels = np.unique(asked, return_inverse=True)
+    return labels if len(names) < len(labels) else None

@@ -1,0 +1,1 @@
+"""Pairing: which texts to pair next, and pairs found without labels."""

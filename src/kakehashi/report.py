@@ -1,0 +1,121 @@
+"""The held-out report that every aligner carries."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from .metrics.statistics import Scores
+from .types import Metric
+
+STATUS_QUO = "target encoder alone"
+
+
+@dataclass(frozen=True)
+class RungResult:
+    """One rung: its hyper-parameters, its validation score, and its scores on the test part.
+
+    Attributes:
+        cpu_seconds: what its tuning took on the thread of the fit; with the hubness correction or
+            learned, beyond that of the rung that it starts from.
+    """
+
+    mode: str
+    parameters: dict[str, Any]
+    validation: float
+    scores: Scores
+    cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a fit measured, on queries that neither fitting nor choosing has seen.
+
+    Attributes:
+        base: raw cosine (or the store's own metric) between the untouched vectors; None where
+            the two spaces cannot be compared.
+        status_quo: the target encoder asked with the source texts, where it is at hand and not
+            the source encoder, too: what the index finds without a map.
+        target_leads: the identity ships, and the status quo is shown to find more.
+        verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
+        describes: which weights the scores belong to.
+    """
+
+    mode: str
+    chosen: str
+    verdict: str
+    reason: str
+    describes: str
+    n_pairs: int
+    sizes: dict[str, int]
+    leaked_rows_left_out: int
+    metric: Metric
+    seed: int
+    rungs: dict[str, RungResult]
+    base: Scores | None
+    bm25: Scores | None
+    p_value: float | None
+    seconds: float
+    notes: tuple[str, ...] = field(default=())
+    status_quo: Scores | None = None
+    target_leads: bool = False
+
+    def __str__(self) -> str:
+        """Return the verdict, and the chosen rung beside what it had to beat."""
+        rows = {
+            **self.before,
+            "BM25": self.bm25,
+            f"{self.chosen} ({self.mode})": self.rungs[self.chosen].scores,
+        }
+        lines = [f"{self.verdict}: {self.reason}"]
+        for name, scores in rows.items():
+            if scores is None:
+                lines.append(f"  {name:24} {'no texts' if name == 'BM25' else 'not comparable'}")
+                continue
+            low, high = scores.intervals["recall@1"]
+            lines.append(
+                f"  {name:24} recall@1 {scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}], "
+                f"MRR@10 {scores.means['mrr@10']:.3f}"
+            )
+        return "\n".join(lines + [f"  note: {note}" for note in self.notes])
+
+    @property
+    def refitted(self) -> bool:
+        """Whether what ships was fitted on the test part, too; never on a test set of one's own."""
+        return self.sizes["fitted"] > self.sizes["development"]
+
+    @property
+    def before(self) -> dict[str, Scores | None]:
+        """What the index finds without a map, by name: it has to be beaten."""
+        found: dict[str, Scores | None] = {"untouched vectors": self.base}
+        if self.status_quo is not None:
+            found[STATUS_QUO] = self.status_quo
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-ready record that :meth:`from_dict` reads back."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> Report:
+        """Rebuild a report from :meth:`to_dict`; what a later kakehashi adds is passed over."""
+        rungs = {
+            name: RungResult(**{**row, "scores": _scores(row["scores"])})
+            for name, row in record["rungs"].items()
+        }
+        known = {
+            "rungs": rungs,
+            "base": _scores(record["base"]),
+            "bm25": _scores(record["bm25"]),
+            "status_quo": _scores(record.get("status_quo")),
+            "notes": tuple(record["notes"]),
+        }
+        names = {each.name for each in fields(cls)}
+        return cls(**{name: x for name, x in {**record, **known}.items() if name in names})
+
+
+def _scores(record: dict[str, Any] | None) -> Any:
+    if record is None:
+        return None
+    intervals = {name: (low, high) for name, (low, high) in record["intervals"].items()}
+    return Scores(**{**record, "intervals": intervals})

@@ -1,0 +1,1 @@
+"""Routing: which modality is this text?"""

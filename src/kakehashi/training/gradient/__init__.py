@@ -1,0 +1,1 @@
+"""Training by gradient descent. Only this folder imports torch."""

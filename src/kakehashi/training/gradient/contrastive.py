@@ -1,0 +1,324 @@
+"""Learned rungs: heads that start from a closed form and are trained on by contrast.
+
+For each query of a batch the loss asks that its own targets score above all others:
+
+    L = -log( sum over positives of exp(s/t) / sum over positives and negatives of exp(s/t) )
+
+(InfoNCE, van den Oord et al. 2018; with several positives as in Khosla et al., Supervised
+contrastive learning, 2020), and the same from the targets of the batch to its queries. The
+temperature t is learned. s is the inner product that the store will rank by.
+
+Vectors are those of the encoders, computed once; only the heads are trained. What comes out serves
+with NumPy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...data.hashing import numbered
+from ...data.pairs import Pairs, TrainingRows
+from ...errors import DataError, MissingExtraError
+from ...progress import track
+from ...projection import Projection
+from ...projection.head import AffineHead, Head, ResidualHead, grid_weight
+from ...types import Mode
+from ...vectors import chunks, unit_rows
+from .torch_state import undisturbed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+EPOCHS = 6
+LEARNING_RATE = 1e-3
+BATCH_SIZE = 256
+N_RANDOM = 768
+"""Other targets, drawn anew for each batch, that a query has to tell its own from in ``keep`` mode.
+In ``shared`` mode each would have to be projected; there the targets of the batch are enough."""
+N_HARD, N_LOOKED_AT, MINE_EVERY = 1, 8, 2
+"""Wrong answers mined for a query, out of so many of its nearest targets, every so many epochs."""
+NEAR_DUPLICATE = 0.98
+"""Cosine of two unprojected targets from which neither is mined as a wrong answer to the other."""
+TEMPERATURE = 0.05
+HIDDEN = 256
+LEARNED = {"linear": ("learned", 0), "mlp": ("learned-mlp", HIDDEN)}
+"""What :func:`kakehashi.fit` calls a head: the name of its rung, and its hidden units."""
+MAX_ROWS = 20_000
+"""Pairs trained on; a sample of more. It bounds memory (120 MB of 384 + 1,024 float32)."""
+
+_MAX_SCALE = 100.0  # 1 / temperature, as in CLIP
+_WARM_UP = 0.05
+
+
+def refine(
+    start: Projection,
+    training: TrainingRows,
+    mode: Mode,
+    *,
+    hidden: int = 0,
+    epochs: int = EPOCHS,
+    stop_after: int | None = None,
+    learning_rate: float = LEARNING_RATE,
+    cuts: Sequence[int] = (),
+    mask_groups: bool = False,
+    seed: int = 0,
+    progress: bool = False,
+    label: str = "training",
+) -> list[Projection]:
+    """Train on from a closed form; return the projection after each epoch.
+
+    Args:
+        start: a projection without hubness correction; its heads are where training starts.
+        training: the pairs, as the view of ``start`` reads them.
+        mode: in ``keep`` the source head alone is trained, against the untouched targets.
+        hidden: units of a hidden layer beside the affine map of each head; 0 for none. It starts
+            at zero, so that the closed form is where training starts either way.
+        epochs: passes over the pairs; the learning rate falls to zero over all of them.
+        stop_after: passes to make of these, if not all.
+        cuts: also train the first so many dimensions by themselves, so that projected vectors may
+            be cut (Kusupati et al., Matryoshka representation learning, 2022); ``shared`` only.
+        mask_groups: rows of one group are not taken for wrong answers to each other.
+        seed: decides the order of the rows and the negatives; the same seed gives the same bits on
+            one machine and device (a GPU if torch finds one).
+        progress: show a bar on standard error, called ``label``.
+
+    Raises:
+        MissingExtraError: torch is not installed.
+        DataError: cuts in ``keep`` mode, or not between 1 and the dimension.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("torch", "training") from error
+    pairs = training.sample(MAX_ROWS)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    with undisturbed(device):
+        generator = torch.Generator().manual_seed(seed)
+        task = _Task.of(pairs, mode, mask_groups, device)
+        heads = _Heads(start, task, hidden, generator)
+        if cuts and mode == "keep":
+            raise DataError(
+                "cuts need mode='shared': in keep mode the index decides the dimension."
+            )
+        if any(not 0 < cut < heads.dimension for cut in cuts):
+            raise DataError(f"cuts={tuple(cuts)} must lie between 1 and {heads.dimension - 1}.")
+        optimiser = torch.optim.Adam(heads.parameters, lr=learning_rate)
+        steps = -(-len(pairs) // BATCH_SIZE)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
+        n_random = N_RANDOM if mode == "keep" else 0
+        history, hard = [], torch.empty(0)
+        for epoch in track(range(epochs)[:stop_after], label, enabled=progress):
+            if epoch % MINE_EVERY == 0:
+                hard = _mine(heads, task)
+            order = torch.randperm(len(pairs), generator=generator)
+            for batch in range(steps):
+                rows = order[batch::steps]
+                others = torch.randint(len(pairs), (n_random,), generator=generator)
+                candidates = torch.cat([rows, hard[rows].flatten(), others]).to(device)
+                loss = _loss(heads, task, rows.to(device), candidates, cuts)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]  # torch has not typed it
+                optimiser.step()
+                schedule.step()
+            history.append(heads.projection())
+    return history
+
+
+@dataclass(frozen=True, eq=False)
+class _Schedule:
+    """Rise over the first steps, then fall along a cosine to zero (Loshchilov & Hutter 2017)."""
+
+    steps: int
+
+    def __call__(self, step: int) -> float:
+        rise = (step + 1) / max(1.0, _WARM_UP * self.steps)
+        return min(1.0, rise) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """The pairs as tensors, and which rows are no wrong answer to each other.
+
+    Attributes:
+        x, y: (n, d_x) and (n, d_y) float32, as the heads take them.
+        asks, answers: (n,) int64; rows of one number have one source text, or one target.
+        asked_again: the rows whose source text stands in other rows, too.
+        group: (n,) int64, rows of one number are of one group; None where that plays no part.
+    """
+
+    mode: Mode
+    x: Tensor
+    y: Tensor
+    asks: Tensor
+    answers: Tensor
+    asked_again: Tensor
+    group: Tensor | None
+
+    @classmethod
+    def of(cls, pairs: Pairs, mode: Mode, mask_groups: bool, device: str) -> _Task:
+        import torch
+
+        x, y = (unit_rows(np.asarray(v)) for v in (pairs.source_vectors, pairs.target_vectors))
+        numbers = [np.unique(pairs.keys(s), return_inverse=True)[1] for s in ("source", "target")]
+        numbers.append(np.flatnonzero(np.bincount(numbers[0])[numbers[0]] > 1))
+        group = None
+        if mask_groups and pairs.groups is not None:
+            group = numbered(pairs.groups)
+        tensors = [
+            None if a is None else torch.from_numpy(a).to(device) for a in (x, y, *numbers, group)
+        ]
+        return cls(mode, *tensors)  # type: ignore[arg-type]  # only the last can be None
+
+    def positives(self, rows: Tensor, candidates: Tensor) -> Tensor:
+        """Whether a candidate's target answers a row's query, by any row's word: (b, c) bool."""
+        import torch
+
+        same = self.answers[rows][:, None] == self.answers[candidates][None]
+        if len(self.asked_again):
+            again = self.asked_again
+            row, pair = (self.asks[rows][:, None] == self.asks[again][None]).nonzero(as_tuple=True)
+            known = torch.zeros(len(rows), len(self.x), dtype=torch.bool, device=rows.device)
+            known[row, self.answers[again[pair]]] = True
+            same |= known[:, self.answers[candidates]]
+        return same
+
+    def excluded(self, rows: Tensor, candidates: Tensor) -> Tensor | None:
+        """Whether a candidate is of the row's group and no answer, (b, c) bool; None for none."""
+        if self.group is None:
+            return None
+        return self.group[rows][:, None] == self.group[candidates][None]
+
+
+class _Heads:
+    """The parameters that are trained."""
+
+    def __init__(self, start: Projection, task: _Task, hidden: int, generator: Any) -> None:
+        import torch
+
+        self._task = task
+        self.source = self._layers(start.source, task.x, hidden, generator)
+        self.target = None
+        if task.mode == "shared":
+            self.target = self._layers(start.target, task.y, hidden, generator)
+        self.log_scale = torch.tensor(
+            math.log(1 / TEMPERATURE),
+            dtype=torch.float32,
+            device=task.x.device,
+            requires_grad=True,
+        )
+        self.parameters = [*self.source, *(self.target or []), self.log_scale]
+        self.dimension = int(self.source[0].shape[1])
+
+    def _layers(self, head: Head | None, x: Tensor, hidden: int, generator: Any) -> list[Tensor]:
+        import torch
+
+        d = x.shape[1]
+        weight = np.eye(d, dtype=np.float32) if head is None else head.weight
+        bias = np.zeros(weight.shape[1], np.float32) if head is None else head.bias
+        # Only directions count in the end. At unit length one learning rate suits every start.
+        lengths = np.linalg.norm(x.cpu().numpy() @ weight + bias, axis=1)
+        scale = float(np.sqrt((lengths**2).mean())) or 1.0
+        layers = [torch.from_numpy(a / np.float32(scale)) for a in (weight, bias)]
+        if hidden:
+            made: Any = {"dtype": torch.float32}
+            layers.append(torch.randn(d, hidden, generator=generator, **made) / math.sqrt(d))
+            layers += [torch.zeros(hidden, **made), torch.zeros(hidden, weight.shape[1], **made)]
+        return [layer.to(x.device).requires_grad_() for layer in layers]
+
+    def queries(self, rows: Tensor) -> Tensor:
+        """Project the sources of some rows, before they get unit length."""
+        return _forward(self.source, self._task.x[rows])
+
+    def documents(self, rows: Tensor) -> Tensor:
+        """Project the targets of some rows, before they get unit length."""
+        y = self._task.y[rows]
+        return y if self.target is None else _forward(self.target, y)
+
+    def projection(self) -> Projection:
+        """Return what the parameters are now."""
+        target = None if self.target is None else _head(self.target)
+        return Projection(_head(self.source), target)
+
+
+def _forward(layers: list[Tensor], x: Tensor) -> Tensor:
+    weight, bias, *network = layers
+    y = x @ weight + bias
+    if network:
+        up, up_bias, down = network
+        y = y + (x @ up + up_bias).relu() @ down
+    return y
+
+
+def _head(layers: list[Tensor]) -> Head:
+    arrays = [layer.detach().cpu().numpy() for layer in layers]
+    weight, bias = grid_weight(arrays[0]), arrays[1].copy()
+    if len(arrays) == 2:
+        return AffineHead(weight, bias)
+    return ResidualHead(
+        weight, bias, grid_weight(arrays[2]), arrays[3].copy(), grid_weight(arrays[4])
+    )
+
+
+def _loss(
+    heads: _Heads, task: _Task, rows: Tensor, candidates: Tensor, cuts: Sequence[int]
+) -> Tensor:
+    """Contrast the queries of some rows with candidates, of which the first are their own."""
+    import torch
+    from torch.nn.functional import normalize
+
+    queries, documents = heads.queries(rows), heads.documents(candidates)
+    positive, excluded = task.positives(rows, candidates), task.excluded(rows, candidates)
+    own = positive[:, : len(rows)]
+    of_own = None if excluded is None else excluded[:, : len(rows)].T & ~own.T
+    excluded = None if excluded is None else excluded & ~positive
+    scale = heads.log_scale.exp().clamp(max=_MAX_SCALE)
+    total = torch.zeros((), dtype=torch.float32, device=queries.device)
+    for d in (None, *cuts):
+        q, c = normalize(queries[:, :d], dim=1), normalize(documents[:, :d], dim=1)
+        scores = scale * (q @ c.T)
+        total = total + _contrast(scores, positive, excluded)
+        total = total + _contrast(scores[:, : len(rows)].T, own.T, of_own)
+    return total / (2 * (1 + len(cuts)))
+
+
+def _contrast(scores: Tensor, positive: Tensor, excluded: Tensor | None) -> Tensor:
+    lowest = float("-inf")
+    allowed = scores if excluded is None else scores.masked_fill(excluded, lowest)
+    every = allowed.logsumexp(dim=1)
+    right = scores.masked_fill(~positive, lowest).logsumexp(dim=1)
+    return (every - right).mean()
+
+
+def _mine(heads: _Heads, task: _Task) -> Tensor:
+    """Return the rows of the hardest wrong answers to each query, (n, N_HARD), in bounded memory.
+
+    Its own answers, near-duplicates of them and, if asked, rows of its group are passed over.
+    Where nothing else is among the nearest, one of them is returned all the same: the loss knows
+    answers and groups, and a near-duplicate is then rare enough.
+    """
+    import torch
+    from torch.nn.functional import normalize
+
+    n = len(task.x)
+    every = torch.arange(n, device=task.x.device)
+    with torch.no_grad():
+        documents = normalize(heads.documents(every), dim=1)
+        found = []
+        for part in chunks(n, 1024):
+            rows = every[part]
+            scores = normalize(heads.queries(rows), dim=1) @ documents.T
+            scores[task.positives(rows, every)] = float("-inf")
+            excluded = task.excluded(rows, every)
+            if excluded is not None:
+                scores[excluded] = float("-inf")
+            nearest = scores.topk(min(N_LOOKED_AT, n), dim=1).indices  # (b, k), the hardest first
+            own = task.y[rows][:, :, None]
+            alike = (task.y[nearest] @ own)[:, :, 0] > NEAR_DUPLICATE
+            order = alike.to(torch.int8).argsort(dim=1, stable=True)
+            found.append(nearest.gather(1, order)[:, :N_HARD])
+    return torch.cat(found).cpu()

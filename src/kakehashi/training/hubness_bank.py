@@ -1,0 +1,71 @@
+"""The hubness correction of a map: the sample that hubs are told by, and the strengths tried."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..projection import Projection
+from ..projection.hubness import MAX_BANK, HubnessCorrection, QueryPull
+from ..types import Mode
+from ..vectors import Float32Array, thinned, unit_rows
+from .closed_forms import Parameters
+
+_REGRESSED = 2048  # rows that a regression on a few hundred dimensions learns as much from
+
+
+@dataclass(frozen=True, eq=False)
+class Bank:
+    """A sample of training vectors, unprojected: (m, d_x) and (m, d_y) float32."""
+
+    source: Float32Array
+    target: Float32Array
+
+    @classmethod
+    def sample(cls, source: Any, target: Any, rows: Any, *, seed: int) -> Bank:
+        """Take at most ``MAX_BANK`` of the given training rows."""
+        if len(rows) > MAX_BANK:
+            rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_BANK, replace=False))
+        return cls(np.asarray(source[rows], np.float32), np.asarray(target[rows], np.float32))
+
+
+def hubness_grid(mode: Mode) -> list[Parameters]:
+    """Return the strengths that the correction is tried with."""
+    if mode == "keep":
+        return [
+            {"strength": s, "offset_reg": reg}
+            for s, reg in itertools.product((0.5, 1.0), (0.1, 1.0))
+        ]
+    return [{"strength": s} for s in (0.35, 0.5, 0.7)]
+
+
+def corrected(
+    projection: Projection, mode: Mode, bank: Bank, settings: list[Parameters]
+) -> list[Projection]:
+    """Add the query-bank hubness correction in the form that the mode can hold, once a setting.
+
+    What does not depend on the setting, the similarities with the bank, is computed once.
+    """
+    queries = _projected(projection, bank.source, "source")
+    if mode == "keep":
+        thin = thinned(len(queries), _REGRESSED)
+        pull = QueryPull.of(bank.target[thin], queries[thin])
+        return [
+            Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)
+            for s in settings
+        ]
+    targets = _projected(projection, bank.target, "target")
+    banks = {"target": queries.astype(np.float16), "source": targets.astype(np.float16)}
+    return [
+        Projection(
+            projection.source, projection.target, None, HubnessCorrection(banks, s["strength"])
+        )
+        for s in settings
+    ]
+
+
+def _projected(projection: Projection, x: Float32Array, side: Any) -> Float32Array:
+    return unit_rows(projection(x, modality=side, role="document", roughly=True))

@@ -1,0 +1,66 @@
+"""What stored vectors say of themselves: do both sides share a space, and how does a store rank?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..data.pairs import Pairs
+from ..types import Metric
+from ..vectors import Float32Array, squared_norms, unit_rows
+
+_ROWS, _FEW, _TURNS = 300, 50, 150
+
+
+def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
+    """Whether cosines between the two sides mean anything.
+
+    Two encoders share a space if they encode the probe texts alike. Otherwise the vectors answer
+    (a student may have learned its teacher's space for one language only): in a common space a
+    row is nearer to its own target than to another row's most of the time. Between unrelated
+    spaces it is so half of the time on average; but where few directions carry most of the
+    variance, those of one space may happen to lie along those of the other. Such luck is as good
+    after one or another turn of half of the targets' principal axes; a common space never is.
+    Of few rows less is asked: a base that is missing costs more than one that is poor.
+    """
+    x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
+    if x.shape[1] != y.shape[1]:
+        return False
+    if identities["source"] is not None and identities["target"] is not None:
+        a, b = identities["source"].probes, identities["target"].probes
+        if (a * b).sum(axis=1).mean() > 0.9:
+            return True
+    rng = np.random.default_rng(seed)
+    rows = np.sort(rng.choice(len(pairs), min(len(pairs), _ROWS), replace=False))
+    x, y = (unit_rows(np.asarray(v[rows], np.float32)) for v in (x, y))
+    if _wins(x, y) <= 0.5 + 0.1 * min(1, len(rows) / _FEW):
+        return False
+    if len(rows) < _FEW:
+        return True
+    x, y = x - x.mean(axis=0), y - y.mean(axis=0)  # an offset between the sides turns with no axis
+    axes = np.linalg.svd(y, full_matrices=False)[2].T
+    along_x, along_y = x @ axes, y @ axes
+    halves = np.repeat(
+        np.array([-1, 1], np.float32), [axes.shape[1] // 2, (axes.shape[1] + 1) // 2]
+    )
+    wins = _wins(along_x, along_y)
+    return all(_wins(along_x, along_y * rng.permutation(halves)) < wins for _ in range(_TURNS))
+
+
+def _wins(x: Float32Array, y: Float32Array) -> float:
+    """Return the share of other rows' targets that are farther from a row than its own."""
+    products = x @ y.T
+    n = len(products)
+    return float((products < np.diag(products)[:, None]).sum() / (n * (n - 1)))
+
+
+def store_metric(pairs: Pairs) -> Metric:
+    """Return the metric that a store of these target vectors most likely ranks by.
+
+    ``"ip"`` where they have unit length, by about a thousand of them (all metrics then rank alike,
+    and this one costs least), else ``"cosine"``.
+    """
+    stored = pairs.required_vectors("target")
+    sample = np.asarray(stored[:: max(1, len(stored) // 1000)], np.float32)
+    return "ip" if np.allclose(squared_norms(sample), 1, atol=2e-3) else "cosine"

@@ -1,0 +1,63 @@
+"""Fixtures of the suite over both frameworks and every vector store."""
+
+import pytest
+from support import vector_stores
+from support.frameworks import EVERY, FRAMEWORKS, PAIRS, PLAIN, Entry, Memo, Shop
+
+from kakehashi.encoders.adapters import as_encoder
+from kakehashi.types import SIDES
+
+
+@pytest.fixture(scope="session")
+def aligner(real_aligner, use, minilm):
+    return real_aligner.bind(source=Memo(as_encoder(use)), target=Memo(as_encoder(minilm)))
+
+
+@pytest.fixture(scope="session")
+def corpus(kicad):
+    """Both sides of a few pairs; enough of each language to fill any list by itself."""
+    return [
+        Entry(text, side, "abc"[i % 3], i)
+        for side in SIDES
+        for i, text in enumerate(kicad.texts(side)[:PAIRS])
+    ]
+
+
+@pytest.fixture(scope="session")
+def chroma_server(tmp_path_factory):
+    """Return what starts a server once, and only where a test asks for it."""
+    running = []
+
+    def client():
+        if not running:
+            context = vector_stores.chroma_server(tmp_path_factory.mktemp("server"))
+            running.extend([context, context.__enter__()])
+        return running[1]
+
+    yield client
+    if running:
+        running[0].__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def shops(aligner, corpus, tmp_path_factory, chroma_server):
+    made = {}
+
+    def shop(framework, name):
+        if (framework, name) not in made:
+            f = FRAMEWORKS[framework]
+            folder = tmp_path_factory.mktemp("stores")
+            made[framework, name] = Shop(f(aligner), f.stores[name], corpus, folder, chroma_server)
+        return made[framework, name]
+
+    return shop
+
+
+@pytest.fixture(params=EVERY, ids=lambda p: f"{p[0]}: {p[1]}")
+def shop(request, shops):
+    return shops(*request.param)
+
+
+@pytest.fixture(params=PLAIN, ids=lambda p: p[0])
+def plain(request, shops):
+    return shops(*request.param)

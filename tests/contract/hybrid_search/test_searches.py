@@ -1,0 +1,506 @@
+"""Arms, retrievers and their errors, where the store makes no difference."""
+
+import asyncio
+import pickle
+import threading
+import warnings
+from dataclasses import dataclass, replace
+
+import pytest
+from langchain_core.documents import Document
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.runnables import ConfigurableField
+from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import MockEmbedding, VectorStoreIndex
+from llama_index.core.schema import TextNode
+from pydantic import ValidationError
+from support import vector_stores
+from support.frameworks import (
+    PAIRS,
+    QUERIES,
+    Entry,
+    LangChain,
+    LlamaIndex,
+    assert_same,
+    reference,
+)
+
+from kakehashi.errors import DataError, DegradedWarning
+from kakehashi.integrations import langchain, llama_index
+from kakehashi.types import SIDES
+
+
+class Failing:
+    """What makes an arm of either framework fail."""
+
+    def search(self, query, text, n, options, *, apart):
+        raise ConnectionError("the store is down")
+
+
+class FailingInLangChain(Failing, langchain.VectorArm):
+    pass
+
+
+@dataclass(frozen=True)
+class FailingInLlamaIndex(Failing, llama_index.VectorArm):
+    pass
+
+
+def failing(shop, name="down"):
+    if isinstance(shop.f, LangChain):
+        return FailingInLangChain(vectorstore=shop.mixed, name=name)
+    return FailingInLlamaIndex(shop.mixed, name)
+
+
+def in_both_ways(shop, retriever, query):
+    yield lambda: shop.f.search(retriever, query)
+    yield lambda: asyncio.run(shop.f.asearch(retriever, query))
+
+
+def test_an_arm_that_fails_raises_unless_the_others_are_to_answer(plain):
+    arms = [failing(plain), plain.f.arm(plain.mixed)]
+    for search in in_both_ways(plain, plain.f.retriever(arms), QUERIES[0]):
+        with pytest.raises(ConnectionError, match="the store is down"):
+            search()
+    degrading = plain.f.retriever(arms, on_error="degrade")
+    expected = plain.rows(plain.ask(QUERIES[0], arms[1:]))
+    for search in in_both_ways(plain, degrading, QUERIES[0]):
+        with pytest.warns(DegradedWarning, match="arm 'down' failed .*the store is down") as seen:
+            found = search()
+        assert len(seen) == 1
+        assert plain.rows(found) == expected
+        for document in found:
+            said = plain.said(document)
+            assert said["failed"] == {"down": "ConnectionError: the store is down"}
+
+
+def test_where_all_arms_fail_there_is_no_answer(plain):
+    arms = [failing(plain), failing(plain, "down, too")]
+    for search in in_both_ways(plain, plain.f.retriever(arms, on_error="degrade"), QUERIES[0]):
+        with pytest.raises(ConnectionError):
+            search()
+
+
+def test_arms_that_work_leave_no_mark(plain):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DegradedWarning)
+        found = plain.ask(QUERIES[0], [plain.f.arm(plain.mixed)], on_error="degrade")
+    assert all("failed" not in plain.said(d) for d in found)
+
+
+class Meeting:
+    """An arm that waits until another one is searched, too."""
+
+    def search(self, query, text, n, options, *, apart):
+        BARRIER.wait(timeout=20)
+        return super().search(query, text, n, options, apart=apart)
+
+
+BARRIER = threading.Barrier(2)
+
+
+class MeetingInLangChain(Meeting, langchain.VectorArm):
+    pass
+
+
+class MeetingInLlamaIndex(Meeting, llama_index.VectorArm):
+    pass
+
+
+def test_async_searches_all_arms_at_once(plain):
+    store = plain.mixed
+    if isinstance(plain.f, LangChain):
+        arms = [MeetingInLangChain(vectorstore=store, name=name) for name in "ab"]
+    else:
+        arms = [MeetingInLlamaIndex(store, name) for name in "ab"]
+    found = asyncio.run(plain.f.asearch(plain.f.retriever(arms), QUERIES[0]))
+    assert all(set(plain.said(d)["arms"]) == {"a", "b"} for d in found)
+    assert plain.rows(found) == plain.rows(plain.ask(QUERIES[0], [plain.f.arm(store)]))
+
+
+def test_weights_count_in_fusion_by_rank(plain, corpus):
+    arms = [plain.f.arm(plain.mixed), plain.f.words(corpus)]
+    by_words = plain.rows(plain.ask(QUERIES[1], arms[1:], fusion="rank"))
+    firsts = {text for text, score in by_words if score == by_words[0][1]}
+    [(first, _)] = plain.rows(
+        plain.ask(QUERIES[1], arms, fusion="rank", weights={"words": 100.0}, k=1)
+    )
+    assert first in firsts
+    even, hardly = (
+        plain.rows(plain.ask(QUERIES[1], arms, fusion="rank", weights={"words": weight}))
+        for weight in (1.0, 0.001)
+    )
+    assert even != hardly
+    learned = plain.rows(plain.ask(QUERIES[1], arms, fusion="rank"))
+    assert learned[0][1] <= 1 / 61 + 1e-12 < even[0][1]  # both kinds share a weight of 1
+
+
+def test_an_embedded_text_that_names_metadata_is_recognised(shops, corpus):
+    """LlamaIndex embeds metadata with the text, so that a node is more than its text."""
+    shop = shops("llama_index", "simple")
+    nodes = [TextNode(text=e.text, metadata=e.metadata) for e in corpus]
+    index = VectorStoreIndex(shop.f.embeddings(nodes), embed_model=MockEmbedding(384))
+    assert len(shop.ask(QUERIES[0], [shop.f.arm(index)])) == 7
+
+
+def test_an_index_whose_documents_of_one_modality_are_embedded_as_the_other_is_refused(shops):
+    """An index of LlamaIndex embeds bare texts, all as the modality of documents."""
+    shop = shops("llama_index", "simple")
+    index = VectorStoreIndex(shop.f.documents(shop.corpus), embed_model=shop.f.embeddings)
+    for split in (True, False):
+        with pytest.raises(DataError, match="each document as its own modality"):
+            shop.ask(QUERIES[1], [shop.f.arm(index, split=split)])
+
+
+def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
+    unnamed = replace(aligner.encoders["target"], model=None)
+    source_alone = replace(
+        aligner,
+        encoders={**aligner.encoders, "target": unnamed},
+        bound={**aligner.bound, "target": None},
+        _verified=set(),
+    )
+    f = type(plain.f)(source_alone)
+    found = f.search(f.retriever([f.arm(plain.mixed)]), QUERIES[0])
+    assert plain.rows(found) == plain.rows(plain.ask(QUERIES[0], [plain.f.arm(plain.mixed)]))
+    with pytest.raises(DataError, match=r"name them: scores= one of similarity, .*encoder"):
+        f.search(f.retriever([f.arm(plain.of("target"))]), QUERIES[0])
+    named = f.arm(plain.of("target"), scores="similarity")
+    assert len(f.search(f.retriever([named]), QUERIES[0])) == 7
+
+
+def test_wrong_arms_are_refused_when_the_retriever_is_made(plain, corpus):
+    f, arm = plain.f, plain.f.arm(plain.mixed)
+    raises = pytest.raises((ValueError, ValidationError), match="give either")
+    with raises:
+        f.retriever([])
+    with raises:
+        f.retriever([arm], **{"vectorstore" if isinstance(f, LangChain) else "index": plain.mixed})
+    with pytest.raises(ValueError, match=r"two arms are called 'vectors'; give each its own name="):
+        f.retriever([arm, f.arm(plain.of("source"))])
+    with pytest.raises(ValueError, match="weights name the arm 'bm25'; the arms are vectors"):
+        f.retriever([arm], weights={"bm25": 2.0}, fusion="rank")
+    with pytest.raises(ValueError, match="the weight of the arm 'vectors' is 0"):
+        f.retriever([arm], weights={"vectors": 0.0}, fusion="rank")
+    with pytest.raises(ValueError, match=r"fusion.*\n?.*'?rank'?"):
+        f.retriever([arm], fusion="best")
+    with pytest.raises(ValueError, match=r"on_error.*\n?.*'?degrade'?"):
+        f.retriever([arm], on_error="ignore")
+    with pytest.raises(ValueError, match="scores='percent' is not known; choose one of similarity"):
+        f.retriever([f.arm(plain.mixed, scores="percent")])
+    with pytest.raises(ValueError, match="0"):
+        f.retriever([arm], k=0)
+
+
+def test_documents_that_name_an_unknown_modality_fuse_by_rank_only(plain, corpus):
+    japanese = [replace(e, modality="Japanese") for e in corpus[PAIRS:]]
+    f = plain.f
+    arm = f.words(japanese)
+    with pytest.raises(DataError, match="names no modality"):
+        plain.ask(QUERIES[1], [arm])
+    assert plain.ask(QUERIES[1], [arm], fusion="rank")
+    declared = f.words(japanese, modality="target")
+    assert plain.ask(QUERIES[1], [declared])
+
+
+def test_the_query_is_read_as_it_is_declared(shops, aligner, corpus):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    asked = asyncio.run(retriever.ainvoke(QUERIES[0], modality="target"))
+    assert shop.rows(asked) == shop.rows(retriever.invoke(QUERIES[0], modality="target"))
+    assert shop.rows(asked) != shop.rows(retriever.invoke(QUERIES[0]))
+    assert shop.rows(retriever.invoke(QUERIES[0])) == shop.rows(
+        retriever.invoke(QUERIES[0], modality="source")
+    )
+    with pytest.raises(DataError, match="modality='Japanese'"):
+        retriever.invoke(QUERIES[0], modality="Japanese")
+    declared = LlamaIndex(aligner)
+    declared.embeddings.query_modality = "target"
+    simple = shops("llama_index", "simple")
+    found = declared.search(declared.retriever([declared.arm(simple.mixed)]), QUERIES[0])
+    assert_same(simple.rows(found), shop.rows(asked))
+
+
+def test_k_and_filter_of_a_call(shops):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    five = shop.rows(retriever.invoke(QUERIES[0], k=5))
+    assert five == shop.rows(retriever.invoke(QUERIES[0]))[:5]
+    assert shop.rows(asyncio.run(retriever.ainvoke(QUERIES[0], k=1))) == five[:1]
+    configurable = retriever.configurable_fields(k=ConfigurableField(id="k"))
+    assert shop.rows(configurable.with_config(configurable={"k": 2}).invoke(QUERIES[0])) == five[:2]
+    only = retriever.invoke(QUERIES[0], filter={"part": "c"})
+    assert {d.metadata["part"] for d in only} == {"c"}
+    with pytest.raises(DataError, match="k=0; ask for a whole number"):
+        retriever.invoke(QUERIES[0], k=0)
+
+
+def test_a_copy_with_other_arms_searches_those(shops, corpus):
+    shop = shops("langchain", "in memory")
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    retriever.invoke(QUERIES[0])
+    words = retriever.model_copy(update={"arms": [shop.f.words(corpus)]})
+    assert {name for d in words.invoke(QUERIES[1]) for name in shop.said(d)["arms"]} == {"words"}
+    ranked = retriever.model_copy(update={"fusion": "rank"})
+    assert {shop.said(d)["fusion"] for d in ranked.invoke(QUERIES[0])} == {"rank"}
+
+
+def test_a_retriever_with_arms_can_be_pickled(text_aligner):
+    f = LangChain(text_aligner)
+    entries = [Entry("reset the pump", "source", "a", 0), Entry("CHECK IT.", "target", "b", 1)]
+    store = f.filled(vector_stores.lc_in_memory, entries, None, None)
+    retriever = f.retriever([f.arm(store), f.words(entries)], fusion="rank")
+    again = pickle.loads(pickle.dumps(retriever))
+    assert again.invoke("pump", modality="source") == retriever.invoke("pump", modality="source")
+
+
+def test_arms_are_printed_without_their_documents(plain, corpus):
+    f = plain.f
+    retriever = f.retriever([f.arm(plain.mixed), f.words(corpus)])
+    for printed in (repr(f.words(corpus)), repr(f.arm(plain.mixed)), repr(retriever)):
+        assert len(printed) < 1000
+        assert not any(entry.text in printed for entry in corpus)
+
+
+def test_traces_name_every_store_once(shops, corpus):
+    shop = shops("langchain", "in memory")
+    arms = [shop.f.arm(shop.of(side), name=side) for side in SIDES]
+    params = shop.f.retriever([*arms, shop.f.words(corpus)])._get_ls_params()
+    assert params["ls_vector_store_provider"] == "InMemoryVectorStore"
+
+
+def test_a_store_that_overwrites_is_not_filled_in_two_parts(shops, corpus):
+    shop = shops("langchain", "in memory")
+
+    class Overwriting(InMemoryVectorStore):
+        mode = "overwrite"
+
+    store = Overwriting(shop.f.embeddings)
+    with pytest.raises(DataError, match="make it with mode='append'"):
+        shop.f.embeddings.add_documents(store, shop.f.documents(corpus))
+    assert not store.store
+    shop.f.embeddings.add_documents(store, shop.f.documents(corpus[:2]))
+
+
+# What an adversary tried
+
+
+def test_documents_are_added_through_an_aligner_without_a_router(aligner):
+    bare = replace(aligner, serving=replace(aligner.serving, router=None))
+    embeddings = langchain.AlignedEmbeddings(aligner=bare)
+    store = InMemoryVectorStore(embeddings)
+    entries = [Document("部品", metadata={"modality": "source"}), Document("a part")]
+    assert len(embeddings.add_documents(store, entries)) == 2
+    assert embeddings.add_documents(store, []) == []
+    assert [d["metadata"]["modality"] for d in store.store.values()] == ["source", "target"]
+    assert "modality" not in entries[1].metadata
+    routed = langchain.AlignedEmbeddings(aligner=bare, document_modality="auto")
+    with pytest.raises(DataError, match="no router"):
+        routed.add_documents(InMemoryVectorStore(routed), entries)
+
+
+def test_a_store_that_embeds_out_of_sight_is_warned_of(aligner):
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+
+    class Elsewhere(InMemoryVectorStore):
+        def add_documents(self, documents, **kwargs):
+            found = []
+            add = super().add_documents
+            thread = threading.Thread(target=lambda: found.extend(add(documents, **kwargs)))
+            thread.start()
+            thread.join()
+            return found
+
+    with pytest.warns(UserWarning, match="1 document.s. of 'source' without having this object"):
+        embeddings.add_documents(
+            Elsewhere(embeddings), [Document("部品", metadata={"modality": "source"})]
+        )
+
+
+@pytest.mark.parametrize(
+    "name", [("langchain", "chroma"), ("langchain", "faiss"), ("llama_index", "chroma")]
+)
+def test_one_document_that_is_the_query_itself_does_not_settle_what_scores_are(
+    name, shops, aligner, corpus
+):
+    """A distance of 0 is one of many scales; the next search has to tell them apart."""
+    shop, query = shops(*name), corpus[PAIRS].text
+    retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
+    langchains = isinstance(shop.f, LangChain)
+    [arm] = retriever._bound_arms() if langchains else retriever._arms
+    only = {"filter" if langchains else "filters": shop.f.filter(page=0, modality="target")}
+    found = arm.search(aligner.ask(query, "target"), query, 5, only, apart=False)
+    assert [hit.similarity for hit in found.hits] == pytest.approx([1], abs=1e-3)
+    assert_same(shop.rows(shop.f.search(retriever, query)), reference(aligner, query, corpus)[:7])
+
+
+def test_a_lexical_arm_searches_what_it_was_given(plain, corpus):
+    f = plain.f
+    entries = f.documents(corpus)
+    arm = f.LexicalArm(**{"documents" if isinstance(f, LangChain) else "nodes": list(entries)})
+    given = arm.documents if isinstance(f, LangChain) else arm.nodes
+    retriever = f.retriever([arm])
+    expected = plain.rows(f.search(retriever, QUERIES[1]))
+    given.pop(0)
+    given.reverse()
+    assert plain.rows(f.search(retriever, QUERIES[1])) == expected
+    given.clear()
+    assert plain.rows(f.search(retriever, QUERIES[1])) == expected
+
+
+def test_two_retrievers_may_share_a_lexical_arm(aligner, corpus):
+    unnamed = [Document(e.text) for e in corpus if e.modality == "source"]
+    arm = langchain.LexicalArm(documents=unnamed)
+
+    def retriever(modality):
+        embeddings = langchain.AlignedEmbeddings(
+            aligner=aligner, query_modality="auto", document_modality=modality
+        )
+        return langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], k=3)
+
+    first = retriever("source")
+    before = first.invoke(QUERIES[0])
+    assert {d.metadata["kakehashi"]["modality"] for d in before} == {"source"}
+    other = retriever("target").invoke(QUERIES[0])
+    assert {d.metadata["kakehashi"]["modality"] for d in other} == {"target"}
+    assert first.invoke(QUERIES[0]) == before
+
+
+def test_texts_that_differ_in_what_cannot_be_encoded_are_two(aligner):
+    documents = [Document(f"reset {letter} pump") for letter in ("\ud800", "\udfff", "?")]
+    arm = langchain.LexicalArm(documents=documents)
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner, query_modality="target")
+    retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], fusion="rank")
+    assert len(retriever.invoke("pump")) == 3
+
+
+class Scoring(InMemoryVectorStore):
+    """A store whose scores are broken."""
+
+    score = float("nan")
+
+    def _similarity_search_with_score_by_vector(self, *args, **kwargs):
+        found = super()._similarity_search_with_score_by_vector(*args, **kwargs)
+        return [(row[0], self.score) for row in found]
+
+    similarity_search_with_score_by_vector = _similarity_search_with_score_by_vector
+
+
+def test_scores_that_are_none_or_not_finite(aligner, corpus):
+    f = LangChain(aligner)
+    store = Scoring(f.embeddings)
+    f.embeddings.add_documents(store, f.documents(corpus[:6]))
+    retriever = f.retriever([f.arm(store, scores="similarity")])
+    for score in (float("nan"), float("inf")):
+        store.score = score
+        with pytest.raises(DataError, match="scores that are not finite"):
+            f.search(retriever, QUERIES[0])
+    store.score = None
+    with pytest.raises(DataError, match="gives no scores"):
+        f.search(retriever, QUERIES[0])
+    assert len(f.search(f.retriever([f.arm(store)], fusion="rank"), QUERIES[0])) == 6
+
+
+def test_node_ids_restrict_every_arm(shops, corpus):
+    shop = shops("llama_index", "simple")
+    nodes = shop.f.documents(corpus)
+    for number, node in enumerate(nodes):
+        node.id_ = f"n{number}"
+    index = VectorStoreIndex(shop.f.embeddings(nodes), embed_model=MockEmbedding(384))
+    wanted = ["n24", "n25", "n1"]
+    arms = [shop.f.arm(index), shop.f.LexicalArm(nodes)]
+    found = shop.ask(QUERIES[1], arms, node_ids=wanted, k=9)
+    assert {d.node.node_id for d in found} == set(wanted)
+    alone = llama_index.AlignedRetriever(index, shop.f.embeddings, node_ids=wanted)
+    assert {d.node.node_id for d in alone.retrieve(QUERIES[1])} == set(wanted)
+
+
+@pytest.mark.parametrize("k", [2.5, "3", True, 0, -1, 10**9])
+def test_k_is_a_whole_number_of_documents(k, plain):
+    f = plain.f
+    if isinstance(f, LangChain):
+        retriever = f.retriever([f.arm(plain.mixed)])
+        with pytest.raises(DataError, match="ask for a whole number of documents"):
+            retriever.invoke(QUERIES[0], k=k)
+    else:
+        with pytest.raises(DataError, match="ask for a whole number of documents"):
+            f.retriever([f.arm(plain.mixed)], k=k)
+
+
+def test_what_is_no_arm_and_weights_that_nothing_reads_are_refused(plain):
+    f = plain.f
+    arm = f.arm(plain.mixed)
+    with pytest.raises(ValueError, match=r"are for fusion='rank'"):
+        f.retriever([arm], weights={"vectors": 2.0})
+    if isinstance(f, LlamaIndex):
+        with pytest.raises(DataError, match="arms hold None"):
+            f.retriever([None])
+        from_iterator = f.retriever(iter([arm]))
+        assert plain.rows(f.search(from_iterator, QUERIES[0]))
+
+
+def test_a_modality_of_none_names_none(aligner):
+    named_none = {"modality": None}
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+    store = InMemoryVectorStore(embeddings)
+    assert embeddings.add_documents(store, [Document("a part", metadata=named_none)])
+    embedding = llama_index.AlignedEmbedding(aligner=aligner)
+    [node] = embedding([TextNode(text="a part", metadata=named_none)])
+    assert node.embedding
+
+
+# What a newcomer tried
+
+
+def test_without_a_calibration_the_retriever_is_not_made(plain, aligner):
+    bare = replace(aligner, serving=replace(aligner.serving, calibration=None))
+    f = type(plain.f)(bare)
+    with pytest.raises(ValueError, match=r"30 held-out pairs \(a fifth is held out, so 150"):
+        f.retriever([f.arm(plain.mixed)])
+    assert f.search(f.retriever([f.arm(plain.mixed)], fusion="rank"), QUERIES[0])
+    assert "none: it takes 30" in bare.serving.facts["calibration"]
+
+
+def test_what_llama_index_would_swallow_is_refused(shops):
+    shop = shops("llama_index", "simple")
+    arm = shop.f.arm(shop.mixed)
+    for option in ({"filter": {"part": "a"}}, {"k": 9}, {"search_kwargs": {}}):
+        if "k" in option:
+            with pytest.raises(DataError, match="k=9 is no option of a retriever of LlamaIndex"):
+                llama_index.AlignedRetriever(embedding=shop.f.embeddings, arms=[arm], **option)
+            continue
+        with pytest.raises(DataError, match=r"is no option of a retriever .* filters, .*"):
+            llama_index.AlignedRetriever(embedding=shop.f.embeddings, arms=[arm], **option)
+        with pytest.raises(DataError, match="is no option of a retriever"):
+            llama_index.AlignedRetriever(shop.mixed, shop.f.embeddings, **option)
+    with pytest.raises(DataError, match="give llama_index's MetadataFilters"):
+        shop.f.retriever([arm], filters={"part": "a"})
+    with pytest.raises(DataError, match="is no AlignedEmbedding"):
+        llama_index.AlignedRetriever(shop.f.embeddings, shop.mixed)
+
+
+def test_a_store_that_embeds_with_something_else_is_not_written_to(aligner):
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+    for other in (DeterministicFakeEmbedding(size=384), None):
+        store = InMemoryVectorStore(other)
+        with pytest.raises(DataError, match="not with this object; open it with these embeddings"):
+            embeddings.add_documents(store, [Document("a part")])
+        assert not store.store
+
+
+def test_documents_that_do_not_read_like_what_they_are_taken_for_are_warned_of(aligner, corpus):
+    embeddings = langchain.AlignedEmbeddings(aligner=aligner)
+    notes = [Document(e.text) for e in corpus]
+    with pytest.warns(UserWarning, match="24 of 48 documents that name no modality do not read"):
+        embeddings.add_documents(InMemoryVectorStore(embeddings), notes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        embeddings.add_documents(InMemoryVectorStore(embeddings), notes[PAIRS:])
+
+
+def test_a_filter_and_options_that_langchain_would_trip_over_are_refused(shops):
+    shop = shops("langchain", "in memory")
+    with pytest.raises(ValueError, match="search_kwargs holds k; give k="):
+        shop.f.retriever([shop.f.arm(shop.mixed)], search_kwargs={"k": 7})
+    with pytest.raises(DataError, match="give a dictionary in the way of Chroma, or a function"):
+        shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)], filter=["part"])

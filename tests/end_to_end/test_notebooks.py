@@ -1,0 +1,33 @@
+"""The notebooks run from a clean kernel, and what is committed is what they print."""
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+
+
+def printed(notebook) -> list[str]:
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    return [o["text"] for o in outputs if o["output_type"] == "stream" and o["name"] == "stdout"]
+
+
+def plots(notebook) -> int:
+    outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
+    return sum("image/svg+xml" in o.get("data", {}) for o in outputs)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_a_notebook_runs_from_a_clean_kernel(path, tmp_path):
+    committed = nbformat.read(path, as_version=4)
+    assert plots(committed) == 1
+    fresh = nbformat.read(path, as_version=4)
+    for cell in fresh.cells:
+        cell.pop("outputs", None)
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    NotebookClient(fresh, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert plots(fresh) == 1
+    assert printed(fresh) == printed(committed), "stale: run `make notebooks`"

@@ -1,0 +1,258 @@
+"""The report on perturbed queries, and training on perturbed copies."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+from support.command_line import run
+from support.toy_data import hashed_letters, reversed_letters
+
+import kakehashi
+from kakehashi import Pairs
+from kakehashi.cli.console import print_robustness
+from kakehashi.data.splits import folds, hold_out
+from kakehashi.errors import DataError, EncoderError, MissingExtraError
+from kakehashi.evaluation.robustness import writing
+from kakehashi.evaluation.robustness.augmentation import augmented
+from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
+from kakehashi.evaluation.robustness.report import robustness
+from kakehashi.metrics.ranking import per_query, ranks
+from kakehashi.metrics.relevance import Relevance, clusters_of
+
+KANA = "kana-for-kanji"
+
+
+@pytest.fixture
+def without_sudachi(monkeypatch):
+    writing._dictionary.cache_clear()
+    monkeypatch.setitem(sys.modules, "sudachipy", None)
+    yield
+    writing._dictionary.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def english() -> Pairs:
+    nouns, verbs = ("pump", "valve", "tank", "seal", "motor"), ("Reset", "Check", "Drain", "Fit")
+    rows = [f"{v} the {n} number {i}" for v in verbs for n in nouns for i in range(4)]
+    return Pairs(rows, [f"{row.upper()} NOW" for row in rows], ids=range(len(rows)))
+
+
+def test_the_report_is_that_of_the_ranks(kicad, use):
+    rows = np.arange(len(kicad))
+    train, test = kicad.select(rows[rows % 3 > 0]), kicad.select(rows[rows % 3 == 0])
+
+    def target(texts):  # some of its dimensions, so that the fit is quick
+        return use(texts)[:, ::16]
+
+    def source(texts):  # beside them, which a map undoes
+        return target(texts) + np.float32(0.1)
+
+    fitted = kakehashi.fit(train, source=source, target=target, mode="keep", test=test)
+    assert not fitted.projection.is_identity
+    report = robustness(fitted, test)
+    assert report.aligned.means["mrr@10"] > report.base.means["mrr@10"] + 0.3
+    relevance, documents = Relevance.of(test, own_only=True), list(test.target_texts)
+    asking = {"modality": "source", "role": "query"}
+    storing = {"modality": "target", "role": "document"}
+    y = fitted.encode(documents, **storing)
+    stored = fitted.project(y, texts=documents, **storing)
+
+    def scored(texts):
+        x = fitted.encode(texts, **asking)
+        ours = fitted.project(x, texts=texts, **asking)
+        both = {"base": (x, y), "aligned": (ours, stored)}
+        metric = fitted.report.metric
+        return {s: per_query(ranks(*v, metric, relevance=relevance)) for s, v in both.items()}
+
+    clean = scored(list(test.source_texts))
+    for system, of_clean in clean.items():
+        assert getattr(report, system).means["mrr@10"] == of_clean["mrr@10"].mean()
+    for name, result in report.perturbations.items():
+        both = zip(test.source_texts, test.target_texts, strict=True)
+        changed = [PERTURBATIONS[name](s, target=t) for s, t in both]
+        n_changed = sum(a != b for a, b in zip(changed, test.source_texts, strict=True))
+        assert (result.n_changed, result.share_changed) == (n_changed, n_changed / len(test))
+        for system, of_system in scored(changed).items():
+            perturbed = getattr(result, system)
+            for metric, values in of_system.items():
+                assert perturbed.scores.means[metric] == values.mean()
+                change = float((values - clean[system][metric]).mean())
+                assert perturbed.change[metric] == change
+                low, high = perturbed.interval[metric]
+                assert low <= change <= high
+    assert report.perturbations["cut-both-ends"].aligned.change["mrr@10"] < 0
+    assert report.perturbations["full-width"].base.change["mrr@10"] == 0  # this encoder folds it
+    assert set(report.perturbations) | set(report.not_run) == set(PERTURBATIONS)
+    assert json.loads(json.dumps(report.to_dict()))["pool"] == report.pool
+
+
+def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_aligner):
+    names = ["typing-errors", "cut-both-ends"]
+    report = robustness(ngram_aligner, english, names=names)
+    assert report.base is None
+    relevance, documents = Relevance.of(english, own_only=True), list(english.target_texts)
+    y = ngram_aligner.embed(documents, modality="target", role="document")
+
+    def found(texts, read):
+        x = ngram_aligner.encode(texts, modality="source", role="query")
+        asked = ngram_aligner.project(x, texts=read, modality="source", role="query")
+        return per_query(ranks(asked, y, ngram_aligner.report.metric, relevance=relevance))
+
+    clean = list(english.source_texts)
+    assert report.aligned.means["mrr@10"] == found(clean, clean)["mrr@10"].mean()
+    for name in names:
+        changed = [PERTURBATIONS[name](text) for text in clean]
+        expected = found(changed, changed)["mrr@10"].mean()
+        assert report.perturbations[name].aligned.scores.means["mrr@10"] == expected
+        assert found(changed, clean)["mrr@10"].mean() != expected
+
+
+def test_one_encoder_for_both_sides_has_a_base(english, capsys):
+    fitted = kakehashi.fit(english, source=hashed_letters, target=hashed_letters, mode="keep")
+    report = robustness(fitted, english, names=["upper-case", "typing-errors"], seed=3)
+    assert list(report.perturbations) == ["upper-case", "typing-errors"]
+    upper = report.perturbations["upper-case"]
+    assert upper.share_changed == 1
+    assert upper.base.change == dict.fromkeys(upper.base.change, 0)  # it folds case
+    assert report.perturbations["typing-errors"].base.change["mrr@10"] < 0
+    print_robustness(report)
+    assert "100% changed" in capsys.readouterr().out
+
+
+def test_a_perturbation_that_changes_nothing_says_so(text_aligner, capsys):
+    pairs = Pairs(["ポンプ", "バルブ", "タンク"], ["A", "B", "C"])
+    report = robustness(text_aligner, pairs, names=["lower-case", "title-case", "cut-end"])
+    result = report.perturbations["lower-case"]
+    assert (result.n_changed, result.share_changed) == (0, 0.0)
+    assert set(result.aligned.change.values()) == {0.0}
+    print_robustness(report)
+    printed = capsys.readouterr().out
+    assert "changed nothing: lower-case, title-case" in printed
+    assert "100% changed" in printed
+    assert "│ 0% changed" not in printed
+
+
+def test_the_help_names_every_perturbation_and_what_it_costs():
+    printed = " ".join(run("robustness", "--help").stdout.replace("│", " ").split())
+    for said in (*PERTURBATIONS, "about twelve times what", "extra 'robustness'"):
+        assert said in printed
+
+
+def test_each_different_text_is_encoded_once(english):
+    asked = []
+
+    def encode(batch):
+        asked.extend(batch)
+        return hashed_letters(batch)
+
+    fitted = kakehashi.fit(english, source=encode, target=reversed_letters, mode="keep")
+    fitted.encoder("source")
+    asked.clear()
+    robustness(fitted, english, names=["upper-case", "lower-case", "title-case"])
+    assert len(asked) == len(set(asked))
+    assert set(english.source_texts) < set(asked)
+
+
+def test_what_cannot_be_run_is_named_or_raises(english, text_aligner, without_sudachi, capsys):
+    report = robustness(text_aligner, english)
+    assert list(report.not_run) == [KANA]
+    assert "robustness" in report.not_run[KANA]
+    print_robustness(report)
+    assert f"not run: {KANA}: sudachipy" in capsys.readouterr().out
+    with pytest.raises(MissingExtraError, match="sudachidict_small"):
+        robustness(text_aligner, english, names=[KANA])
+    with pytest.raises(MissingExtraError):
+        augmented(english, [KANA])
+
+    stored = Pairs(english.source_texts, target_vectors=reversed_letters(english.target_texts))
+    assert set(robustness(text_aligner, stored).not_run) == {KANA, "mixed-languages"}
+    with pytest.raises(DataError, match="target text"):
+        robustness(text_aligner, stored, names=["mixed-languages"])
+
+
+def test_robustness_refuses_what_has_no_texts_or_no_encoder(aligner, vector_pairs, english):
+    with pytest.raises(DataError, match="source vectors only"):
+        robustness(aligner, vector_pairs)
+    with pytest.raises(EncoderError, match="bind"):
+        robustness(aligner, english)
+
+
+def test_copies_have_the_target_and_the_group_of_their_row(english):
+    groups = [f"g{i % 10}" for i in range(len(english))]
+    pairs = Pairs(english.source_texts, english.target_texts, groups=groups, ids=english.ids)
+    grown = augmented(pairs, ["typing-errors", "cut-end", "lower-case"], copies=2)
+    n = len(pairs)
+    assert grown.source_texts[:n] == pairs.source_texts
+    assert len(grown) == 3 * n
+    row_of = {name: row for row, name in enumerate(pairs.ids)}
+    for i in range(n, len(grown)):
+        row = row_of[grown.ids[i].partition("~")[0]]
+        assert grown.target_texts[i] == pairs.target_texts[row]
+        assert grown.groups[i] == groups[row]
+        assert grown.source_texts[i] != pairs.source_texts[row]
+    again = augmented(pairs, ["typing-errors", "cut-end", "lower-case"], copies=2)
+    assert again.content_hash == grown.content_hash
+    alone = augmented(pairs.select([7]), ["typing-errors", "cut-end", "lower-case"], copies=2)
+    assert set(alone.source_texts) == {
+        text
+        for text, i in zip(grown.source_texts, grown.ids, strict=True)
+        if i.startswith("7~") or i == "7"
+    }
+    assert "160 perturbed copies" in grown.name
+
+
+def test_no_split_parts_a_copy_from_its_row_where_there_are_no_groups(english):
+    repeated = [*english.source_texts, english.source_texts[0]]
+    pairs = Pairs(repeated, [*english.target_texts, "ANOTHER"])
+    grown = augmented(pairs, ["typing-errors", "cut-both-ends"], copies=2)
+    assert grown.groups[0] == grown.groups[len(pairs) - 1]  # they share a source
+    assert clusters_of(grown) is not None
+    for split in (hold_out(grown, 0.2, seed=0), *folds(grown, 5, seed=0)):
+        kept, held = (grown.select(rows) for rows in split)
+        assert not set(kept.target_texts) & set(held.target_texts)
+        assert not set(kept.source_texts) & set(held.source_texts)
+    fitted = kakehashi.fit(grown, source=hashed_letters, target=reversed_letters, mode="keep")
+    assert fitted.report.leaked_rows_left_out == 0
+    assert fitted.data.n_pairs == len(grown)
+
+
+def test_a_text_that_nothing_changes_has_no_copy():
+    pairs = Pairs(["ポンプ", "pump"], target_vectors=np.eye(2))
+    grown = augmented(pairs, ["upper-case"], copies=3)
+    assert grown.source_texts == ("ポンプ", "pump", "PUMP")
+    np.testing.assert_array_equal(grown.target_vectors, np.eye(2)[[0, 1, 1]])
+
+
+@pytest.mark.parametrize("copies", [0, -1, 1.5, True])
+def test_augmentation_refuses_a_number_that_is_none(english, copies):
+    with pytest.raises(DataError, match="whole number"):
+        augmented(english, ["cut-end"], copies=copies)
+
+
+def test_augmentation_refuses_vectors(vector_pairs, english):
+    with pytest.raises(DataError, match="source vectors only"):
+        augmented(vector_pairs, ["cut-end"])
+    x = hashed_letters(english.source_texts)
+    both = Pairs(english.source_texts, english.target_texts, source_vectors=x)
+    with pytest.raises(DataError, match="the copies would have none"):
+        augmented(both, ["cut-end"])
+
+
+def test_the_command(text_aligner, english, tmp_path):
+    text_aligner.save(tmp_path / "bridge")
+    rows = zip(english.source_texts, english.target_texts, strict=True)
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps({"source": s, "target": t}) + "\n" for s, t in rows))
+    refused = run("robustness", tmp_path / "bridge", path)
+    assert (refused.returncode, "--source-encoder" in refused.stderr) == (2, True)
+    encoders = ("--source-encoder", "support.toy_data:hashed_letters")
+    encoders += ("--target-encoder", "support.toy_data:reversed_letters")
+    chosen = ("--perturbation", "cut-end", "--perturbation", "upper-case")
+    done = run("robustness", tmp_path / "bridge", path, *encoders, *chosen, "--json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert list(report["perturbations"]) == ["cut-end", "upper-case"]
+    evaluated = run("evaluate", tmp_path / "bridge", path, *encoders, "--json")
+    mrr = json.loads(evaluated.stdout)["aligned"]["mrr@10"]
+    assert report["aligned"]["means"]["mrr@10"] == mrr

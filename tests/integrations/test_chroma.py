@@ -1,0 +1,163 @@
+"""Chroma: what is stored with a collection rebuilds the function, and guards it."""
+
+import shutil
+import subprocess
+import sys
+import textwrap
+
+import chromadb
+import numpy as np
+import pytest
+from support.toy_data import hashed_letters, reversed_letters
+
+import kakehashi
+from kakehashi.errors import AlignerMismatchError, DataError, KakehashiError
+from kakehashi.integrations.chroma import AlignedEmbeddingFunction, open_collection
+
+TEXTS = ["reset the pump 1", "check the valve 2", "fit the seal 3", "drain the tank 0"]
+IDS = ["0", "1", "2", "3"]
+
+
+@pytest.fixture
+def function(text_aligner):
+    return AlignedEmbeddingFunction(text_aligner)
+
+
+@pytest.fixture
+def other(vector_pairs, tmp_path):
+    fitted = kakehashi.fit(vector_pairs, mode="keep")
+    fitted.save(tmp_path / "other")
+    return kakehashi.Aligner.load(tmp_path / "other")
+
+
+def test_documents_and_queries_are_embedded_each_in_their_way(function, text_aligner, tmp_path):
+    collection = open_collection(chromadb.PersistentClient(str(tmp_path)), "notes", function)
+    collection.add(ids=IDS, documents=TEXTS)
+    stored = collection.get(ids=["2"], include=["embeddings"])["embeddings"][0]
+    documents = text_aligner.embed(TEXTS, modality="target", role="document")
+    assert np.float32(stored) == pytest.approx(documents[2], abs=1e-6)  # scaled again by Chroma
+    found = collection.query(query_texts=["fit the seal 3"], n_results=4)
+    query = text_aligner.embed(["fit the seal 3"], modality="source", role="query")
+    assert found["ids"][0][0] == str((documents @ query[0]).argmax())
+
+
+def test_a_new_process_opens_the_collection_by_its_stored_configuration(
+    function, text_aligner, tmp_path
+):
+    collection = open_collection(chromadb.PersistentClient(str(tmp_path)), "notes", function)
+    collection.add(ids=IDS, documents=TEXTS)
+    script = f"""
+        import chromadb, sys
+        sys.path.insert(0, {str(sys.path[0])!r}); sys.path.insert(0, "tests")
+        from support.toy_data import hashed_letters, reversed_letters
+        import kakehashi.integrations.chroma
+        collection = chromadb.PersistentClient({str(tmp_path)!r}).get_collection("notes")
+        function = collection.configuration["embedding_function"]
+        function._aligner = function.aligner.bind(source=hashed_letters, target=reversed_letters)
+        print(function.embed_query(["pump"])[0].tobytes().hex())
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
+    )
+    expected = text_aligner.embed(["pump"], modality="source", role="query")[0]
+    assert run.stdout.strip() == expected.tobytes().hex()
+
+
+def test_another_aligner_under_the_same_name_is_refused(function, other, tmp_path):
+    client = chromadb.PersistentClient(str(tmp_path / "store"))
+    open_collection(client, "notes", function)
+    with pytest.raises(AlignerMismatchError, match=other.fingerprint[:12]):
+        open_collection(client, "notes", AlignedEmbeddingFunction(other))
+    open_collection(client, "notes", function)  # the collection is as it was
+
+
+@pytest.mark.parametrize(
+    ("theirs", "said"),
+    [
+        ({}, "made with the embedding function 'default'"),
+        ({"embedding_function": None}, "made with no embedding function that Chroma recorded"),
+    ],
+)
+def test_a_collection_of_somebody_else_is_refused_and_may_be_asked_by_vectors(
+    theirs, said, function, text_aligner, tmp_path
+):
+    client = chromadb.PersistentClient(str(tmp_path / "store"))
+    collection = client.create_collection("manual", **theirs)
+    vectors = text_aligner.embed(TEXTS, modality="target", role="document")
+    collection.add(ids=IDS, embeddings=vectors, documents=TEXTS)
+    with pytest.raises(AlignerMismatchError, match=rf"'manual' was {said}.*query_embeddings="):
+        open_collection(client, "manual", function)
+    query = ["fit the seal 3"]
+    found = client.get_collection("manual").query(query_embeddings=function.embed_query(query))
+    best = text_aligner.embed(query, modality="source", role="query")[0] @ vectors.T
+    assert found["ids"][0][0] == str(best.argmax())
+
+
+def test_a_collection_is_opened_with_an_aligner_or_its_folder_too(function, text_aligner, tmp_path):
+    client = chromadb.PersistentClient(str(tmp_path))
+    collection = open_collection(client, "notes", text_aligner)
+    collection.add(ids=IDS, documents=TEXTS)
+    for same in (text_aligner.path, str(text_aligner.path), function):
+        assert open_collection(client, "notes", same).count() == len(TEXTS)
+    for wrong in (None, hashed_letters, "".join):
+        with pytest.raises(DataError, match=r"is no AlignedEmbeddingFunction; pass one, an Align"):
+            open_collection(client, "others", wrong)
+    assert [each.name for each in client.list_collections()] == ["notes"]
+
+
+def test_an_aligner_that_changed_in_its_folder_is_refused(text_aligner, other, tmp_path):
+    folder = shutil.copytree(text_aligner.path, tmp_path / "bridge")
+    config = AlignedEmbeddingFunction(folder).get_config()
+    shutil.rmtree(folder)
+    shutil.copytree(other.path, folder)
+    rebuilt = AlignedEmbeddingFunction.build_from_config(config)
+    with pytest.raises(AlignerMismatchError, match="embed again"):
+        rebuilt(["pump"])
+
+
+def test_the_same_side_of_another_modality_is_refused(function, text_aligner, tmp_path):
+    client = chromadb.PersistentClient(str(tmp_path))
+    open_collection(client, "notes", function)
+    with pytest.raises(AlignerMismatchError, match="document_modality"):
+        open_collection(
+            client, "notes", AlignedEmbeddingFunction(text_aligner, document_modality="source")
+        )
+
+
+def test_a_configuration_update_is_checked(function, other):
+    config = function.get_config()
+    function.validate_config_update(config, dict(config))
+    with pytest.raises(AlignerMismatchError):
+        function.validate_config_update(config, AlignedEmbeddingFunction(other).get_config())
+
+
+def test_an_unsaved_aligner_is_refused(vector_pairs):
+    with pytest.raises(KakehashiError, match="in memory only"):
+        AlignedEmbeddingFunction(kakehashi.fit(vector_pairs, mode="keep"))
+
+
+def test_building_from_a_configuration_loads_nothing(function):
+    config = function.get_config() | {"path": "/nowhere"}
+    rebuilt = AlignedEmbeddingFunction.build_from_config(config)
+    assert rebuilt.get_config() == config
+    assert rebuilt.default_space() == function.aligner.report.metric
+    with pytest.raises(KakehashiError, match="nowhere"):
+        rebuilt(["pump"])
+
+
+def test_an_incomplete_configuration_names_what_is_missing():
+    with pytest.raises(DataError, match="fingerprint"):
+        AlignedEmbeddingFunction.build_from_config({"path": "x"})
+
+
+def test_an_unknown_modality_is_refused(text_aligner):
+    with pytest.raises(DataError, match="French"):
+        AlignedEmbeddingFunction(text_aligner, query_modality="French")
+
+
+def test_bound_encoders_are_used(text_aligner):
+    rebound = text_aligner.bind(source=hashed_letters, target=reversed_letters)
+    assert (
+        len(AlignedEmbeddingFunction(rebound)(["pump"])[0])
+        == rebound.project(np.ones((1, 24), np.float32), modality="target").shape[1]
+    )

@@ -1,0 +1,334 @@
+"""Calibration, the domain, and how a query is asked."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+from typer.testing import CliRunner
+
+from kakehashi import Aligner
+from kakehashi.cli.app import app
+from kakehashi.errors import DataError
+from kakehashi.retrieval.calibration import Calibration, Sample, calibrate
+from kakehashi.retrieval.conditional_logit import Choice, Line, _columns, choose
+from kakehashi.routing.domain import Domain
+from kakehashi.types import SIDES
+from kakehashi.vectors import unit_rows
+
+N = 120
+
+
+def two_clouds(rng, *, gap, n=N, texts=False):
+    """Pairs in clusters of three, whose sides lie `gap` apart whatever they mean."""
+    meaning = np.repeat(rng.standard_normal((n // 3, 24)), 3, axis=0)
+    meaning += 0.4 * rng.standard_normal((n, 24))
+    sides = {}
+    for side, sign in (("source", 1), ("target", -1)):
+        own = np.full((n, 1), sign * gap)
+        noise = 0.15 * rng.standard_normal((n, 24))
+        sides[side] = unit_rows(np.hstack([meaning + noise, own]).astype(np.float32))
+    words = {"source": None, "target": None}
+    if texts:
+        names = [f"part-{i // 3}-{i}" for i in range(n)]
+        words = {"source": [f"{x} ソース" for x in names], "target": [f"{x} target" for x in names]}
+    return Sample(sides, sides, words)
+
+
+def share_of_other(scores_own, scores_other, k=6):
+    order = np.argsort(-np.hstack([scores_own, scores_other]), axis=1)[:, :k]
+    return (order >= scores_own.shape[1]).mean()
+
+
+def scored(calibration, dense, *, query, document):
+    rank = 1 + np.argsort(np.argsort(-dense, axis=1), axis=1)
+    return calibration.scores(dense, rank, query=query, document=document)
+
+
+@pytest.mark.parametrize("gap", [3.0, 6.0])
+def test_the_other_modality_gets_its_share(gap):
+    held, new = (two_clouds(np.random.default_rng(seed), gap=gap) for seed in (0, 1))
+    calibration = calibrate(held)
+    for query, other in (("source", "target"), ("target", "source")):
+        own = new.queries[query] @ new.documents[query].T
+        np.fill_diagonal(own, -1)  # the query itself is in no index
+        across = new.queries[query] @ new.documents[other].T
+        before = share_of_other(own, across)
+        after = share_of_other(
+            scored(calibration, own, query=query, document=query),
+            scored(calibration, across, query=query, document=other),
+        )
+        # Of a cluster, two documents are of the query's modality and three of the other.
+        assert before < 0.3
+        assert 0.4 < after < 0.7
+
+
+def test_lines_rise_and_keep_the_order_within_a_modality():
+    calibration = calibrate(two_clouds(np.random.default_rng(0), gap=1.0))
+    dense = np.linspace(1, -1, 50)[None]
+    for query in SIDES:
+        for document in SIDES:
+            found = scored(calibration, dense, query=query, document=document)
+            assert (np.diff(found) < 0).all()
+
+
+def choices(rng, *, n=200, m=12, weights=(6.0, -0.8, 2.0), lead=1.5, words=True):
+    """Two modalities of m documents, one answer drawn from their softmax."""
+    dense = rng.uniform(0, 1, (n, 2 * m))
+    rank = np.hstack([1 + np.argsort(np.argsort(-part)) for part in (dense[:, :m], dense[:, m:])])
+    shares = rng.uniform(0, 1, (n, 2 * m)) if words else np.zeros((n, 2 * m))
+    utility = weights[0] * dense + weights[1] * np.log(rank) + weights[2] * shares
+    utility[:, m:] += lead
+    answer = (utility + rng.gumbel(size=utility.shape)).argmax(axis=1)
+    answers = np.arange(2 * m) == answer[:, None]
+    return {
+        name: Choice(
+            dense[:, part],
+            shares[:, part] if words else None,
+            np.ones((n, m), bool),
+            answers[:, part],
+        )
+        for name, part in (("target", slice(0, m)), ("source", slice(m, None)))
+    }
+
+
+def test_the_weights_of_a_choice_are_found_again():
+    lines = choose(choices(np.random.default_rng(0), n=6000))
+    for line in lines.values():
+        # Similarity and place say nearly the same, so that they are known less well apart.
+        assert line.dense == pytest.approx(6.0, abs=1.0)
+        assert line.place == pytest.approx(-0.8, abs=0.25)
+        assert line.lexical == pytest.approx(2.0, abs=0.15)
+    # Apart from a shift that all have in common.
+    apart = {name: line.dense * 0.5 + line.offset for name, line in lines.items()}
+    assert apart["source"] - apart["target"] == pytest.approx(1.5, abs=0.15)
+
+
+def test_newton_agrees_with_scipy():
+    """An independent optimiser, on the loss written out query by query."""
+    given = choices(np.random.default_rng(1), words=False)
+    lines = choose(given)
+    columns = {name: _columns(choice) for name, choice in given.items()}
+    every = np.concatenate([x.reshape(-1, 2) for x in columns.values()])
+    mean, deviation = every.mean(axis=0), every.std(axis=0)
+    z = {name: (x - mean) / deviation for name, x in columns.items()}
+
+    def loss(beta):
+        total = 0.5 * (beta[:4] ** 2).sum()
+        for row in range(len(given["target"].dense)):
+            utility = np.concatenate(
+                [z["target"][row] @ beta[:2], z["source"][row] @ beta[2:4] + beta[4]]
+            )
+            answers = np.concatenate([given[name].answers[row] for name in z])
+            total += logsumexp(utility) - utility[answers].mean()
+        return total
+
+    reference = minimize(loss, np.zeros(5), method="BFGS", options={"gtol": 1e-5}).x
+    for line, weights in zip(lines.values(), (reference[:2], reference[2:4]), strict=True):
+        np.testing.assert_allclose(line[:2], weights / deviation, rtol=1e-3)
+    apart = lines["source"].offset - lines["target"].offset
+    shift = (reference[:2] - reference[2:4]) / deviation @ mean
+    assert apart == pytest.approx(reference[4] + shift, rel=1e-3)
+
+
+def test_the_mean_answer_in_the_first_modality_scores_0():
+    given = choices(np.random.default_rng(2))
+    line, own = choose(given)["target"], given["target"]
+    rank = 1 + np.argsort(np.argsort(-own.dense))
+    found = line.dense * own.dense + line.place * np.log(rank) + line.lexical * own.lexical
+    assert (found + line.offset)[own.answers].mean() == pytest.approx(0)
+
+
+def test_a_line_that_is_known_stays_and_the_other_is_fitted_beside_it():
+    given = choices(np.random.default_rng(3), n=3000, words=False)
+    free = choose(given)
+    known = free["target"]._replace(offset=free["target"].offset + 7)
+    beside = choose(given, known=known)
+    assert beside["target"] == known
+    expected = free["source"]._replace(offset=free["source"].offset + 7)
+    assert beside["source"] == pytest.approx(expected, abs=0.05)
+
+
+def test_what_would_count_against_a_document_counts_nothing():
+    """Words that the answers lack, and places that say nothing."""
+    given = choices(np.random.default_rng(4), weights=(6.0, 0.0, -3.0), n=1000)
+    for line in choose(given).values():
+        assert line.lexical == 0
+        assert line.place <= 0
+        assert line.dense > 0
+
+
+def test_answers_that_always_lead_give_finite_lines():
+    given = choices(np.random.default_rng(5), weights=(500.0, 0.0, 0.0))
+    assert np.isfinite([*choose(given).values()]).all()
+
+
+def test_words_count_where_there_are_texts():
+    rng = np.random.default_rng(0)
+    without = calibrate(two_clouds(rng, gap=1.0))
+    assert without.hybrid == {}
+    with pytest.raises(DataError, match="fitted without texts"):
+        without.scores([0.5], [1], [1.0], query="source", document="target")
+    with_texts = calibrate(two_clouds(rng, gap=1.0, texts=True))
+    line = with_texts.hybrid["source", "target"]
+    assert line.lexical > 0  # the part numbers are the same on both sides
+    plain, named = (
+        with_texts.scores([0.5], [1], [share], query="source", document="target")
+        for share in (0.0, 1.0)
+    )
+    assert named - plain == pytest.approx(line.lexical)
+
+
+def test_words_that_tell_the_answers_get_a_share_in_fusion_by_rank():
+    rng = np.random.default_rng(0)
+    assert calibrate(two_clouds(rng, gap=1.0)).words_by_rank == {}
+    seen = two_clouds(rng, gap=1.0, texts=True)
+    # Vectors of which each side alone says less than all of them together.
+    noisy = {s: unit_rows(x + 0.12 * rng.standard_normal(x.shape)) for s, x in seen[0].items()}
+    seen = Sample(noisy, noisy, seen.texts)
+    told = calibrate(seen).words_by_rank
+    assert all(0 < share <= 0.5 for share in told.values())
+    # Names that are no one else's tell nothing.
+    texts = {side: [f"{side} {i}" for i in range(N)] for side in SIDES}
+    assert set(calibrate(seen._replace(texts=texts)).words_by_rank.values()) == {0.0}
+
+
+def test_too_few_pairs_or_scores_that_order_nothing_give_no_calibration():
+    assert calibrate(two_clouds(np.random.default_rng(0), gap=1.0, n=27)) is None
+    one_question = two_clouds(np.random.default_rng(0), gap=1.0, texts=True)
+    texts = {"source": ["the same question"] * N, "target": one_question.texts["target"]}
+    assert calibrate(one_question._replace(texts=texts)) is None
+    rng = np.random.default_rng(0)
+    noise = {s: unit_rows(rng.standard_normal((60, 8)).astype(np.float32)) for s in SIDES}
+    against = {"source": noise["source"], "target": -noise["source"]}
+    assert calibrate(Sample(against, against, {"source": None, "target": None})) is None
+
+
+def test_a_calibration_survives_json_and_refuses_what_is_none():
+    calibration = calibrate(two_clouds(np.random.default_rng(0), gap=1.0, texts=True))
+    record = json.loads(json.dumps(calibration.to_dict()))
+    assert Calibration.from_dict(record) == calibration
+    record["plain"]["source target"] = [float("nan"), 0, 0, 0]
+    with pytest.raises(ValueError, match="not finite"):
+        Calibration.from_dict(record)
+    with pytest.raises(KeyError):
+        Calibration.from_dict({"plain": {}, "hybrid": {}, "n_pairs": 3})
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(0, 1))
+def test_scores_are_the_line(dense, share):
+    lines = {(q, d): Line(2.0, -0.5, 3.0, -1.0) for q in SIDES for d in SIDES}
+    calibration = Calibration(lines, lines, 30)
+    n = len(dense)
+    rank = np.arange(1, n + 1)
+    found = calibration.scores(dense, rank, [share] * n, query="source", document="target")
+    expected = 2 * np.array(dense) - 0.5 * np.log(rank) + 3 * share - 1
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+class TestDomain:
+    rng = np.random.default_rng(0)
+    sources = unit_rows((rng.standard_normal((300, 16)) + 4 * np.eye(16)[0]).astype(np.float32))
+    strangers = unit_rows((rng.standard_normal((100, 16)) - 4 * np.eye(16)[0]).astype(np.float32))
+    domain = Domain(Domain.sample(sources, np.arange(200)), None)
+
+    def tuned(self, found, found_misread):
+        return self.domain.tuned(
+            self.sources[200:],
+            self.strangers,
+            reciprocal=found,
+            reciprocal_misread=found_misread,
+        )
+
+    def test_similarity_is_the_mean_cosine_to_the_ten_nearest(self):
+        cosines = self.sources[200:] @ self.domain.bank.astype(np.float32).T
+        nearest = np.sort(cosines, axis=1)[:, -10:].mean(axis=1)
+        np.testing.assert_allclose(
+            self.domain.similarity(self.sources[200:] * 7), nearest, atol=1e-5
+        )
+
+    def test_a_threshold_parts_what_the_map_finds_from_what_it_harms(self):
+        good, bad = np.full(100, 0.9), np.full(100, 0.2)
+        tuned = self.tuned((good, bad), (bad, good))
+        assert tuned.trusts(self.sources[200:]).mean() > 0.98
+        assert tuned.trusts(self.strangers).mean() < 0.02
+        assert tuned.report.mrr_misread == pytest.approx((0.2, 0.9), abs=0.02)
+
+    def test_no_threshold_where_the_map_is_never_the_worse_choice(self):
+        good, bad = np.full(100, 0.9), np.full(100, 0.2)
+        tuned = self.tuned((good, bad), (good, bad))
+        assert tuned.threshold is None
+        assert tuned.trusts(self.strangers).all()
+        assert tuned.report.targets_refused == 0
+
+    def test_it_is_rebuilt_from_its_state_and_refuses_what_is_none(self):
+        good, bad = np.full(100, 0.9), np.full(100, 0.2)
+        tuned = self.tuned((good, bad), (bad, good))
+        record, tensors = tuned.state()
+        again = Domain.from_state(json.loads(json.dumps(record)), tensors)
+        assert (again.threshold, again.report) == (tuned.threshold, tuned.report)
+        np.testing.assert_array_equal(again.bank, tuned.bank)
+        with pytest.raises(ValueError, match="float16 matrix"):
+            Domain.from_state(record, {"bank": tensors["bank"].astype(np.float32)})
+        with pytest.raises(ValueError, match="out of range"):
+            Domain.from_state({**record, "threshold": 7.0}, tensors)
+
+
+class TestAsking:
+    def test_a_declared_modality_is_taken_at_its_word(self, real_aligner):
+        for modality in SIDES:
+            query = real_aligner.ask("R12 10kΩ", modality)
+            [vector] = real_aligner.embed(["R12 10kΩ"], modality=modality, role="query")
+            np.testing.assert_array_equal(query.vector, vector)
+            assert (query.modality, query.how) == (modality, "declared")
+
+    def test_the_router_decides_and_says_so(self, real_aligner):
+        japanese = real_aligner.ask("部品の値を変更します。")
+        assert (japanese.modality, japanese.how) == ("source", "routed")
+        assert 0 < japanese.similarity < 1
+        english = real_aligner.ask("Change the value of the symbol.")
+        assert (english.modality, english.how) == ("target", "routed")
+
+    def test_what_is_neither_goes_to_the_target_encoder(self, real_aligner):
+        query = real_aligner.ask("→ 12 ←")
+        assert (query.modality, query.how) == ("target", "unsure")
+
+    def test_beyond_the_threshold_the_target_encoder_is_asked(self, real_aligner):
+        domain = replace(real_aligner.serving.domain, threshold=0.99)
+        wary = replace(real_aligner, serving=replace(real_aligner.serving, domain=domain))
+        query = wary.ask("部品の値を変更します。")
+        [vector] = wary.embed(["部品の値を変更します。"], modality="target", role="query")
+        np.testing.assert_array_equal(query.vector, vector)
+        assert (query.modality, query.how) == ("target", "out of domain")
+        assert wary.ask("部品の値を変更します。", "source").how == "declared"
+
+    def test_an_unknown_modality_is_refused(self, real_aligner):
+        with pytest.raises(DataError, match="'Source'; a modality is source or target, or auto"):
+            real_aligner.ask("a", "Source")
+
+    def test_without_a_router_the_modality_has_to_be_named(self, aligner):
+        assert aligner.serving.router is None  # fitted on vectors
+        with pytest.raises(DataError, match="no router"):
+            aligner.ask("a")
+
+    def test_all_of_it_is_saved_with_the_aligner(self, real_aligner, use):
+        again = Aligner.load(real_aligner.path).bind(source=use)
+        assert again.serving.calibration == real_aligner.serving.calibration
+        assert again.serving.router.report == real_aligner.serving.router.report
+        before, after = (a.ask("部品の値を変更します。") for a in (real_aligner, again))
+        np.testing.assert_array_equal(before.vector, after.vector)
+        assert before[1:] == after[1:]
+
+    def test_info_says_what_was_learned_for_serving(self, real_aligner):
+        ran = CliRunner().invoke(app, ["info", str(real_aligner.path)])
+        assert ran.exit_code == 0
+        for words in ("150 pairs: ", "training queries; ", "of vectors and words, on 30 held-out"):
+            assert words in " ".join(ran.output.split())
+        ran = CliRunner().invoke(app, ["info", str(real_aligner.path), "--json"])
+        learned = json.loads(ran.output)["serving"]
+        assert learned["calibration"]["n_pairs"] == 30
+        assert learned["router"]["report"]["error"] <= 0.02

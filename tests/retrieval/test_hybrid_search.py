@@ -1,0 +1,257 @@
+"""What the plan of a search finds is what scoring every document would give."""
+
+import numpy as np
+import pytest
+
+from kakehashi.retrieval.calibration import Calibration
+from kakehashi.retrieval.conditional_logit import Line
+from kakehashi.retrieval.document_modality import Words, in_parts
+from kakehashi.retrieval.fusion import Fusion
+from kakehashi.retrieval.hits import Hit
+from kakehashi.retrieval.hybrid_search import Plan
+from kakehashi.retrieval.query import Query
+
+NAMES = ("ja", "fr", "en")
+WORDS = ["pump", "valve", "tank", "seal", "filter", "gasket", "flange", "nozzle", "FX-200", "E17"]
+
+
+class Store:
+    """A vector store over some documents; a document may stand in it more than once."""
+
+    def __init__(self, name, rows, similarity, sides, *, split=True, declared=False):
+        self.name, self._rows, self._similarity, self._sides = name, rows, similarity, sides
+        self._split, self._names = split, (sides[rows[0]],) if declared else NAMES
+        self.searches = 0
+
+    def search(self, query, text, n, options, *, apart):
+        def searched(part, depth):
+            self.searches += 1
+            rows = [r for r in self._rows if part is None or self._sides[r] == part]
+            rows.sort(key=lambda r: -self._similarity[r])
+            return [
+                Hit(str(r), r, self._sides[r], self.name, raw=s, similarity=s)
+                for r in rows[:depth]
+                for s in (float(self._similarity[r]),)
+            ]
+
+        parts = NAMES if apart and self._split and len(self._names) > 1 else ()
+        return in_parts(searched, n, parts=parts, names=self._names)
+
+
+class LexicalStore:
+    name = "words"
+
+    def __init__(self, texts, sides):
+        rows = range(len(texts))
+        keys = [str(row) for row in rows]
+        self._words = Words("words", rows, texts=texts, keys=keys, modalities=sides)
+
+    def search(self, query, text, n, options, *, apart):
+        return self._words.search(text, n, None)
+
+
+class World:
+    """Documents of three modalities at random, and lines that make any of them the best."""
+
+    def __init__(self, seed, n=240):
+        self.rng = rng = np.random.default_rng(seed)
+        shares = rng.dirichlet([0.5] * len(NAMES))
+        self.sides = rng.choice(NAMES, n, p=shares).tolist()
+        level = dict(zip(NAMES, rng.uniform(0, 0.6, len(NAMES)), strict=True))
+        self.similarity = np.array([level[s] for s in self.sides]) + rng.permutation(n) * 0.4 / n
+        self.texts = [" ".join(rng.choice(WORDS, rng.integers(1, 5))) for _ in range(n)]
+        for row in rng.choice(n, 6):
+            self.texts[row] += " MTR-6300"
+        lines = {
+            (q, d): Line(*rng.uniform([5, -2, 0, -3], [15, 0, 4, 3])) for q in NAMES for d in NAMES
+        }
+        self.calibration = Calibration(lines, lines, 100)
+        self.text = " ".join(rng.choice([*WORDS, "MTR-6300"], 2))
+
+    def expected(self, rows, *, words):
+        """Score every document."""
+        lexical = LexicalStore(self.texts, self.sides) if words else None
+        found = None if lexical is None else lexical.search(None, self.text, 1, {}, apart=False)
+        scores = {}
+        named = {} if found is None else found.named
+        for side in NAMES:
+            own = [row for row in sorted(set(rows)) if self.sides[row] == side]
+            near = self.similarity[own]
+            place = [1 + int((near > s).sum()) for s in near]
+            share = None if found is None else [found.share_of((str(r), side)) for r in own]
+            if not found or not found.hits:
+                share = None
+            lift = np.array([named.get((str(row), side), 0.0) for row in own])
+            near = near + lift * (near.max(initial=0) - near)
+            place = np.array(place) ** (1 - lift)
+            scored = 2 * lift + self.calibration.scores(
+                near, place, share, query="en", document=side
+            )
+            scores |= zip(own, scored, strict=True)
+        return sorted(scores.items(), key=lambda row: -row[1])
+
+    def check(self, arms, k, *, words=False):
+        rows = [row for arm in arms if isinstance(arm, Store) for row in arm._rows]
+        plan = Plan(Fusion("calibrated", self.calibration), "raise")
+        query = Query(np.zeros(1, np.float32), "en", "declared")
+        found = plan.search(arms, query, self.text, k, {}).documents
+        expected = self.expected(rows, words=words)
+        assert [f.score for f in found] == pytest.approx([score for _, score in expected[:k]])
+        by_row = dict(expected)  # what is named alike scores alike, and may come in any order
+        assert [f.score for f in found] == pytest.approx([by_row[f.payload] for f in found])
+        assert len({f.payload for f in found}) == min(k, len(by_row))
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_one_store_that_is_split_or_only_searched_deeper(seed):
+    world = World(seed)
+    for split in (True, False):
+        arm = Store("all", list(range(240)), world.similarity, world.sides, split=split)
+        for k in (1, 3, 8):
+            world.check([arm], k)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_words_beside_vectors(seed):
+    """What only words have found is searched for; what vectors have found has its words."""
+    world = World(seed)
+    arm = Store("all", list(range(240)), world.similarity, world.sides)
+    for k in (1, 3, 8):
+        world.check([arm, LexicalStore(world.texts, world.sides)], k, words=True)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("words", [False, True])
+def test_stores_that_overlap_and_hold_copies(seed, words):
+    world = World(seed)
+    of = lambda share: (world.rng.permutation(240)[: int(240 * share)]).tolist()  # noqa: E731
+    first = of(0.6)
+    rows = {"a": first + first[:40] * 2, "b": of(0.5)}
+    rows["c"] = sorted(set(range(240)) - set(rows["a"]) - set(rows["b"])) or [0]
+    arms = [Store(name, own, world.similarity, world.sides) for name, own in rows.items()]
+    if words:
+        arms.append(LexicalStore(world.texts, world.sides))
+    for k in (1, 4):
+        world.check(arms, k, words=words)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_store_for_each_modality(seed):
+    world = World(seed)
+    arms = []
+    for side in set(world.sides):
+        rows = [row for row, own in enumerate(world.sides) if own == side]
+        arms.append(Store(side, rows, world.similarity, world.sides, declared=True))
+    for k in (1, 3, 8, 300):
+        world.check(arms, k)
+
+
+def test_words_are_shares_of_the_best_of_each_modality():
+    """A part number in the other language is not measured by all the words of the query's own."""
+    texts = ["ポンプ FX-200", "弁を開く", "check the pump FX-200", "open the pump", "open it"]
+    sides = ["ja", "ja", "en", "en", "en"]
+    words = LexicalStore(texts, sides)
+    found = words.search(None, "check the pump FX-200", 1, {}, apart=False)
+    assert {hit.payload: hit.lexical for hit in found.hits} == {0: 1.0, 2: 1.0}
+    assert [hit.payload for hit in found.hits] == [2, 0]  # by BM25 itself
+    assert set(found.further) == {"ja", "en"}
+    assert 0 < found.share_of(("3", "en")) < 1  # not among the first, and known all the same
+    assert found.share_of(("1", "ja")) == found.share_of(("4", "en")) == 0
+    assert found.share_of(("3", "ja")) is None
+    shut_out = words._words.search("check the pump FX-200", 9, [True, True, False, True, True])
+    assert shut_out.share_of(("3", "en")) == 1.0
+    assert "en" not in shut_out.further
+
+
+def test_what_is_asked_for_by_number_is_found():
+    """However far the vectors have it, and whatever the words were learned to count."""
+    n = 2000
+    sides = ["en", "ja"] * (n // 2)
+    texts = [f"{'pump' if s == 'en' else 'ポンプ'} {row % 40}" for row, s in enumerate(sides)]
+    wanted = {1500: "Spare part MTR-6300", 1501: "予備品番号はMTR-6300。"}
+    for row, text in wanted.items():
+        texts[row] = text
+    similarity = np.linspace(1, 0, n)
+    lines = {(q, d): Line(10.0, -1.5, 0.0, 0.0) for q in NAMES for d in NAMES}
+    calibration = Calibration(lines, lines, 100, dict.fromkeys(lines, 0.0))
+    arms = [Store("all", list(range(n)), similarity, sides), LexicalStore(texts, sides)]
+    query = Query(np.zeros(1, np.float32), "ja", "declared")
+    for text in ("MTR-6300", "MTR-6300 の在庫は？", "ＭＴＲ－６３００"):
+        for method in ("calibrated", "rank"):
+            plan = Plan(Fusion(method, calibration), "raise")
+            found = plan.search(arms, query, text, 4, {}).documents
+            assert {f.payload for f in found[:2]} == set(wanted), (method, text)
+            assert [f.named for f in found] == [1, 1, 0, 0]
+    # A number that many hold names nothing, and what is shut out is not let in.
+    plan = Plan(Fusion("calibrated", calibration), "raise")
+    common = plan.search(arms, query, "pump 7", 4, {}).documents
+    assert [f.payload for f in common] == [0, 1, 2, 3]
+    words = arms[1]._words
+    assert not words.search("MTR-6300", 4, [row != 1500 for row in range(n)]).named.get(
+        ("1500", "en")
+    )
+
+
+class FailingLater(Store):
+    """A store that answers once, and is down when it is asked again."""
+
+    def search(self, query, text, n, options, *, apart):
+        if self.searches:
+            raise ConnectionError("down")
+        return super().search(query, text, n, options, apart=apart)
+
+
+def test_what_an_arm_found_before_it_failed_is_kept():
+    world = World(0)
+    level = np.array([0.9 if side == "en" else 0.0 for side in world.sides])
+    arm = FailingLater("all", list(range(240)), world.similarity / 9 + level, world.sides)
+    query = Query(np.zeros(1, np.float32), "en", "declared")
+    arguments = ([arm], query, world.text, 8, {})
+    found = Plan(Fusion("rank"), "degrade").search(*arguments)
+    assert len(found.documents) == 8
+    assert found.failed == {"all": "ConnectionError: down"}
+    with pytest.raises(ConnectionError):
+        Plan(Fusion("rank"), "raise").search(*arguments)
+
+
+def test_an_easy_question_is_one_search():
+    world = World(0)
+    level = dict(zip(NAMES, (0.0, 0.1, 0.2), strict=True))
+    even = np.linspace(1, 0, 240) + np.array([level[side] for side in world.sides]) / 1000
+    lines = {(q, d): Line(10.0, -1.0, 0.0, 0.0) for q in NAMES for d in NAMES}
+    world.similarity, world.calibration = even, Calibration(lines, {}, 100)
+    arm = Store("all", list(range(240)), even, world.sides)
+    world.check([arm], 5)
+    assert arm.searches == 1
+
+
+def _asked_in_english(lines):
+    """A calibration of which only the lines of English questions matter."""
+    return Calibration({(q, d): lines["en", d] for q in NAMES for d in NAMES}, {}, 100)
+
+
+def test_what_is_buried_is_searched_by_itself_and_not_for_ever():
+    """An arm is asked for each modality, and after three rounds what was found has to do."""
+    rows, sides = list(range(9000)), ["en"] * 8990 + ["ja"] * 10
+    similarity = np.linspace(1, 0.5, 9000)
+    similarity[-10:] = 0.01
+    lines = {("en", side): Line(10.0, 0.0, 0.0, 9.9 if side == "ja" else 0.0) for side in NAMES}
+    plan = Plan(Fusion("calibrated", _asked_in_english(lines)), "raise")
+    query = Query(np.zeros(1, np.float32), "en", "declared")
+    split = Store("all", rows, similarity, sides)
+    found = plan.search([split], query, "", 3, {}).documents
+    assert [f.modality for f in found] == ["ja"] * 3
+    assert split.searches == 1 + len(NAMES)
+    deeper = Store("all", rows, similarity, sides, split=False)
+    found = plan.search([deeper], query, "", 3, {}).documents
+    assert [f.modality for f in found] == ["en"] * 3  # the ten lie deeper than is looked
+    assert deeper.searches == 3
+
+
+def test_similarities_that_a_store_has_rounded_share_a_place():
+    lines = {("en", side): Line(1.0, -1.0, 0.0, 0.0) for side in NAMES}
+    plan = Plan(Fusion("calibrated", _asked_in_english(lines)), "raise")
+    query = Query(np.zeros(1, np.float32), "en", "declared")
+    arm = Store("all", [0, 1, 2], np.array([0.9, 0.5 + 1e-8, 0.5]), ["en"] * 3)
+    scores = [f.score for f in plan.search([arm], query, "", 3, {}).documents]
+    assert scores == pytest.approx([0.9, 0.5 - np.log(2), 0.5 - np.log(2)], abs=1e-6)

@@ -1,0 +1,30 @@
+"""The command line in a process of its own, and encoders that it takes by name."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+BOTH_ENCODERS = ("--source-encoder", "support.toy_data:hashed_letters")
+BOTH_ENCODERS += ("--target-encoder", "support.toy_data:reversed_letters")
+
+
+def run(*arguments):
+    """Run `kakehashi ARGUMENTS`; encoders are named as module:attribute of tests/."""
+    command = [sys.executable, "-c", "from kakehashi.cli import main; main()", *map(str, arguments)]
+    tests = str(Path(__file__).parents[1])
+    found = os.pathsep.join([tests, os.environ.get("PYTHONPATH", "")])
+    environment = {**os.environ, "PYTHONPATH": found}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+
+
+def busy(texts):
+    """Fail as a hosted encoder does."""
+    raise ConnectionError("429,\ntoo many")
+
+
+def nothing(texts):
+    """Return no vectors."""
+    return {}

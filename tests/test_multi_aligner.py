@@ -1,0 +1,652 @@
+"""A bridge: Japanese and shorthand, each by its own aligner, in the index of English."""
+
+import json
+import shutil
+from dataclasses import replace
+from importlib.resources import files
+
+import chromadb
+import numpy as np
+import pytest
+from langchain_core.documents import Document
+from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import MockEmbedding, VectorStoreIndex
+from llama_index.core.schema import TextNode
+from support.frameworks import brute_force
+from typer.testing import CliRunner
+
+import kakehashi
+from kakehashi import Aligner, Bridge
+from kakehashi.cli import app
+from kakehashi.errors import (
+    AlignerMismatchError,
+    BundleFormatError,
+    BundleNotFoundError,
+    BundleTamperedError,
+    DataError,
+    NotAdvisedWarning,
+)
+from kakehashi.integrations import chroma, langchain, llama_index
+from kakehashi.retrieval.calibration import Sample, calibrate
+from kakehashi.retrieval.multi_calibration import between, calibrate_bridge
+from kakehashi.routing.router import ScriptRouter
+from kakehashi.serving import Serving
+from kakehashi.vectors import unit_rows
+
+QUERIES = {
+    "ja": "部品の値を変更します。",
+    "short": "chng th vl f th symbl",
+    "en": "Change the value of the symbol.",
+}
+
+
+def shorthand(text):
+    """Write as mechanics do: without the vowels within words."""
+    words = text.lower().split()
+    return " ".join(w[0] + "".join(c for c in w[1:] if c not in "aeiou") for w in words)
+
+
+@pytest.fixture(scope="module")
+def short_aligner(use, minilm, tmp_path_factory):
+    """Shorthand by USE into the space of English by MiniLM; other rows than Japanese has."""
+    path = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
+    pairs = kakehashi.read_pairs(str(path), on_invalid="drop").select(range(4, 1350, 9))
+    english = pairs.target_texts
+    shorts = kakehashi.Pairs([shorthand(t) for t in english], english, groups=pairs.groups)
+    quick = {"ngrams": False, "unpaired": False, "learned": "none"}
+    fitted = kakehashi.fit(shorts, source=use, target=minilm, mode="keep", **quick)
+    folder = fitted.save(tmp_path_factory.mktemp("short") / "aligner")
+    return Aligner.load(folder).bind(source=use)
+
+
+@pytest.fixture(scope="module")
+def bridge(real_aligner, short_aligner, use, tmp_path_factory):
+    made = Bridge({"ja": real_aligner, "short": short_aligner}, target="en")
+    return Bridge.load(made.save(tmp_path_factory.mktemp("bridge") / "b")).bind(ja=use, short=use)
+
+
+@pytest.fixture(scope="module")
+def corpus(kicad):
+    """The same few paragraphs in three modalities: (text, modality)."""
+    english = kicad.target_texts[:20]
+    every = {"ja": kicad.source_texts[:20], "short": map(shorthand, english), "en": english}
+    return [(text, name) for name, texts in every.items() for text in texts]
+
+
+class TestSpace:
+    def test_each_modality_goes_through_its_own_aligner(self, bridge, real_aligner, short_aligner):
+        for name, aligner in (("ja", real_aligner), ("short", short_aligner)):
+            text = [QUERIES[name]]
+            expected = aligner.embed(text, modality="source", role="document")
+            found = bridge.embed(text, modality=name, role="document")
+            np.testing.assert_array_equal(found, expected)
+        for aligner in (real_aligner, short_aligner):  # the target's vectors are where they were
+            expected = aligner.embed([QUERIES["en"]], modality="target", role="document")
+            found = bridge.embed([QUERIES["en"]], modality="en", role="document")
+            np.testing.assert_array_equal(found, expected)
+        assert bridge.modalities == ("ja", "short", "en")
+        assert bridge.output_dimension == 384
+        assert repr(bridge) == "Bridge(ja, short -> en)"
+
+    @pytest.mark.parametrize("name", QUERIES)
+    def test_a_query_is_routed_as_what_it_is(self, name, bridge):
+        asked = bridge.ask(QUERIES[name])
+        assert (asked.modality, asked.how) == (name, "routed")
+        declared = bridge.ask(QUERIES[name], name)
+        assert (declared.modality, declared.how) == (name, "declared")
+        np.testing.assert_array_equal(asked.vector, declared.vector)
+
+    def test_texts_are_routed_with_few_errors(self, bridge, kicad):
+        rows = range(1, 150, 2)
+        english = [kicad.target_texts[i] for i in rows]
+        every = {
+            "ja": [kicad.source_texts[i] for i in rows],
+            "short": [shorthand(t) for t in english],
+            "en": english,
+        }
+        for name, texts in every.items():
+            routed = bridge.route(texts)
+            assert sum(found not in (name, None) for found in routed) <= 0.02 * len(texts)
+            assert routed.count(name) >= 0.85 * len(texts)
+
+    def test_what_is_none_of_them_goes_to_the_target_encoder(self, bridge):
+        asked = bridge.ask("→ 12 ←")
+        assert (asked.modality, asked.how) == ("en", "unsure")
+        [vector] = bridge.embed(["→ 12 ←"], modality="en", role="query")
+        np.testing.assert_array_equal(asked.vector, vector)
+
+    def test_beyond_the_threshold_the_target_encoder_is_asked(self, bridge):
+        aligner = bridge.aligners["ja"]
+        domain = replace(aligner.serving.domain, threshold=0.99)
+        wary = replace(aligner, serving=replace(aligner.serving, domain=domain))
+        asked = Bridge({**bridge.aligners, "ja": wary}, "en").ask(QUERIES["ja"])
+        assert (asked.modality, asked.how) == ("en", "out of domain")
+
+    def test_a_router_by_script_has_its_say(self, bridge):
+        scripts = ScriptRouter(source=("Hiragana", "Katakana", "Han"), target=("Latin",))
+        by_script = bridge.aligners["ja"].with_router(scripts)
+        routed = Bridge({**bridge.aligners, "ja": by_script}, "en").route(list(QUERIES.values()))
+        assert routed == list(QUERIES)
+
+    def test_one_encoder_is_loaded_once(self, kicad, minilm):
+        pairs = kicad.select(range(60))
+        quick = {"ngrams": False, "unpaired": False, "learned": "none"}
+        fitted = kakehashi.fit(pairs, source=minilm, target=minilm, mode="keep", **quick)
+        bridge = Bridge({name: fitted.bind() for name in ("ja", "zh")}, "en")
+        for name in bridge.modalities:
+            bridge.embed([QUERIES["en"]], modality=name, role="query")
+        one, other = (aligner.bound["source"] for aligner in bridge.aligners.values())
+        assert one is other
+
+
+class TestRefusals:
+    def test_what_could_not_be_one_space(self, real_aligner, text_aligner, short_aligner):
+        with pytest.raises(DataError, match=r"aligners=\[\]; give a dictionary"):
+            Bridge([])
+        with pytest.raises(DataError, match="give a dictionary"):
+            Bridge({})
+        with pytest.raises(DataError, match=r"mode 'shared'.* fit it with mode='keep'"):
+            Bridge({"a": text_aligner})
+        with pytest.raises(DataError, match="is no Aligner; load it first"):
+            Bridge({"a": "folder"})
+        short = replace(short_aligner, dimensions={"source": 512, "target": 385})
+        with pytest.raises(DataError, match="ja and short differ in their target dimension"):
+            Bridge({"ja": real_aligner, "short": short})
+        other = replace(short_aligner.encoders["target"], name="b", probes=np.eye(1, 384))
+        short = replace(short_aligner, encoders={**short_aligner.encoders, "target": other})
+        with pytest.raises(DataError, match="differ in their target encoder"):
+            Bridge({"ja": real_aligner, "short": short})
+        report = replace(short_aligner.report, metric="l2")
+        with pytest.raises(DataError, match="differ in their metric"):
+            Bridge({"ja": real_aligner, "short": replace(short_aligner, report=report)})
+
+    @pytest.mark.parametrize("name", ["auto", "", "../x", "a b", "日本語", "x" * 65, 7])
+    def test_names_that_are_none(self, name, real_aligner):
+        with pytest.raises(DataError, match="cannot name a modality"):
+            Bridge({name: real_aligner})
+        with pytest.raises(DataError, match="cannot name a modality"):
+            Bridge({"ja": real_aligner}, target=name)
+
+    def test_names_that_only_capitals_tell_apart(self, real_aligner):
+        with pytest.raises(DataError, match="named twice"):
+            Bridge({"ja": real_aligner, "JA": real_aligner})
+        with pytest.raises(DataError, match="named twice"):
+            Bridge({"en": real_aligner}, target="en")
+
+    def test_a_modality_that_it_has_not(self, bridge):
+        for call in (
+            lambda: bridge.embed(["a"], modality="source", role="query"),
+            lambda: bridge.ask("a", "fr"),
+        ):
+            with pytest.raises(DataError, match="the modalities are ja, short, en, or auto"):
+                call()
+        with pytest.raises(DataError, match=r"bind\(fr=...\): the modalities are ja, short, en"):
+            bridge.bind(fr=lambda texts: texts)
+
+    def test_without_a_router_the_modality_has_to_be_named(self, bridge):
+        aligner = replace(bridge.aligners["ja"], serving=Serving())
+        with pytest.raises(DataError, match="aligner of ja has no router"):
+            Bridge({**bridge.aligners, "ja": aligner}, "en").ask("a")
+
+
+class TestCalibration:
+    def test_every_two_modalities_have_a_line(self, bridge):
+        calibration = bridge.calibration
+        every = {(q, d) for q in bridge.modalities for d in bridge.modalities}
+        assert set(calibration.plain) == set(calibration.hybrid) == every
+        assert set(calibration.modalities) == set(bridge.modalities)
+        assert all(line.dense > 0 for line in calibration.plain.values())
+
+    def test_lines_of_sources_are_their_own_and_that_within_the_target_is_the_mean(self, bridge):
+        lines, within = bridge.calibration.plain, []
+        for name, aligner in bridge.aligners.items():
+            own = aligner.calibration.plain
+            assert lines[name, "en"] == own["source", "target"]
+            assert lines[name, name] == own["source", "source"]
+            within.append(own["target", "target"])
+        assert lines["en", "en"] == pytest.approx(np.mean(within, axis=0))
+
+    def test_the_target_asks_for_each_source_beside_the_line_within_it(self):
+        """Two aligners of different noise: the mean line within the target is neither's own."""
+        rng = np.random.default_rng(0)
+        served, new = {}, {}
+        for name, noise, near in (("ja", 0.1, 0.3), ("fr", 0.8, 0.9)):
+            for into in (served, new):
+                meaning = np.repeat(rng.standard_normal((60, 24)), 3, axis=0)
+                meaning += near * rng.standard_normal(meaning.shape)
+                sides = {}
+                for side, sign in (("source", 3), ("target", -3)):
+                    x = meaning + noise * rng.standard_normal(meaning.shape)
+                    sides[side] = unit_rows(np.hstack([x, np.full((180, 1), sign)]).astype("f4"))
+                seen = Sample(sides, sides, {"source": None, "target": None})
+                into[name] = Serving(calibration=calibrate(seen), sample=seen)
+        calibration = calibrate_bridge(served, "en")
+        for name, serving in new.items():
+            scores = []
+            for side, called in (("target", "en"), ("source", name)):
+                near = serving.sample.queries["target"] @ serving.sample.documents[side].T
+                np.fill_diagonal(near, -1)
+                rank = 1 + np.argsort(np.argsort(-near, axis=1), axis=1)
+                scores.append(calibration.scores(near, rank, query="en", document=called))
+            first = np.argsort(-np.hstack(scores), axis=1)[:, :4]
+            assert 0.4 < (first >= 180).mean() < 0.6, name  # two of each cluster on either side
+
+    @pytest.mark.parametrize("prompt", [0.0, 1.2])
+    def test_a_query_that_is_encoded_with_a_prompt_is_no_answer_to_itself(self, prompt):
+        """Two samples that are one: what lies between them is what lies within it."""
+        rng = np.random.default_rng(0)
+        meaning = np.repeat(rng.standard_normal((60, 24)), 3, axis=0)
+        documents, queries = {}, {}
+        for side in ("source", "target"):
+            x = meaning + 0.4 * rng.standard_normal(meaning.shape)
+            documents[side] = unit_rows(x.astype("f4"))
+            queries[side] = unit_rows((x + prompt * np.eye(24)[0]).astype("f4"))
+        sample = Sample(queries, documents, {"source": None, "target": None})
+        own = calibrate(sample).plain
+        served = {n: Serving(calibration=calibrate(sample), sample=sample) for n in ("ja", "fr")}
+        lines = calibrate_bridge(served, "en").plain
+        assert lines["en", "ja"] == pytest.approx(own["target", "source"], abs=0.05)
+        assert lines["ja", "fr"] == pytest.approx(own["source", "source"], abs=0.4)
+
+    def test_what_words_change_to_the_target_they_change_between_two_sources(self, bridge):
+        plain, hybrid = bridge.calibration.plain, bridge.calibration.hybrid
+        change = {key: np.array(hybrid[key]) - np.array(plain[key]) for key in plain}
+        middle = (change["ja", "en"] + change["en", "short"]) / 2
+        expected = np.array(plain["ja", "short"]) + middle
+        expected[1] = min(0, expected[1])  # a later place never counts more
+        assert hybrid["ja", "short"] == pytest.approx(expected)
+        assert any(abs(middle) > 1e-3)
+        own = bridge.aligners["short"].calibration
+        of_words = np.array(own.hybrid["target", "source"]) - own.plain["target", "source"]
+        assert change["en", "short"] == pytest.approx(of_words)
+        shares = bridge.calibration.words_by_rank
+        both = [shares["ja", "en"], shares["en", "short"]]
+        assert shares["ja", "short"] == pytest.approx(np.mean(both))
+        assert shares["short", "en"] == own.words_by_rank["source", "target"]
+
+    def test_a_foreign_twin_is_the_likeliest_of_the_foreign_documents(self, bridge, kicad):
+        """Translations of a held-out paragraph: what no aligner has seen a pair of."""
+        english = kicad.target_texts[::3]
+        queries = bridge.embed(kicad.source_texts[::3], modality="ja", role="query")
+        short = [shorthand(t) for t in english]
+        documents = bridge.embed(short, modality="short", role="document")
+        unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
+        cosines = unit(queries) @ unit(documents).T
+        rank = 1 + np.argsort(np.argsort(-cosines, axis=1), axis=1)
+        scores = bridge.calibration.scores(cosines, rank, query="ja", document="short")
+        own, others = np.diag(scores), scores[~np.eye(len(scores), dtype=bool)]
+        assert np.median(own) > np.quantile(others, 0.95)
+
+    def test_two_sources_are_weighed_beside_the_target(self):
+        """Two sources that lie near each other, away from the target, for no reason of meaning."""
+        rng = np.random.default_rng(0)
+        meanings = rng.standard_normal((40, 24))
+        apart = {"source": [6.0, 0.0], "foreign": [5.0, 0.0], "target": [0.0, 6.0]}
+
+        def side(mine, name):
+            own = np.tile(apart[name], (len(mine), 1))
+            x = np.hstack([mine + 0.15 * rng.standard_normal(mine.shape), own])
+            return unit_rows(x.astype(np.float32))
+
+        def seen(source, n=120):
+            mine = meanings[np.arange(n) % 40] + 0.4 * rng.standard_normal((n, 24))
+            sides = {"source": side(mine, source), "target": side(mine, "target")}
+            return Sample(sides, sides, {"source": None, "target": None})
+
+        def share_of_foreign(scores):
+            first = np.argsort(-np.hstack(scores), axis=1)[:, :6]
+            return (first >= 120).mean()  # three of each cluster stand on either side
+
+        asks, answers, new, foreign = (seen(s) for s in ("source", "foreign") * 2)
+        known = calibrate(asks).plain["source", "target"]
+        lines = {"target": known, "source": between(asks, answers, known=known)}
+        near = {s: new.queries["source"] @ foreign.documents[s].T for s in lines}
+        assert share_of_foreign(list(near.values())) > 0.8
+        rank = {s: 1 + np.argsort(np.argsort(-x, axis=1), axis=1) for s, x in near.items()}
+        scores = [
+            line.dense * near[s] + line.place * np.log(rank[s]) + line.offset
+            for s, line in lines.items()
+        ]
+        assert 0.4 < share_of_foreign(scores) < 0.6
+
+    def test_what_lies_between_takes_over_where_the_samples_share_nothing(self, bridge):
+        one, other = (a.serving.sample for a in bridge.aligners.values())
+        rng = np.random.default_rng(0)
+        far = Sample(*({s: turned(x, rng) for s, x in part.items()} for part in other[:2]), {})
+        known = bridge.calibration.plain["ja", "en"]
+        assert between(one, far, known=known) is None
+        assert between(None, other, known=known) is None
+        served = {n: a.serving for n, a in bridge.aligners.items()}
+        served["short"] = replace(served["short"], sample=None)
+        lines = calibrate_bridge(served, "en").plain
+        middle = (lines["ja", "en"].dense + lines["en", "short"].dense) / 2
+        assert lines["ja", "short"].dense == pytest.approx(middle)
+
+    def test_none_where_an_aligner_has_none(self, bridge):
+        served = {n: a.serving for n, a in bridge.aligners.items()}
+        served["ja"] = replace(served["ja"], calibration=None)
+        assert calibrate_bridge(served, "en") is None
+
+
+def turned(x, rng):
+    """Turn vectors in their space, so that they have nothing to do with others."""
+    q, _ = np.linalg.qr(rng.standard_normal((x.shape[1], x.shape[1])))
+    return (x @ q).astype(np.float32)
+
+
+class TestRouters:
+    """A router decides which encoder reads a text that names no modality."""
+
+    def other(self, aligner):
+        return aligner.with_router(ScriptRouter(source=["Han"], target=["Latin"]))
+
+    def test_a_folder_whose_aligner_has_another_router_is_refused(self, bridge, tmp_path):
+        folder = bridge.save(tmp_path / "bridge")
+        self.other(bridge.aligners["ja"]).save(folder / "aligners" / "ja", overwrite=True)
+        with pytest.raises(BundleTamperedError, match="the aligner of ja is another"):
+            Bridge.load(folder)
+
+    def test_a_collection_of_routed_documents_knows_its_router(self, real_aligner, use, tmp_path):
+        folder = real_aligner.save(tmp_path / "aligner")
+        client = chromadb.EphemeralClient()
+
+        def opened(name, modality):
+            aligner = Aligner.load(folder).bind(source=use)
+            function = chroma.AlignedEmbeddingFunction(aligner, document_modality=modality)
+            return chroma.open_collection(client, name, function)
+
+        for modality in ("auto", "target"):
+            opened(f"routers-{modality}", modality)
+        self.other(real_aligner).save(folder, overwrite=True)
+        opened("routers-target", "target")  # whose vectors are the same
+        with pytest.raises(AlignerMismatchError, match="filled with router"):
+            opened("routers-auto", "auto")
+
+    def test_a_collection_embeds_each_document_as_what_it_is(self, real_aligner, kicad):
+        function = chroma.AlignedEmbeddingFunction(real_aligner, document_modality="auto")
+        texts = [kicad.source_texts[0], kicad.target_texts[0]]
+        own = [
+            real_aligner.embed([text], modality=side, role="document")[0]
+            for text, side in zip(texts, ("source", "target"), strict=True)
+        ]
+        np.testing.assert_allclose(function(texts), own, atol=1e-5)
+        assert real_aligner.embed([], modality="auto", role="document").shape == (0, 384)
+
+    def test_a_cache_keeps_routed_texts_of_two_routers_apart(self, real_aligner):
+        kinds = {
+            llama_index.AlignedEmbedding(aligner=a, document_modality=m)._kind()
+            for a in (real_aligner, self.other(real_aligner))
+            for m in ("auto", "target")
+        }
+        assert len(kinds) == 3
+
+    def test_a_bridge_and_bind_take_any_name(self, real_aligner, use):
+        assert Bridge({"self": real_aligner}, "en").bind(self=use).modalities == ("self", "en")
+
+    def test_the_first_known_target_encoder_is_compared(self, real_aligner):
+        unknown = replace(real_aligner, encoders={**real_aligner.encoders, "target": None})
+        identity = real_aligner.encoders["target"]
+        another = replace(identity, probes=-identity.probes)
+        differs = replace(real_aligner, encoders={**real_aligner.encoders, "target": another})
+        with pytest.raises(DataError, match="differ in their target encoder"):
+            Bridge({"a": unknown, "b": real_aligner, "c": differs}, "en")
+
+
+class TestFolder:
+    def test_it_comes_back_as_it_was(self, bridge, use):
+        again = kakehashi.load(bridge.path).bind(ja=use, short=use)
+        assert isinstance(again, Bridge)
+        assert again.fingerprint == bridge.fingerprint
+        assert again.calibration == bridge.calibration
+        np.testing.assert_array_equal(again.ask(QUERIES["ja"])[0], bridge.ask(QUERIES["ja"])[0])
+
+    def test_the_calibration_is_that_before_it_was_saved(self, bridge, real_aligner):
+        again = Bridge(bridge.aligners, "en")
+        assert again.calibration == bridge.calibration
+        # A sample is rounded where it is taken, not where it is saved.
+        sample = kakehashi.load(real_aligner.path).serving.sample
+        rounded = sample.queries["source"].astype(np.float16)
+        np.testing.assert_array_equal(sample.queries["source"], rounded)
+
+    def test_one_kind_of_folder_is_told_from_the_other(self, bridge, real_aligner):
+        assert isinstance(kakehashi.load(real_aligner.path), Aligner)
+        with pytest.raises(BundleNotFoundError, match=r"holds a bridge.* kakehashi.load"):
+            Aligner.load(bridge.path)
+        with pytest.raises(BundleNotFoundError, match=r"holds an aligner.* kakehashi.load"):
+            Bridge.load(real_aligner.path)
+
+    def test_nothing_of_others_is_overwritten(self, bridge, real_aligner, tmp_path):
+        folder = bridge.save(tmp_path / "b")
+        with pytest.raises(FileExistsError, match="pass overwrite=True"):
+            bridge.save(folder)
+        assert bridge.save(folder, overwrite=True) == folder
+        with pytest.raises(FileExistsError, match="is no aligner; it is not overwritten"):
+            real_aligner.save(folder, overwrite=True)
+        with pytest.raises(FileExistsError, match="is no bridge; it is not overwritten"):
+            bridge.save(real_aligner.path, overwrite=True)
+        (folder / "aligners" / "ja" / "notes.txt").write_text("mine")
+        with pytest.raises(FileExistsError, match="also holds notes"):
+            bridge.save(folder, overwrite=True)
+        assert (folder / "aligners" / "ja" / "notes.txt").exists()
+        assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+    def test_tampering_is_found(self, bridge, tmp_path):
+        def copy(name):
+            return shutil.copytree(bridge.path, tmp_path / name)
+
+        swapped = copy("swapped")
+        one, other = swapped / "aligners" / "ja", swapped / "aligners" / "short"
+        one.rename(swapped / "x")
+        other.rename(one)
+        (swapped / "x").rename(other)
+        with pytest.raises(BundleTamperedError, match="aligner of ja is another than"):
+            Bridge.load(swapped)
+        for name, change, error, said in (
+            ("target", {"target": "de"}, BundleTamperedError, "SHA-256"),
+            ("newer", {"format": 99}, BundleFormatError, "reads up to 1"),
+        ):
+            folder = copy(name)
+            record = json.loads((folder / "bridge.json").read_text())
+            (folder / "bridge.json").write_text(json.dumps({**record, **change}))
+            with pytest.raises(error, match=said):
+                Bridge.load(folder)
+        (copy("cut") / "bridge.json").write_text('{"format": 1,')
+        with pytest.raises(BundleTamperedError, match="not JSON"):
+            Bridge.load(tmp_path / "cut")
+        shutil.rmtree(copy("missing") / "aligners" / "ja")
+        with pytest.raises(BundleNotFoundError, match=r"ja holds no aligner.json"):
+            Bridge.load(tmp_path / "missing")
+
+    @pytest.mark.parametrize("names", [["../ja"], [], {"../../ja": "x"}, None])
+    def test_no_record_leads_out_of_the_folder(self, names, bridge, tmp_path):
+        from kakehashi.bundle import _record_hash
+
+        folder = shutil.copytree(bridge.path, tmp_path / "b")
+        record = json.loads((folder / "bridge.json").read_text()) | {"aligners": names}
+        record["sha256"] = _record_hash(record)
+        (folder / "bridge.json").write_text(json.dumps(record))
+        with pytest.raises(BundleTamperedError):
+            Bridge.load(folder)
+
+    def test_info_says_what_it_is_made_of(self, bridge):
+        ran = CliRunner().invoke(app, ["info", str(bridge.path)])
+        assert ran.exit_code == 0, ran.output
+        for words in ("ja", "short", "en", bridge.fingerprint[:12], "150 pairs"):
+            assert words in ran.output
+        ran = CliRunner().invoke(app, ["info", str(bridge.path), "--json"])
+        assert json.loads(ran.output)["aligners"]["ja"]["mode"] == "keep"
+
+    def test_the_command_line_makes_one(self, real_aligner, short_aligner, tmp_path):
+        parts = [f"ja={real_aligner.path}", f"short={short_aligner.path}"]
+        out = tmp_path / "b"
+        ran = CliRunner().invoke(app, ["bridge", *parts, "--target", "en", "--out", str(out)])
+        assert ran.exit_code == 0, ran.output
+        assert Bridge.load(out).modalities == ("ja", "short", "en")
+        for wrong, said in (
+            (["ja"], "NAME=FOLDER"),
+            ([parts[0], parts[0]], "ja is named twice"),
+            ([f"ja={tmp_path}"], "aligner.json"),
+        ):
+            ran = CliRunner().invoke(app, ["bridge", *wrong, "--out", str(tmp_path / "c")])
+            assert said in str(ran.exception)
+
+
+class TestLangChain:
+    @pytest.fixture(scope="class")
+    def embeddings(self, bridge):
+        return langchain.AlignedEmbeddings(aligner=bridge)
+
+    @pytest.fixture(scope="class")
+    def documents(self, corpus):
+        return [Document(text, metadata={"modality": name}) for text, name in corpus]
+
+    @pytest.fixture(scope="class")
+    def store(self, embeddings, documents):
+        made = InMemoryVectorStore(embeddings)
+        embeddings.add_documents(made, documents)
+        return made
+
+    @pytest.mark.parametrize("name", QUERIES)
+    @pytest.mark.parametrize("words", [False, True])
+    def test_one_list_of_three_modalities(
+        self, name, words, embeddings, store, documents, bridge, corpus
+    ):
+        arms = [langchain.VectorArm(vectorstore=store)]
+        if words:
+            arms.append(langchain.LexicalArm(documents=documents))
+        retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=arms, k=8)
+        found = retriever.invoke(QUERIES[name])
+        expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
+        assert [d.page_content for d in found] == [text for text, _ in expected]
+        said = [d.metadata["kakehashi"] for d in found]
+        assert [s["score"] for s in said] == pytest.approx([s for _, s in expected], abs=1e-3)
+        assert len({s["modality"] for s in said}) > 1
+
+    def test_an_index_for_each_modality(self, embeddings, documents, bridge, corpus):
+        arms = []
+        for name in bridge.modalities:
+            part = [d for d in documents if d.metadata["modality"] == name]
+            made = InMemoryVectorStore(embeddings)
+            embeddings.add_documents(made, part)
+            arms.append(
+                langchain.VectorArm(vectorstore=made, name=f"index of {name}", modality=name)
+            )
+        retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=arms, k=8)
+        found = retriever.invoke(QUERIES["ja"])
+        expected = brute_force(bridge, QUERIES["ja"], corpus)[:8]
+        assert [d.page_content for d in found] == [text for text, _ in expected]
+
+    def test_the_index_of_the_target_is_searched_as_it_is(self, embeddings, minilm, corpus):
+        """Two lines to drop in: what an index of MiniLM holds stays where it is."""
+        from langchain_huggingface import HuggingFaceEmbeddings
+
+        english = [text for text, name in corpus if name == "en"]
+        store = InMemoryVectorStore(HuggingFaceEmbeddings(model_name=minilm))
+        store.add_texts(english)
+        retriever = langchain.AlignedRetriever(vectorstore=store, embeddings=embeddings, k=1)
+        for row in (0, 7, 13):
+            for name in ("ja", "short"):
+                text = [t for t, n in corpus if n == name][row]
+                [found] = retriever.invoke(text)
+                if found.page_content == english[row]:
+                    break
+            else:
+                pytest.fail(f"{english[row]!r} is found by none")
+
+    def test_defaults_are_those_of_a_bridge(self, embeddings, bridge):
+        assert (embeddings.query_modality, embeddings.document_modality) == ("auto", "en")
+        read = type(embeddings).model_validate(embeddings.model_dump(mode="json"))
+        assert read.aligner.fingerprint == bridge.fingerprint
+        loaded = langchain.AlignedEmbeddings.load(bridge.path)
+        assert loaded.aligner.modalities == bridge.modalities
+
+    def test_documents_that_name_no_modality_are_routed(self, bridge, corpus, documents):
+        embeddings = langchain.AlignedEmbeddings(aligner=bridge, document_modality="auto")
+        store = InMemoryVectorStore(embeddings)
+        store.add_documents([Document(d.page_content) for d in documents])
+        arm = langchain.VectorArm(vectorstore=store)
+        retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], k=len(documents))
+        routed = dict(
+            zip([t for t, _ in corpus], bridge.route([t for t, _ in corpus]), strict=True)
+        )
+        found = retriever.invoke(QUERIES["ja"])
+        assert len(found) == len(documents)
+        for document in found:
+            read_as = routed[document.page_content] or "en"
+            assert document.metadata["kakehashi"]["modality"] == read_as
+        vectors = embeddings.embed_documents([d.page_content for d in documents])
+        for text, vector in zip(routed, vectors, strict=True):
+            [own] = bridge.embed([text], modality=routed[text] or "en", role="document")
+            np.testing.assert_allclose(vector, own, atol=1e-5)  # encoders round by their batch
+
+    def test_modalities_that_it_has_not(self, bridge, embeddings, store):
+        with pytest.raises(ValueError, match="choose one of ja, short, en, or auto"):
+            langchain.AlignedEmbeddings(aligner=bridge, query_modality="source")
+        with pytest.raises(ValueError, match="choose one of ja, short, en, or auto"):
+            langchain.AlignedEmbeddings(aligner=bridge, document_modality="target")
+        with pytest.raises(DataError, match="allowed are ja, short, en"):
+            embeddings.add_documents(store, [Document("a", metadata={"modality": "source"})])
+        with pytest.raises(ValueError, match="choose one of ja, short, en"):
+            langchain.AlignedRetriever(
+                embeddings=embeddings,
+                arms=[langchain.VectorArm(vectorstore=store, modality="source")],
+            )
+
+    def test_an_aligner_that_is_not_advised_is_named(self, bridge):
+        report = replace(bridge.aligners["ja"].report, verdict="do not use", reason="it is worse")
+        doubted = replace(bridge.aligners["ja"], report=report)
+        with pytest.warns(NotAdvisedWarning, match="The aligner of ja: its report says: do not"):
+            langchain.AlignedEmbeddings(aligner=Bridge({**bridge.aligners, "ja": doubted}, "en"))
+
+
+class TestLlamaIndex:
+    @pytest.fixture(scope="class")
+    def embedding(self, bridge):
+        return llama_index.AlignedEmbedding(aligner=bridge)
+
+    @pytest.fixture(scope="class")
+    def nodes(self, corpus):
+        return [TextNode(text=text, metadata={"modality": name}) for text, name in corpus]
+
+    @pytest.mark.parametrize("name", QUERIES)
+    @pytest.mark.parametrize("words", [False, True])
+    def test_one_list_of_three_modalities(self, name, words, embedding, nodes, bridge, corpus):
+        index = VectorStoreIndex(embedding(nodes), embed_model=MockEmbedding(384))
+        arms = [llama_index.VectorArm(index)]
+        if words:
+            arms.append(llama_index.LexicalArm(nodes))
+        retriever = llama_index.AlignedRetriever(embedding=embedding, arms=arms, similarity_top_k=8)
+        found = retriever.retrieve(QUERIES[name])
+        expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
+        assert [row.node.get_content() for row in found] == [text for text, _ in expected]
+        assert [row.score for row in found] == pytest.approx([s for _, s in expected], abs=1e-3)
+
+    def test_it_is_written_down_and_read_again(self, embedding, bridge):
+        assert (embedding.query_modality, embedding.document_modality) == ("auto", "en")
+        read = llama_index.AlignedEmbedding.from_dict(embedding.to_dict())
+        assert read.aligner.fingerprint == bridge.fingerprint
+        with pytest.raises(DataError, match=r"allowed are ja, short, en"):
+            embedding([TextNode(text="a", metadata={"modality": "fr"})])
+
+
+class TestChroma:
+    def test_a_collection_is_asked_in_every_modality(self, bridge, corpus, tmp_path):
+        client = chromadb.PersistentClient(tmp_path)
+        function = chroma.AlignedEmbeddingFunction(bridge)
+        collection = chroma.open_collection(client, "english", function)
+        english = [text for text, name in corpus if name == "en"]
+        collection.add(ids=[str(i) for i in range(len(english))], documents=english)
+        asked = list(QUERIES.values())
+        found = collection.query(query_texts=asked, n_results=3)["ids"]
+        vectors = np.stack([bridge.ask(text).vector for text in asked])
+        documents = bridge.embed(english, modality="en", role="document")
+        expected = np.argsort(-vectors @ documents.T, axis=1, kind="stable")[:, :3]
+        assert found == [[str(i) for i in row] for row in expected]
+
+    def test_another_bridge_is_refused(self, bridge, tmp_path):
+        client = chromadb.PersistentClient(tmp_path)
+        chroma.open_collection(client, "english", bridge)
+        renamed = Bridge(bridge.aligners, "english")
+        other = Bridge.load(renamed.save(tmp_path / "other"))
+        with pytest.raises(AlignerMismatchError):
+            chroma.open_collection(client, "english", other)

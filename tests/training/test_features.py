@@ -1,0 +1,212 @@
+"""What a fit reads: vectors, or n-grams of the texts beside them, and where it may."""
+
+import numpy as np
+import pytest
+from support.toy_data import ENCODERS, encoded, hashed_letters, machine_pairs
+
+from kakehashi import Pairs, fit
+from kakehashi.errors import DataError
+from kakehashi.projection.cca import cca
+from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.projection.ngrams import CharacterNgrams
+from kakehashi.training import features as views
+from kakehashi.training import inputs as gather
+from kakehashi.training.features import View
+from kakehashi.training.inputs import may_read_texts
+from kakehashi.training.split_plan import plan
+from kakehashi.training.sufficient_statistics import develop
+from kakehashi.types import SIDES
+
+QUICK = {"learned": "none", "mode": "keep"}
+BOTH = {"source": CharacterNgrams(16), "target": CharacterNgrams(16)}
+
+# -- views ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared"])
+@pytest.mark.parametrize("same_space", [False, True])
+def test_the_prior_marks_the_features_that_both_sides_have(mode, same_space):
+    texts = [f"text {i}" for i in range(20)]
+    x = np.random.default_rng(0).standard_normal((20, 5))
+    y = x if same_space else x[:, :4]
+    pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
+    plain, read = views.views(mode, pairs, same_space=same_space, ngrams=True)
+    assert not plain.ngrams
+    assert (plain.prior is None) != same_space
+    assert set(read.ngrams) == ({"source"} if mode == "keep" else {"source", "target"})
+    buckets, dy = read.ngrams["source"].dimension, y.shape[1]
+    assert buckets == 256  # of few pairs
+    seen = read.of(pairs)
+    assert seen.source_vectors.shape == (20, 5 + buckets)
+    assert seen.target_vectors.shape == (20, dy if mode == "keep" else dy + buckets)
+    if mode == "keep" and not same_space:
+        assert read.prior is None
+        return
+    # Feature by feature: the same value on both sides for a text that both encoders see alike.
+    expected = np.zeros((5 + buckets, seen.target_vectors.shape[1]))
+    for i in range(5 + buckets):
+        if i < 5 and same_space:
+            expected[i, i] = 1
+        if i >= 5 and mode == "shared":
+            expected[i, i - 5 + dy] = 1
+    assert np.array_equal(read.prior, expected)
+    assert read.directions == (None if mode == "keep" else dy)
+
+
+def test_many_pairs_are_read_into_more_buckets(monkeypatch):
+    monkeypatch.setattr(views, "_BUCKETS", ((80, 256),))
+    [_, read] = views.views("keep", encoded(), same_space=False, ngrams=True)
+    assert read.ngrams["source"].dimension == 1024
+    assert len(views.views("keep", encoded(), same_space=False, ngrams=False)) == 1
+
+
+def test_ngrams_may_count_less_than_the_vector_beside_them():
+    """A weight that is near to nothing gives the map of the vectors alone."""
+    pairs, view = encoded(), View("keep", {"source": CharacterNgrams(16)})
+    rows = plan(pairs, validation=None, test=None, seed=0)
+    alone, beside = (develop(rows, v, seed=0).fitted for v in (View("keep"), view))
+    np.testing.assert_array_equal(view.weights("source", 32 + 16, 0.5), [1] * 32 + [0.5] * 16)
+    np.testing.assert_array_equal(view.weights("target", 24, 0.5), np.ones(24))
+    settings = {"reg_source": 1e-3, "reg_target": 1e-3, "power": 1.0}
+    wanted = cca(alone.spectrum(), "keep", **settings)
+    asked = {"modality": "source", "role": "query"}
+    products = []
+    for weight in (1.0, 0.1, 1e-4):
+        found = view.folded(cca(beside.spectrum(ngrams=weight), "keep", **settings), weight)
+        read = view.of(pairs).source_vectors
+        projected = found(read, **asked), wanted(pairs.source_vectors, **asked)
+        products.append(np.einsum("ij,ij->i", *projected).mean())
+    assert products[0] < products[1] < products[2]
+    assert products[2] > 0.999
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared"])
+def test_a_folded_map_of_weighted_rows_is_the_map_of_multiplied_rows(mode):
+    """Scores of any pair of rows: folded, and from rows whose n-grams were multiplied by hand."""
+    pairs = encoded()
+    view = View(mode, {"source": CharacterNgrams(16)} if mode == "keep" else BOTH)
+    read = view.of(pairs)
+    x, y = read.source_vectors, read.target_vectors
+    x, y = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (x, y))
+    wx, wy = view.weights("source", 48, 0.25), view.weights("target", y.shape[1], 0.25)
+    settings = {"reg_source": 1.0, "reg_target": 0.5, "power": 1.5}
+    fitted = develop(plan(pairs, validation=None, test=None, seed=0), view, seed=0).everything
+    found = view.folded(cca(fitted.spectrum(ngrams=0.25), mode, **settings), 0.25)
+
+    a, b = (x * wx).astype(np.float64), (y * wy).astype(np.float64)
+    moments = Moments(len(a), a.sum(0), b.sum(0), a.T @ a, b.T @ b, a.T @ b)
+    by_hand = cca(Spectrum(moments, view.prior), mode, **settings)
+    sides = {"source": (x, a), "target": (y, b)}
+    got, wanted = [], []
+    for side, (as_read, multiplied) in sides.items():
+        head, other = getattr(found, side), getattr(by_hand, side)
+        if head is None:  # keep mode: the target as it is
+            got.append(y)
+            wanted.append(y)
+            continue
+        got.append(head(as_read.astype(np.float32)))
+        projected = multiplied @ other.weight + other.bias
+        wanted.append(projected / np.linalg.norm(projected, axis=1, keepdims=True))
+    np.testing.assert_allclose(got[0] @ got[1].T, wanted[0] @ wanted[1].T, atol=1e-4)
+
+
+def test_a_projection_of_a_view_reads_what_the_view_read():
+    pairs, view = encoded(), View("shared", BOTH)
+    read = view.of(pairs)
+    for side in SIDES:
+        expected = BOTH[side].beside(pairs.vectors(side), pairs.texts(side))
+        assert np.array_equal(read.vectors(side), expected)
+        assert pairs.vectors(side).shape[1] == expected.shape[1] - 16  # the pairs stay as they are
+    assert View("keep").of(pairs) is pairs
+    assert View("keep", {"source": BOTH["source"]}).of(pairs).target_vectors is pairs.target_vectors
+
+
+def test_keys_of_vectors_are_those_of_the_vectors_that_are_there():
+    """Pairs with other vectors put in must not remember what the old ones hashed to."""
+    pairs = encoded()
+    vectors = Pairs(source_vectors=pairs.source_vectors, target_vectors=pairs.target_vectors)
+    before = vectors.keys("source")
+    read = vectors.with_vectors(2.5 * pairs.source_vectors, None)
+    assert not np.array_equal(read.keys("source"), before)
+    assert np.array_equal(vectors.keys("source"), before)
+    assert np.array_equal(read.keys("target"), vectors.keys("target"))
+
+
+# -- what may be read -------------------------------------------------------------------------
+
+
+def test_texts_are_read_by_default_where_the_fit_encodes_them():
+    pairs, nobody = encoded(), dict.fromkeys(SIDES)
+    sources = Pairs(pairs.source_texts, target_vectors=pairs.target_vectors)
+    vectors = Pairs(source_vectors=pairs.source_vectors, target_vectors=pairs.target_vectors)
+    one = {"source": hashed_letters, "target": None}
+    for mode, ngrams, encoders, sets, expected in (
+        ("keep", None, ENCODERS, [pairs], True),
+        ("shared", None, ENCODERS, [pairs], True),
+        ("keep", None, nobody, [pairs], False),  # vectors are at hand where it serves, texts?
+        ("keep", True, nobody, [pairs], True),
+        ("keep", False, ENCODERS, [pairs], False),
+        ("keep", None, one, [sources], True),
+        ("shared", None, one, [pairs], False),
+        ("shared", None, ENCODERS, [sources], False),
+        ("keep", None, ENCODERS, [vectors], False),
+        ("keep", None, ENCODERS, [pairs, vectors], False),
+    ):
+        assert may_read_texts(mode, ngrams, encoders, sets) is expected
+
+
+def test_texts_that_are_asked_for_and_missing_are_named():
+    pairs = encoded()
+    sources = Pairs(pairs.source_texts, target_vectors=pairs.target_vectors)
+    vectors = Pairs(source_vectors=pairs.source_vectors, target_vectors=pairs.target_vectors)
+    with pytest.raises(DataError, match="reads the target texts; give them in every set"):
+        fit(sources, source=hashed_letters, mode="shared", ngrams=True)
+    with pytest.raises(DataError, match="reads the source texts"):
+        fit(pairs, test=vectors, ngrams=True, **QUICK)
+
+
+@pytest.mark.parametrize("which", ["pairs", "test"])
+def test_n_grams_of_too_many_pairs_are_not_read(which, monkeypatch):
+    monkeypatch.setattr(gather, "MAX_NGRAM_PAIRS", 60)
+    pairs = encoded()
+    few = pairs.select(range(40))
+    sets = [pairs, few] if which == "pairs" else [few, pairs]
+    assert may_read_texts("keep", None, ENCODERS, [few]) is True
+    assert may_read_texts("keep", None, ENCODERS, sets) is False
+    with pytest.raises(DataError, match="at most 60 pairs, these are 80"):
+        may_read_texts("keep", True, ENCODERS, sets)
+
+
+def test_the_rung_of_n_grams_is_tried_only_where_texts_may_be_read():
+    pairs = encoded()
+    for ngrams in (True, False):
+        report = fit(pairs, ngrams=ngrams, **QUICK).report
+        assert ("cca+ngrams" in report.rungs) is ngrams
+        assert ("cca+ngrams+hubness" in report.rungs) is ngrams
+
+
+def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
+    """What the report says is what a store would find from the vectors that are served."""
+    monkeypatch.setattr(
+        "kakehashi.training.fit.choose",
+        lambda found, *_: next(c for c in found if "ngrams" in c.name),
+    )
+    pairs = machine_pairs()
+    aligner = fit(pairs, **ENCODERS, mode="keep", learned="none", refit=False)
+    assert aligner.reads("source")
+    assert not aligner.reads("target")
+    assert aligner.report.chosen == "cca+ngrams"
+    test = plan(encoded(), validation=None, test=None, seed=0).judged.held
+    q = aligner.embed(list(test.source_texts), modality="source", role="query")
+    d = aligner.embed(list(test.target_texts), modality="target", role="document")
+    recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
+    scores = aligner.report.rungs["cca+ngrams"].scores
+    assert recall == pytest.approx(scores.means["recall@1"])
+
+
+def test_source_texts_and_stored_target_vectors_of_one_space_are_enough():
+    texts = machine_pairs().source_texts
+    pairs = Pairs(texts, target_vectors=hashed_letters(machine_pairs().target_texts))
+    report = fit(pairs, source=hashed_letters, **QUICK).report
+    assert "cca+ngrams" in report.rungs
+    assert report.base is not None

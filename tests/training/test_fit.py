@@ -1,0 +1,520 @@
+import threading
+from fractions import Fraction
+from math import comb
+
+import numpy as np
+import pytest
+from support.toy_data import hashed_letters, machine_pairs, two_views
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from kakehashi import Pairs, fit
+from kakehashi.data.splits import folds, hold_out
+from kakehashi.errors import DataError, FitError
+from kakehashi.metrics.ranking import ranks
+from kakehashi.metrics.relevance import Relevance
+from kakehashi.projection.linear import procrustes
+from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.threads import Limit
+from kakehashi.training.features import View
+from kakehashi.training.hubness_bank import corrected
+from kakehashi.training.model_selection import choose, climb
+from kakehashi.training.spaces import share_space
+from kakehashi.training.split_plan import plan
+from kakehashi.training.sufficient_statistics import develop
+from kakehashi.training.verdict import Evidence, by_chance, judge
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared", "auto"])
+def test_a_linear_bridge_is_found_between_different_dimensions(vector_pairs, mode):
+    report = fit(vector_pairs, mode=mode).report
+    assert report.verdict == "use"
+    assert report.base is None
+    assert report.rungs[report.chosen].scores.means["recall@1"] > 0.5
+
+
+def test_keep_mode_leaves_targets_alone(vector_pairs):
+    y = vector_pairs.target_vectors
+    kept = fit(vector_pairs, mode="keep").project(y, modality="target", role="document")
+    assert np.array_equal(kept, y)
+
+
+def test_the_report_is_what_a_store_would_measure(vector_pairs):
+    """Recompute a rung's recall by hand from projected vectors of the held-out rows."""
+    aligner = fit(vector_pairs, mode="shared", refit=False)
+    test = vector_pairs.select(hold_out(vector_pairs, 0.2, seed=0, at_most=5000).held_out)
+    q = aligner.project(test.source_vectors, modality="source", role="query")
+    d = aligner.project(test.target_vectors, modality="target", role="document")
+    recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
+    scores = aligner.report.rungs[aligner.report.chosen].scores
+    assert scores.n_queries == len(test)
+    assert recall == pytest.approx(scores.means["recall@1"])
+
+
+def test_noise_ships_the_identity():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((120, 8))
+    aligner = fit(Pairs(source_vectors=x, target_vectors=x + 1e-3), mode="auto")
+    assert aligner.report.verdict == "do not use"
+    assert aligner.projection.is_identity
+
+
+def test_unrelated_vectors_are_not_recommended():
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((2, 200, 8))
+    report = fit(Pairs(source_vectors=x, target_vectors=y[:, :7]), mode="keep").report
+    assert report.verdict == "do not use"
+
+
+def test_groups_are_never_parted(vector_pairs):
+    groups = np.array(vector_pairs.groups)
+    for split in [hold_out(vector_pairs, 0.2, seed=3), *folds(vector_pairs, 5, seed=3)]:
+        assert not set(groups[split.kept]) & set(groups[split.held_out])
+
+
+def test_a_leaked_row_is_left_out_of_training():
+    x, y, _ = two_views(120)
+    report = fit(
+        Pairs(source_vectors=x, target_vectors=y),
+        test=Pairs(source_vectors=x[:5], target_vectors=y[:5]),
+        mode="keep",
+    ).report
+    assert report.leaked_rows_left_out == 5
+    said = "5 of 120 pairs were left out: a side of them also stands in the test part"
+    assert f"note: {said}" in str(report)
+
+
+def test_the_bars_of_a_fit_have_names_of_their_own(capsys):
+    pytest.importorskip("torch")
+    x, y, groups = two_views(120)
+    fit(Pairs(source_vectors=x, target_vectors=y, groups=groups), learned="linear", progress=True)
+    printed = capsys.readouterr().err
+    names = printed.splitlines()
+    for mode in ("keep", "shared"):
+        assert f"{mode}: closed forms over vectors" in names
+        assert f"{mode}: training learned, to choose (1 of 5)" in names
+    chosen = [name for name in names if "to choose" in name]
+    assert len(chosen) == len(set(chosen))
+
+
+def test_bad_options_are_named(vector_pairs):
+    with pytest.raises(DataError, match="choose one of keep, shared, auto"):
+        fit(vector_pairs, mode="both")
+    with pytest.raises(FitError, match="at least 10"):
+        fit(vector_pairs.select([0, 1, 2]))
+
+
+@pytest.mark.parametrize("helps", [False, True])
+def test_a_map_ships_only_if_it_is_shown_to_help_on_the_test_part(helps, monkeypatch):
+    """Of nearly equal sides a map, had luck chosen one, adds nothing; an offset it takes away."""
+    lucky = []
+
+    def choose(candidates, base, mode, clusters):
+        lucky.append(max((c for c in candidates if c is not base), key=lambda c: c.score))
+        return lucky[-1]
+
+    monkeypatch.setattr("kakehashi.training.fit.choose", choose)
+    rng = np.random.default_rng(1)
+    y = rng.standard_normal((300, 12))
+    x = y + 0.15 * rng.standard_normal(y.shape) + (4.0 if helps else 0.0)
+    aligner = fit(
+        Pairs(source_vectors=x, target_vectors=y), mode="keep", same_space=True, learned="none"
+    )
+    report = aligner.report
+    base, chosen = report.base, report.rungs[report.chosen].scores
+    if helps:
+        assert (report.verdict, report.chosen) == ("use", lucky[0].name)
+        assert not aligner.projection.is_identity
+        assert chosen.means["mrr@10"] > base.means["mrr@10"]
+    else:
+        assert (report.verdict, report.chosen) == ("do not use", "identity")
+        assert aligner.projection.is_identity
+        assert report.rungs[lucky[0].name].scores.means["mrr@10"] <= base.means["mrr@10"]
+        assert "untouched vectors" in report.describes
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "advice", "ships"),
+    [
+        ([1] * 40, [3] * 40, "use", True),
+        ([3] * 40, [1] * 40, "do not use", False),
+        ([1, 3] * 20, [3, 1] * 20, "do not use", False),
+    ],
+)
+def test_the_verdict_follows_the_paired_test_against_the_base(ours, theirs, advice, ships):
+    verdict = judge(np.array(ours), np.array(theirs), None, is_identity=False)
+    assert (verdict.advice, verdict.beats_base) == (advice, ships)
+
+
+def test_a_map_that_loses_to_bm25_is_not_advised_but_ships_where_it_beats_the_base():
+    ours, base, bm25 = (np.full(40, rank) for rank in (3, 9, 1))
+    verdict = judge(ours, base, bm25, is_identity=False)
+    assert verdict.advice == "do not use"
+    assert "BM25 alone finds more" in verdict.reason
+    assert verdict.beats_base
+
+
+@pytest.mark.parametrize(("a", "m"), [(1, 1), (1, 7), (3, 12), (9, 12), (12, 12), (40, 90)])
+def test_a_random_order_finds_what_its_definition_says(a, m):
+    chances = [Fraction(comb(m - r, a - 1), comb(m, a)) for r in range(1, min(10, m) + 1)]
+    expected = float(sum(p / r for r, p in enumerate(chances, 1)))
+    relevance = Relevance(np.arange(m), [np.arange(a)] * 3)
+    assert by_chance(relevance, 3) == pytest.approx(expected, rel=1e-12)
+
+
+def test_hundreds_of_answers_to_one_question_are_judged():
+    """One in fourteen of 5,000 documents answers: more ways to draw them than a float can hold."""
+    relevance = Relevance(np.arange(5000), [np.arange(350)] * 40)
+    verdict = judge(np.full(40, 1), None, None, is_identity=False, relevance=relevance)
+    assert verdict.advice == "use"
+
+
+def test_a_validation_set_does_not_choose_by_rows_of_the_test_set():
+    x, y, _ = two_views(200)
+
+    def part(rows):
+        return Pairs(source_vectors=x[rows], target_vectors=y[rows])
+
+    with pytest.raises(FitError, match="what judges must not choose"):
+        fit(part(range(100)), validation=part(range(100, 200)), test=part(range(100, 200)))
+    rows = plan(
+        part(range(100)), validation=part(range(100, 160)), test=part(range(150, 200)), seed=0
+    )
+    assert len(develop(rows, View("keep"), seed=0).parts[0].questions.source) == 50
+
+
+def test_a_row_leaks_in_any_precision():
+    x, y, _ = two_views(120)
+    test = Pairs(source_vectors=x[:7].astype(np.float16), target_vectors=y[:7].astype(np.float64))
+    report = fit(Pairs(source_vectors=x, target_vectors=y), test=test, mode="keep").report
+    assert report.leaked_rows_left_out == 7
+
+
+def test_few_held_out_queries_advise_nothing():
+    x, y, _ = two_views(40)
+    report = fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report
+    assert report.verdict == "do not use"
+    assert "too few to tell" in report.reason
+
+
+def test_the_correction_does_not_depend_on_the_length_of_targets():
+    x, y, groups = two_views(400)
+    offsets = []
+    for scale in (0.1, 1, 10):
+        pairs = Pairs(source_vectors=x, target_vectors=scale * y, groups=groups)
+        data = develop(plan(pairs, validation=None, test=None, seed=0), View("keep"), seed=0)
+        [p] = corrected(
+            procrustes(data.fitted.spectrum(), "keep", target_mean=0.0),
+            "keep",
+            data.fitted.bank,
+            [{"strength": 1.0, "offset_reg": 1.0}],
+        )
+        offsets.append(p.query_offset)
+    assert offsets[0] == pytest.approx(offsets[1], abs=1e-5)
+    assert offsets[2] == pytest.approx(offsets[1], abs=1e-5)
+
+
+@pytest.mark.parametrize("per_target", [1, 10])
+def test_noise_is_not_advised_however_small_the_pool(per_target):
+    rng = np.random.default_rng(3)
+    targets = np.repeat(rng.standard_normal((200 // per_target, 7)), per_target, axis=0)
+    pairs = Pairs(source_vectors=rng.standard_normal((200, 8)), target_vectors=targets)
+    assert fit(pairs, mode="keep").report.verdict == "do not use"
+
+
+@pytest.mark.parametrize(
+    ("scale", "expected"), [([1.0], "ip"), ([3.0], "cosine"), ([0.99, 1.01], "cosine")]
+)
+def test_the_metric_is_read_off_the_length_of_the_targets(scale, expected):
+    x, y, _ = two_views(100)
+    y = y * np.resize(scale, (100, 1))
+    assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.metric == expected
+
+
+def test_spaces_are_told_apart_by_the_vectors():
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal((200, 12))
+    x = y + rng.standard_normal(y.shape)
+    turned = x @ np.linalg.qr(rng.standard_normal((12, 12)))[0]
+    assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.base is not None
+    assert fit(Pairs(source_vectors=turned, target_vectors=y), mode="keep").report.base is None
+
+
+def test_spaces_of_few_strong_directions_do_not_pass_for_one_by_luck():
+    """Their products agree by chance in a tenth of all draws, however many rows there are."""
+    called = {"unrelated": 0, "the same": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        hidden = rng.standard_normal((200, 20)) / np.sqrt(1 + np.arange(20))
+        a, b = (np.linalg.qr(rng.standard_normal((64, 20)))[0].T for _ in range(2))
+        x, unrelated, same = (
+            hidden @ basis + 0.05 * rng.standard_normal((200, 64)) for basis in (a, b, a)
+        )
+        for name, y in (("unrelated", unrelated), ("the same", same)):
+            pairs = Pairs(source_vectors=x, target_vectors=y)
+            called[name] += share_space(pairs, {"source": None, "target": None}, 0)
+    assert called["unrelated"] <= 2
+    assert called["the same"] == 40
+
+
+def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
+    """One encoder may know one of the two languages only; its vectors are of one space still."""
+    pairs = machine_pairs()
+    order = np.random.default_rng(0).permutation(len(pairs))
+    shuffled = Pairs(pairs.source_texts, [pairs.target_texts[i] for i in order])
+    quick = {"mode": "keep", "learned": "none", "ngrams": False, "unpaired": False}
+    report = fit(shuffled, source=hashed_letters, target=hashed_letters, **quick).report
+    assert report.base is not None
+    vectors = shuffled.with_vectors(
+        *map(hashed_letters, (pairs.source_texts, shuffled.target_texts))
+    )
+    assert fit(vectors, **quick).report.base is None  # by themselves they look like two
+
+    def mirrored(texts):
+        return hashed_letters(texts)[:, ::-1]
+
+    assert fit(shuffled, source=hashed_letters, target=mirrored, **quick).report.base is None
+
+
+def test_groups_on_both_sides_of_a_split_of_the_callers_are_noted(vector_pairs):
+    test, train = vector_pairs.select(range(0, 400, 8)), vector_pairs.select(range(1, 400, 2))
+    notes = fit(train, test=test, mode="keep").report.notes
+    assert any("50 of 50 groups of the test set" in note for note in notes)
+
+
+def test_every_question_of_a_document_is_learned_from():
+    """A chunk with two questions is two pairs, and neither is the other's negative."""
+    x, y, _ = two_views(200, noise=1.0)
+    targets = np.concatenate([y[:100], y[:100]])
+    sources = np.concatenate([x[:100], x[:100] + 0.1 * x[100:]])
+    both = Spectrum(Moments.of(sources, targets))
+    first = Spectrum(Moments.of(sources[:100], targets[:100]))
+    heads = [procrustes(s, "keep", target_mean=0.0).source.weight for s in (both, first)]
+    assert np.abs(heads[0] - heads[1]).max() > 1e-3
+    report = fit(Pairs(source_vectors=sources, target_vectors=targets), mode="keep").report
+    scored = report.rungs[report.chosen].scores
+    assert scored.pool < scored.n_queries
+
+
+def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
+    x, y, _ = two_views(40)
+    texts = [f"text {i}" for i in range(40)]
+    pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
+    with pytest.raises(DataError, match="gives 32 dimensions, the stored source vectors have 24"):
+        fit(pairs, source=hashed_letters)
+    stored = pairs.with_vectors(hashed_letters(texts), y)
+    with pytest.raises(DataError, match="gives other vectors than those stored"):
+        fit(stored, source=lambda texts: hashed_letters(texts)[:, ::-1])
+    half = stored.with_vectors(stored.source_vectors.astype(np.float16), None)
+    fit(half, source=hashed_letters, mode="keep", learned="none", ngrams=False)
+
+
+def ranks_with(gains, n):
+    """Return ranks of n queries, of which so many more are found first than before."""
+    ours, before = np.full(n, 2), np.full(n, 2)
+    ours[:gains] = 1
+    return ours, before
+
+
+def evidence(gain, n):
+    """Folds of n queries, of which every second one gains or loses so much."""
+    return Evidence(np.resize([gain, 0.0], n), None)
+
+
+def test_the_folds_count_where_the_test_queries_are_few():
+    ours, before = ranks_with(3, 20)
+    alone = judge(ours, before, None, is_identity=False)
+    assert (alone.advice, alone.beats_base) == ("do not use", False)
+    with_folds = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 80))
+    assert (with_folds.advice, with_folds.beats_base) == ("use", True)
+    assert "and 80 of the folds" in with_folds.reason
+    assert with_folds.p_value < 0.01
+
+
+def test_the_folds_do_not_count_from_fifty_test_queries_on():
+    for n, advice in ((49, "use"), (50, "do not use")):
+        ours, before = ranks_with(3, n)
+        verdict = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 80))
+        assert verdict.advice == advice
+    assert verdict.p_value == judge(ours, before, None, is_identity=False).p_value
+
+
+def test_the_folds_do_not_count_against_the_test_queries():
+    before, ours = ranks_with(1, 20)  # one query is found later than before
+    verdict = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 400))
+    assert (verdict.advice, verdict.beats_base) == ("do not use", False)
+    even, _ = ranks_with(0, 20)
+    verdict = judge(even, even, None, is_identity=False, folds=evidence(0.5, 400))
+    assert verdict.advice == "do not use"
+
+
+def test_with_the_folds_the_level_is_stricter():
+    """Seven gains and no loss have p = 2 / 2 ** 7: enough for 5%, and not for 1%."""
+    ours, before = ranks_with(1, 20)
+    for gains, advice in ((6, "do not use"), (12, "use")):
+        folds = Evidence(np.repeat([0.5, 0.0], [gains, 40]), None)
+        verdict = judge(ours, before, None, is_identity=False, folds=folds)
+        assert verdict.advice == advice
+
+
+@pytest.mark.parametrize("n", [100, 300])
+def test_noise_is_not_advised_where_bm25_finds_nothing_either(n):
+    """BM25 without a shared word finds nothing; any random order finds more."""
+    rng = np.random.default_rng(n)
+    pairs = Pairs(
+        [f"q{i}" for i in range(n)],
+        [f"d{i}" for i in range(n)],
+        source_vectors=rng.standard_normal((n, 16)),
+        target_vectors=rng.standard_normal((n, 12)),
+    )
+    report = fit(pairs, mode="keep", learned="none").report
+    assert report.verdict == "do not use"
+    assert "random order" in report.reason
+
+
+@pytest.mark.parametrize("seed", [None, -1, 1.5, True, "0", 2**63])
+def test_a_seed_is_a_whole_number(seed):
+    x, y, _ = two_views(40)
+    with pytest.raises(DataError, match="seed="):
+        fit(Pairs(source_vectors=x, target_vectors=y), seed=seed)
+
+
+def test_a_seed_may_come_from_numpy(tmp_path):
+    x, y, _ = two_views(60)
+    pairs = Pairs(source_vectors=x, target_vectors=y)
+    aligner = fit(pairs, mode="keep", seed=np.int64(3), learned="none")
+    aligner.save(tmp_path / "a")
+    assert aligner.report.seed == 3
+
+
+def test_what_ships_is_fitted_on_everything_unless_told_not_to():
+    x, y, groups = two_views(300)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    options = {"mode": "keep", "learned": "none", "ngrams": False}
+    again, as_judged = (fit(pairs, **options, refit=refit) for refit in (True, False))
+    assert again.report.chosen == as_judged.report.chosen != "identity"
+    scores = [a.report.rungs[a.report.chosen].scores for a in (again, as_judged)]
+    assert scores[0] == scores[1]  # the report is of what was judged either way
+    assert again.fingerprint != as_judged.fingerprint
+    n_test = again.report.sizes["test"]
+    assert again.report.sizes["fitted"] == 300
+    assert as_judged.report.sizes["fitted"] == as_judged.report.sizes["development"]
+    assert as_judged.report.sizes["development"] == 300 - n_test
+    assert "refitted on 300" in again.report.describes
+    assert as_judged.report.describes == "the very weights that ship"
+    held = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
+    shipped = as_judged.project(x[held], modality="source", role="query")
+    found = ranks(shipped, y[held], as_judged.report.metric)
+    assert (found == 1).mean() == scores[1].means["recall@1"]
+
+
+def test_a_process_wide_setting_outlasts_the_first_of_two_that_need_it():
+    seen = ["before"]
+    limit = Limit(lambda: seen.append("changed") or (lambda: seen.append("put back")))
+    with limit:
+        thread = threading.Thread(target=limit.__enter__)
+        thread.start()
+        thread.join()
+    assert seen == ["before", "changed"]
+    limit.__exit__()
+    assert seen == ["before", "changed", "put back"]
+    with limit:
+        assert seen[-1] == "changed"
+
+
+def test_queries_that_repeat_are_not_enough():
+    ours, before = ranks_with(30, 30)
+    found = judge(ours, before, None, is_identity=False, n_questions=9, clusters=np.arange(30) % 9)
+    assert (found.advice, found.beats_base) == ("do not use", False)
+    assert "9 held-out queries are too few" in found.reason
+    rng = np.random.default_rng(0)
+    y = rng.standard_normal((12, 8)).repeat(10, axis=0).astype(np.float32)
+    report = fit(Pairs(source_vectors=y[:, ::-1], target_vectors=y), mode="keep").report
+    assert "held-out queries are too few to tell" in report.reason
+
+
+def test_folds_that_lose_take_nothing_from_test_queries_that_gain():
+    ours, before = ranks_with(15, 20)
+    alone = judge(ours, before, None, is_identity=False)
+    folds = judge(ours, before, None, is_identity=False, folds=evidence(-0.5, 80))
+    assert alone == folds
+    assert alone.advice == "use"
+
+
+def test_groups_of_the_folds_are_tested_whole_with_those_of_the_test_queries():
+    """Twelve queries that gain are twelve coins, or one, if they are of one document."""
+    ours, before = ranks_with(1, 20)
+    gains = np.repeat([0.5, 0.0], [12, 60])
+    each = np.arange(20 + 72)
+    together = np.where((each >= 20) & (each < 32), 20, each)
+    for clusters, advice in ((each, "use"), (together, "do not use")):
+        folds = Evidence(gains, clusters)
+        own = np.arange(20)
+        verdict = judge(ours, before, None, is_identity=False, clusters=own, folds=folds)
+        assert verdict.advice == advice
+
+
+def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "kakehashi.training.fit.judge", lambda *a, **k: seen.append(k["folds"]) or judge(*a, **k)
+    )
+    y, _, groups = two_views(120, 8, 8, noise=1.0)
+    x = y @ np.linalg.qr(np.eye(8) + 0.3)[0].astype(np.float32)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    fit(pairs, mode="keep", learned="none", same_space=True)
+    [folds] = seen
+    held_out = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
+    assert len(folds.gains) == 120 - len(held_out)
+    assert len(folds.clusters) == 120  # the test queries stand before those of the folds
+    assert len(np.unique(folds.clusters)) == len(set(groups))
+    assert not {*folds.clusters[: len(held_out)]} & {*folds.clusters[len(held_out) :]}
+    fit(pairs, mode="keep", learned="none", same_space=False)
+    assert seen[-1] is None  # nothing to gain over
+    half = np.arange(0, 60), np.arange(60, 120)
+    fit(
+        pairs.select(half[0]),
+        validation=pairs.select(half[1]),
+        mode="keep",
+        learned="none",
+        same_space=True,
+    )
+    assert seen[-1] is None  # a validation set is no fold
+
+
+def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
+    seen = []
+
+    def spying(candidates, base, mode, clusters):
+        seen.append((candidates, clusters))
+        return choose(candidates, base, mode, clusters)
+
+    monkeypatch.setattr("kakehashi.training.fit.choose", spying)
+    fit(vector_pairs, mode="keep", learned="none")
+    [(candidates, clusters)] = seen
+    parts = plan(vector_pairs, validation=None, test=None, seed=0).parts
+    groups = [group for part in parts for group in part.held.groups]
+    assert len(clusters) == len(groups) == len(candidates[0].per_query)
+    assert len(set(zip(clusters, groups, strict=True))) == len(set(clusters)) == len(set(groups))
+
+
+def test_blas_has_one_thread_while_a_fit_runs_and_what_it_had_after_it(vector_pairs, monkeypatch):
+    def threads():
+        return [blas["num_threads"] for blas in threadpool_info() if blas["user_api"] == "blas"]
+
+    seen = []
+    for name, real in (("develop", develop), ("climb", climb), ("judge", judge)):
+
+        def spying(*args, real=real, **options):
+            seen.append(threads())
+            return real(*args, **options)
+
+        monkeypatch.setattr(f"kakehashi.training.fit.{name}", spying)
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = threads()
+        if 2 not in before:
+            # Some builds cannot be told: Apple's Accelerate, an OpenBLAS without threads. There
+            # fit has nothing to limit, and what follows would hold whatever it did.
+            pytest.skip("this BLAS has no threads to limit")
+        fit(vector_pairs, mode="keep", learned="none")
+        assert threads() == before
+    assert seen == [[1] * len(before)] * 3

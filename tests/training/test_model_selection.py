@@ -1,0 +1,185 @@
+"""The search for the best rung: what is tried, how it is scored, and what is chosen."""
+
+import numpy as np
+import pytest
+from support.toy_data import two_views
+
+from kakehashi import Pairs, fit
+from kakehashi.metrics.ranking import reciprocal
+from kakehashi.projection import Projection
+from kakehashi.projection.head import AffineHead
+from kakehashi.projection.linear import ridge
+from kakehashi.projection.ngrams import CharacterNgrams
+from kakehashi.training import model_selection as search
+from kakehashi.training.closed_forms import Rung, rungs
+from kakehashi.training.features import View
+from kakehashi.training.hubness_bank import corrected, hubness_grid
+from kakehashi.training.model_selection import Candidate, choose
+from kakehashi.training.split_plan import plan
+from kakehashi.training.sufficient_statistics import Development, develop
+
+
+def candidate(name, mode, per_query):
+    scores = np.asarray(per_query, float)
+    data = Development(View(mode), [], None, None, None)
+    return Candidate(name, data, {}, scores, lambda fitted: Projection())
+
+
+def leading(reference, name, mode, errors):
+    """Make a candidate that leads by so many standard errors of its hundred differences."""
+    noise = np.random.default_rng(1).standard_normal(100)
+    noise = (noise - noise.mean()) / noise.std()
+    return candidate(name, mode, reference.per_query + 0.01 * (noise + errors / 10))
+
+
+def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
+    base = candidate("identity", "keep", np.random.default_rng(0).random(100))
+    lucky = leading(base, "lucky", "keep", 0.5)
+    better = leading(base, "better", "keep", 2)
+    assert choose([base, lucky], base, "keep", None) is base
+    assert choose([base, lucky, better], base, "keep", None) is better
+
+
+def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
+    keep = candidate("cca", "keep", np.random.default_rng(0).random(100))
+    near = leading(keep, "cca", "shared", 1.5)
+    clear = leading(keep, "cca", "shared", 2.5)
+    assert choose([keep, near], None, "auto", None) is keep
+    assert choose([keep, clear], None, "auto", None) is clear
+
+
+def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch):
+    monkeypatch.setattr(search, "_TUNED_ON", 10)
+    turned = 0
+    for seed in range(8):
+        x, y, _ = two_views(60, 8, 6, seed=seed, noise=0.8)
+        texts = [f"{i * 37 % 101} {seed}" for i in range(60)]
+        pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
+        view = View("keep", {"source": CharacterNgrams(8)})
+        data = develop(plan(pairs, validation=None, test=None, seed=0), view, seed=0)
+        [(name, rung)] = rungs(view, unpaired=False).items()
+        ranked = search._tuned(name, data, rung, "ip")
+        assert len(ranked) == search._TOP
+        assert [len(c.per_query) for c in ranked] == [48, 48]  # every fold counts in the end
+        turned += ranked[0].score < ranked[1].score
+    assert turned == 0
+
+
+def test_a_lead_of_one_document_is_no_lead():
+    """Forty that gain outweigh sixty that lose a little, unless the forty are one document's."""
+    base = candidate("identity", "keep", np.full(100, 0.5))
+    better = candidate("better", "keep", np.repeat([0.9, 0.4], [40, 60]))
+    each = np.arange(100)
+    together = np.where(each < 40, 0, each)
+    for clusters, chosen in ((None, better), (each, better), (together, base)):
+        assert choose([base, better], base, "keep", clusters) is chosen
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_one_round_moves_every_hyper_parameter_from_the_best_setting_so_far(rounds):
+    """Each of two has to move: a map is the better, the nearer (a, b) is to (1, 2)."""
+    x, y, groups = two_views(200, noise=1.0)
+    data = develop(
+        plan(
+            Pairs(source_vectors=x, target_vectors=y, groups=groups),
+            validation=None,
+            test=None,
+            seed=0,
+        ),
+        View("keep"),
+        seed=0,
+    )
+    asked = []
+
+    def build(spectrum, mode, *, a, b):
+        asked.append((a, b))
+        good = ridge(spectrum, mode, reg=0.1, towards="zero").source
+        off = np.random.default_rng(0).standard_normal(good.weight.shape)
+        return Projection(
+            AffineHead.of(good.weight + 0.2 * (abs(a - 1) + abs(b - 2)) * off, good.bias)
+        )
+
+    rung = Rung(
+        build,
+        [{"a": 0, "b": 0}],
+        (
+            lambda best: [best | {"a": best["a"] + move} for move in (-1, 1)],
+            lambda best: [best | {"b": best["b"] + move} for move in (-1, 1)],
+        ),
+        rounds=rounds,
+    )
+    best = search._tuned("rung", data, rung, "cosine")[0]
+    assert best.parameters == {"a": 1, "b": rounds}
+    assert len(asked) == len(data.parts) * len(set(asked))  # no setting twice
+
+
+def test_ngrams_that_say_nothing_count_little():
+    """Vectors tell all, texts are noise: the weight falls below those that the search starts at."""
+    x, y, groups = two_views(400, noise=1.2)
+    rng = np.random.default_rng(0)
+    noise = ["".join(rng.choice(list("abcdefghij"), 30)) for _ in range(400)]
+    pairs = Pairs(noise, noise[::-1], source_vectors=x, target_vectors=y, groups=groups)
+    report = fit(pairs, mode="keep", ngrams=True, learned="none").report
+    assert report.rungs["cca+ngrams"].parameters["ngrams"] == 0.25
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared"])
+@pytest.mark.parametrize("best", ["first", "last"])
+def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, best):
+    x, y, groups = two_views(200, noise=1.2)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    data = develop(plan(pairs, validation=None, test=None, seed=0), View(mode), seed=0)
+
+    def plain(reg):
+        def make(fitted):
+            return ridge(fitted.spectrum(), mode, reg=reg, towards="zero")
+
+        return Candidate("ridge", data, {"reg": reg}, np.zeros(1), make)
+
+    def score(c, setting):
+        found = []
+        for part in data.parts:
+            [made] = corrected(c.build(part.fitted), mode, part.fitted.bank, [setting])
+            found.append(reciprocal(search.rank(made, part.questions, "cosine", roughly=True)))
+        return np.concatenate(found).mean()
+
+    regs = (30.0, 100.0) if best == "first" else (100.0, 30.0)
+    candidates = [plain(reg) for reg in regs]
+    tried = [(score(c, h), c, h) for c in candidates for h in hubness_grid(mode)]
+    highest, of, setting = max(tried, key=lambda each: each[0])
+    assert of is candidates[0 if best == "first" else -1]
+    assert setting != hubness_grid(mode)[0]
+    [found] = search._best_corrected("ridge", data, candidates, "cosine")
+    assert found.name == "ridge+hubness"
+    assert found.parameters == of.parameters | setting
+    assert found.score == highest > min(score for score, _, _ in tried)
+    [expected] = corrected(of.build(data.fitted), mode, data.fitted.bank, [setting])
+    made = found.build(data.fitted)
+    for vectors, side, role in ((x, "source", "query"), (y, "target", "document")):
+        of_both = (p(vectors, modality=side, role=role) for p in (made, expected))
+        assert np.array_equal(*of_both)
+
+
+def test_the_correction_is_tried_on_the_two_best_settings_of_every_rung(monkeypatch):
+    x, y, groups = two_views(200)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    data = develop(plan(pairs, validation=None, test=None, seed=0), View("keep"), seed=0)
+    tuned, corrections = {}, {}
+    real = search._tuned, search._best_corrected
+
+    def tuning(name, *args):
+        tuned[name] = real[0](name, *args)
+        return tuned[name]
+
+    def correcting(name, data, plain, metric):
+        corrections[name] = plain
+        return real[1](name, data, plain, metric)
+
+    monkeypatch.setattr(search, "_tuned", tuning)
+    monkeypatch.setattr(search, "_best_corrected", correcting)
+    found, _ = search.climb([data], "cosine")
+    assert [c.name for c in found] == [n for name in tuned for n in (name, name + "+hubness")]
+    assert corrections.keys() == tuned.keys()
+    for name, plain in corrections.items():
+        best = sorted(tuned[name], key=lambda c: -c.score)[:2]
+        assert [c.parameters for c in plain] == [c.parameters for c in best]

@@ -1,0 +1,211 @@
+"""Unpaired texts: how they are gathered, how they count, and what they add."""
+
+import re
+import zlib
+
+import numpy as np
+import pytest
+from support.toy_data import ENCODERS, encoded, hashed_letters, reversed_letters, two_views
+
+from kakehashi import Pairs, fit
+from kakehashi.encoders.adapters import as_encoder
+from kakehashi.errors import DataError
+from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.training import inputs as gather
+from kakehashi.training.inputs import gather_unpaired
+from kakehashi.training.sufficient_statistics import develop
+from kakehashi.types import SIDES
+from kakehashi.vectors import unit_rows
+
+QUICK = {"learned": "none", "mode": "keep"}
+
+
+def test_unpaired_texts_are_read_by_both_encoders_once_each():
+    asked = []
+
+    def counting(texts):
+        asked.append(texts)
+        return hashed_letters(texts)
+
+    encoders = {"source": as_encoder(counting), "target": as_encoder(reversed_letters)}
+    found = gather_unpaired(["a b", "c d", "a b"], encoded(), encoders, False, None, False)
+    assert asked == [["a b", "c d"]]
+    assert found.source_texts == found.target_texts == ("a b", "c d")
+    assert np.array_equal(found.source_vectors, hashed_letters(["a b", "c d"]))
+    assert np.array_equal(found.target_vectors, reversed_letters(["a b", "c d"]))
+
+
+def test_unpaired_texts_without_encoders_are_refused():
+    pairs, texts = encoded(), ["a b", "c d"]
+    for given, missing in (({}, "source"), ({"source": hashed_letters}, "target")):
+        with pytest.raises(DataError, match=f"need both encoders; pass {missing}="):
+            fit(pairs, unpaired=texts, **given, **QUICK)
+    for wrong in ("one text", [], (), True, np.array([], str), iter(texts)):
+        with pytest.raises(DataError, match="expected a list of texts, Pairs of stored"):
+            fit(pairs, unpaired=wrong, **ENCODERS, **QUICK)
+    other = Pairs(source_vectors=pairs.target_vectors, target_vectors=pairs.target_vectors)
+    with pytest.raises(DataError, match="dimension 32 in the pairs and 24"):
+        fit(pairs, unpaired=other, **QUICK)
+
+
+def never(texts):
+    raise AssertionError(texts)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"), [("", "empty text"), (None, "not a string"), ("\ud800", "Unicode")]
+)
+def test_an_unpaired_text_that_is_none_is_named_before_any_is_encoded(text, problem):
+    pairs = Pairs(["a"] * 20, ["b"] * 20)
+    with pytest.raises(DataError, match=f"unpaired: .* is .*{problem}"):
+        fit(pairs, source=never, target=never, unpaired=["a b", text])
+
+
+def test_unpaired_pairs_without_vectors_are_named_before_any_text_is_encoded():
+    texts = ["a b", "c d"]
+    for given, side in ((Pairs(texts, texts), "source"), (encoded_source(texts), "target")):
+        with pytest.raises(DataError, match=f"unpaired: Pairs need .* have no {side} vectors; .*"):
+            fit(Pairs(["a"] * 20, ["b"] * 20), source=never, target=never, unpaired=given)
+
+
+def encoded_source(texts):
+    return Pairs(texts, texts, source_vectors=hashed_letters(texts))
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (range(60), None),
+        (range(40, 80), "20 of 40 unpaired rows also stand in the test part: what it judges does"),
+        (
+            range(60, 80),
+            "20 of 20 unpaired rows also .*: the 0 others are too few to use, at least",
+        ),
+        (
+            range(56, 80),
+            "20 of 24 unpaired rows also .*: the 4 others are too few to use, at least",
+        ),
+        (range(4), "^4 unpaired rows are too few to use; give at least 5$"),
+    ],
+)
+def test_the_report_notes_unpaired_rows_that_are_not_used(rows, said):
+    pairs = encoded()
+    texts = [pairs.target_texts[i] for i in rows]
+    free = Pairs(source_vectors=hashed_letters(texts), target_vectors=reversed_letters(texts))
+    kept, test = pairs.select(range(60)), pairs.select(range(60, 80))
+    notes = fit(kept, test=test, unpaired=free, **QUICK).report.notes
+    found = [note for note in notes if "unpaired" in note]
+    assert len(found) == (said is not None)
+    assert said is None or re.search(said, found[0])
+
+
+def test_the_targets_that_serve_unasked_are_no_note():
+    notes = fit(encoded(), **ENCODERS, **QUICK, ngrams=False).report.notes
+    assert not [note for note in notes if "unpaired" in note]
+
+
+def test_unpaired_texts_may_stand_in_an_array():
+    encoders = {side: as_encoder(encoder) for side, encoder in ENCODERS.items()}
+    found = gather_unpaired(np.array(["a b", "c d"]), encoded(), encoders, False, None, False)
+    assert found.target_texts == ("a b", "c d")
+
+
+def test_unpaired_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch):
+    """An index holds the targets of the caller's own test set, too."""
+    made = []
+
+    def spying(rows, view, *, seed):
+        made.append(develop(rows, view, seed=seed))
+        return made[-1]
+
+    monkeypatch.setattr("kakehashi.training.fit.develop", spying)
+    pairs = encoded()
+    kept, test = pairs.select(range(60)), pairs.select(range(60, 80))
+    index = [*pairs.target_texts, *(f"text number {i}" for i in range(20))]
+    fit(kept, test=test, **ENCODERS, unpaired=index, **QUICK)
+    assert len(made) == 2
+    for data in made:
+        assert data.fitted.unpaired.n == data.everything.unpaired.n == 80
+
+
+def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):
+    encoders = {side: as_encoder(encoder) for side, encoder in ENCODERS.items()}
+    nobody = dict.fromkeys(SIDES)
+    pairs = encoded()
+    found = gather_unpaired(None, pairs, encoders, False, None, False)
+    assert found.target_texts == pairs.target_texts
+    assert np.array_equal(found.source_vectors, hashed_letters(pairs.target_texts))
+    assert found.target_vectors is not None
+    assert gather_unpaired(None, pairs, nobody, False, None, False) is None
+    assert gather_unpaired(False, pairs, encoders, False, None, False) is None
+    shared = gather_unpaired(None, pairs, nobody, True, None, False)
+    assert np.array_equal(shared.source_vectors, pairs.target_vectors)
+    monkeypatch.setattr(gather, "MAX_ENCODED_TARGETS", 79)
+    assert gather_unpaired(None, pairs, encoders, False, None, False) is None
+
+
+def test_so_many_targets_of_one_space_are_thinned(monkeypatch):
+    monkeypatch.setattr(gather, "MAX_NGRAM_PAIRS", 7)
+    pairs = encoded()
+    found = gather_unpaired(None, pairs, dict.fromkeys(SIDES), True, None, False)
+    assert 4 <= len(found) <= 7
+    assert set(found.target_texts) < set(pairs.target_texts)
+    assert np.array_equal(found.target_vectors, reversed_letters(found.target_texts))
+
+
+def other_letters(texts):
+    """Encode as ``hashed_letters``, but hash otherwise: another space of the same letters."""
+    vectors = np.full((len(texts), 28), 1e-3, np.float32)
+    for row, text in enumerate(texts):
+        padded = f" {text.lower()} "
+        for i in range(len(padded) - 1):
+            vectors[row, zlib.crc32(b"x" + padded[i : i + 2].encode()) % 28] += 1
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def sentences(rng, n):
+    words = ["".join(rng.choice(list("aeioubdgklmnprstvz"), 5)) for _ in range(120)]
+    return [" ".join(rng.choice(words, 4)) for _ in range(n)]
+
+
+def test_unpaired_texts_make_up_for_few_pairs():
+    """Thirty pairs, and six hundred texts of which nobody knows the other side."""
+    texts = list(dict.fromkeys(sentences(np.random.default_rng(0), 800)))
+    pairs = Pairs(texts[:30], texts[:30])
+    test = Pairs(texts[30:130], texts[30:130])
+    found = {}
+    for unpaired in (texts[130:], False):
+        aligner = fit(
+            pairs,
+            source=hashed_letters,
+            target=other_letters,
+            test=test,
+            unpaired=unpaired,
+            ngrams=False,
+            **QUICK,
+        )
+        found[bool(unpaired)] = aligner.report.rungs["cca"]
+    assert found[True].parameters["unpaired"] > 0
+    assert found[False].parameters["unpaired"] == 0
+    gain = found[True].scores.means["mrr@10"] - found[False].scores.means["mrr@10"]
+    assert gain > 0.05
+
+
+@pytest.mark.parametrize("weight", [0.3, 1.0, 3.0])
+def test_pooling_is_a_covariance_of_weighted_rows(weight):
+    x, y, _ = two_views(70, 6, 5)
+    u, v, _ = two_views(200, 6, 5, seed=9)
+    v = unit_rows(v + 0.4)
+    found = Spectrum(Moments.of(x, y).pooled(Moments.of(u, v), weight))
+    paired, unpaired = np.hstack([x, y]).astype(float), np.hstack([u, v]).astype(float)
+    # Every unpaired row moved to the mean of the pairs, and counted so that all of them together
+    # weigh as much as was asked.
+    moved = unpaired - unpaired.mean(axis=0) + paired.mean(axis=0)
+    weights = np.concatenate([np.ones(70), np.full(200, weight * 70 / 200)])
+    rows = np.vstack([paired, moved])
+    expected = np.cov(rows.T, aweights=weights, ddof=0)
+    np.testing.assert_allclose(found.mean_x, x.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.mean_y, y.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(found.cxx, expected[:6, :6], atol=1e-6)
+    np.testing.assert_allclose(found.cyy, expected[6:, 6:], atol=1e-6)
+    np.testing.assert_allclose(found.cxy, expected[:6, 6:], atol=1e-6)
