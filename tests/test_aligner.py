@@ -5,16 +5,14 @@ import pickle
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
-import kakehashi
 from kakehashi import Aligner, Bridge, bundle, errors
-from kakehashi.errors import DataError, KakehashiError
+from kakehashi.errors import KakehashiError
 
 
 @pytest.fixture(scope="module")
@@ -185,33 +183,6 @@ def test_a_folder_of_format_3_still_loads():
     np.testing.assert_allclose(near, [0.7682149], atol=1e-5)
     scores = Bridge({"ja": old}, "en").calibration.scores(**at, query="en", document="ja")
     np.testing.assert_allclose(scores, [-0.28442991, -1.47529007], atol=1e-4)
-
-
-@pytest.mark.parametrize("learned", ["none", "linear", "mlp"])
-def test_an_aligner_is_cut_to_its_first_dimensions(vector_pairs, learned, tmp_path):
-    cuts = () if learned == "none" else (6,)
-    whole = kakehashi.fit(vector_pairs, mode="shared", learned=learned, cuts=cuts, refit=False)
-    plain = replace(whole, projection=replace(whole.projection, hubness=None))
-    cut = plain.cut(6)
-    for side in ("source", "target"):
-        x = vector_pairs.vectors(side)
-        first = plain.project(x, modality=side, role="query")[:, :6]
-        expected = first / np.linalg.norm(first, axis=1, keepdims=True)
-        assert cut.project(x, modality=side) == pytest.approx(expected, abs=2e-6)
-    corrected = whole.cut(6)
-    loaded = Aligner.load(corrected.save(tmp_path / "cut"))
-    y = loaded.project(vector_pairs.target_vectors, modality="target", role="document")
-    assert y.shape[1] == (6 if whole.projection.hubness is None else 8)
-    assert np.linalg.norm(y, axis=1) == pytest.approx(1, abs=1e-5)
-    assert "cut to 6" in loaded.report.notes[-1]
-    for wrong in (0, 10_000, 2.0):
-        with pytest.raises(DataError, match="must lie between"):
-            whole.cut(wrong)
-
-
-def test_an_aligner_of_keep_mode_is_not_cut(vector_pairs):
-    with pytest.raises(DataError, match="shared mode"):
-        kakehashi.fit(vector_pairs, mode="keep", learned="none").cut(4)
 
 
 def test_a_header_of_any_length_is_no_pickle(aligner, tmp_path):

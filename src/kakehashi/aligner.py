@@ -233,24 +233,6 @@ class Aligner:
         bound = {s: self.bound.get(s) if m is None else as_encoder(m) for s, m in given.items()}
         return replace(self, bound=bound, _verified=set())
 
-    def cut(self, dimension: int) -> Aligner:
-        """Return this aligner with vectors of so many dimensions (and two of the hubness).
-
-        Less to store and to search. Fit with ``cuts=`` to train for it, and measure what it costs
-        (``kakehashi evaluate``): the report stays that of the whole.
-
-        Raises:
-            DataError: an aligner of ``keep`` mode, or not so many dimensions.
-        """
-        note = f"cut to {dimension} dimensions; the scores are of the whole"
-        return replace(
-            self,
-            projection=self.projection.cut(dimension),
-            report=replace(self.report, notes=(*self.report.notes, note)),
-            path=None,
-            serving=replace(self.serving, calibration=None, sample=None),  # of the whole
-        )
-
     @cached_property
     def router_fingerprint(self) -> str:
         """SHA-256 of the router, which decides about vectors of modality ``"auto"``, too."""

@@ -412,9 +412,8 @@ def test_fit_trains_what_is_asked_for(fit):
     assert options["learned"] == "none"
     assert "learned" not in made.report.rungs
     pytest.importorskip("torch")
-    cuts = ("--cut", 16, "--cut", 8)
-    options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp", *cuts)
-    assert (options["learned"], options["cuts"]) == ("mlp", (16, 8))
+    options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp")
+    assert options["learned"] == "mlp"
     assert "learned-mlp" in made.report.rungs
 
 
@@ -503,8 +502,6 @@ def test_fit_refuses_a_file_that_holds_no_unpaired_texts(name, content, said, fi
     ("arguments", "kind", "said"),
     [
         (("--learned", "deep"), DataError, "learned='deep' .* one of auto, linear, mlp, none"),
-        (("--cut", 8), DataError, r"cuts=\(8,\) need mode='shared'"),
-        (("--cut", 0), SystemExit, "2"),
         (("--unpaired", "index.txt"), EncoderError, "needs both encoders; .*--source-encoder"),
         (("--unpaired", "index.txt", *BOTH_ENCODERS[:2]), EncoderError, "--target-encoder"),
         (("--unpaired", "index.txt", "--no-unpaired"), DataError, "exclude each other"),

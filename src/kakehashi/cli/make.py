@@ -127,14 +127,6 @@ def fit(
             "installed."
         ),
     ] = "auto",
-    cut: Annotated[
-        list[int] | None,
-        typer.Option(
-            min=1,
-            help="Dimensions that vectors are to be cut to (Aligner.cut in Python), which the "
-            "learned map trains for; may be given several times. Needs --mode shared.",
-        ),
-    ] = None,
     unpaired: Unpaired = None,
     no_unpaired: NoUnpaired = False,
     source: Source = "source",
@@ -167,7 +159,6 @@ def fit(
         refit=refit,
         ngrams=ngrams,
         learned=learned,  # type: ignore[arg-type]
-        cuts=tuple(cut or ()),
         unpaired=free,
         cache=cache,
         progress=not as_json,

@@ -55,11 +55,6 @@ class AffineHead:
         """
         return unit_rows(unit_rows(x) @ self.weight + self.bias)
 
-    def cut(self, dimension: int) -> AffineHead:
-        """Return the head of the first so many dimensions."""
-        weight, bias = self.weight[:, :dimension], self.bias[:dimension]
-        return AffineHead(np.ascontiguousarray(weight), bias)
-
     def check(self) -> None:
         """Raise ValueError where the tensors do not fit together."""
         if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[1:]:
@@ -98,11 +93,6 @@ class ResidualHead(AffineHead):
         x = unit_rows(x)
         hidden = np.maximum(x @ self.up + self.up_bias, 0)
         return unit_rows(x @ self.weight + self.bias + hidden @ self.down)
-
-    def cut(self, dimension: int) -> ResidualHead:
-        """Return the head of the first so many dimensions."""
-        affine, down = super().cut(dimension), np.ascontiguousarray(self.down[:, :dimension])
-        return ResidualHead(affine.weight, affine.bias, self.up, self.up_bias, down)
 
     def check(self) -> None:
         """Raise ValueError where the tensors do not fit together."""

@@ -63,14 +63,6 @@ class HubnessCorrection:
         extended /= np.float32(np.sqrt(1 + self.strength**2))
         return extended
 
-    def cut(self, dimension: int) -> HubnessCorrection:
-        """Return the correction of vectors that keep their first so many dimensions."""
-        banks = {
-            side: unit_rows(bank[:, :dimension].astype(np.float32)).astype(np.float16)
-            for side, bank in self.banks.items()
-        }
-        return HubnessCorrection(banks, self.strength)
-
     def hubness(
         self, documents: Float32Array, modality: str, *, roughly: bool = False
     ) -> Float32Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -125,27 +125,6 @@ class Projection:
         if modality == "source" and self.query_offset is not None:
             return len(self.query_offset), len(self.query_offset)
         return None
-
-    def cut(self, dimension: int) -> Projection:
-        """Return the projection into the first so many dimensions of the common space.
-
-        The directions of a shared space stand in the order of their weight, so that the first are
-        worth most.
-
-        Raises:
-            DataError: a side has no head, or no so many dimensions.
-        """
-        if self.source is None or self.target is None:
-            raise DataError("Only an aligner of shared mode can be cut; the index decides in keep.")
-        width = self.source.weight.shape[1]
-        if type(dimension) is not int or not 0 < dimension <= width:
-            raise DataError(f"dimension={dimension!r} must lie between 1 and {width}.")
-        return replace(
-            self,
-            source=self.source.cut(dimension),
-            target=self.target.cut(dimension),
-            hubness=None if self.hubness is None else self.hubness.cut(dimension),
-        )
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return what rebuilds this projection: a JSON-ready record and named tensors."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -66,7 +66,6 @@ def fit(
     ngrams: bool | None = None,
     unpaired: Pairs | Sequence[str] | Literal[False] | None = None,
     learned: Literal["auto", "linear", "mlp", "none"] = "auto",
-    cuts: Sequence[int] = (),
     mask_groups: bool = False,
     cache: str | Path | None = None,
     progress: bool = False,
@@ -98,9 +97,6 @@ def fit(
         learned: what is trained on from the best closed form with torch: a ``linear`` head, an
             ``mlp`` (a linear head with a small network beside it) or ``none``. ``auto`` is linear
             where torch is installed.
-        cuts: dimensions, like (256, 128), that projected vectors are to be cut to
-            (:meth:`Aligner.cut`); the learned rung then trains for them, too. ``shared`` only, and
-            not with ``learned="none"``.
         mask_groups: rows of one group are not taken for wrong answers to each other where the
             learned rung trains; for groups of texts that say much the same, like the revisions of a
             paragraph.
@@ -121,9 +117,9 @@ def fit(
     """
     started = time.perf_counter()
     check_pairs(pairs, optional=(validation, test))
-    seed, cuts = checked_seed(seed), _checked_cuts(cuts)
-    _check_options(mode, metric, learned, cuts)
-    trained = _learned(learned, cuts, seed, mask_groups, progress)
+    seed = checked_seed(seed)
+    _check_options(mode, metric, learned)
+    trained = _learned(learned, seed, mask_groups, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
     encoders = as_encoders(source, target)
@@ -141,7 +137,8 @@ def fit(
     dimensions = checked_dimensions(pairs, validation, test)
     _check_dimensions(given, identities, dimensions)
     check_made_by(given, encoders)
-    _check_fits(same_space, cuts, dimensions)
+    if same_space and dimensions["source"] != dimensions["target"]:
+        raise DataError("same_space=True, but the two sides have different dimensions.")
     if same_space is None:
         same_space = share_space(pairs, identities, seed)
     metric = metric or store_metric(pairs)
@@ -231,22 +228,11 @@ def fit(
     )
 
 
-def _checked_cuts(cuts: Any) -> tuple[int, ...]:
-    found = tuple(cuts) if isinstance(cuts, Iterable) and not isinstance(cuts, str) else (None,)
-    if any(type(cut) is not int or cut < 1 for cut in found):
-        raise DataError(f"cuts={cuts!r}: expected dimensions, like (256, 128).")
-    return found
-
-
-def _check_options(mode: Any, metric: Any, learned: Any, cuts: Any) -> None:
+def _check_options(mode: Any, metric: Any, learned: Any) -> None:
     for option, value in (("mode", mode), ("metric", metric), ("learned", learned)):
         if value not in _CHOICES[option]:
             allowed = ", ".join(map(str, _CHOICES[option]))
             raise DataError(f"{option}={value!r} is not known; choose one of {allowed}.")
-    if cuts and mode != "shared":
-        raise DataError(f"cuts={cuts} need mode='shared': keep mode leaves the index as it is.")
-    if cuts and learned == "none":
-        raise DataError(f"cuts={cuts} are trained for; they need learned='linear' or 'mlp'.")
 
 
 def _check_dimensions(
@@ -267,34 +253,20 @@ def _check_dimensions(
             )
 
 
-def _check_fits(
-    same_space: bool | None, cuts: tuple[int, ...], dimensions: Mapping[str, int]
-) -> None:
-    if same_space and dimensions["source"] != dimensions["target"]:
-        raise DataError("same_space=True, but the two sides have different dimensions.")
-    if cuts and max(cuts) >= min(dimensions.values()):
-        raise DataError(
-            f"cuts={cuts} must lie between 1 and {min(dimensions.values()) - 1}, below the "
-            "dimension of the vectors."
-        )
-
-
-def _learned(
-    learned: str, cuts: tuple[int, ...], seed: int, mask_groups: bool, progress: bool
-) -> Learned | None:
+def _learned(learned: str, seed: int, mask_groups: bool, progress: bool) -> Learned | None:
     """Return what trains on from a closed form, or None for nothing."""
     if learned == "none":
         return None
     try:
         import torch  # noqa: F401  # one that is installed may still fail to load
     except (ImportError, OSError) as error:
-        if learned == "auto" and not cuts:
+        if learned == "auto":
             return None
         raise MissingExtraError("torch", "training") from error
     from .gradient.contrastive import LEARNED, refine
 
     name, hidden = LEARNED["linear" if learned == "auto" else learned]
-    options: dict[str, Any] = {"cuts": cuts, "mask_groups": mask_groups, "seed": seed}
+    options: dict[str, Any] = {"mask_groups": mask_groups, "seed": seed}
     return Learned(name, partial(refine, hidden=hidden, progress=progress, **options))
 
 

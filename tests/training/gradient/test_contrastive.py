@@ -11,7 +11,7 @@ from support.toy_data import two_views
 
 from kakehashi import Pairs, fit
 from kakehashi.data.pairs import TrainingRows
-from kakehashi.errors import DataError, MissingExtraError
+from kakehashi.errors import MissingExtraError
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.head import AffineHead, ResidualHead
@@ -59,10 +59,10 @@ def ready(pairs, mode, *, hidden=0, mask_groups=False, seed=0, spread=0.1):
     return heads, task
 
 
-def score(projection, pairs, k=None):
-    """Mean reciprocal rank of each query's own target, vectors cut to k dimensions."""
-    q = projection(pairs.source_vectors, modality="source", role="query")[:, :k]
-    d = projection(pairs.target_vectors, modality="target", role="document")[:, :k]
+def score(projection, pairs):
+    """Mean reciprocal rank of each query's own target."""
+    q = projection(pairs.source_vectors, modality="source", role="query")
+    d = projection(pairs.target_vectors, modality="target", role="document")
     scores = unit_rows(q) @ unit_rows(d).T
     return float(np.mean(1 / (scores >= np.diag(scores)[:, None]).sum(axis=1)))
 
@@ -155,7 +155,7 @@ def answers(pairs, i, c):
     return (asked[i], stored[c]) in set(zip(asked, stored, strict=True))
 
 
-def naive_loss(pairs, q, d, rows, candidates, scale, cuts, mask_groups):
+def naive_loss(pairs, q, d, rows, candidates, scale, mask_groups):
     """The loss by its formula, a query and a document at a time."""
     terms = []
 
@@ -166,32 +166,30 @@ def naive_loss(pairs, q, d, rows, candidates, scale, cuts, mask_groups):
         positive = sum(np.exp(s[c]) for c in range(len(s)) if right[c])
         terms.append(-np.log(positive / sum(np.exp(s[c]) for c in range(len(s)) if allowed[c])))
 
-    for k in (None, *cuts):
-        a, b = (v[:, :k] / np.linalg.norm(v[:, :k], axis=1, keepdims=True) for v in (q, d))
-        s = scale * a @ b.T
-        for i, row in enumerate(rows):
-            right = [answers(pairs, row, c) for c in candidates]
-            contrast(s[i], right, [not masked(row, c) for c in candidates])
-        for j, own in enumerate(rows):  # from the targets of the batch to its queries
-            right = [answers(pairs, row, own) for row in rows]
-            contrast(s[:, j], right, [not masked(row, own) for row in rows])
+    a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (q, d))
+    s = scale * a @ b.T
+    for i, row in enumerate(rows):
+        right = [answers(pairs, row, c) for c in candidates]
+        contrast(s[i], right, [not masked(row, c) for c in candidates])
+    for j, own in enumerate(rows):  # from the targets of the batch to its queries
+        right = [answers(pairs, row, own) for row in rows]
+        contrast(s[:, j], right, [not masked(row, own) for row in rows])
     return np.mean(terms)
 
 
 @MODES
-@pytest.mark.parametrize("cuts", [(), (4, 9)])
 @pytest.mark.parametrize("mask_groups", [False, True])
-def test_the_loss_is_its_formula(mode, cuts, mask_groups):
+def test_the_loss_is_its_formula(mode, mask_groups):
     pairs = some_pairs(60)
     heads, task = ready(pairs, mode, mask_groups=mask_groups)
     rng = np.random.default_rng(3)
     rows = rng.permutation(60)[:24]
     candidates = np.concatenate([rows, rng.integers(60, size=30)])
-    found = contrastive._loss(heads, task, torch.tensor(rows), torch.tensor(candidates), cuts)
+    found = contrastive._loss(heads, task, torch.tensor(rows), torch.tensor(candidates))
     q = heads.queries(torch.tensor(rows)).detach().numpy().astype(float)
     d = heads.documents(torch.tensor(candidates)).detach().numpy().astype(float)
     scale = float(heads.log_scale.exp().detach())
-    expected = naive_loss(pairs, q, d, rows, candidates, scale, cuts, mask_groups)
+    expected = naive_loss(pairs, q, d, rows, candidates, scale, mask_groups)
     assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
     several = [sum(answers(pairs, i, c) for c in set(candidates)) for i in rows]
     assert max(several) > 1  # the case that the formula is about
@@ -215,7 +213,7 @@ def test_rows_of_a_masked_group_do_not_push_each_other_away():
     rows = torch.arange(4)  # one group
     for mask_groups in (False, True):
         heads, task = ready(pairs, "shared", mask_groups=mask_groups)
-        loss = contrastive._loss(heads, task, rows, rows, ())
+        loss = contrastive._loss(heads, task, rows, rows)
         assert (float(loss.detach()) == 0) == mask_groups
 
 
@@ -304,8 +302,9 @@ def test_torchs_own_state_is_left_as_it_was(monkeypatch):
         refine(closed(pairs, "keep"), rows_of(pairs), "keep", hidden=4, epochs=1)
         assert torch.get_num_threads() == 2
         assert used == [1]
-        with pytest.raises(DataError):
-            refine(closed(pairs, "keep"), rows_of(pairs), "keep", cuts=(2,))
+        monkeypatch.setattr(contrastive, "_loss", lambda *a: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            refine(closed(pairs, "keep"), rows_of(pairs), "keep", epochs=1)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
@@ -352,49 +351,6 @@ def test_the_start_is_not_changed():
     refine(start, rows_of(pairs), "shared", epochs=2, learning_rate=0.1)
     for name, tensor in start.state()[1].items():
         assert np.array_equal(tensor, before[name])
-
-
-# -- cuts -------------------------------------------------------------------------------------
-
-
-def test_training_for_a_cut_helps_the_cut():
-    x, y, _ = two_views(600, noise=0.2)
-    train, test = (
-        Pairs(source_vectors=x[s], target_vectors=y[s]) for s in (np.s_[:400], np.s_[400:])
-    )
-    start = procrustes(Spectrum(Moments.of(train.source_vectors, train.target_vectors)), "shared")
-    options = {"epochs": 6, "learning_rate": 0.01}
-    without = refine(start, rows_of(train), "shared", **options)[-1]
-    cut = refine(start, rows_of(train), "shared", cuts=(4,), **options)[-1]
-    assert score(cut, test, 4) > score(without, test, 4) + 0.05
-    assert score(cut, test) > score(without, test) - 0.1
-
-
-@pytest.mark.parametrize("cuts", [(0,), (-1,), (16,), (8, 99)])
-def test_a_cut_that_is_none_is_refused(cuts):
-    pairs = some_pairs(40)
-    with pytest.raises(DataError, match="must lie between 1 and 15"):
-        refine(closed(pairs, "shared"), rows_of(pairs), "shared", cuts=cuts)
-
-
-def test_a_fit_refuses_cuts_that_nothing_would_train_for(monkeypatch):
-    pairs = some_pairs(40)
-    with pytest.raises(DataError, match="need learned='linear' or 'mlp'"):
-        fit(pairs, mode="shared", cuts=(4,), learned="none")
-    with pytest.raises(DataError, match="must lie between 1 and 15"):
-        fit(pairs, mode="shared", cuts=(4, 16))
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(MissingExtraError, match="training"):
-        fit(pairs, mode="shared", cuts=(4,))
-
-
-def test_cuts_in_keep_mode_are_refused():
-    pairs = some_pairs(40)
-    with pytest.raises(DataError, match="mode='shared'"):
-        refine(closed(pairs, "keep"), rows_of(pairs), "keep", cuts=(4,))
-    for mode in ("keep", "auto"):
-        with pytest.raises(DataError, match="mode='shared'"):
-            fit(pairs, mode=mode, cuts=(4,))
 
 
 # -- rows -------------------------------------------------------------------------------------
@@ -453,9 +409,9 @@ def test_a_batch_is_contrasted_with_hard_answers_and_in_keep_mode_with_random_on
     pairs, seen, mined = some_pairs(120), [], []
     loss, mine = contrastive._loss, contrastive._mine
 
-    def recorded(heads, task, rows, candidates, cuts):
+    def recorded(heads, task, rows, candidates):
         seen.append((rows, candidates))
-        return loss(heads, task, rows, candidates, cuts)
+        return loss(heads, task, rows, candidates)
 
     monkeypatch.setattr(contrastive, "_loss", recorded)
     monkeypatch.setattr(contrastive, "_mine", lambda *a: mined.append(mine(*a)) or mined[-1])

@@ -15,7 +15,6 @@ with NumPy.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,7 @@ import numpy as np
 
 from ...data.hashing import numbered
 from ...data.pairs import Pairs, TrainingRows
-from ...errors import DataError, MissingExtraError
+from ...errors import MissingExtraError
 from ...progress import track
 from ...projection import Projection
 from ...projection.head import AffineHead, Head, ResidualHead, grid_weight
@@ -64,7 +63,6 @@ def refine(
     epochs: int = EPOCHS,
     stop_after: int | None = None,
     learning_rate: float = LEARNING_RATE,
-    cuts: Sequence[int] = (),
     mask_groups: bool = False,
     seed: int = 0,
     progress: bool = False,
@@ -80,8 +78,6 @@ def refine(
             at zero, so that the closed form is where training starts either way.
         epochs: passes over the pairs; the learning rate falls to zero over all of them.
         stop_after: passes to make of these, if not all.
-        cuts: also train the first so many dimensions by themselves, so that projected vectors may
-            be cut (Kusupati et al., Matryoshka representation learning, 2022); ``shared`` only.
         mask_groups: rows of one group are not taken for wrong answers to each other.
         seed: decides the order of the rows and the negatives; the same seed gives the same bits on
             one machine and device (a GPU if torch finds one).
@@ -89,7 +85,6 @@ def refine(
 
     Raises:
         MissingExtraError: torch is not installed.
-        DataError: cuts in ``keep`` mode, or not between 1 and the dimension.
     """
     try:
         import torch
@@ -101,12 +96,6 @@ def refine(
         generator = torch.Generator().manual_seed(seed)
         task = _Task.of(pairs, mode, mask_groups, device)
         heads = _Heads(start, task, hidden, generator)
-        if cuts and mode == "keep":
-            raise DataError(
-                "cuts need mode='shared': in keep mode the index decides the dimension."
-            )
-        if any(not 0 < cut < heads.dimension for cut in cuts):
-            raise DataError(f"cuts={tuple(cuts)} must lie between 1 and {heads.dimension - 1}.")
         optimiser = torch.optim.Adam(heads.parameters, lr=learning_rate)
         steps = -(-len(pairs) // BATCH_SIZE)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
@@ -120,7 +109,7 @@ def refine(
                 rows = order[batch::steps]
                 others = torch.randint(len(pairs), (n_random,), generator=generator)
                 candidates = torch.cat([rows, hard[rows].flatten(), others]).to(device)
-                loss = _loss(heads, task, rows.to(device), candidates, cuts)
+                loss = _loss(heads, task, rows.to(device), candidates)
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch has not typed it
                 optimiser.step()
@@ -212,7 +201,6 @@ class _Heads:
             requires_grad=True,
         )
         self.parameters = [*self.source, *(self.target or []), self.log_scale]
-        self.dimension = int(self.source[0].shape[1])
 
     def _layers(self, head: Head | None, x: Tensor, hidden: int, generator: Any) -> list[Tensor]:
         import torch
@@ -264,26 +252,21 @@ def _head(layers: list[Tensor]) -> Head:
     )
 
 
-def _loss(
-    heads: _Heads, task: _Task, rows: Tensor, candidates: Tensor, cuts: Sequence[int]
-) -> Tensor:
+def _loss(heads: _Heads, task: _Task, rows: Tensor, candidates: Tensor) -> Tensor:
     """Contrast the queries of some rows with candidates, of which the first are their own."""
-    import torch
     from torch.nn.functional import normalize
 
-    queries, documents = heads.queries(rows), heads.documents(candidates)
     positive, excluded = task.positives(rows, candidates), task.excluded(rows, candidates)
     own = positive[:, : len(rows)]
     of_own = None if excluded is None else excluded[:, : len(rows)].T & ~own.T
     excluded = None if excluded is None else excluded & ~positive
     scale = heads.log_scale.exp().clamp(max=_MAX_SCALE)
-    total = torch.zeros((), dtype=torch.float32, device=queries.device)
-    for d in (None, *cuts):
-        q, c = normalize(queries[:, :d], dim=1), normalize(documents[:, :d], dim=1)
-        scores = scale * (q @ c.T)
-        total = total + _contrast(scores, positive, excluded)
-        total = total + _contrast(scores[:, : len(rows)].T, own.T, of_own)
-    return total / (2 * (1 + len(cuts)))
+    queries = normalize(heads.queries(rows), dim=1)
+    documents = normalize(heads.documents(candidates), dim=1)
+    scores = scale * (queries @ documents.T)
+    to_targets = _contrast(scores, positive, excluded)
+    to_queries = _contrast(scores[:, : len(rows)].T, own.T, of_own)
+    return (to_targets + to_queries) / 2
 
 
 def _contrast(scores: Tensor, positive: Tensor, excluded: Tensor | None) -> Tensor:
