@@ -522,7 +522,7 @@ def test_without_torch_a_fit_goes_on_and_says_so(broken, request, tmp_path):
     if broken:  # installed, and a library of it does not load
         (tmp_path / "torch.py").write_text("raise OSError('libtorch_cpu.so: cannot open')")
         without = f"sys.path.insert(0, {str(tmp_path)!r})"
-    code = WITHOUT_TORCH.format(tests=str(request.path.parent), without=without)
+    code = WITHOUT_TORCH.format(tests=str(request.config.rootpath / "tests"), without=without)
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "all well", done.stderr
 
