@@ -66,7 +66,6 @@ def fit(
     ngrams: bool | None = None,
     unpaired: Pairs | Sequence[str] | Literal[False] | None = None,
     learned: Literal["auto", "linear", "mlp", "none"] = "auto",
-    mask_groups: bool = False,
     cache: str | Path | None = None,
     progress: bool = False,
 ) -> Aligner:
@@ -97,9 +96,6 @@ def fit(
         learned: what is trained on from the best closed form with torch: a ``linear`` head, an
             ``mlp`` (a linear head with a small network beside it) or ``none``. ``auto`` is linear
             where torch is installed.
-        mask_groups: rows of one group are not taken for wrong answers to each other where the
-            learned rung trains; for groups of texts that say much the same, like the revisions of a
-            paragraph.
         seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
         progress: show bars on standard error (where that is no terminal, a line a stage).
@@ -119,7 +115,7 @@ def fit(
     check_pairs(pairs, optional=(validation, test))
     seed = checked_seed(seed)
     _check_options(mode, metric, learned)
-    trained = _learned(learned, seed, mask_groups, progress)
+    trained = _learned(learned, seed, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
     encoders = as_encoders(source, target)
@@ -253,7 +249,7 @@ def _check_dimensions(
             )
 
 
-def _learned(learned: str, seed: int, mask_groups: bool, progress: bool) -> Learned | None:
+def _learned(learned: str, seed: int, progress: bool) -> Learned | None:
     """Return what trains on from a closed form, or None for nothing."""
     if learned == "none":
         return None
@@ -266,8 +262,7 @@ def _learned(learned: str, seed: int, mask_groups: bool, progress: bool) -> Lear
     from .gradient.contrastive import LEARNED, refine
 
     name, hidden = LEARNED["linear" if learned == "auto" else learned]
-    options: dict[str, Any] = {"mask_groups": mask_groups, "seed": seed}
-    return Learned(name, partial(refine, hidden=hidden, progress=progress, **options))
+    return Learned(name, partial(refine, hidden=hidden, seed=seed, progress=progress))
 
 
 def _record(pairs: Pairs, validation: Pairs | None, unpaired: Pairs | None) -> DataRecord:

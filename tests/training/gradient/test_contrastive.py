@@ -48,9 +48,9 @@ def closed(pairs, mode):
     return cca(spectrum, mode, reg_source=1.0, reg_target=1.0, power=1.0)
 
 
-def ready(pairs, mode, *, hidden=0, mask_groups=False, seed=0, spread=0.1):
+def ready(pairs, mode, *, hidden=0, seed=0, spread=0.1):
     """Return a task and heads that are somewhere on their way, not at their start."""
-    task = contrastive._Task.of(pairs, mode, mask_groups, "cpu")
+    task = contrastive._Task.of(pairs, mode, "cpu")
     generator = torch.Generator().manual_seed(seed)
     heads = contrastive._Heads(closed(pairs, mode), task, hidden, generator)
     with torch.no_grad():
@@ -116,7 +116,7 @@ def test_training_starts_at_unit_length_whatever_the_closed_form_gave(mode, leng
     pairs = some_pairs()
     head = closed(pairs, mode).source
     start = Projection(AffineHead.of(head.weight * length, head.bias * length))
-    task = contrastive._Task.of(pairs, mode, False, "cpu")
+    task = contrastive._Task.of(pairs, mode, "cpu")
     heads = contrastive._Heads(start, task, 0, torch.Generator())
     lengths = heads.queries(torch.arange(len(pairs))).detach().norm(dim=1).square().mean()
     assert float(lengths) == pytest.approx(1, rel=1e-4)
@@ -155,33 +155,27 @@ def answers(pairs, i, c):
     return (asked[i], stored[c]) in set(zip(asked, stored, strict=True))
 
 
-def naive_loss(pairs, q, d, rows, candidates, scale, mask_groups):
+def naive_loss(pairs, q, d, rows, candidates, scale):
     """The loss by its formula, a query and a document at a time."""
     terms = []
 
-    def masked(i, c):
-        return mask_groups and pairs.groups[i] == pairs.groups[c] and not answers(pairs, i, c)
-
-    def contrast(s, right, allowed):
+    def contrast(s, right):
         positive = sum(np.exp(s[c]) for c in range(len(s)) if right[c])
-        terms.append(-np.log(positive / sum(np.exp(s[c]) for c in range(len(s)) if allowed[c])))
+        terms.append(-np.log(positive / sum(np.exp(s))))
 
     a, b = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (q, d))
     s = scale * a @ b.T
     for i, row in enumerate(rows):
-        right = [answers(pairs, row, c) for c in candidates]
-        contrast(s[i], right, [not masked(row, c) for c in candidates])
+        contrast(s[i], [answers(pairs, row, c) for c in candidates])
     for j, own in enumerate(rows):  # from the targets of the batch to its queries
-        right = [answers(pairs, row, own) for row in rows]
-        contrast(s[:, j], right, [not masked(row, own) for row in rows])
+        contrast(s[:, j], [answers(pairs, row, own) for row in rows])
     return np.mean(terms)
 
 
 @MODES
-@pytest.mark.parametrize("mask_groups", [False, True])
-def test_the_loss_is_its_formula(mode, mask_groups):
+def test_the_loss_is_its_formula(mode):
     pairs = some_pairs(60)
-    heads, task = ready(pairs, mode, mask_groups=mask_groups)
+    heads, task = ready(pairs, mode)
     rng = np.random.default_rng(3)
     rows = rng.permutation(60)[:24]
     candidates = np.concatenate([rows, rng.integers(60, size=30)])
@@ -189,7 +183,7 @@ def test_the_loss_is_its_formula(mode, mask_groups):
     q = heads.queries(torch.tensor(rows)).detach().numpy().astype(float)
     d = heads.documents(torch.tensor(candidates)).detach().numpy().astype(float)
     scale = float(heads.log_scale.exp().detach())
-    expected = naive_loss(pairs, q, d, rows, candidates, scale, mask_groups)
+    expected = naive_loss(pairs, q, d, rows, candidates, scale)
     assert float(found.detach()) == pytest.approx(expected, rel=1e-5)
     several = [sum(answers(pairs, i, c) for c in set(candidates)) for i in rows]
     assert max(several) > 1  # the case that the formula is about
@@ -201,30 +195,20 @@ def test_what_answers_a_question_through_another_row_is_no_wrong_answer():
     pairs = Pairs(
         ["q0", "q0", "q2", "q3"], ["a0", "a1", "a1", "a3"], source_vectors=x, target_vectors=y
     )
-    task = contrastive._Task.of(pairs, "keep", False, "cpu")
+    task = contrastive._Task.of(pairs, "keep", "cpu")
     every = torch.arange(4)
     expected = [[answers(pairs, i, c) for c in range(4)] for i in range(4)]
     assert task.positives(every, every).tolist() == expected
     assert task.positives(every[:1], every[2:]).tolist() == [[True, False]]
 
 
-def test_rows_of_a_masked_group_do_not_push_each_other_away():
-    pairs = some_pairs(40, texts=False)
-    rows = torch.arange(4)  # one group
-    for mask_groups in (False, True):
-        heads, task = ready(pairs, "shared", mask_groups=mask_groups)
-        loss = contrastive._loss(heads, task, rows, rows)
-        assert (float(loss.detach()) == 0) == mask_groups
-
-
 # -- hard negatives ---------------------------------------------------------------------------
 
 
 @MODES
-@pytest.mark.parametrize("mask_groups", [False, True])
-def test_a_mined_row_is_the_nearest_that_is_wrong(mode, mask_groups):
+def test_a_mined_row_is_the_nearest_that_is_wrong(mode):
     pairs = some_pairs(90)
-    heads, task = ready(pairs, mode, mask_groups=mask_groups)
+    heads, task = ready(pairs, mode)
     mined = contrastive._mine(heads, task)
     assert mined.shape == (90, contrastive.N_HARD)
     projection, y = heads.projection(), pairs.target_vectors
@@ -234,9 +218,7 @@ def test_a_mined_row_is_the_nearest_that_is_wrong(mode, mask_groups):
         wrong = [
             c
             for c in range(90)
-            if not answers(pairs, i, c)
-            and not (mask_groups and pairs.groups[i] == pairs.groups[c])
-            and y[i] @ y[c] <= contrastive.NEAR_DUPLICATE
+            if not answers(pairs, i, c) and y[i] @ y[c] <= contrastive.NEAR_DUPLICATE
         ]
         assert found in wrong
         assert scores[i, found] >= scores[i, wrong].max() - 1e-5
@@ -256,7 +238,7 @@ def test_near_duplicates_of_the_answer_are_passed_over():
 
 
 def test_mining_in_chunks_is_mining_at_once(monkeypatch):
-    heads, task = ready(some_pairs(100), "shared", mask_groups=True)
+    heads, task = ready(some_pairs(100), "shared")
     at_once = contrastive._mine(heads, task)
     for size in (1, 7, 64):
         parts = [slice(i, min(i + size, 100)) for i in range(0, 100, size)]
@@ -394,8 +376,7 @@ def test_sets_without_texts_or_groups_are_joined_by_their_vectors():
     assert joined.source_texts is None
     assert joined.groups is None
     assert len(np.unique(joined.keys("source"))) == 20  # equal vectors are one source
-    task = contrastive._Task.of(joined, "keep", True, "cpu")
-    assert task.group is None
+    task = contrastive._Task.of(joined, "keep", "cpu")
     assert bool(task.positives(torch.tensor([0]), torch.tensor([20])))
 
 

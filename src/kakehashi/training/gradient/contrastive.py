@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...data.hashing import numbered
 from ...data.pairs import Pairs, TrainingRows
 from ...errors import MissingExtraError
 from ...progress import track
@@ -63,7 +62,6 @@ def refine(
     epochs: int = EPOCHS,
     stop_after: int | None = None,
     learning_rate: float = LEARNING_RATE,
-    mask_groups: bool = False,
     seed: int = 0,
     progress: bool = False,
     label: str = "training",
@@ -78,7 +76,6 @@ def refine(
             at zero, so that the closed form is where training starts either way.
         epochs: passes over the pairs; the learning rate falls to zero over all of them.
         stop_after: passes to make of these, if not all.
-        mask_groups: rows of one group are not taken for wrong answers to each other.
         seed: decides the order of the rows and the negatives; the same seed gives the same bits on
             one machine and device (a GPU if torch finds one).
         progress: show a bar on standard error, called ``label``.
@@ -94,7 +91,7 @@ def refine(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with undisturbed(device):
         generator = torch.Generator().manual_seed(seed)
-        task = _Task.of(pairs, mode, mask_groups, device)
+        task = _Task.of(pairs, mode, device)
         heads = _Heads(start, task, hidden, generator)
         optimiser = torch.optim.Adam(heads.parameters, lr=learning_rate)
         steps = -(-len(pairs) // BATCH_SIZE)
@@ -131,13 +128,12 @@ class _Schedule:
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    """The pairs as tensors, and which rows are no wrong answer to each other.
+    """The pairs as tensors, and which targets answer which queries.
 
     Attributes:
         x, y: (n, d_x) and (n, d_y) float32, as the heads take them.
         asks, answers: (n,) int64; rows of one number have one source text, or one target.
         asked_again: the rows whose source text stands in other rows, too.
-        group: (n,) int64, rows of one number are of one group; None where that plays no part.
     """
 
     mode: Mode
@@ -146,22 +142,15 @@ class _Task:
     asks: Tensor
     answers: Tensor
     asked_again: Tensor
-    group: Tensor | None
 
     @classmethod
-    def of(cls, pairs: Pairs, mode: Mode, mask_groups: bool, device: str) -> _Task:
+    def of(cls, pairs: Pairs, mode: Mode, device: str) -> _Task:
         import torch
 
         x, y = (unit_rows(np.asarray(v)) for v in (pairs.source_vectors, pairs.target_vectors))
         numbers = [np.unique(pairs.keys(s), return_inverse=True)[1] for s in ("source", "target")]
         numbers.append(np.flatnonzero(np.bincount(numbers[0])[numbers[0]] > 1))
-        group = None
-        if mask_groups and pairs.groups is not None:
-            group = numbered(pairs.groups)
-        tensors = [
-            None if a is None else torch.from_numpy(a).to(device) for a in (x, y, *numbers, group)
-        ]
-        return cls(mode, *tensors)  # type: ignore[arg-type]  # only the last can be None
+        return cls(mode, *(torch.from_numpy(a).to(device) for a in (x, y, *numbers)))
 
     def positives(self, rows: Tensor, candidates: Tensor) -> Tensor:
         """Whether a candidate's target answers a row's query, by any row's word: (b, c) bool."""
@@ -175,12 +164,6 @@ class _Task:
             known[row, self.answers[again[pair]]] = True
             same |= known[:, self.answers[candidates]]
         return same
-
-    def excluded(self, rows: Tensor, candidates: Tensor) -> Tensor | None:
-        """Whether a candidate is of the row's group and no answer, (b, c) bool; None for none."""
-        if self.group is None:
-            return None
-        return self.group[rows][:, None] == self.group[candidates][None]
 
 
 class _Heads:
@@ -256,33 +239,27 @@ def _loss(heads: _Heads, task: _Task, rows: Tensor, candidates: Tensor) -> Tenso
     """Contrast the queries of some rows with candidates, of which the first are their own."""
     from torch.nn.functional import normalize
 
-    positive, excluded = task.positives(rows, candidates), task.excluded(rows, candidates)
-    own = positive[:, : len(rows)]
-    of_own = None if excluded is None else excluded[:, : len(rows)].T & ~own.T
-    excluded = None if excluded is None else excluded & ~positive
+    positive = task.positives(rows, candidates)
     scale = heads.log_scale.exp().clamp(max=_MAX_SCALE)
     queries = normalize(heads.queries(rows), dim=1)
     documents = normalize(heads.documents(candidates), dim=1)
     scores = scale * (queries @ documents.T)
-    to_targets = _contrast(scores, positive, excluded)
-    to_queries = _contrast(scores[:, : len(rows)].T, own.T, of_own)
+    to_targets = _contrast(scores, positive)
+    to_queries = _contrast(scores[:, : len(rows)].T, positive[:, : len(rows)].T)
     return (to_targets + to_queries) / 2
 
 
-def _contrast(scores: Tensor, positive: Tensor, excluded: Tensor | None) -> Tensor:
-    lowest = float("-inf")
-    allowed = scores if excluded is None else scores.masked_fill(excluded, lowest)
-    every = allowed.logsumexp(dim=1)
-    right = scores.masked_fill(~positive, lowest).logsumexp(dim=1)
-    return (every - right).mean()
+def _contrast(scores: Tensor, positive: Tensor) -> Tensor:
+    right = scores.masked_fill(~positive, float("-inf")).logsumexp(dim=1)
+    return (scores.logsumexp(dim=1) - right).mean()
 
 
 def _mine(heads: _Heads, task: _Task) -> Tensor:
     """Return the rows of the hardest wrong answers to each query, (n, N_HARD), in bounded memory.
 
-    Its own answers, near-duplicates of them and, if asked, rows of its group are passed over.
-    Where nothing else is among the nearest, one of them is returned all the same: the loss knows
-    answers and groups, and a near-duplicate is then rare enough.
+    Its own answers and near-duplicates of them are passed over. Where nothing else is among the
+    nearest, one of them is returned all the same: the loss knows the answers, and a near-duplicate
+    is then rare enough.
     """
     import torch
     from torch.nn.functional import normalize
@@ -296,9 +273,6 @@ def _mine(heads: _Heads, task: _Task) -> Tensor:
             rows = every[part]
             scores = normalize(heads.queries(rows), dim=1) @ documents.T
             scores[task.positives(rows, every)] = float("-inf")
-            excluded = task.excluded(rows, every)
-            if excluded is not None:
-                scores[excluded] = float("-inf")
             nearest = scores.topk(min(N_LOOKED_AT, n), dim=1).indices  # (b, k), the hardest first
             own = task.y[rows][:, :, None]
             alike = (task.y[nearest] @ own)[:, :, 0] > NEAR_DUPLICATE
