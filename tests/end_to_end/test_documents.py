@@ -15,6 +15,7 @@ from kakehashi.demo.pipeline import _encoders, _examples, split
 
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.ja.md"]
+DOCUMENTS = [*READMES, *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
 def snippets(name: str, language: str) -> list[str]:
@@ -114,8 +115,11 @@ def test_the_two_readmes_have_the_same_code():
     ]
 
 
-@pytest.mark.parametrize("document", [*READMES, "docs/architecture.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_links_and_named_files_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     for link in re.findall(r"\]\(([^)#]+)\)", text):
         assert link.startswith("http") or ((ROOT / document).parent / link).exists(), link
+    for name in re.findall(r"[\w*][\w*./-]*\.py\b", text):
+        below = (ROOT / "src" / "kakehashi", ROOT / "benchmarks", ROOT / "tests")
+        assert (ROOT / name).exists() or any(any(f.glob(f"**/{name}")) for f in below), name
