@@ -19,7 +19,7 @@ from .projection import Projection
 def centring(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> Projection:
     """Take each side's mean away: the offset between two modalities of one space.
 
-    Li et al., Mind the gap (NeurIPS 2022); the spaces must have one dimension.
+    Liang et al., Mind the gap (NeurIPS 2022); the spaces must have one dimension.
     """
     return _moved(spectrum, mode, np.eye(len(spectrum.mean_x)), target_mean)
 
