@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from kakehashi import Aligner, Bridge, bundle, errors
+from kakehashi import Aligner, bundle, errors
 from kakehashi.errors import KakehashiError
 
 
@@ -77,6 +77,7 @@ def test_each_fault_has_its_own_error(copy):
         Aligner.load(copy)
     for change, error in (
         ({"format": bundle.FORMAT + 1}, errors.BundleFormatError),
+        ({"format": 0}, errors.BundleFormatError),
         ({"weights": {"file": "../x.safetensors"}}, errors.BundlePathError),
         ({"weights": {"file": "x.pkl"}}, errors.BundlePickleError),
         ({"mode": "keep"}, errors.BundleTamperedError),
@@ -144,45 +145,23 @@ def test_what_a_killed_save_leaves_is_removed_after_a_day(aligner, tmp_path, mon
     assert left == {target.name, young.name, of_another.name, *others}
 
 
-def test_a_folder_of_format_1_still_loads():
-    """It was written by kakehashi before n-grams and residual heads; loading checks its hash."""
-    old = Aligner.load(Path(__file__).parent / "data" / "format-1")
-    query = [-0.60154963, -0.09156241, 0.30838835, 0.56937641, -0.45876077]
-    document = [0.07920419, 0.17518838, 0.97726983, 0.0820909, 0.03522019]
-    np.testing.assert_allclose(old.project(np.arange(1, 7) / 10), query, atol=1e-6)
-    found = old.project(np.arange(1, 6) / 10, modality="target", role="document")
-    np.testing.assert_allclose(found, document, atol=1e-6)
-    assert not old.reads("source")
-
-
-def test_a_folder_of_format_2_still_loads():
-    """It reads n-grams of both sides, and has a network beside the source's affine map."""
-    old = Aligner.load(Path(__file__).parent / "data" / "format-2")
-    query = [-0.17461888, -0.11525366, 0.03704854, -0.92500001, 0.31500357]
-    document = [-0.25644383, -0.30867562, -0.44265148, 0.71805143, -0.35695627]
-    found = old.project(np.arange(1, 7) / 10, texts="M3 bolt")
-    np.testing.assert_allclose(found, query, atol=1e-6)
-    vector = np.arange(1, 6) / 10
-    found = old.project(vector, texts="M3 bolt", modality="target", role="document")
-    np.testing.assert_allclose(found, document, atol=1e-6)
-    assert old.reads("source")
-    assert old.reads("target")
-
-
-def test_a_folder_of_format_3_still_loads():
-    """It has a router, a calibration of scores, training queries and held-out pairs beside it."""
-    old = Aligner.load(Path(__file__).parent / "data" / "format-3")
-    query = [0.07336501, 0.08513527, -0.592982, 0.79474396, -0.06421795]
-    np.testing.assert_allclose(old.project(np.arange(1, 7) / 10), query, atol=1e-6)
-    assert old.route(["弁3を開く", "open the valve 3", "→ 12 ←"]) == ["source", "target", None]
-    at = {"dense": [0.5, 0.4], "rank": [1, 2]}
-    scores = old.calibration.scores(**at, lexical=[1, 0.2], query="source", document="target")
-    np.testing.assert_allclose(scores, [0.43437772, -1.24563523], atol=1e-6)
-    assert set(old.calibration.words_by_rank.values()) == {0.0}
-    near = old.serving.domain.similarity(np.arange(1, 7)[None] / 10)
-    np.testing.assert_allclose(near, [0.7682149], atol=1e-5)
-    scores = Bridge({"ja": old}, "en").calibration.scores(**at, query="en", document="ja")
-    np.testing.assert_allclose(scores, [-0.28442991, -1.47529007], atol=1e-4)
+def test_the_frozen_aligner_of_format_1_still_loads():
+    """Its README.md says how it was made; loading checks its hashes and its fingerprint, too."""
+    data = Path(__file__).parent / "data"
+    frozen = Aligner.load(data / "format-1")
+    expected = json.loads((data / "format-1.json").read_text(encoding="utf-8"))
+    texts = ["弁3を開く", "open the valve 3", "→ 12 ←"]
+    x, y = (np.linspace(-1, 1, 3 * d).reshape(3, d) for d in (32, 24))
+    found = frozen.project(x, texts=texts)
+    np.testing.assert_allclose(found, expected["query"], atol=1e-6)
+    found = frozen.project(y, texts=texts, modality="target", role="document")
+    np.testing.assert_allclose(found, expected["document"], atol=1e-6)
+    assert frozen.route(texts) == expected["routes"] == ["source", "target", None]
+    at = {"dense": [0.5, 0.4], "rank": [1, 2], "lexical": [1, 0.2]}
+    scores = frozen.calibration.scores(**at, query="source", document="target")
+    np.testing.assert_allclose(scores, expected["scores"], atol=1e-6)
+    assert frozen.reads("source")
+    assert frozen.reads("target")
 
 
 def test_a_header_of_any_length_is_no_pickle(aligner, tmp_path):

@@ -443,7 +443,7 @@ class TestFolder:
             Bridge.load(swapped)
         for name, change, error, said in (
             ("target", {"target": "de"}, BundleTamperedError, "SHA-256"),
-            ("newer", {"format": 99}, BundleFormatError, "reads up to 1"),
+            ("newer", {"format": 99}, BundleFormatError, "reads format 1"),
         ):
             folder = copy(name)
             record = json.loads((folder / "bridge.json").read_text())

@@ -193,9 +193,9 @@ class Aligner:
         """
         if self.serving.router is None:
             raise DataError(
-                "This aligner has no router: it was fitted without texts, or saved by an earlier "
-                "kakehashi. Name the modality of the text, 'source' or 'target'; or fit it again "
-                "on pairs with texts, or give it a router: aligner.with_router(...)."
+                "This aligner has no router: it was fitted without texts. Name the modality of the "
+                "text, 'source' or 'target'; or fit it again on pairs with texts, or give it a "
+                "router: aligner.with_router(...)."
             )
         return self.serving.router.route(texts)
 
@@ -309,10 +309,7 @@ class Aligner:
                 data=DataRecord(**document["data"]),
                 report=Report.from_dict(document["report"]),
                 path=folder.resolve(),
-                # Before format 3 nothing was learned for serving.
-                serving=Serving.from_state(
-                    document["serving"] if document["format"] > 2 else None, tensors
-                ),
+                serving=Serving.from_state(document["serving"], tensors),
             )
             aligner._check()
         # What a record of another shape makes the lines above raise; they read nothing else.

@@ -9,11 +9,10 @@
     bridge.json           record: format number, name of the target, fingerprints of the aligners
     aligners/NAME/        a folder as above, for each source modality
 
-``format`` is one integer. A change that an older kakehashi could not read raises it; this
-kakehashi reads its own number and every lower one. The record holds its own SHA-256 (of the
-canonical JSON without the field ``sha256``) and the size and SHA-256 of the tensor file: a damaged
-file is told from a sound one. The hashes are no signature: whoever can write the folder can write
-them, too.
+``format`` is one integer, and :data:`FORMAT` is the only one that is read. A change of the layout
+raises it. The record holds its own SHA-256 (of the canonical JSON without the field ``sha256``). It
+also holds the size and SHA-256 of the tensor file. So a damaged file is told from a sound one. The
+hashes are no signature: whoever can write the folder can write them, too.
 """
 
 from __future__ import annotations
@@ -43,10 +42,7 @@ from .errors import (
 )
 from .vectors import Float32Array
 
-FORMAT = 3
-"""1: affine heads that read vectors alone. 2: n-grams of the texts, too, and residual heads.
-3: what serving needs beside the map (router, domain, calibration)."""
-BRIDGE_FORMAT = 1
+FORMAT = 1
 RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
 BRIDGE, ALIGNERS = "bridge.json", "aligners"
 _UNFINISHED = ".part"
@@ -126,7 +122,7 @@ def write(
     check_place(folder, overwrite=overwrite)
     blob = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
     weights = {"file": WEIGHTS, "bytes": len(blob), "sha256": _sha256(blob)}
-    record = _record(FORMAT, {"weights": weights, **document})
+    record = _record({"weights": weights, **document})
     with _exchanged(folder) as made:
         for name, content in ((WEIGHTS, blob), (RECORD, record), (CARD, card.encode())):
             _write(made / name, content)
@@ -148,15 +144,15 @@ def write_bridge(
     with _exchanged(folder) as made:
         for name, save in parts.items():
             save(made / ALIGNERS / name)
-        _write(made / BRIDGE, _record(BRIDGE_FORMAT, document))
+        _write(made / BRIDGE, _record(document))
     return folder
 
 
-def _record(number: int, document: dict[str, Any]) -> bytes:
+def _record(document: dict[str, Any]) -> bytes:
     from . import __version__
 
     versions = {"kakehashi": __version__, "numpy": np.__version__}
-    record = {"format": number, "versions": versions, **document}
+    record = {"format": FORMAT, "versions": versions, **document}
     record["sha256"] = _record_hash(record)
     return json.dumps(record, indent=1, ensure_ascii=False).encode()
 
@@ -214,7 +210,7 @@ def _exchange(a: Path, b: Path) -> None:
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
     """Parse the record, check every hash and size, and only then read tensors."""
     try:
-        record = _read_record(folder, RECORD, FORMAT)
+        record = _read_record(folder, RECORD)
         path = _weights_path(folder, record)
         blob = path.read_bytes()
         size, sha256 = record["weights"]["bytes"], record["weights"]["sha256"]
@@ -250,7 +246,7 @@ def _looks_pickled(blob: bytes) -> bool:
 def read_bridge(folder: Path) -> dict[str, Any]:
     """Parse the record of a bridge and check its hash."""
     try:
-        record = _read_record(folder, BRIDGE, BRIDGE_FORMAT)
+        record = _read_record(folder, BRIDGE)
         if _record_hash(record) != record.get("sha256"):
             raise BundleTamperedError(f"{folder / BRIDGE}: its SHA-256 differs from the record.")
     except (OSError, ValueError, RuntimeError, RecursionError) as error:
@@ -263,7 +259,7 @@ def holds_bridge(folder: Path) -> bool:
     return (folder / BRIDGE).is_file()
 
 
-def _read_record(folder: Path, name: str, newest: int) -> dict[str, Any]:
+def _read_record(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     if not path.is_file():
         kinds = {RECORD: "an aligner", BRIDGE: "a bridge"}
@@ -284,12 +280,10 @@ def _read_record(folder: Path, name: str, newest: int) -> dict[str, Any]:
         raise BundleTamperedError(f"{path} is not JSON (cut off or damaged): {error}") from error
     if not isinstance(record, dict) or type(record.get("format")) is not int:
         raise BundleTamperedError(f"{path} has no format number.")
-    if record["format"] < 1:
-        raise BundleTamperedError(f"{path} has no format number.")
-    if record["format"] > newest:
+    if record["format"] != FORMAT:
         raise BundleFormatError(
-            f"{path} has format {record['format']}; this kakehashi reads up to {newest}. "
-            "Upgrade kakehashi."
+            f"{path} has format {record['format']}; this kakehashi reads format {FORMAT}. "
+            "Install the kakehashi that wrote it, or fit a new aligner."
         )
     return record
 

@@ -15,7 +15,7 @@
     │   ├── BundleNotFoundError
     │   ├── BundleTruncatedError          a file is shorter or longer than recorded
     │   ├── BundleTamperedError           a hash differs from the record, or a record is malformed
-    │   ├── BundleFormatError             written by a newer kakehashi
+    │   ├── BundleFormatError             written by another kakehashi
     │   ├── BundlePathError               a file lies outside the aligner's folder
     │   └── BundlePickleError             a pickle stands where tensors are expected
     ├── AlignerMismatchError              another aligner than the one recorded
@@ -81,7 +81,7 @@ class BundleTamperedError(BundleError):
 
 
 class BundleFormatError(BundleError):
-    """The aligner was written by a newer kakehashi."""
+    """The aligner was written by another kakehashi."""
 
 
 class BundlePathError(BundleError):

@@ -204,9 +204,9 @@ class Bridge:
         for name, aligner in self.aligners.items():
             if aligner.serving.router is None:
                 raise DataError(
-                    f"The aligner of {name} has no router: it was fitted without texts, or saved "
-                    f"by an earlier kakehashi. Name the modality ({', '.join(self.modalities)}), "
-                    "or give it a router: aligner.with_router(...)."
+                    f"The aligner of {name} has no router: it was fitted without texts. Name the "
+                    f"modality ({', '.join(self.modalities)}), or give it a router: "
+                    "aligner.with_router(...)."
                 )
             routers[name] = aligner.serving.router
         evidence = {name: router.evidence(texts) for name, router in routers.items()}

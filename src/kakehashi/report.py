@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .metrics.statistics import Scores
@@ -98,20 +98,19 @@ class Report:
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Report:
-        """Rebuild a report from :meth:`to_dict`; what a later kakehashi adds is passed over."""
+        """Rebuild a report from :meth:`to_dict`."""
         rungs = {
             name: RungResult(**{**row, "scores": _scores(row["scores"])})
             for name, row in record["rungs"].items()
         }
-        known = {
+        rebuilt = {
             "rungs": rungs,
             "base": _scores(record["base"]),
             "bm25": _scores(record["bm25"]),
-            "status_quo": _scores(record.get("status_quo")),
+            "status_quo": _scores(record["status_quo"]),
             "notes": tuple(record["notes"]),
         }
-        names = {each.name for each in fields(cls)}
-        return cls(**{name: x for name, x in {**record, **known}.items() if name in names})
+        return cls(**{**record, **rebuilt})
 
 
 def _scores(record: dict[str, Any] | None) -> Any:

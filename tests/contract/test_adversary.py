@@ -98,7 +98,6 @@ def rewritten(folder, change):
     [
         lambda r: r["weights"].update(file="a\0b"),
         lambda r: r["weights"].pop("bytes"),
-        lambda r: r.update(format=0),
         lambda r: r.update(dimensions=None),
         lambda r: r["dimensions"].update(source=33),
         lambda r: r["report"].update(rungs=[]),

@@ -61,12 +61,11 @@ ODD = [
 
 
 @pytest.mark.parametrize("text", [*ODD, "a" * 100_000, "語" * 100_000, "\ud800" * 5000])
-@pytest.mark.parametrize("weight", [1.0, 0.25])
-def test_any_text_gives_a_finite_row_of_the_length_asked_for(text, weight):
-    [row] = CharacterNgrams(128, weight)([text])
+def test_any_text_gives_a_finite_row_of_length_one(text):
+    [row] = CharacterNgrams(128)([text])
     assert row.dtype == np.float32
     # The number of n-grams is odd, so that their signs never cancel.
-    assert np.linalg.norm(row) == pytest.approx(weight, rel=1e-5)
+    assert np.linalg.norm(row) == pytest.approx(1, rel=1e-5)
 
 
 @given(texts=st.lists(any_text, min_size=1, max_size=6), dimension=st.sampled_from([1, 7, 512]))
@@ -237,7 +236,7 @@ def test_saving_and_loading_keeps_every_bit(reader, tmp_path):
     x, texts = ENCODERS["source"](pairs.source_texts), pairs.source_texts
     assert np.array_equal(again.project(x, texts=texts), reader.project(x, texts=texts))
     record = json.loads((tmp_path / "again" / "aligner.json").read_text())
-    assert record["format"] == bundle.FORMAT == 3
+    assert record["format"] == bundle.FORMAT == 1
 
 
 def test_missing_texts_are_asked_for_with_the_next_step(reader):
@@ -329,12 +328,12 @@ def test_no_flipped_byte_goes_unnoticed(folder, reader):
         path.write_bytes(sound)
 
 
-def test_other_buckets_or_another_weight_are_another_fingerprint(ngram_aligner):
+def test_other_buckets_are_another_fingerprint(ngram_aligner):
     from dataclasses import replace
 
     known = {ngram_aligner.fingerprint}
     for ngrams in (
-        {"source": CharacterNgrams(64), "target": CharacterNgrams(64, 0.5)},
+        {"source": CharacterNgrams(64), "target": CharacterNgrams(32)},
         {"source": CharacterNgrams(32), "target": CharacterNgrams(64)},
         {"source": CharacterNgrams(64)},
         {},
@@ -358,10 +357,7 @@ def ngrams_of(record):
         lambda r: ngrams_of(r)["source"].update(dimension=-64),
         lambda r: ngrams_of(r)["source"].update(dimension=64.0),
         lambda r: ngrams_of(r)["source"].update(dimension=True),
-        lambda r: ngrams_of(r)["source"].update(weight=0),
-        lambda r: ngrams_of(r)["source"].update(weight=0.5),
-        lambda r: ngrams_of(r)["source"].update(weight=float("nan")),
-        lambda r: ngrams_of(r)["source"].update(weight="1"),
+        lambda r: ngrams_of(r)["source"].update(dimension="64"),
         lambda r: ngrams_of(r)["source"].update(lengths=[2, 3]),
         lambda r: ngrams_of(r).pop("target"),
         lambda r: ngrams_of(r).update(source=None),
@@ -413,7 +409,7 @@ def test_residual_tensors_that_do_not_fit_are_refused(residual_aligner, change):
 
 
 def test_ngrams_that_no_head_takes_are_refused():
-    record = {"hubness_strength": None, "ngrams": {"source": {"dimension": 8, "weight": 1.0}}}
+    record = {"hubness_strength": None, "ngrams": {"source": {"dimension": 8}}}
     with pytest.raises(ValueError, match="read, but by no head"):
         Projection.from_state(record, {})
     assert GRID == 2**22  # what grid_weight rounds to is part of the format as well

@@ -36,23 +36,19 @@ class CharacterNgrams:
 
     Attributes:
         dimension: number of buckets.
-        weight: length of a row beside the encoder's unit vector. Every fit leaves it at 1, for how
-            much n-grams count is folded into the head; it is a field because saved folders of
-            format 2 record it, and their fingerprint counts it.
     """
 
     dimension: int = 1024
-    weight: float = 1.0
 
     def __call__(self, texts: Sequence[str]) -> Float32Array:
-        """Return one row a text, of length ``weight``; a text of no n-gram is zero."""
+        """Return one unit row a text; a text of no n-gram is zero."""
         counts = np.zeros((len(texts), self.dimension), np.float32)
         for row, text in enumerate(texts):
             hashes = _hashes(text)
             buckets = (hashes % np.uint64(self.dimension)).astype(np.intp)
             signs = np.where(hashes >> np.uint64(63), 1.0, -1.0)
             counts[row] = np.bincount(buckets, weights=signs, minlength=self.dimension)
-        return unit_rows(counts) * np.float32(self.weight)
+        return unit_rows(counts)
 
     def beside(self, vectors: Float32Array, texts: Sequence[str]) -> Float32Array:
         """Return unit vectors with the n-grams of their texts beside them: (n, d + dimension)."""

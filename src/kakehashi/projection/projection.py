@@ -134,9 +134,10 @@ class Projection:
                 tensors |= {f"{side}.{name}": x for name, x in tensors_of(head).items()}
         if self.query_offset is not None:
             tensors["query_offset"] = self.query_offset
-        record: dict[str, Any] = {"hubness_strength": None}
-        if self.ngrams:  # named only where they are read: the fingerprint of format 1 still holds
-            record["ngrams"] = {side: asdict(ngrams) for side, ngrams in self.ngrams.items()}
+        record: dict[str, Any] = {
+            "hubness_strength": None,
+            "ngrams": {side: asdict(ngrams) for side, ngrams in self.ngrams.items()},
+        }
         if self.hubness is not None:
             record["hubness_strength"] = self.hubness.strength
             tensors |= {f"hubness.{side}": self.hubness.banks[side] for side in SIDES}
@@ -155,7 +156,7 @@ class Projection:
         ngrams: dict[Side, CharacterNgrams] = {
             side: CharacterNgrams(**record["ngrams"][side])
             for side in SIDES
-            if side in record.get("ngrams", {})  # format 1 knew none
+            if side in record["ngrams"]
         }
         strength = record["hubness_strength"]
         correction = None
@@ -198,8 +199,8 @@ class Projection:
         for side, ngrams in self.ngrams.items():
             if (self.source if side == "source" else self.target) is None:
                 raise ValueError(f"the n-grams of the {side} are read, but by no head")
-            if type(ngrams.dimension) is not int or not 0 < ngrams.weight < np.inf:
-                raise ValueError(f"the n-grams of the {side} have no sound dimension or weight")
+            if type(ngrams.dimension) is not int:
+                raise ValueError(f"the n-grams of the {side} have no sound dimension")
             found = self.dimensions(side)
             if ngrams.dimension < 1 or found is None or found[0] < 1:
                 raise ValueError(f"the n-grams of the {side} do not fit its head")
