@@ -60,7 +60,7 @@ DEFAULT_KINDS: tuple[Kind, ...] = ("baselines", "kakehashi", "peers")
 HERE = Path(__file__).parent
 PEERS = HERE / "peers"
 PACKAGE = Path(kakehashi.__file__).parent
-SCORING = tuple(PACKAGE / "evaluation" / name for name in ("metrics.py", "relevance.py"))
+SCORING = tuple(sorted((PACKAGE / "metrics").glob("*.py")))
 """What every score depends on."""
 _NOT_FITTING = ("cli", "demo", "integrations")
 _TIMED_QUERIES = 300
@@ -181,7 +181,7 @@ def systems(
     found: dict[str, System] = {}
     if "baselines" in kinds:
         found["raw cosine"] = ([*SCORING], partial(raw_cosine, parts))
-        lexical = [*SCORING, PACKAGE / "evaluation" / "lexical.py"]
+        lexical = [*SCORING, PACKAGE / "retrieval" / "bm25.py"]
         found["bm25"] = (lexical, partial(bm25, parts))
     if "index" in kinds:
         for mode in MODES:

@@ -72,13 +72,12 @@ def summarised(cells: list[Record]) -> list[Row]:
     for (name, size, system), seeds in by_row.items():
         where = {"set": name, "size": size, "system": system}
         done = [cell for cell in seeds if cell["status"] == "measured"]
-        if system.startswith("rungs "):
-            rows += [where | {"system": n} | row for n, row in _rungs(system, done).items()]
-            continue
         if not done:
             rows.append(where | {"status": seeds[0]["status"], "reason": seeds[0]["reason"]})
-            continue
-        rows.append(where | _pooled(done))
+        elif system.startswith("rungs "):
+            rows += [where | {"system": n} | row for n, row in _rungs(system, done).items()]
+        else:
+            rows.append(where | _pooled(done))
     return rows
 
 
@@ -109,17 +108,20 @@ def _rungs(system: str, seeds: list[Record]) -> dict[str, Row]:
     """Return the rungs that every fit tried, plain and corrected.
 
     Which closed form a learned rung continues from depends on the data, so that its name may be
-    missing at some seeds; a mean over the others would be of other data.
+    missing at some seeds; a mean over the others would be of other data. Two more rows say what
+    choosing costs: the rung that validation chose, and the one that did best on the test part.
     """
     mode = system.removeprefix("rungs ")
-    names = [
-        name
-        for name in (seeds[0]["rungs"] if seeds else ())
+    by_name = {
+        name: [cell["rungs"][name] for cell in seeds]
+        for name in seeds[0]["rungs"]
         if name != "identity" and all(name in cell["rungs"] for cell in seeds)
-    ]
+    }
+    for label, metric in (("chosen", "validation_mrr"), ("best on test", "recall@1")):
+        every = [list(cell["rungs"].values()) for cell in seeds]
+        by_name[label] = [max(rungs, key=lambda rung: rung[metric]) for rungs in every]
     found = {}
-    for name in names:
-        rungs = [cell["rungs"][name] for cell in seeds]
+    for name, rungs in by_name.items():
         found[f"rung {mode}/{name}"] = {
             "status": "measured",
             "seeds": len(rungs),
