@@ -1,7 +1,7 @@
 """Measure search in one index of English and Japanese documents, asked in both, and in French.
 
     python benchmarks/mixed.py DATA [--seeds 0 1 2] [--encoders use:minilm ...] [--check 5]
-                               [--ood] [--latency] [--no-lists] [--cache vectors.sqlite]
+                               [--latency] [--no-lists] [--cache vectors.sqlite]
                                [--fits FOLDER] [--out result.json]
 
 DATA/pydocs_en_ja_fr.jsonl holds paragraphs in three languages. A third of them (by group and seed)
@@ -38,7 +38,6 @@ scores of French and Japanese by the aligners' lines to English alone; "evenly" 
 whose arms count 1 each. Last, all test texts of all
 three languages are routed.
 
---ood: what the fallback to the target encoder does out of domain (mixed_domain.py).
 --latency: what the wrapper costs (mixed_latency.py). --no-lists leaves out all of the above.
 """
 
@@ -88,9 +87,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of the split; pooled")
     parser.add_argument("--encoders", nargs="+", default=ENCODERS, help="source:target")
     parser.add_argument("--check", type=int, default=0, help="questions asked of the retriever")
-    parser.add_argument("--ood", action="store_true", help="also out of domain")
     parser.add_argument("--latency", action="store_true", help="also what the wrapper costs")
-    parser.add_argument("--no-lists", action="store_true", help="only what --ood, --latency ask")
+    parser.add_argument("--no-lists", action="store_true", help="only what --latency asks")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 10000], help="of --latency")
     parser.add_argument("--cache", type=Path, help="keeps encoded vectors between runs")
     parser.add_argument("--fits", type=Path, metavar="FOLDER", help="keeps aligners between runs")
@@ -111,12 +109,6 @@ def main() -> None:
         result |= pooled(runs)
         print(f"seeds {args.seeds}; {result['n_train']} training, {result['n_test']} test rows")
         print(f"fits: {'; '.join(result['fits'])}\n\n{show(result)}")
-    if args.ood:
-        import mixed_domain
-
-        sets = mixed_domain.measure(args.data, corpus, encoded, fits, args)
-        result["out_of_domain"] = sets
-        print(f"\n{mixed_domain.show(sets)}")
     if args.latency:
         import mixed_latency
 

@@ -115,13 +115,6 @@ class TestSpace:
         [vector] = bridge.embed(["→ 12 ←"], modality="en", role="query")
         np.testing.assert_array_equal(asked.vector, vector)
 
-    def test_beyond_the_threshold_the_target_encoder_is_asked(self, bridge):
-        aligner = bridge.aligners["ja"]
-        domain = replace(aligner.serving.domain, threshold=0.99)
-        wary = replace(aligner, serving=replace(aligner.serving, domain=domain))
-        asked = Bridge({**bridge.aligners, "ja": wary}, "en").ask(QUERIES["ja"])
-        assert (asked.modality, asked.how) == ("en", "out of domain")
-
     def test_a_router_by_script_has_its_say(self, bridge):
         scripts = ScriptRouter(source=("Hiragana", "Katakana", "Han"), target=("Latin",))
         by_script = bridge.aligners["ja"].with_router(scripts)

@@ -60,7 +60,7 @@ class Aligner:
         encoders: identity of each modality's encoder, None where only vectors were given.
         bound: the encoders at hand; they are not saved.
         path: the folder it was loaded from or saved to.
-        serving: what was learned for mixed corpora: router, domain, calibration of scores.
+        serving: what was learned for mixed corpora: router, calibration of scores.
     """
 
     projection: Projection
@@ -332,9 +332,7 @@ class Aligner:
             if identity is not None and identity.probes.shape[1:] != (stated,):
                 raise ValueError(f"dimension {stated!r} of the {side} does not fit its encoder")
             widths.add(stated if found is None else found[1])
-        domain, sample = self.serving.domain, self.serving.sample
-        if domain is not None and domain.bank.shape[1] != self.dimensions["source"]:
-            raise ValueError(f"the domain is of {domain.bank.shape[1]} dimensions")
+        sample = self.serving.sample
         if len(widths) > 1:
             raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
         if sample is not None and {sample.queries["target"].shape[1]} != widths:

@@ -181,8 +181,8 @@ class Bridge:
             modality, how = (routed, "routed") if routed is not None else (self.target, "unsure")
         if modality == self.target:
             return asking.by_target(self._any, text, how)._replace(modality=self.target)
-        asked = asking.through_map(self._aligner(modality), text, how, target=self._any)
-        return asked._replace(modality=modality if asked.modality == "source" else self.target)
+        asked = asking.through_map(self._aligner(modality), text, how)
+        return asked._replace(modality=modality)
 
     @property
     def routes(self) -> bool:

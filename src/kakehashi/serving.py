@@ -1,4 +1,4 @@
-"""What serving mixed corpora needs beside the map: router, domain and calibration of scores."""
+"""What serving mixed corpora needs beside the map: router and calibration of scores."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .retrieval.calibration import MIN_CALIBRATED, Calibration, Sample
-from .routing.domain import Domain
 from .routing.router import Router, ScriptRouter, router_from
 
-PARTS = ("router", "domain", "sample")
+PARTS = ("router", "sample")
 """What has tensors of its own, whose names begin so."""
 
 
@@ -30,7 +29,6 @@ class Serving:
     """
 
     router: Router | ScriptRouter | None = None
-    domain: Domain | None = None
     calibration: Calibration | None = None
     sample: Sample | None = None
 
@@ -58,11 +56,9 @@ class Serving:
         found = {}
         if self.router is not None:
             found["router"] = str(self.router)
-        if self.domain is not None:
-            found["domain"] = str(self.domain)
-        if self.calibration is None and self.domain is not None:
+        if self.calibration is None:
             found["calibration"] = f"none: it takes {MIN_CALIBRATED} held-out pairs with an answer"
-        if self.calibration is not None:
+        else:
             kinds = "vectors and words" if self.calibration.hybrid else "vectors"
             found["calibration"] = f"of {kinds}, on {self.calibration.n_pairs} held-out pairs"
         return found
@@ -75,11 +71,10 @@ class Serving:
         tensors: dict[str, NDArray[Any]] = {}
         if self.sample is not None:
             tensors |= {f"sample.{key}": x for key, x in self.sample.state().items()}
-        for name, part in (("router", self.router), ("domain", self.domain)):
-            record[name] = None
-            if part is not None:
-                record[name], found = part.state()
-                tensors |= {f"{name}.{key}": x for key, x in found.items()}
+        record["router"] = None
+        if self.router is not None:
+            record["router"], found = self.router.state()
+            tensors |= {f"router.{key}": x for key, x in found.items()}
         return record, tensors
 
     @classmethod
@@ -96,14 +91,12 @@ class Serving:
             part, _, rest = name.partition(".")
             if part in parts:
                 parts[part][rest] = tensor
-        record = record or dict.fromkeys(("router", "domain", "calibration"))
-        for name in ("router", "domain"):
-            if record[name] is None and parts[name]:
-                raise ValueError(f"there are tensors of a {name}, and no record of one")
-        router, domain, calibration = (record[x] for x in ("router", "domain", "calibration"))
+        record = record or dict.fromkeys(("router", "calibration"))
+        router, calibration = record["router"], record["calibration"]
+        if router is None and parts["router"]:
+            raise ValueError("there are tensors of a router, and no record of one")
         return cls(
             None if router is None else router_from(router, parts["router"]),
-            None if domain is None else Domain.from_state(domain, parts["domain"]),
             None if calibration is None else Calibration.from_dict(calibration),
             Sample.from_state(parts["sample"]) if parts["sample"] else None,
         )

@@ -121,8 +121,6 @@ def test_a_record_that_contradicts_itself_is_refused(folder, change):
         lambda s: s["calibration"].update(n_pairs=True),
         lambda s: s["calibration"].update(words_by_rank={}),
         lambda s: s["calibration"]["words_by_rank"].update({"target source": 1.5}),
-        lambda s: s["domain"].update(threshold=True),
-        lambda s: s.update(domain=None),
         lambda s: s.update(router=None),
         lambda s: s.pop("calibration"),
     ],
@@ -138,26 +136,19 @@ def test_what_was_learned_for_serving_is_checked(real_aligner, tmp_path, change)
         Aligner.load(folder)
 
 
-@pytest.mark.parametrize("part", ["sample", "bank"])
 @pytest.mark.parametrize("how", ["narrow", "empty", "long"])
-def test_samples_of_other_spaces_are_refused(real_aligner, tmp_path, part, how):
+def test_samples_of_other_spaces_are_refused(real_aligner, tmp_path, how):
     change = {
         "narrow": lambda x: x[:, :7] / np.linalg.norm(x[:, :7], axis=1, keepdims=True),
         "empty": lambda x: x[:0],
         "long": lambda x: x * 9,
     }[how]
     serving = real_aligner.serving
-    if part == "bank":
-        bank = change(serving.domain.bank.astype(np.float32)).astype(np.float16)
-        serving = replace(serving, domain=replace(serving.domain, bank=bank))
-    else:
-        sides = [
-            {side: change(x) for side, x in each.items()}
-            for each in (serving.sample.queries, serving.sample.documents)
-        ]
-        serving = replace(
-            serving, sample=serving.sample._replace(queries=sides[0], documents=sides[1])
-        )
+    sides = [
+        {side: change(x) for side, x in each.items()}
+        for each in (serving.sample.queries, serving.sample.documents)
+    ]
+    serving = replace(serving, sample=serving.sample._replace(queries=sides[0], documents=sides[1]))
     folder = replace(real_aligner, serving=serving).save(tmp_path / "bridge")
     with pytest.raises(BundleTamperedError):
         Aligner.load(folder)

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from ..errors import DataError, EncoderError, EncoderMismatchError
+from ..errors import DataError
 from ..types import SIDES, Role
 from ..vectors import Float32Array
 
 if TYPE_CHECKING:
     from ..aligner import Aligner
 
-How = Literal["declared", "routed", "unsure", "out of domain"]
+How = Literal["declared", "routed", "unsure"]
 AUTO = "auto"
 
 
@@ -24,16 +24,13 @@ class Query(NamedTuple):
     Attributes:
         vector: (d_out,) float32.
         modality: what it was read as.
-        how: declared by the caller, who is taken at his word; routed by the aligner; unsure (no
-            modality is likely enough) or out of domain (a text routed to a source, on which the
-            map is not trusted): these two are read by the target encoder.
-        similarity: of a source query, the mean cosine to the nearest training queries.
+        how: declared by the caller, who is taken at his word; routed by the aligner; or unsure: no
+            modality is likely enough, and the target encoder reads it.
     """
 
     vector: Float32Array
     modality: str
     how: How
-    similarity: float | None = None
 
 
 class Reads(Protocol):
@@ -66,35 +63,19 @@ def ask(aligner: Aligner, text: str, modality: str) -> Query:
         raise DataError(f"modality={modality!r}; a modality is source or target, or auto.")
     if modality == "target":
         return by_target(aligner, text, how)
-    return through_map(aligner, text, how, target=aligner)
+    return through_map(aligner, text, how)
 
 
-def by_target(aligner: Aligner, text: str, how: How, similarity: float | None = None) -> Query:
+def by_target(aligner: Aligner, text: str, how: How) -> Query:
     """Read a query with the target encoder."""
     [vector] = aligner.embed([text], modality="target", role="query")
-    return Query(vector, "target", how, similarity)
+    return Query(vector, "target", how)
 
 
-def through_map(aligner: Aligner, text: str, how: How, *, target: Aligner) -> Query:
-    """Read a query with the source encoder, and map it where the map is trusted.
-
-    Args:
-        target: whose target encoder reads it where not; that of the same space.
-    """
-    encoded = aligner.encode([text], modality="source", role="query")
-    domain, similarity = aligner.serving.domain, None
-    if domain is not None:
-        similarity = float(domain.similarity(encoded)[0])
-        far = domain.threshold is not None and similarity < domain.threshold
-        if far and how == "routed":  # what the caller declares is not doubted
-            try:
-                return by_target(target, text, "out of domain", similarity)
-            except EncoderMismatchError:
-                raise
-            except EncoderError:  # not at hand; the map is better than no answer
-                pass
-    [vector] = aligner.project(encoded, texts=[text], modality="source", role="query")
-    return Query(vector, "source", how, similarity)
+def through_map(aligner: Aligner, text: str, how: How) -> Query:
+    """Read a query with the source encoder, and map it."""
+    [vector] = aligner.embed([text], modality="source", role="query")
+    return Query(vector, "source", how)
 
 
 def read_as(space: Reads, texts: Sequence[str]) -> list[str]:

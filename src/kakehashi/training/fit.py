@@ -159,12 +159,10 @@ def fit(
         serving = learn_serving(
             view.finish(chosen.build(chosen.data.fitted)),
             pairs,
-            rows,
+            rows.judged.held,
             encoders,
             identities,
             mode=chosen.mode,
-            alone=alone.vectors,
-            same_space=same_space,
             seed=seed,
             cache=cache,
             progress=progress,
