@@ -61,32 +61,43 @@ def test_no_flipped_byte_goes_unnoticed(copy, aligner):
         path.write_bytes(sound)
 
 
-def test_each_fault_has_its_own_error(copy):
+def test_each_fault_has_its_own_message(copy):
+    def refused(error, said, folder=copy):
+        with pytest.raises(errors.BundleError, match=said) as caught:
+            Aligner.load(folder)
+        assert caught.type is error
+
+    unreadable, tampered = errors.BundleError, errors.BundleTamperedError
     record = json.loads((copy / "aligner.json").read_text())
     weights = copy / "weights.safetensors"
     blob = weights.read_bytes()
 
     weights.write_bytes(blob[:-5])
-    with pytest.raises(errors.BundleTruncatedError):
-        Aligner.load(copy)
+    refused(unreadable, rf"safetensors is cut off: it has {len(blob) - 5} of {len(blob)} bytes")
+    weights.write_bytes(blob + b"more")
+    refused(tampered, rf"has {len(blob) + 4} bytes, the record says {len(blob)}")
     weights.write_bytes(pickle.dumps({"weight": [1.0]}))
-    with pytest.raises(errors.BundlePickleError):
-        Aligner.load(copy)
+    refused(unreadable, "is a pickle or a torch archive.* never unpickles")
     weights.write_bytes(blob[:-1] + bytes([blob[-1] ^ 1]))
-    with pytest.raises(errors.BundleTamperedError):
-        Aligner.load(copy)
-    for change, error in (
-        ({"format": bundle.FORMAT + 1}, errors.BundleFormatError),
-        ({"format": 0}, errors.BundleFormatError),
-        ({"weights": {"file": "../x.safetensors"}}, errors.BundlePathError),
-        ({"weights": {"file": "x.pkl"}}, errors.BundlePickleError),
-        ({"mode": "keep"}, errors.BundleTamperedError),
+    refused(tampered, "safetensors: its SHA-256 differs from the record")
+    weights.unlink()
+    refused(unreadable, "safetensors is missing")
+    for change, error, said in (
+        ({"format": bundle.FORMAT + 1}, unreadable, "has format 2; this kakehashi reads format 1"),
+        ({"format": 0}, unreadable, "has format 0; this kakehashi reads format 1"),
+        ({"format": "1"}, unreadable, "has no format number"),
+        ({"weights": {"file": "../x.safetensors"}}, unreadable, "outside the aligner's folder"),
+        ({"weights": {"file": "x.pkl"}}, unreadable, "names 'x.pkl'.* never unpickles"),
+        ({"weights": None}, tampered, "names no weights file"),
+        ({"mode": "keep"}, tampered, r"aligner\.json: its SHA-256 differs from the record"),
     ):
         (copy / "aligner.json").write_text(json.dumps(record | change))
-        with pytest.raises(error):
-            Aligner.load(copy)
-    with pytest.raises(errors.BundleNotFoundError):
-        Aligner.load(copy / "nowhere")
+        refused(error, said)
+    (copy / "aligner.json").write_text(json.dumps(record)[:-9])
+    refused(unreadable, r"not JSON \(cut off or damaged\)")
+    (copy / "aligner.json").rename(copy / "aligner.pt")
+    refused(unreadable, "holds aligner.pt and no aligner.json.* never unpickles")
+    refused(unreadable, "holds no aligner.json; is this an aligner", copy / "nowhere")
 
 
 def test_project_refuses_what_it_cannot_project(aligner):

@@ -291,7 +291,8 @@ class Aligner:
         """Load a saved aligner: parse, check, build. Needs neither torch nor a framework.
 
         Raises:
-            BundleError: see :mod:`kakehashi.errors`; each fault has its own kind.
+            BundleError: it cannot be read; the message says why.
+            BundleTamperedError: it is not to be trusted.
         """
         folder = Path(path)
         document, tensors = bundle.read(folder)

@@ -32,14 +32,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from .errors import (
-    BundleFormatError,
-    BundleNotFoundError,
-    BundlePathError,
-    BundlePickleError,
-    BundleTamperedError,
-    BundleTruncatedError,
-)
+from .errors import BundleError, BundleTamperedError
 from .vectors import Float32Array
 
 FORMAT = 1
@@ -208,22 +201,32 @@ def _exchange(a: Path, b: Path) -> None:
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
-    """Parse the record, check every hash and size, and only then read tensors."""
+    """Parse the record, check every hash and size, and only then read tensors.
+
+    Raises:
+        BundleError: a file is missing or cut off, of another format, a pickle, or elsewhere.
+        BundleTamperedError: a file contradicts the record, or the record itself.
+    """
     try:
         record = _read_record(folder, RECORD)
         path = _weights_path(folder, record)
         blob = path.read_bytes()
-        size, sha256 = record["weights"]["bytes"], record["weights"]["sha256"]
-    except (OSError, ValueError, RuntimeError, RecursionError, KeyError) as error:
+        size, sha256 = int(record["weights"]["bytes"]), record["weights"]["sha256"]
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be read: {error}") from error
+    # What a record of another shape makes the lines above raise; they read nothing else.
+    except (ValueError, TypeError, RuntimeError, OverflowError, KeyError) as error:
         raise BundleTamperedError(f"{folder} cannot be read as an aligner: {error}") from error
     if _looks_pickled(blob):
-        raise BundlePickleError(
+        raise BundleError(
             f"{path} is a pickle or a torch archive, not safetensors. kakehashi never unpickles."
         )
-    if len(blob) != size:
-        raise BundleTruncatedError(
-            f"{path} has {len(blob)} bytes, the record says {size}. Copy the folder again."
+    if len(blob) < size:
+        raise BundleError(
+            f"{path} is cut off: it has {len(blob)} of {size} bytes. Copy the folder again."
         )
+    if len(blob) > size:
+        raise BundleTamperedError(f"{path} has {len(blob)} bytes, the record says {size}.")
     if _sha256(blob) != sha256:
         raise BundleTamperedError(f"{path}: its SHA-256 differs from the record.")
     try:
@@ -249,7 +252,9 @@ def read_bridge(folder: Path) -> dict[str, Any]:
         record = _read_record(folder, BRIDGE)
         if _record_hash(record) != record.get("sha256"):
             raise BundleTamperedError(f"{folder / BRIDGE}: its SHA-256 differs from the record.")
-    except (OSError, ValueError, RuntimeError, RecursionError) as error:
+    except OSError as error:
+        raise BundleError(f"{folder} cannot be read: {error}") from error
+    except (ValueError, RuntimeError) as error:
         raise BundleTamperedError(f"{folder} cannot be read as a bridge: {error}") from error
     return record
 
@@ -265,23 +270,23 @@ def _read_record(folder: Path, name: str) -> dict[str, Any]:
         kinds = {RECORD: "an aligner", BRIDGE: "a bridge"}
         for other, kind in kinds.items():
             if other != name and (folder / other).is_file():
-                raise BundleNotFoundError(
+                raise BundleError(
                     f"{folder} holds {kind}, not {kinds[name]}; kakehashi.load reads either."
                 )
         pickles = [p.name for p in folder.glob("*") if p.suffix in _PICKLE_ENDINGS]
         if pickles:
-            raise BundlePickleError(
+            raise BundleError(
                 f"{folder} holds {pickles[0]} and no {name}. kakehashi never unpickles."
             )
-        raise BundleNotFoundError(f"{folder} holds no {name}; is this {kinds[name]}?")
+        raise BundleError(f"{folder} holds no {name}; is this {kinds[name]}?")
     try:
         record = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise BundleTamperedError(f"{path} is not JSON (cut off or damaged): {error}") from error
+        raise BundleError(f"{path} is not JSON (cut off or damaged): {error}") from error
     if not isinstance(record, dict) or type(record.get("format")) is not int:
-        raise BundleTamperedError(f"{path} has no format number.")
+        raise BundleError(f"{path} has no format number.")
     if record["format"] != FORMAT:
-        raise BundleFormatError(
+        raise BundleError(
             f"{path} has format {record['format']}; this kakehashi reads format {FORMAT}. "
             "Install the kakehashi that wrote it, or fit a new aligner."
         )
@@ -294,14 +299,14 @@ def _weights_path(folder: Path, record: dict[str, Any]) -> Path:
     if not isinstance(name, str):
         raise BundleTamperedError(f"{folder / RECORD} names no weights file.")
     if name.endswith(_PICKLE_ENDINGS):
-        raise BundlePickleError(f"{folder / RECORD} names {name!r}. kakehashi never unpickles.")
+        raise BundleError(f"{folder / RECORD} names {name!r}. kakehashi never unpickles.")
     path = folder / name
     if Path(name).name != name or path.resolve().parent != folder.resolve():
-        raise BundlePathError(f"{folder / RECORD} names {name!r}, outside the aligner's folder.")
+        raise BundleError(f"{folder / RECORD} names {name!r}, outside the aligner's folder.")
     if _record_hash(record) != record.get("sha256"):
         raise BundleTamperedError(f"{folder / RECORD}: its SHA-256 differs from the record.")
     if not path.is_file():
-        raise BundleTruncatedError(f"{path} is missing.")
+        raise BundleError(f"{path} is missing.")
     return path
 
 

@@ -11,13 +11,10 @@
     ├── EncoderError                      an encoder is missing or misbehaves
     │   └── EncoderMismatchError          another encoder than the aligner was trained with
     ├── FitError (ValueError)             the pairs do not suffice for what was asked
-    ├── BundleError                       a saved aligner cannot be loaded
-    │   ├── BundleNotFoundError
-    │   ├── BundleTruncatedError          a file is shorter or longer than recorded
-    │   ├── BundleTamperedError           a hash differs from the record, or a record is malformed
-    │   ├── BundleFormatError             written by another kakehashi
-    │   ├── BundlePathError               a file lies outside the aligner's folder
-    │   └── BundlePickleError             a pickle stands where tensors are expected
+    ├── BundleError                       a saved aligner cannot be read: it is missing, cut off or
+    │   │                                 of another format, leads elsewhere, or is a pickle
+    │   └── BundleTamperedError           it is not to be trusted: hashes, sizes or its record
+    │                                     contradict each other
     ├── AlignerMismatchError              another aligner than the one recorded
     └── MissingExtraError (ImportError)   an optional package is not installed
 
@@ -65,31 +62,11 @@ class FitError(KakehashiError, ValueError):
 
 
 class BundleError(KakehashiError):
-    """A saved aligner cannot be loaded."""
-
-
-class BundleNotFoundError(BundleError):
-    """There is no aligner at this path."""
-
-
-class BundleTruncatedError(BundleError):
-    """A file of the aligner is shorter or longer than its record says."""
+    """A saved aligner cannot be read."""
 
 
 class BundleTamperedError(BundleError):
-    """A hash differs from the record, or the record itself is malformed."""
-
-
-class BundleFormatError(BundleError):
-    """The aligner was written by another kakehashi."""
-
-
-class BundlePathError(BundleError):
-    """A file of the aligner lies outside its folder."""
-
-
-class BundlePickleError(BundleError):
-    """A pickle stands where tensors are expected; kakehashi never unpickles."""
+    """A saved aligner is not to be trusted: hashes, sizes or its record contradict each other."""
 
 
 class AlignerMismatchError(KakehashiError):

@@ -256,7 +256,8 @@ class Bridge:
         """Load a saved bridge: parse, check, build. Needs neither torch nor a framework.
 
         Raises:
-            BundleError: see :mod:`kakehashi.errors`; each fault has its own kind.
+            BundleError: it cannot be read; the message says why.
+            BundleTamperedError: it is not to be trusted.
         """
         folder = Path(path)
         record = bundle.read_bridge(folder)
@@ -305,6 +306,7 @@ def load(path: str | Path) -> Aligner | Bridge:
     """Load what a folder holds: an aligner or a bridge.
 
     Raises:
-        BundleError: see :mod:`kakehashi.errors`; each fault has its own kind.
+        BundleError: it cannot be read; the message says why.
+        BundleTamperedError: it is not to be trusted.
     """
     return Bridge.load(path) if bundle.holds_bridge(Path(path)) else Aligner.load(path)
