@@ -1,32 +1,43 @@
-# `make demo`, `make test`, `make notebooks` and `make bench`. All set up what they need in .venv first.
+# make demo   set up, then run the main job
+# make check  set up, then format, lint, types, import contracts and unit tests: about a minute
+# make test   set up, then every check and test
+# make notebooks, make bench: see below. Everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
+# Versions that were tested together; /dev/null takes the newest.
+CONSTRAINTS ?= constraints.txt
+# torch comes first and alone, pinned. PyPI's build for Linux brings CUDA along, gigabytes of it; the
+# CPU build is enough: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo test bench notebooks
+.PHONY: setup demo check lint test notebooks bench
 
 setup: .venv/.done
 
-# torch comes first and alone, pinned. PyPI's build for Linux brings CUDA along, gigabytes of it; the
-# CPU build is enough: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
-TORCH_INDEX ?=
 .venv/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --upgrade pip
-	$(BIN)/pip install --quiet --constraint constraints.txt $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
-	$(BIN)/pip install --quiet --constraint constraints.txt --group dev --editable '.[all,demo]'
+	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) $(if $(TORCH_INDEX),--index-url $(TORCH_INDEX)) torch
+	$(BIN)/pip install --quiet --constraint $(CONSTRAINTS) --group dev --editable '.[all,demo]'
 	touch $@
 
 demo: setup
 	$(BIN)/kakehashi demo
 
-test: setup
+lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/lint-imports
+
+check: lint
+	$(BIN)/pytest -n 2 -m "not slow" --ignore tests/contract --ignore tests/end_to_end
+
+test: lint
+	$(BIN)/pytest -n 2
 
 # Refresh what the notebooks print; a test compares it with what they print now.
 notebooks: setup
@@ -36,6 +47,6 @@ notebooks: setup
 OUT ?= bench-out
 PEER_PYTHON ?=
 bench: setup
-	$(if $(DATA),,$(error make bench needs DATA=folder; benchmarks/datasets.py says what lies in it))
+	$(if $(DATA),,$(error make bench needs DATA=folder; benchmarks/README.md says what lies in it))
 	$(BIN)/python benchmarks/accuracy.py $(DATA) $(OUT) $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
 	$(BIN)/python benchmarks/tables.py $(OUT)

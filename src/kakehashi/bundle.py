@@ -25,6 +25,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +143,7 @@ def write_bridge(
 
 
 def _record(document: dict[str, Any]) -> bytes:
-    from . import __version__
-
-    versions = {"kakehashi": __version__, "numpy": np.__version__}
+    versions = {"kakehashi": version("kakehashi"), "numpy": np.__version__}
     record = {"format": FORMAT, "versions": versions, **document}
     record["sha256"] = _record_hash(record)
     return json.dumps(record, indent=1, ensure_ascii=False).encode()

@@ -37,13 +37,4 @@ class Limit:
                 self._put_back()
 
 
-def _torch() -> Callable[[], object]:
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    return lambda: torch.set_num_threads(before)
-
-
 BLAS = Limit(lambda: threadpool_limits(limits=1, user_api="blas").restore_original_limits)
-TORCH = Limit(_torch)

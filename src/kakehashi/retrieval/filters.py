@@ -2,7 +2,7 @@
 
 ``{"part": "pump"}``, ``{"year": {"$gte": 2020}}``, ``$and``, ``$or``, ``$not``. It is checked once:
 stores read what is odd each in its own way, and of an empty ``$or`` one lets everything through.
-How it is said to each store says :mod:`.langchain_filters`.
+The integrations translate it for each store.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from langchain_core.documents import Document
 
 from ..errors import DataError
 
@@ -37,11 +36,11 @@ _JOINS: Mapping[str, Callable[[list[bool]], bool]] = {
 _DEEPEST = 16
 
 
-def predicate(given: Any) -> Callable[[Document], bool]:
+def predicate(given: Any) -> Callable[[Any], bool]:
     """Return what says whether a filter lets a document through.
 
     Args:
-        given: a function of a document, or a dictionary.
+        given: a function of a document, or a dictionary. A document has ``metadata``, a dictionary.
 
     Raises:
         DataError: a filter of another kind, or one that cannot be read.
@@ -57,7 +56,7 @@ def predicate(given: Any) -> Callable[[Document], bool]:
     return lambda document: holds(read, document.metadata)
 
 
-def words_filter(options: Mapping[str, Any]) -> Callable[[Document], bool] | None:
+def words_filter(options: Mapping[str, Any]) -> Callable[[Any], bool] | None:
     """Return what restricts a search by words, of the options of a call; None where nothing does.
 
     Raises:

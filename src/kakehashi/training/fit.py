@@ -26,6 +26,7 @@ from ..threads import BLAS
 from ..types import Metric, Mode, Side
 from ..vectors import FloatArray
 from .features import views
+from .gradient.torch_state import import_failure
 from .inputs import (
     as_encoders,
     check_made_by,
@@ -251,12 +252,10 @@ def _learned(learned: str, seed: int, progress: bool) -> Learned | None:
     """Return what trains on from a closed form, or None for nothing."""
     if learned == "none":
         return None
-    try:
-        import torch  # noqa: F401  # one that is installed may still fail to load
-    except (ImportError, OSError) as error:
+    if (failure := import_failure()) is not None:
         if learned == "auto":
             return None
-        raise MissingExtraError("torch", "training") from error
+        raise MissingExtraError("torch", "training") from failure
     from .gradient.contrastive import LEARNED, refine
 
     name, hidden = LEARNED["linear" if learned == "auto" else learned]
