@@ -96,9 +96,7 @@ assert (again.train.source_vectors == 2 * parts.train.source_vectors).all()
     assert "of 1 fits" in shown
 
 
-def test_the_benchmark_of_perturbed_queries_scores_three_fits_of_each_pair_of_encoders(
-    data, tmp_path
-):
+def test_the_benchmark_of_perturbed_queries_scores_each_pair_of_encoders(data, tmp_path):
     pytest.importorskip("sudachidict_small")
     out = tmp_path / "result.json"
     code = f"""
@@ -108,25 +106,22 @@ sys.path.append({str(ROOT / "tests")!r})
 from support.toy_data import ENCODERS
 robustness.encoder = lambda name: robustness.as_encoder(ENCODERS[name], name=name)
 sys.argv = ["robustness.py", {str(data / "few_ja_en.jsonl")!r}, "--out", {str(out)!r},
-            "--encoders", "source:target", "source:source", "--rows", "30", "--copies", "1"]
+            "--encoders", "source:target", "source:source", "--rows", "30"]
 robustness.main()
 """
     run("robustness.py", code)
     two_spaces, one_space = json.loads(out.read_text(encoding="utf-8"))["runs"]
     for found in (two_spaces, one_space):
-        fits, rows = found["fits"], found["rows"]
-        assert {label: fit["n_pairs"] for label, fit in fits.items()} == {
-            "plain": 30,
-            "all": 60,
-            "half": 60,
-        }
-        assert list(rows) == ["as they are", *PERTURBATIONS]
-        for row in rows.values():
+        rows = found["perturbations"]
+        assert found["n_train"] == 30
+        assert list(rows) == [*PERTURBATIONS]
+        for row in (found, *rows.values()):
             assert (row["base"] is None) is (found is two_spaces)
-            for metric, plain in row["plain"].items():
-                for cell in (row["all"][metric], row["half"][metric]):
-                    assert cell["gain"] == pytest.approx(cell["score"] - plain)
-    assert any(row["all"]["mrr@10"]["gain"] for row in two_spaces["rows"].values())
+        for row in rows.values():
+            for metric, clean in found["aligned"]["means"].items():
+                perturbed = row["aligned"]["scores"]["means"][metric]
+                assert row["aligned"]["change"][metric] == pytest.approx(perturbed - clean)
+    assert any(row["aligned"]["change"]["mrr@10"] for row in two_spaces["perturbations"].values())
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The report on perturbed queries, and training on perturbed copies."""
+"""The report on perturbed queries."""
 
 import json
 import sys
@@ -11,14 +11,12 @@ from support.toy_data import hashed_letters, reversed_letters
 import kakehashi
 from kakehashi import Pairs
 from kakehashi.cli.console import print_robustness
-from kakehashi.data.splits import folds, hold_out
 from kakehashi.errors import DataError, EncoderError, MissingExtraError
 from kakehashi.evaluation.robustness import writing
-from kakehashi.evaluation.robustness.augmentation import augmented
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
 from kakehashi.evaluation.robustness.report import robustness
 from kakehashi.metrics.ranking import per_query, ranks
-from kakehashi.metrics.relevance import Relevance, clusters_of
+from kakehashi.metrics.relevance import Relevance
 
 KANA = "kana-for-kanji"
 
@@ -162,8 +160,6 @@ def test_what_cannot_be_run_is_named_or_raises(english, text_aligner, without_su
     assert f"not run: {KANA}: sudachipy" in capsys.readouterr().out
     with pytest.raises(MissingExtraError, match="sudachidict_small"):
         robustness(text_aligner, english, names=[KANA])
-    with pytest.raises(MissingExtraError):
-        augmented(english, [KANA])
 
     stored = Pairs(english.source_texts, target_vectors=reversed_letters(english.target_texts))
     assert set(robustness(text_aligner, stored).not_run) == {KANA, "mixed-languages"}
@@ -176,67 +172,6 @@ def test_robustness_refuses_what_has_no_texts_or_no_encoder(aligner, vector_pair
         robustness(aligner, vector_pairs)
     with pytest.raises(EncoderError, match="bind"):
         robustness(aligner, english)
-
-
-def test_copies_have_the_target_and_the_group_of_their_row(english):
-    groups = [f"g{i % 10}" for i in range(len(english))]
-    pairs = Pairs(english.source_texts, english.target_texts, groups=groups, ids=english.ids)
-    grown = augmented(pairs, ["typing-errors", "cut-end", "lower-case"], copies=2)
-    n = len(pairs)
-    assert grown.source_texts[:n] == pairs.source_texts
-    assert len(grown) == 3 * n
-    row_of = {name: row for row, name in enumerate(pairs.ids)}
-    for i in range(n, len(grown)):
-        row = row_of[grown.ids[i].partition("~")[0]]
-        assert grown.target_texts[i] == pairs.target_texts[row]
-        assert grown.groups[i] == groups[row]
-        assert grown.source_texts[i] != pairs.source_texts[row]
-    again = augmented(pairs, ["typing-errors", "cut-end", "lower-case"], copies=2)
-    assert again.content_hash == grown.content_hash
-    alone = augmented(pairs.select([7]), ["typing-errors", "cut-end", "lower-case"], copies=2)
-    assert set(alone.source_texts) == {
-        text
-        for text, i in zip(grown.source_texts, grown.ids, strict=True)
-        if i.startswith("7~") or i == "7"
-    }
-    assert "160 perturbed copies" in grown.name
-
-
-def test_no_split_parts_a_copy_from_its_row_where_there_are_no_groups(english):
-    repeated = [*english.source_texts, english.source_texts[0]]
-    pairs = Pairs(repeated, [*english.target_texts, "ANOTHER"])
-    grown = augmented(pairs, ["typing-errors", "cut-both-ends"], copies=2)
-    assert grown.groups[0] == grown.groups[len(pairs) - 1]  # they share a source
-    assert clusters_of(grown) is not None
-    for split in (hold_out(grown, 0.2, seed=0), *folds(grown, 5, seed=0)):
-        kept, held = (grown.select(rows) for rows in split)
-        assert not set(kept.target_texts) & set(held.target_texts)
-        assert not set(kept.source_texts) & set(held.source_texts)
-    fitted = kakehashi.fit(grown, source=hashed_letters, target=reversed_letters, mode="keep")
-    assert fitted.report.leaked_rows_left_out == 0
-    assert fitted.data.n_pairs == len(grown)
-
-
-def test_a_text_that_nothing_changes_has_no_copy():
-    pairs = Pairs(["ポンプ", "pump"], target_vectors=np.eye(2))
-    grown = augmented(pairs, ["upper-case"], copies=3)
-    assert grown.source_texts == ("ポンプ", "pump", "PUMP")
-    np.testing.assert_array_equal(grown.target_vectors, np.eye(2)[[0, 1, 1]])
-
-
-@pytest.mark.parametrize("copies", [0, -1, 1.5, True])
-def test_augmentation_refuses_a_number_that_is_none(english, copies):
-    with pytest.raises(DataError, match="whole number"):
-        augmented(english, ["cut-end"], copies=copies)
-
-
-def test_augmentation_refuses_vectors(vector_pairs, english):
-    with pytest.raises(DataError, match="source vectors only"):
-        augmented(vector_pairs, ["cut-end"])
-    x = hashed_letters(english.source_texts)
-    both = Pairs(english.source_texts, english.target_texts, source_vectors=x)
-    with pytest.raises(DataError, match="the copies would have none"):
-        augmented(both, ["cut-end"])
 
 
 def test_the_command(text_aligner, english, tmp_path):
