@@ -7,7 +7,7 @@ Three in ten of the pairs (by group, seed 0) are the test part. On the rest, or 
 rows as --rows says, `kakehashi.fit` trains an aligner in mode `keep`. `robustness` perturbs the
 test queries. A change is perturbed minus unperturbed, query by query, with its 95% bootstrap
 interval. "Untouched" are the encoder's vectors without a map, where both spaces compare.
-The encoders `use` and `minilm` come with the extra `demo`, the readings with `robustness`.
+The encoders `use` and `minilm` come with the extra `demo`.
 """
 
 from __future__ import annotations

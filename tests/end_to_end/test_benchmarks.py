@@ -97,7 +97,6 @@ assert (again.train.source_vectors == 2 * parts.train.source_vectors).all()
 
 
 def test_the_benchmark_of_perturbed_queries_scores_each_pair_of_encoders(data, tmp_path):
-    pytest.importorskip("sudachidict_small")
     out = tmp_path / "result.json"
     code = f"""
 import sys, robustness

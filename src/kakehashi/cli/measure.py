@@ -224,13 +224,12 @@ def robustness(
 ) -> None:
     """Perturb the queries of PAIRS (typing errors, cut-offs, ...) and score what they still find.
 
-    Documents stay as they are. What could not be run is named; kana-for-kanji needs the extra
-    'robustness' (SudachiPy).
+    Documents stay as they are. What could not be run is named.
 
-    Nothing is fitted. What takes time is encoding: each of the 12 perturbations makes another
-    copy of every query that it changes, about twelve times what `evaluate` encodes. Choose some
-    with --perturbation; --cache keeps what is encoded. Documents are encoded once, or not at all
-    where PAIRS holds their vectors.
+    Nothing is fitted. What takes time is encoding: each of the 11 perturbations makes another
+    copy of every query that it changes. With the queries as they are, that is about twelve times
+    what `evaluate` encodes. Choose some with --perturbation; --cache keeps what is encoded.
+    Documents are encoded once, or not at all where PAIRS holds their vectors.
     """
     aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
     data = read(pairs, source=source, target=target)

@@ -12,8 +12,6 @@ from kakehashi.evaluation.robustness import writing
 from kakehashi.evaluation.robustness.damage import pieces
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS, perturbations
 
-KANA = "kana-for-kanji"
-ALWAYS = [name for name in PERTURBATIONS if name != KANA]
 JAPANESE = "ポンプを直ちに停止する"
 ENGLISH = "Stop the pump at once"
 
@@ -24,7 +22,7 @@ texts = st.one_of(st.text(scripts, min_size=1), st.text(min_size=1)).filter(
 quick = settings(max_examples=60, deadline=None, derandomize=True)
 
 
-@pytest.mark.parametrize("name", ALWAYS)
+@pytest.mark.parametrize("name", PERTURBATIONS)
 @quick
 @given(text=texts, target=texts, seed=st.integers(0, 5))
 def test_a_perturbed_text_can_be_used_and_is_the_same_again(name, text, target, seed):
@@ -33,16 +31,6 @@ def test_a_perturbed_text_can_be_used_and_is_the_same_again(name, text, target, 
     assert text_problem(changed) == ""
     PERTURBATIONS["typing-errors"](target, seed=seed)  # nothing else has a say
     assert perturbation(text, seed=seed, target=target) == changed
-
-
-@quick
-@given(text=texts)
-def test_kana_for_kanji_leaves_all_but_han(text):
-    pytest.importorskip("sudachidict_small")
-    changed = PERTURBATIONS[KANA](text)
-    assert text_problem(changed) == ""
-    if not writing._HAN.search(text):
-        assert changed == text
 
 
 @quick
@@ -74,16 +62,11 @@ def test_half_and_full_width_katakana_are_each_others_inverse():
         ("title-case", "reset the PCB don't", "Reset The PCB Don't"),
         ("full-width", "CN1 ﾋﾟﾝ", "ＣＮ１　ピン"),
         ("half-width", "ピン１", "ﾋﾟﾝ1"),
-        (KANA, "配線の幅", "はいせんのはば"),
-        (KANA, "記号は龘々 pump", "きごうは龘々 pump"),
-        (KANA, "配線" * 12_000, "はいせん" * 12_000),
         ("cut-end", "reset the pump", "reset t"),
         ("cut-both-ends", "abc", "bc"),
     ],
 )
 def test_known_examples(name, text, changed):
-    if name == KANA:
-        pytest.importorskip("sudachidict_small")
     assert PERTURBATIONS[name](text) == changed
 
 

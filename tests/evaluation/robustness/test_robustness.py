@@ -1,7 +1,6 @@
 """The report on perturbed queries."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -11,22 +10,11 @@ from support.toy_data import hashed_letters, reversed_letters
 import kakehashi
 from kakehashi import Pairs
 from kakehashi.cli.console import print_robustness
-from kakehashi.errors import DataError, EncoderError, MissingExtraError
-from kakehashi.evaluation.robustness import writing
+from kakehashi.errors import DataError, EncoderError
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
 from kakehashi.evaluation.robustness.report import robustness
 from kakehashi.metrics.ranking import per_query, ranks
 from kakehashi.metrics.relevance import Relevance
-
-KANA = "kana-for-kanji"
-
-
-@pytest.fixture
-def without_sudachi(monkeypatch):
-    writing._dictionary.cache_clear()
-    monkeypatch.setitem(sys.modules, "sudachipy", None)
-    yield
-    writing._dictionary.cache_clear()
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +121,7 @@ def test_a_perturbation_that_changes_nothing_says_so(text_aligner, capsys):
 
 def test_the_help_names_every_perturbation_and_what_it_costs():
     printed = " ".join(run("robustness", "--help").stdout.replace("│", " ").split())
-    for said in (*PERTURBATIONS, "about twelve times what", "extra 'robustness'"):
+    for said in (*PERTURBATIONS, "about twelve times what"):
         assert said in printed
 
 
@@ -152,17 +140,13 @@ def test_each_different_text_is_encoded_once(english):
     assert set(english.source_texts) < set(asked)
 
 
-def test_what_cannot_be_run_is_named_or_raises(english, text_aligner, without_sudachi, capsys):
-    report = robustness(text_aligner, english)
-    assert list(report.not_run) == [KANA]
-    assert "robustness" in report.not_run[KANA]
-    print_robustness(report)
-    assert f"not run: {KANA}: sudachipy" in capsys.readouterr().out
-    with pytest.raises(MissingExtraError, match="sudachidict_small"):
-        robustness(text_aligner, english, names=[KANA])
-
+def test_what_cannot_be_run_is_named_or_raises(english, text_aligner, capsys):
+    assert robustness(text_aligner, english).not_run == {}
     stored = Pairs(english.source_texts, target_vectors=reversed_letters(english.target_texts))
-    assert set(robustness(text_aligner, stored).not_run) == {KANA, "mixed-languages"}
+    report = robustness(text_aligner, stored)
+    assert list(report.not_run) == ["mixed-languages"]
+    print_robustness(report)
+    assert "not run: mixed-languages: the perturbation" in capsys.readouterr().out
     with pytest.raises(DataError, match="target text"):
         robustness(text_aligner, stored, names=["mixed-languages"])
 

@@ -46,7 +46,6 @@ class Perturbation:
 
         Raises:
             DataError: it needs the paired target text and there is none.
-            MissingExtraError: it needs a package that is not installed.
         """
         arguments: list[Any] = [text]
         if self.draws:
@@ -72,7 +71,6 @@ PERTURBATIONS = {
         Perturbation("title-case", writing.title_case, draws=False),
         Perturbation("full-width", writing.full_width, draws=False),
         Perturbation("half-width", writing.half_width, draws=False),
-        Perturbation("kana-for-kanji", writing.kana_for_kanji, draws=False),
         Perturbation("cut-end", damage.cut_end, draws=False),
         Perturbation("cut-both-ends", damage.cut_both_ends),
         Perturbation("mixed-languages", damage.mixed_languages, needs_target=True),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...aligner import Aligner
 from ...data.pairs import Pairs, check_pairs
 from ...encoders.cache import encode_texts
-from ...errors import DataError, MissingExtraError
+from ...errors import DataError
 from ...metrics.ranking import per_query, ranks
 from ...metrics.relevance import Clusters, Relevance, clusters_of
 from ...metrics.statistics import Interval, Scores, bootstrap
@@ -96,8 +96,8 @@ def robustness(
             target vectors (:meth:`kakehashi.Aligner.bind`).
         pairs: with source texts; they are encoded even where source vectors are stored, so that
             perturbed and unperturbed queries come from the same encoder.
-        names: of the perturbations; by default all. One that cannot be run, for want of a package
-            or of target texts, is named in the report; if it was asked for, it raises.
+        names: of the perturbations; by default all. One that cannot be run, for want of target
+            texts, is named in the report; if it was asked for, it raises.
         seed: decides what the perturbations draw.
         cache: a file that keeps encoded vectors between runs.
         progress: show bars on standard error (where that is no terminal, a line a stage).
@@ -105,7 +105,6 @@ def robustness(
     Raises:
         DataError: no Pairs, no source texts, an unknown name, or mixed languages without target
             texts.
-        MissingExtraError: a perturbation that was asked for needs a package.
         EncoderError: an encoder is needed and not at hand, or is not that of the training.
         VectorError: stored target vectors of another dimension.
     """
@@ -149,7 +148,7 @@ def _perturbed(
     for p in perturbations(names):
         try:
             texts = [p(text, seed=seed, target=t) for text, t in zip(clean, targets, strict=True)]
-        except (MissingExtraError, DataError) as error:
+        except DataError as error:
             if names is not None:
                 raise
             not_run[p.name] = str(error)

@@ -1,15 +1,9 @@
-"""The same words written in another way: case, widths of letters, kana for kanji."""
+"""The same words written in another way: case and widths of letters."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import lru_cache
-from typing import Any
-
-from ...errors import MissingExtraError
-
-EXTRA = "robustness"
 
 _TO_FULL = {code: code + 0xFEE0 for code in range(0x21, 0x7F)} | {0x20: 0x3000}
 _TO_HALF = {full: half for half, full in _TO_FULL.items()}
@@ -25,10 +19,6 @@ def _half_width_katakana() -> dict[str, str]:
 
 _HALF_KATAKANA = _half_width_katakana()
 _HALF_RUN = re.compile("[\uff61-\uff9f]+")
-_HAN = re.compile("[\u3005\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
-_KATAKANA = re.compile("[\u30a1-\u30f6\u30fc]+")
-_TO_HIRAGANA = {code: code - 0x60 for code in range(0x30A1, 0x30F7)}
-_BLOCK = 10_000  # characters; the analyser takes 49,149 bytes at a time
 
 
 def upper_case(text: str) -> str:
@@ -61,34 +51,3 @@ def half_width(text: str) -> str:
     A voiced kana becomes two characters. Hiragana and kanji have no half-width form and stay.
     """
     return "".join(_HALF_KATAKANA.get(letter, letter) for letter in text.translate(_TO_HALF))
-
-
-def kana_for_kanji(text: str) -> str:
-    """Write words with kanji by their reading in hiragana: ``配線の幅`` -> ``はいせんのはば``.
-
-    For Japanese only: Chinese would get Japanese readings. The readings are SudachiPy's, of its
-    small dictionary, the longest words it knows; a word without a known reading stays.
-
-    Raises:
-        MissingExtraError: the extra ``robustness`` is not installed.
-    """
-    analyser = _dictionary().tokenizer()  # one a call: it cannot be shared between threads
-    parts = []
-    for start in range(0, len(text), _BLOCK):
-        for word in analyser.tokenize(text[start : start + _BLOCK]):
-            surface, reading = word.surface(), word.reading_form()
-            known = _HAN.search(surface) and _KATAKANA.fullmatch(reading)
-            # Sudachi reads a sign that it does not pronounce as "kigō", "sign".
-            known = known and (reading != "キゴウ" or surface == "記号")
-            parts.append(reading.translate(_TO_HIRAGANA) if known else surface)
-    return "".join(parts)
-
-
-@lru_cache(maxsize=1)
-def _dictionary() -> Any:
-    try:
-        from sudachipy import Dictionary
-
-        return Dictionary(dict="small")
-    except ImportError as error:
-        raise MissingExtraError("sudachipy with sudachidict_small", EXTRA) from error
