@@ -1,0 +1,238 @@
+"""Measure what the trained head adds to the best closed form: recall@1 on held-out questions.
+
+    python benchmarks/learned_head.py DATA RESULTS [--sets NAME:SOURCE-TARGET ...] [--seeds 3]
+                                      [--modes keep shared] [--features vectors]
+                                      [--mlp NAME:SOURCE-TARGET ...] [--at-most 2000]
+
+A fifth of the pairs, whole groups at a time, is the test part; it depends on the seed alone.
+Training rows that share a side with it are left out. The other rows go through kakehashi's own
+model selection: the closed forms are tuned over the vectors, and over the vectors with n-grams
+beside them. The training targets, as the source encoder sees them, are the unpaired texts.
+
+- **Best closed form**: the first by validation, with or without hubness correction.
+- **Head**: trained with torch from the best plain closed form, as `fit` trains it. Validation says
+  after how many epochs to stop, and whether the hubness correction comes on top.
+- **Choice**: the better of the two by validation. This is what `fit` would take.
+
+Both are fitted on all training rows and asked the same held-out questions, among the held-out
+documents and among all documents of the set. Intervals are bootstraps of the difference over
+queries, whole groups at a time; a query that several seeds hold out is drawn together with itself.
+`--mlp` names sets on which a head with a hidden layer is trained too, for the first seed.
+
+RESULTS is a file of JSON lines. A run that is interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+import zlib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
+import numpy as np
+from datasets import DEFAULT, DataSet, chosen
+from setting import describe, setting, table
+
+from kakehashi import Pairs
+from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.splits import hold_out
+from kakehashi.metrics.ranking import ranks
+from kakehashi.metrics.relevance import MIN_GROUPS, Relevance
+from kakehashi.metrics.statistics import bootstrap
+from kakehashi.threads import BLAS
+from kakehashi.training.features import views
+from kakehashi.training.gradient.contrastive import LEARNED, refine
+from kakehashi.training.model_selection import (
+    Candidate,
+    Learned,
+    _best_corrected,
+    _trained_on,
+    climb,
+)
+from kakehashi.training.spaces import share_space, store_metric
+from kakehashi.training.split_plan import plan
+from kakehashi.training.sufficient_statistics import develop
+
+TEST_SHARE = 0.2
+ENOUGH = 0.005
+FEATURES = ("vectors", "vectors + n-grams")
+POOLS = {"held_out": "held-out documents", "all": "all documents"}
+KEY = ("set", "mode", "seed", "features", "head")
+Row = dict[str, Any]
+
+
+def main() -> None:
+    """Measure what RESULTS does not hold yet; print a table of all that it holds."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path, metavar="DATA")
+    parser.add_argument("results", type=Path, metavar="RESULTS")
+    parser.add_argument("--sets", nargs="+", default=[*DEFAULT])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--modes", nargs="+", default=["keep", "shared"])
+    parser.add_argument("--features", nargs="+", choices=FEATURES, default=[*FEATURES])
+    parser.add_argument("--mlp", nargs="*", default=[], help="sets for the head that has a layer")
+    parser.add_argument("--at-most", type=int, help="training pairs of a set, drawn by the seed")
+    parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
+    args = parser.parse_args()
+    found, rows = setting(), read(args.results)
+    done = {tuple(row[k] for k in KEY) for row in rows}
+    for seed in range(args.seeds):
+        for data_set in chosen(args.data, args.sets):
+            heads = ["linear"] + ["mlp"] * (seed == 0 and data_set.label in args.mlp)
+            for mode in args.modes:
+                where = {"set": data_set.label, "mode": mode, "seed": seed}
+                cells = {(*where.values(), f, h) for f in args.features for h in heads}
+                if cells <= done:
+                    continue
+                for cell in measured(args, data_set, mode, seed, heads):
+                    rows.append(where | cell)
+                    with args.results.open("a", encoding="utf-8") as lines:
+                        lines.write(json.dumps(rows[-1]) + "\n")
+                print(*where.values(), f"{time.process_time():.0f} s so far", flush=True)
+    print(f"\n{describe(found)}\n\n{show(rows)}")
+
+
+def read(path: Path) -> list[Row]:
+    """Return the results so far, one a cell: the last one counts."""
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    return list({tuple(row[k] for k in KEY): row for row in map(json.loads, lines)}.values())
+
+
+def measured(args: Any, data_set: DataSet, mode: Any, seed: int, heads: list[str]) -> list[Row]:
+    """Tune the closed forms and train the heads of one split; return a row for each head."""
+    pairs = data_set.load(args.data, args.cache)
+    as_source = data_set.targets_as_source(pairs, args.data, args.cache)
+    split = hold_out(pairs, TEST_SHARE, seed=seed)
+    test = pairs.select(split.held_out)
+    left = np.setdiff1d(split.kept, find_leaks(pairs, test))
+    kept = np.sort(np.random.default_rng(seed).permutation(left)[: args.at_most])
+    train = pairs.select(kept)
+    texts, y = train.target_texts, train.required_vectors("target")
+    unpaired = Pairs(texts, texts, source_vectors=as_source[kept], target_vectors=y)
+    metric, same_space = (
+        store_metric(train),
+        share_space(train, {"source": None, "target": None}, seed),
+    )
+    rows = plan(train, validation=None, test=test, unpaired=unpaired, seed=seed)
+    every = Relevance.of(pairs)
+    relevance = {
+        "held_out": Relevance.of(test),
+        "all": Relevance(every.pool, [every.answers[i] for i in split.held_out]),
+    }
+    groups = pairs.groups if pairs.groups and len(set(pairs.groups)) >= MIN_GROUPS else None
+    names = pairs.source_texts if groups is None else groups
+    assert names is not None
+    about = {
+        "n_train": len(train),
+        "pools": {pool: len(r.pool) for pool, r in relevance.items()},
+        "clusters": [zlib.crc32(names[i].encode()) for i in split.held_out],
+    }
+
+    def hits(candidate: Candidate) -> dict[str, list[int]]:
+        """Say of each held-out question whether its first document answers it, in both pools."""
+        projection, view = candidate.build(candidate.data.fitted), candidate.data.view
+        asked = np.asarray(view.of(test).required_vectors("source"), np.float32)
+        stored = np.asarray(view.of(pairs).required_vectors("target"), np.float32)
+        queries = projection(asked, modality="source", role="query")
+        documents = projection(stored, modality="target", role="document")
+        of_pool = {"held_out": documents[split.held_out], "all": documents}
+        return {
+            pool: (ranks(queries, of_pool[pool], metric, relevance=r) == 1).astype(int).tolist()
+            for pool, r in relevance.items()
+        }
+
+    def one(features: str, closed: list[Candidate], head: str) -> Row:
+        """Train a head from the best of some closed forms, and hold it against them."""
+        best = max(closed, key=lambda c: c.score)
+        plain = [c for c in closed if c.name != "identity" and not c.name.endswith("+hubness")]
+        name, hidden = LEARNED[head]
+        learned = Learned(name, partial(refine, hidden=hidden, seed=seed))
+        begun = time.thread_time()
+        [trained] = _trained_on(max(plain, key=lambda c: c.score), metric, learned)
+        candidates = [trained, *_best_corrected(name, trained.data, [trained], metric)]
+        ours = max(candidates, key=lambda c: c.score)
+        ours.build(ours.data.fitted)
+        return about | {
+            "features": features,
+            "head": head,
+            "closed": best.name,
+            "learned": ours.name,
+            "validation": {"closed": best.score, "learned": ours.score},
+            "seconds": {
+                "closed": sum(c.cpu_seconds for c in closed),
+                "learned": time.thread_time() - begun,
+            },
+            "hits": {"closed": hits(best), "learned": hits(ours)},
+        }
+
+    with BLAS:
+        read_by = views(mode, train, same_space=same_space, ngrams=FEATURES[1] in args.features)
+        developments = [develop(rows, view, seed=seed) for view in read_by]
+        closed, _ = climb(developments, metric)
+        over_vectors = [c for c in closed if not c.data.view.ngrams]
+        of_features = dict(zip(FEATURES, (over_vectors, closed), strict=True))
+        return [one(f, of_features[f], head) for f in args.features for head in heads]
+
+
+def added(rows: list[Row], pool: str, *, choice: bool = False) -> tuple[float, str]:
+    """Return the mean difference of recall@1 over some splits, and it with its 95% interval."""
+    differences, labels = [], []
+    for row in rows:
+        taken = not choice or row["validation"]["learned"] > row["validation"]["closed"]
+        of_head, of_closed = (np.array(row["hits"][k][pool]) for k in ("learned", "closed"))
+        differences.append((of_head - of_closed) * float(taken))
+        labels += row["clusters"]
+    every = np.concatenate(differences)
+    clusters = np.unique(labels, return_inverse=True)[1]
+    low, high = bootstrap({"added": every}, clusters=clusters, seed=0)["added"]
+    mean = float(np.mean([d.mean() for d in differences]))
+    return mean, f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def show(rows: list[Row]) -> str:
+    """Return a table of every case, and how many of them gain enough."""
+    parts = []
+    for head in dict.fromkeys(row["head"] for row in rows):
+        cases: dict[tuple[str, ...], list[Row]] = {}
+        for row in sorted((r for r in rows if r["head"] == head), key=lambda r: r["seed"]):
+            cases.setdefault((row["set"], row["mode"], row["features"]), []).append(row)
+        parts.append(f"Head: {head}, seeds: {max(map(len, cases.values()))}\n\n{cases_of(cases)}")
+        for pool, name in POOLS.items():
+            for choice, what in ((False, "the head"), (True, "the choice")):
+                means = [added(case, pool, choice=choice)[0] for case in cases.values()]
+                enough = sum(mean >= ENOUGH for mean in means)
+                worse = sum(mean <= -ENOUGH for mean in means)
+                parts.append(
+                    f"Among {name}, {what}: mean {np.mean(means):+.4f}; at least {ENOUGH:+} in "
+                    f"{enough} of {len(means)} cases, at most {-ENOUGH:+} in {worse}."
+                )
+    return "\n\n".join(parts)
+
+
+def cases_of(cases: dict[tuple[str, ...], list[Row]]) -> str:
+    """Return a line for each set, mode and features."""
+    header = ["set", "mode", "features", "closed form"]
+    header += [f"head adds, {name}" for name in POOLS.values()]
+    header += [f"choice adds, {name}" for name in POOLS.values()]
+    header += ["seconds, closed forms", "seconds, head"]
+    lines = []
+    for key, case in cases.items():
+        recall = np.mean([np.mean(row["hits"]["closed"]["held_out"]) for row in case])
+        seconds = [np.mean([r["seconds"][k] for r in case]) for k in ("closed", "learned")]
+        lines.append(
+            [*key, f"{recall:.3f}"]
+            + [added(case, pool)[1] for pool in POOLS]
+            + [f"{added(case, pool, choice=True)[0]:+.3f}" for pool in POOLS]
+            + [f"{s:.1f}" for s in seconds]
+        )
+    return table(header, lines)
+
+
+if __name__ == "__main__":
+    main()
