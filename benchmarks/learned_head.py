@@ -6,18 +6,18 @@
 
 A fifth of the pairs, whole groups at a time, is the test part; it depends on the seed alone.
 Training rows that share a side with it are left out. The other rows go through kakehashi's own
-model selection: the closed forms are tuned over the vectors, and over the vectors with n-grams
-beside them. The training targets, as the source encoder sees them, are the unpaired texts.
+model selection, over vectors alone and over vectors with n-grams beside them. The unpaired texts
+are the training targets, as the source encoder sees them.
 
-- **Best closed form**: the first by validation, with or without hubness correction.
-- **Head**: trained with torch from the best plain closed form, as `fit` trains it. Validation says
-  after how many epochs to stop, and whether the hubness correction comes on top.
-- **Choice**: the better of the two by validation. This is what `fit` would take.
+"Closed form" is the first by validation, with or without hubness correction. "Head" is trained
+with torch from the best plain closed form, as `fit` trains it. Validation chooses the number of
+its epochs, and whether it is corrected. "Choice" is the better of the two by validation, which
+`fit` would take.
 
-Both are fitted on all training rows and asked the same held-out questions, among the held-out
-documents and among all documents of the set. Intervals are bootstraps of the difference over
-queries, whole groups at a time; a query that several seeds hold out is drawn together with itself.
-`--mlp` names sets on which a head with a hidden layer is trained too, for the first seed.
+Both are fitted on all training rows and answer the same questions. The pool is the held-out
+documents, or all documents of the set. The interval of a difference is a bootstrap over queries,
+whole groups at a time. A query that several seeds hold out is drawn together with itself.
+`--mlp` names the sets on which a head with a hidden layer is trained too, for the first seed.
 
 RESULTS is a file of JSON lines. A run that is interrupted goes on where it stopped.
 """
@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--at-most", type=int, help="training pairs of a set, drawn by the seed")
     parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
     args = parser.parse_args()
-    found, rows = setting(), read(args.results)
+    machine, rows = setting(), read(args.results)
     done = {tuple(row[k] for k in KEY) for row in rows}
     for seed in range(args.seeds):
         for data_set in chosen(args.data, args.sets):
@@ -95,7 +95,7 @@ def main() -> None:
                     with args.results.open("a", encoding="utf-8") as lines:
                         lines.write(json.dumps(rows[-1]) + "\n")
                 print(*where.values(), f"{time.process_time():.0f} s so far", flush=True)
-    print(f"\n{describe(found)}\n\n{show(rows)}")
+    print(f"\n{describe(machine)}\n\n{show(rows)}")
 
 
 def read(path: Path) -> list[Row]:
@@ -115,10 +115,8 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int, heads: list[str
     train = pairs.select(kept)
     texts, y = train.target_texts, train.required_vectors("target")
     unpaired = Pairs(texts, texts, source_vectors=as_source[kept], target_vectors=y)
-    metric, same_space = (
-        store_metric(train),
-        share_space(train, {"source": None, "target": None}, seed),
-    )
+    metric = store_metric(train)
+    same_space = share_space(train, {"source": None, "target": None}, seed)
     rows = plan(train, validation=None, test=test, unpaired=unpaired, seed=seed)
     every = Relevance.of(pairs)
     relevance = {
@@ -137,10 +135,10 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int, heads: list[str
     def hits(candidate: Candidate) -> dict[str, list[int]]:
         """Say of each held-out question whether its first document answers it, in both pools."""
         projection, view = candidate.build(candidate.data.fitted), candidate.data.view
-        asked = np.asarray(view.of(test).required_vectors("source"), np.float32)
-        stored = np.asarray(view.of(pairs).required_vectors("target"), np.float32)
-        queries = projection(asked, modality="source", role="query")
-        documents = projection(stored, modality="target", role="document")
+        sources = np.asarray(view.of(test).required_vectors("source"), np.float32)
+        targets = np.asarray(view.of(pairs).required_vectors("target"), np.float32)
+        queries = projection(sources, modality="source", role="query")
+        documents = projection(targets, modality="target", role="document")
         of_pool = {"held_out": documents[split.held_out], "all": documents}
         return {
             pool: (ranks(queries, of_pool[pool], metric, relevance=r) == 1).astype(int).tolist()
