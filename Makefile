@@ -47,6 +47,6 @@ notebooks: setup
 OUT ?= bench-out
 PEER_PYTHON ?=
 bench: setup
-	$(if $(DATA),,$(error make bench needs DATA=folder; benchmarks/README.md says what lies in it))
+	$(if $(DATA),,$(error make bench needs DATA=folder; benchmarks/build_data.py makes it))
 	$(BIN)/python benchmarks/accuracy.py $(DATA) $(OUT) $(if $(PEER_PYTHON),--peer-python $(PEER_PYTHON))
 	$(BIN)/python benchmarks/tables.py $(OUT)

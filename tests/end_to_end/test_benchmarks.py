@@ -42,7 +42,7 @@ def run(script: str, code: str) -> str:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert done.returncode == 0, f"{script}: {done.stderr[-3000:]}"
-    return done.stderr
+    return done.stdout + done.stderr
 
 
 def test_a_run_measures_what_is_missing_and_nothing_else(data, tmp_path):
@@ -239,6 +239,91 @@ assert (found["ndcg en-ja"] == 1).all()
 assert np.isnan(found["ndcg en-en"]).all()
 """
     run("mixed.py", code)
+
+
+def test_the_data_are_built_from_checkouts(tmp_path):
+    checkouts, out = tmp_path / "checkouts", tmp_path / "out"
+    files = {
+        "python-docs-fr/library/heapq.po": """
+#: library/heapq.rst:7
+msgid "The :mod:`!heapq` module has a ``push`` "
+"and a :meth:`~list.pop`::"
+msgstr "Le module :mod:`!heapq` a un ``push`` et un :meth:`~list.pop` ::"
+
+#, fuzzy
+msgid "A heap."
+msgstr "Un tas."
+
+#~ msgid "A queue."
+#~ msgstr "Une file."
+""",
+        "kicad-doc/src/pcbnew/po/fr.po": """
+#. type: Title
+#: pcbnew_layers.adoc:3
+#, no-wrap
+msgid "Layers\\n"
+msgstr "Couches\\n"
+""",
+        "tldr/pages/common/tar.md": """# tar
+
+> Archiving utility.
+> More information: <https://example.org>.
+
+- [c]reate an archive:
+
+`tar {{[-c|--create]}} {{path/to/file}}`
+""",
+        "tldr/pages.fr/common/tar.md": """# tar
+
+> Outil d'archivage.
+
+- Crée une archive :
+
+`tar {{[-c|--create]}} {{chemin/fichier}}`
+""",
+        "ase15-django-dataset/django/all.anno": "  import module os.\n  import module os.\n",
+        "ase15-django-dataset/django/all.code": " import os\n import sys\n",
+    }
+    for name, text in files.items():
+        (checkouts / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkouts / name).write_text(text, encoding="utf-8")
+    code = f"""
+import sys, build_data, numpy as np
+from pathlib import Path
+build_data.ROWS = Path({str(tmp_path / "rows.npz")!r})
+numbers = [build_data.number_of(row) for row in build_data.tldr_commands(Path({str(checkouts)!r}))]
+np.savez(build_data.ROWS, tldr_en_command=np.array([7, *numbers], np.uint32))
+sys.argv = ["build_data.py", {str(checkouts)!r}, {str(out)!r}]
+try:
+    build_data.main()
+except SystemExit as done:
+    assert done.code == 1
+"""
+    shown = run("build_data.py", code)
+    assert "git clone" in shown
+    assert "python-docs-ja" in shown
+    assert "tldr_en_command: 1 rows, 50.0% of those listed" in shown
+
+    def built(name: str) -> list[tuple[str, str, str]]:
+        lines = (out / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        return [(r["source"], r["target"], r["group"]) for r in map(json.loads, lines)]
+
+    french = "Le module heapq a un push et un list.pop :"
+    assert built("pydocs_fr_en") == [
+        (french, "The heapq module has a push and a list.pop:", "library/heapq.po")
+    ]
+    assert built("kicad_fr_en") == [("Couches", "Layers", "pcbnew/pcbnew_layers.adoc")]
+    page = "common/tar.md"
+    assert built("tldr_en_command") == [("create an archive", "tar --create path/to/file", page)]
+    assert set(built("tldr_fr_en")) == {
+        ("Outil d'archivage.", "Archiving utility.", page),
+        ("Crée une archive", "create an archive", page),
+    }
+    assert [pair[0] for pair in built("django_pseudocode_code")] == ["import module os."]
+    assert len(built("kicad_ja_en")) == 1446
+    provenance = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    assert provenance["tldr_fr_en"]["tldr"]["licence"] == "CC BY 4.0"
+    assert not (out / "pydocs_ja_en.jsonl").exists()
 
 
 def test_every_script_can_be_imported_and_says_what_it_takes():
