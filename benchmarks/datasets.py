@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from kakehashi import Pairs, as_encoder
-from kakehashi.encoders.adapters import Encoder
+from kakehashi import Pairs
+from kakehashi.encoders import Encoder, as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.training.inputs import ROLES
 from kakehashi.types import SIDES

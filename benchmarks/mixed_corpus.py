@@ -28,7 +28,7 @@ from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.hashing import numbered
 from kakehashi.data.splits import hold_out
 from kakehashi.demo.pipeline import english_model, multilingual_encoder
-from kakehashi.encoders.adapters import Encoder, as_encoder
+from kakehashi.encoders import Encoder, as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.types import Side
 from kakehashi.vectors import unit_rows

@@ -28,7 +28,7 @@ from kakehashi import Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
 from kakehashi.demo.pipeline import english_model, multilingual_encoder
-from kakehashi.encoders.adapters import Encoder, as_encoder
+from kakehashi.encoders import Encoder, as_encoder
 from kakehashi.evaluation.robustness.report import robustness
 
 ENCODERS = ("use:minilm", "minilm:minilm")

@@ -8,6 +8,7 @@ import numpy as np
 
 import kakehashi
 from kakehashi.demo.pipeline import english_model, multilingual_encoder
+from kakehashi.encoders import as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.vectors import unit_rows
 
@@ -15,7 +16,7 @@ demo = Path(sys.argv[1])
 test = kakehashi.read_pairs(demo / "test.jsonl")
 rows = list(range(0, len(test), 9))
 cache = demo / "vectors.sqlite"
-minilm = kakehashi.as_encoder(english_model(), name="all-MiniLM-L6-v2")
+minilm = as_encoder(english_model(), name="all-MiniLM-L6-v2")
 english = encode_texts(minilm, test.target_texts, "document", cache=cache)
 before = encode_texts(minilm, test.source_texts, "query", cache=cache)
 asked = encode_texts(multilingual_encoder(), test.source_texts, "query", cache=cache)

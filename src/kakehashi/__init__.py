@@ -10,7 +10,6 @@ from .errors import KakehashiError
 if TYPE_CHECKING:
     from .aligner import Aligner
     from .data.readers import read_pairs
-    from .encoders.adapters import as_encoder
     from .evaluation.curve import learning_curve
     from .multi_aligner import Bridge, load
     from .pairing.active_selection import select_for_pairing
@@ -25,7 +24,6 @@ __all__ = [
     "KakehashiError",
     "Pairs",
     "Report",
-    "as_encoder",
     "fit",
     "learning_curve",
     "load",
@@ -38,7 +36,6 @@ _LAZY = {
     "Aligner": "aligner",
     "Bridge": "multi_aligner",
     "load": "multi_aligner",
-    "as_encoder": "encoders.adapters",
     "Report": "report",
     "fit": "training.fit",
     "learning_curve": "evaluation.curve",

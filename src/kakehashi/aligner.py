@@ -18,13 +18,9 @@ from . import bundle
 from .card import render_card
 from .data.pairs import DataRecord, checked_side
 from .data.validation import in_order, text_problem
-from .encoders.adapters import (
-    Encoder,
-    EncoderIdentity,
-    SentenceTransformersEncoder,
-    as_encoder,
-    checked_encode,
-)
+from .encoders import Encoder, EncoderIdentity, as_encoder
+from .encoders.adapters import SentenceTransformersEncoder
+from .encoders.protocol import checked_encode
 from .errors import BundleTamperedError, DataError, EncoderError
 from .projection import Projection
 from .report import Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .data.pairs import DataRecord
-from .encoders.adapters import EncoderIdentity
+from .encoders import EncoderIdentity
 from .metrics.ranking import METRICS
 from .report import STATUS_QUO, Report
 from .types import Side

@@ -16,7 +16,7 @@ from llama_index.core.schema import TextNode
 from support.toy_data import hashed_letters, reversed_letters
 
 from kakehashi import Aligner, Pairs, bundle, fit
-from kakehashi.encoders.adapters import EncoderIdentity, as_encoder
+from kakehashi.encoders import EncoderIdentity, as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.errors import BundleError, BundleTamperedError, DataError, KakehashiError
 from kakehashi.integrations.chroma import AlignedEmbeddingFunction

@@ -12,15 +12,10 @@ import pytest
 from support.toy_data import ENCODERS, hashed_letters, machine_pairs, reversed_letters
 
 import kakehashi
-from kakehashi import as_encoder
-from kakehashi.encoders.adapters import (
-    PROBES,
-    Encoder,
-    EncoderIdentity,
-    SentenceTransformersEncoder,
-    checked_encode,
-    raised_by,
-)
+from kakehashi.encoders import Encoder, EncoderIdentity, as_encoder
+from kakehashi.encoders.adapters import SentenceTransformersEncoder
+from kakehashi.encoders.identity import PROBES
+from kakehashi.encoders.protocol import checked_encode, raised_by
 from kakehashi.errors import EncoderError, EncoderMismatchError, KakehashiError, VectorError
 
 TEXTS = ["Close the valve.", "Drain the oil from the tank.", "栓"]
@@ -370,6 +365,22 @@ def test_an_identity_is_made_of_the_probes():
     assert (identity.name, identity.dimension, identity.model) == ("trigrams", 32, None)
     expected = hashed_letters([*PROBES, PROBES[0]])
     np.testing.assert_allclose(identity.probes, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", [None, "mine"])
+def test_a_model_that_a_foreign_encoder_names_is_not_recorded(name):
+    """Loading an aligner opens the recorded model, so only our own wrapper may name one."""
+
+    class Foreign(Whole):
+        model = loadable_model = "somebody/elses-model"
+
+    assert EncoderIdentity.of(as_encoder(Foreign(), name=name)).model is None
+
+
+def test_another_name_keeps_the_model_of_our_own_wrapper(transformer, minilm):
+    renamed = as_encoder(as_encoder(transformer), name="mine")
+    identity = EncoderIdentity.of(renamed)
+    assert (identity.name, identity.model) == ("mine", minilm)
 
 
 def shifted_letters(texts):

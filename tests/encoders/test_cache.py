@@ -8,9 +8,9 @@ import pytest
 from support.toy_data import hashed_letters
 
 import kakehashi
-from kakehashi import as_encoder
-from kakehashi.encoders.adapters import PROBES
+from kakehashi.encoders import as_encoder
 from kakehashi.encoders.cache import encode_texts
+from kakehashi.encoders.identity import PROBES
 from kakehashi.errors import CacheError, EncoderError, KakehashiError
 
 TEXTS = [f"part {i} of {'a ' * (i % 7)}machine" for i in (*range(25), *range(24, 4, -1))]

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakehashi import as_encoder
 from kakehashi.demo.pipeline import _encoders, _examples, split
+from kakehashi.encoders import as_encoder
 
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.ja.md"]

@@ -14,7 +14,8 @@ import torch
 from support.toy_data import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
 
 import kakehashi
-from kakehashi import Pairs, as_encoder
+from kakehashi import Pairs
+from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare
 from kakehashi.evaluation.baselines import Aligned

@@ -8,7 +8,7 @@ import pytest
 from support.toy_data import ENCODERS, encoded, hashed_letters, reversed_letters, two_views
 
 from kakehashi import Pairs, fit
-from kakehashi.encoders.adapters import as_encoder
+from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.training import inputs as gather

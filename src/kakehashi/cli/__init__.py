@@ -6,7 +6,7 @@ import sys
 
 from rich.text import Text
 
-from ..encoders.adapters import raised_by
+from ..encoders.protocol import raised_by
 from ..errors import KakehashiError
 from . import make, measure, show  # noqa: F401  # importing them registers their commands
 from .app import app

@@ -10,7 +10,7 @@ from rich.console import Console
 from ..aligner import Aligner
 from ..data.splits import hold_out
 from ..data.validation import checked_seed
-from ..encoders.adapters import as_encoder
+from ..encoders import as_encoder
 from ..errors import DataError
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import Comparison

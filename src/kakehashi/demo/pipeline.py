@@ -23,7 +23,7 @@ from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs
 from ..data.readers import read_pairs
 from ..data.splits import hold_out
-from ..encoders.adapters import Encoder, as_encoder
+from ..encoders import Encoder, as_encoder
 from ..encoders.cache import encode_texts
 from ..errors import MissingExtraError
 from ..evaluation.baselines import bm25_ranks

@@ -1,151 +1,20 @@
-"""Encoders: frozen embedding models behind one small protocol, and how to recognise one again."""
+"""Adapters: whatever embeds texts becomes an encoder."""
 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
-from ..errors import (
-    EncoderError,
-    EncoderMismatchError,
-    KakehashiError,
-    MissingExtraError,
-    VectorError,
-    add_note,
-)
+from ..errors import EncoderError, MissingExtraError, VectorError
 from ..types import Role
-from ..vectors import WANTED, Float32Array, as_array, as_matrix, unit_rows
-
-PROBES = (
-    "The quick brown fox jumps over the lazy dog.",
-    "圧力センサーの定格電圧は5Vです。",
-    "def add(a, b): return a + b",
-    "Part no. 74HC595, -40 to 125 °C",
-    " ".join(f"Step {i}: turn valve {i} until gauge {i} reads zero." for i in range(60)),
-)
-"""Texts whose vectors tell one encoder from another, whatever both are called. The last is longer
-than most encoders read: where they cut it is part of what they are. The first is asked as a query,
-too, for some encoders put other words before a query."""
-
-_RAISED_BY = "raised by encoder"
-
-_PROBE_TOLERANCE = 5e-3
-"""Largest distance of two unit probe vectors that are taken for equal. Another batch size, thread
-count or library release moves a vector by 1e-6 to 1e-4; another model by 0.1 and more."""
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """A frozen text encoder: a name, and texts to vectors."""
-
-    @property
-    def name(self) -> str:
-        """What the encoder is called; part of its identity."""
-
-    def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
-        """Encode n texts -> (n, d) float32."""
-
-
-@dataclass(frozen=True, eq=False)
-class EncoderIdentity:
-    """How an aligner recognises its encoder: name, dimension, and vectors of the probe texts.
-
-    Attributes:
-        model: what sentence-transformers loads the encoder from (a path or a hub name), or None
-            for an encoder that has to be passed in.
-        probes: (6, d) float32 unit vectors of ``PROBES`` as documents, and of the first as a query.
-    """
-
-    name: str
-    dimension: int
-    model: str | None
-    probes: Float32Array = field(repr=False)
-
-    @classmethod
-    def of(cls, encoder: Encoder) -> EncoderIdentity:
-        """Encode the probe texts and return the identity."""
-        documents = checked_encode(encoder, list(PROBES), "document")
-        queries = checked_encode(encoder, list(PROBES[:1]), "query")
-        if queries.shape[1] != documents.shape[1]:
-            raise EncoderError(
-                f"Encoder {encoder.name!r} gives queries {queries.shape[1]} dimensions and "
-                f"documents {documents.shape[1]}; both need the same."
-            )
-        vectors = np.concatenate([documents, queries])
-        known = isinstance(encoder, (SentenceTransformersEncoder, _Renamed))
-        model: str | None = getattr(encoder, "model", None) if known else None
-        return cls(encoder.name, vectors.shape[1], model, unit_rows(vectors))
-
-    @property
-    def recorded_name(self) -> str:
-        """The name for messages, and what to pass where the name alone is not accepted."""
-        dotted = re.fullmatch(r"([A-Za-z_]\w*(?:\.\w+)*)\.([A-Za-z_]\w*)", self.name)
-        if self.model is not None or dotted is None:
-            return repr(self.name)
-        return f"{self.name!r} (as a name to pass: '{dotted[1]}:{dotted[2]}')"
-
-    @property
-    def tells_roles(self) -> bool:
-        """Whether it encodes a query otherwise than a document, as far as one probe shows."""
-        return bool(np.linalg.norm(self.probes[0] - self.probes[-1]) > _PROBE_TOLERANCE)
-
-    def matches(self, other: EncoderIdentity) -> bool:
-        """Whether both encode the probes alike; names may differ."""
-        if self.probes.shape != other.probes.shape:
-            return False
-        distances = np.linalg.norm(self.probes - other.probes, axis=1)
-        return bool(distances.max() <= _PROBE_TOLERANCE)
-
-    def require(self, found: EncoderIdentity, side: str) -> None:
-        """Raise EncoderMismatchError unless ``found`` is this encoder."""
-        if not self.matches(found):
-            reason = "" if self.name != found.name else ", under the same name but another model"
-            raise EncoderMismatchError(
-                f"The {side} encoder is {found.name!r} ({found.dimension} dimensions){reason}; "
-                f"this aligner was trained with {self.recorded_name} ({self.dimension} "
-                "dimensions). Pass that encoder, or fit a new aligner."
-            )
-
-
-def checked_encode(encoder: Encoder, texts: list[str], role: Role) -> Float32Array:
-    """Encode texts and check what comes back: one finite, non-zero row a text.
-
-    What the encoder itself raises is passed on, with a note that says whose it is.
-    """
-    try:
-        given = encoder.encode(texts, role)
-    except KakehashiError:
-        raise
-    except Exception as error:  # whatever an encoder of the caller's raises
-        first = f", the first {texts[0][:60]!r}" if texts else ""
-        add_note(error, f"{_RAISED_BY} {encoder.name!r} over {len(texts)} texts{first}")
-        raise
-    what = f"vectors of encoder {encoder.name!r}"
-    given = as_array(given, what)
-    if given.ndim == 2 and len(given) != len(texts):
-        raise EncoderError(
-            f"Encoder {encoder.name!r} returned {len(given)} vectors for {len(texts)} texts."
-        )
-
-    def named(row: int) -> str:  # by its text: rows count inside a batch of sorted texts
-        ours = " (a probe text of kakehashi's; every text needs a vector)"
-        return f"that of the text {texts[row][:60]!r}{ours if texts[row] in PROBES else ''}"
-
-    return as_matrix(given, what=what, row_name=named)
-
-
-def raised_by(error: Exception) -> str:
-    """Return what :func:`checked_encode` noted on an encoder's own error, or nothing."""
-    notes = getattr(error, "__notes__", [])
-    return next((note for note in notes if note.startswith(_RAISED_BY)), "")
+from ..vectors import WANTED, Float32Array
+from .protocol import Encoder, LoadableEncoder
 
 
 def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
@@ -212,7 +81,7 @@ def _imported(name: str) -> Any:
         ) from error
 
 
-class SentenceTransformersEncoder:
+class SentenceTransformersEncoder(LoadableEncoder):
     """A sentence-transformers model, loaded when it is first needed.
 
     Args:
@@ -293,13 +162,12 @@ class FunctionEncoder:
             ) from error
 
 
-class _Renamed:
+class _Renamed(LoadableEncoder):
     """An encoder under another name."""
 
     def __init__(self, encoder: Encoder, name: str) -> None:
         self._encoder, self.name = encoder, name
-        known = isinstance(encoder, SentenceTransformersEncoder)
-        self.model: str | None = getattr(encoder, "model", None) if known else None
+        self.model = encoder.model if isinstance(encoder, LoadableEncoder) else None
 
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32."""

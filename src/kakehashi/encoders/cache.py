@@ -14,7 +14,8 @@ from ..errors import CacheError, EncoderError
 from ..progress import track
 from ..types import Role
 from ..vectors import Float32Array
-from .adapters import Encoder, EncoderIdentity, checked_encode
+from .identity import EncoderIdentity
+from .protocol import Encoder, checked_encode
 
 _DIGEST = 8  # bytes after each stored vector
 _TABLES = {"encoders", "vectors"}

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..aligner import Aligner
 from ..data.validation import in_order
-from ..encoders.adapters import Encoder, as_encoder
+from ..encoders import Encoder, as_encoder
 from ..errors import DataError
 from ..retrieval.bm25 import bm25_ranks, tokenize
 from ..training.inputs import ROLES, as_encoders
@@ -52,8 +52,8 @@ class Encoders:
 
     Args:
         name: what its row is called.
-        source, target: as :func:`kakehashi.as_encoder` takes it (a model, a callable, a path or a
-            hub name); None leaves that side's vectors as ``compare`` has them.
+        source, target: as :func:`kakehashi.encoders.as_encoder` takes it (a model, a callable,
+            a path or a hub name); None leaves that side's vectors as ``compare`` has them.
         metric: how the vectors are compared: ``cosine``, ``ip`` (DPR) or ``l2``.
     """
 
@@ -83,7 +83,7 @@ class Both:
 
     Args:
         name: what its row is called.
-        encoder: as :func:`kakehashi.as_encoder` takes it.
+        encoder: as :func:`kakehashi.encoders.as_encoder` takes it.
         metric: how the vectors are compared: ``cosine``, ``ip`` or ``l2``.
     """
 

@@ -146,8 +146,9 @@ def compare(
             targets on them, with the strength that does best in five folds of ``train``;
             ``mind-the-gap`` is the paper's network, loss and schedule (needs the extra
             ``training``); ``bm25`` searches the texts.
-        source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it. A
-            side that brings vectors needs none; with one, latency includes encoding the query.
+        source, target: the encoder of each modality, as :func:`kakehashi.encoders.as_encoder` takes
+            it. A side that brings vectors needs none. With one, latency includes the encoding of
+            the query.
         aligner: is scored as the row ``aligner``. Fit it on ``train``, with ``test=test``, which
             also keeps the test targets out of ``unpaired``: nothing here can tell whether it has
             seen the test pairs, nor, where both sides are stored vectors without an encoder,

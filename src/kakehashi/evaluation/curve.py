@@ -158,8 +158,8 @@ def learning_curve(
     The forecast assumes that the next pairs are like these; see :mod:`.forecast` for its formula.
 
     Args:
-        source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it;
-            not needed for a side that brings vectors.
+        source, target: the encoder of each modality, as :func:`kakehashi.encoders.as_encoder` takes
+            it; not needed for a side that brings vectors.
         mode: ``"keep"`` or ``"shared"``, as :func:`kakehashi.fit` takes it. ``"auto"`` may choose
             one at one size and the other at the next, and would mix two curves.
         sizes: numbers of pairs to fit on; by default all that are not held out, half, a quarter

@@ -17,8 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.pairs import Pairs
-from ..encoders.adapters import Encoder, EncoderIdentity, FunctionEncoder, checked_encode
+from ..encoders import Encoder, EncoderIdentity
+from ..encoders.adapters import FunctionEncoder
 from ..encoders.cache import encode_texts
+from ..encoders.protocol import checked_encode
 from ..metrics.ranking import ranks, ranks_of_scores, scores
 from ..metrics.relevance import Relevance
 from ..retrieval.bm25 import LexicalIndex, bm25_ranks

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs
 from ..data.validation import checked_seed
-from ..encoders.adapters import as_encoder
+from ..encoders import as_encoder
 from ..encoders.cache import encode_texts
 from ..errors import DataError
 from ..vectors import Float32Array, as_matrix, chunks, unit_rows
@@ -61,7 +61,7 @@ def select_for_pairing(
             of either is listed first.
         k: how many to choose.
         pairs: what is paired already, in the same source space; its texts are not chosen again.
-        encoder: of the source, as :func:`kakehashi.as_encoder` takes it; for texts.
+        encoder: of the source, as :func:`kakehashi.encoders.as_encoder` takes it; for texts.
         seed: of the 20,000 candidates that are drawn where there are more texts, and of the order
             in which texts that are worth the same are preferred.
 

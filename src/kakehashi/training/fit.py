@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..aligner import Aligner
 from ..data.pairs import DataRecord, Pairs, check_pairs
 from ..data.validation import checked_seed
-from ..encoders.adapters import EncoderIdentity
+from ..encoders import EncoderIdentity
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.ranking import cut_at_ten, ranks
 from ..metrics.relevance import clusters_of
@@ -73,8 +73,8 @@ def fit(
     """Train an aligner on pairs, choose among all rungs, and report on held-out queries.
 
     Args:
-        source, target: the encoder of each modality, as :func:`kakehashi.as_encoder` takes it;
-            not needed for a side that brings vectors.
+        source, target: the encoder of each modality, as :func:`kakehashi.encoders.as_encoder` takes
+            it; not needed for a side that brings vectors.
         mode: ``"keep"`` projects source vectors only and leaves a stored index as it is;
             ``"shared"`` projects both; ``"auto"`` takes ``shared`` only where it is clearly better.
         validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..data.pairs import Pairs
 from ..data.validation import usable_texts
-from ..encoders.adapters import Encoder, EncoderIdentity, as_encoder, checked_encode
+from ..encoders import Encoder, EncoderIdentity, as_encoder
 from ..encoders.cache import encode_texts
+from ..encoders.protocol import checked_encode
 from ..errors import CacheError, DataError
 from ..progress import track
 from ..types import SIDES, Mode, Role, Side
@@ -39,7 +40,7 @@ Cache = str | Path | None
 
 
 def as_encoders(source: Any, target: Any) -> dict[Side, Encoder | None]:
-    """Wrap what embeds each side, as :func:`kakehashi.as_encoder` does; None stays None."""
+    """Wrap the encoder of each side (:func:`kakehashi.encoders.as_encoder`); None stays None."""
     given: dict[Side, Any] = {"source": source, "target": target}
     return {side: None if model is None else as_encoder(model) for side, model in given.items()}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..data.pairs import Pairs
-from ..encoders.adapters import EncoderIdentity
+from ..encoders import EncoderIdentity
 from ..encoders.cache import encode_texts
 from ..errors import FitError
 from ..projection import Projection

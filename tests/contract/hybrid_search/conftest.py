@@ -4,7 +4,7 @@ import pytest
 from support import vector_stores
 from support.frameworks import EVERY, FRAMEWORKS, PAIRS, PLAIN, Entry, Memo, Shop
 
-from kakehashi.encoders.adapters import as_encoder
+from kakehashi.encoders import as_encoder
 from kakehashi.types import SIDES
 
 

@@ -1,0 +1,77 @@
+"""The protocol of an encoder, and the checks of all that an encoder returns."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from ..errors import EncoderError, KakehashiError, add_note
+from ..types import Role
+from ..vectors import Float32Array, as_array, as_matrix
+
+_RAISED_BY = "raised by encoder"
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """A frozen text encoder: a name, and texts to vectors."""
+
+    @property
+    def name(self) -> str:
+        """What the encoder is called; part of its identity."""
+
+    def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
+        """Encode n texts -> (n, d) float32."""
+
+
+class LoadableEncoder:
+    """Base of the encoders that a saved aligner may load again by the name of their model.
+
+    Only kakehashi's own wrappers derive from it. An attribute ``model`` of any other object is
+    never recorded, because loading an aligner opens the model that is recorded.
+
+    Attributes:
+        model: what sentence-transformers loads (a path or a hub name), or None.
+    """
+
+    model: str | None
+
+
+def checked_encode(
+    encoder: Encoder, texts: list[str], role: Role, *, about_texts: str = ""
+) -> Float32Array:
+    """Encode n texts and check the result: (n, d) float32 of finite, non-zero rows.
+
+    An error of the encoder itself is passed on, with a note that names the encoder.
+
+    Args:
+        about_texts: what an error says about a text whose vector is at fault.
+
+    Raises:
+        EncoderError: not one vector a text.
+        VectorError: a vector of a wrong type or value.
+    """
+    try:
+        given = encoder.encode(texts, role)
+    except KakehashiError:
+        raise
+    except Exception as error:  # whatever an encoder of the caller's raises
+        first = f", the first {texts[0][:60]!r}" if texts else ""
+        add_note(error, f"{_RAISED_BY} {encoder.name!r} over {len(texts)} texts{first}")
+        raise
+    what = f"vectors of encoder {encoder.name!r}"
+    given = as_array(given, what)
+    if given.ndim == 2 and len(given) != len(texts):
+        raise EncoderError(
+            f"Encoder {encoder.name!r} returned {len(given)} vectors for {len(texts)} texts."
+        )
+
+    def named(row: int) -> str:  # by its text: rows count inside a batch of sorted texts
+        return f"that of the text {texts[row][:60]!r}{about_texts}"
+
+    return as_matrix(given, what=what, row_name=named)
+
+
+def raised_by(error: Exception) -> str:
+    """Return what :func:`checked_encode` noted on an encoder's own error, or nothing."""
+    notes = getattr(error, "__notes__", [])
+    return next((note for note in notes if note.startswith(_RAISED_BY)), "")
