@@ -33,10 +33,8 @@ all of them is drawn together.
 French questions look for the two translations of their paragraph (and nothing else is judged): by
 a bridge of the French -> English and the Japanese -> English aligner in mode keep, in an index of
 English documents as they are and Japanese ones projected. "Apart" is the same of two aligners that
-share no training row, nor a row from which scores are learned to compare; "no samples" compares
-scores of French and Japanese by the aligners' lines to English alone; "evenly" is fusion by rank
-whose arms count 1 each. Last, all test texts of all
-three languages are routed.
+share no training row, nor a row from which scores are learned to compare; "evenly" is fusion by
+rank whose arms count 1 each. Last, all test texts of all three languages are routed.
 
 --latency: what the wrapper costs (mixed_latency.py). --no-lists leaves out all of the above.
 """

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from mixed_corpus import Corpus, Fits
 from mixed_search import Asking, Index, Projected, Questions, Scores, measured, tops_of
 
-from kakehashi import Aligner, Bridge
+from kakehashi import Bridge
 from kakehashi.retrieval.calibration import Calibration
 
 
@@ -60,8 +59,6 @@ def french(
             if bridge.calibration is not None:  # of few training rows there is none
                 learned = ("rank + words", "calibrated", "+ words")
                 add(row, queries, matrix, learned, bridge.calibration)
-                bare = Bridge({n: without_sample(a) for n, a in bridge.aligners.items()}, "en")
-                add(f"{row}, no samples", queries, matrix, ("calibrated",), bare.calibration)
             if not name:
                 for language in texts:
                     where = bridge.route(texts[language])
@@ -71,8 +68,3 @@ def french(
                         "unsure": where.count(None) / len(where),
                     }
     return found, routed
-
-
-def without_sample(aligner: Aligner) -> Aligner:
-    """Return an aligner of which a bridge only knows the lines to the target."""
-    return replace(aligner, serving=replace(aligner.serving, sample=None))

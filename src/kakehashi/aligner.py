@@ -28,7 +28,7 @@ from .retrieval import query as asking
 from .retrieval.calibration import Calibration
 from .retrieval.query import Query
 from .routing.router import Router, ScriptRouter
-from .serving import PARTS, Serving
+from .serving import Serving
 from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array, as_array, as_matrix
 
@@ -296,7 +296,7 @@ class Aligner:
             encoders: dict[Side, EncoderIdentity | None] = {
                 side: _identity(document, tensors, side) for side in SIDES
             }
-            beside = ("probes.", *(f"{part}." for part in PARTS))
+            beside = ("probes.", "router.")
             weights = {k: v for k, v in tensors.items() if not k.startswith(beside)}
             aligner = cls(
                 projection=Projection.from_state(document["projection"], weights),
@@ -329,11 +329,8 @@ class Aligner:
             if identity is not None and identity.probes.shape[1:] != (stated,):
                 raise ValueError(f"dimension {stated!r} of the {side} does not fit its encoder")
             widths.add(stated if found is None else found[1])
-        sample = self.serving.sample
         if len(widths) > 1:
             raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
-        if sample is not None and {sample.queries["target"].shape[1]} != widths:
-            raise ValueError("the sample of held-out pairs is of other dimensions")
         if self.report.chosen not in self.report.rungs:
             raise ValueError(f"the report has no rung {self.report.chosen!r}")
 

@@ -17,7 +17,7 @@ from .aligner import Aligner
 from .errors import BundleTamperedError, DataError
 from .retrieval import query as asking
 from .retrieval.calibration import Calibration
-from .retrieval.multi_calibration import calibrate_bridge
+from .retrieval.multi_calibration import combine_calibrations
 from .retrieval.query import How, Query
 from .types import SIDES, Mode, Role
 from .vectors import Float32Array
@@ -126,13 +126,12 @@ class Bridge:
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """How scores of the modalities compare, also between two sources; learned on first use.
+        """How scores of the modalities compare; None where an aligner has no calibration.
 
-        None where an aligner has no calibration, or a similarity would count for nothing. Of
-        aligners without samples, what lies between two sources is the middle of their lines to the
-        target.
+        Between two sources it is the mean of their lines to the target.
         """
-        return calibrate_bridge({n: a.serving for n, a in self.aligners.items()}, self.target)
+        by_source = {name: aligner.calibration for name, aligner in self.aligners.items()}
+        return combine_calibrations(by_source, self.target)
 
     @cached_property
     def fingerprint(self) -> str:

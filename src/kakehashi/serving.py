@@ -11,26 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .retrieval.calibration import MIN_CALIBRATED, Calibration, Sample
+from .retrieval.calibration import MIN_CALIBRATED, Calibration
 from .routing.router import Router, ScriptRouter, router_from
-
-PARTS = ("router", "sample")
-"""What has tensors of its own, whose names begin so."""
 
 
 @dataclass(frozen=True, eq=False)
 class Serving:
-    """What was learned for serving, each part None where the data did not allow for it.
-
-    Attributes:
-        sample: held-out pairs as they serve, in mode ``keep``: of two aligners into one target
-            space they tell how scores between the two sources compare
-            (:mod:`kakehashi.multi_aligner`).
-    """
+    """What was learned for serving, each part None where the data did not allow for it."""
 
     router: Router | ScriptRouter | None = None
     calibration: Calibration | None = None
-    sample: Sample | None = None
 
     def __repr__(self) -> str:
         """Name the parts that are there, without their arrays."""
@@ -69,8 +59,6 @@ class Serving:
             "calibration": None if self.calibration is None else self.calibration.to_dict()
         }
         tensors: dict[str, NDArray[Any]] = {}
-        if self.sample is not None:
-            tensors |= {f"sample.{key}": x for key, x in self.sample.state().items()}
         record["router"] = None
         if self.router is not None:
             record["router"], found = self.router.state()
@@ -86,17 +74,16 @@ class Serving:
         Raises:
             ValueError, KeyError, TypeError: no such record.
         """
-        parts: dict[str, dict[str, NDArray[Any]]] = {name: {} for name in PARTS}
-        for name, tensor in tensors.items():
-            part, _, rest = name.partition(".")
-            if part in parts:
-                parts[part][rest] = tensor
+        own = {
+            name.removeprefix("router."): tensor
+            for name, tensor in tensors.items()
+            if name.startswith("router.")
+        }
         record = record or dict.fromkeys(("router", "calibration"))
         router, calibration = record["router"], record["calibration"]
-        if router is None and parts["router"]:
+        if router is None and own:
             raise ValueError("there are tensors of a router, and no record of one")
         return cls(
-            None if router is None else router_from(router, parts["router"]),
+            None if router is None else router_from(router, own),
             None if calibration is None else Calibration.from_dict(calibration),
-            Sample.from_state(parts["sample"]) if parts["sample"] else None,
         )

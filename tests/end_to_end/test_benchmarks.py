@@ -166,8 +166,8 @@ mixed.main()
         if index != "French":
             assert len(by_name) == 1 + 4 + 2 * 4
     bridges = [row for row in rows["French"] if "->" in row]
-    # in six ways, and without samples; of half the rows, too few for a calibration, in three
-    assert len(bridges) == 6 + 1 + 3
+    # in six ways; of half the rows, too few for a calibration, in three
+    assert len(bridges) == 6 + 3
     assert len(rows["French"]) == 4 + len(bridges)
     assert set(found["routed"]) == {"en", "ja", "fr"}
     perfect = rows["parallel"].pop("a perfect list")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from kakehashi import Aligner
 from kakehashi.cli.app import app
 from kakehashi.errors import DataError
-from kakehashi.retrieval.calibration import Calibration, Sample, calibrate
+from kakehashi.retrieval.calibration import Calibration, HeldOutPairs, calibrate
 from kakehashi.retrieval.conditional_logit import Choice, Line, _columns, choose
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
@@ -34,7 +34,7 @@ def two_clouds(rng, *, gap, n=N, texts=False):
     if texts:
         names = [f"part-{i // 3}-{i}" for i in range(n)]
         words = {"source": [f"{x} ソース" for x in names], "target": [f"{x} target" for x in names]}
-    return Sample(sides, sides, words)
+    return HeldOutPairs(sides, sides, words)
 
 
 def share_of_other(scores_own, scores_other, k=6):
@@ -141,16 +141,6 @@ def test_the_mean_answer_in_the_first_modality_scores_0():
     assert (found + line.offset)[own.answers].mean() == pytest.approx(0)
 
 
-def test_a_line_that_is_known_stays_and_the_other_is_fitted_beside_it():
-    given = choices(np.random.default_rng(3), n=3000, words=False)
-    free = choose(given)
-    known = free["target"]._replace(offset=free["target"].offset + 7)
-    beside = choose(given, known=known)
-    assert beside["target"] == known
-    expected = free["source"]._replace(offset=free["source"].offset + 7)
-    assert beside["source"] == pytest.approx(expected, abs=0.05)
-
-
 def test_what_would_count_against_a_document_counts_nothing():
     """Words that the answers lack, and places that say nothing."""
     given = choices(np.random.default_rng(4), weights=(6.0, 0.0, -3.0), n=1000)
@@ -187,7 +177,7 @@ def test_words_that_tell_the_answers_get_a_share_in_fusion_by_rank():
     seen = two_clouds(rng, gap=1.0, texts=True)
     # Vectors of which each side alone says less than all of them together.
     noisy = {s: unit_rows(x + 0.12 * rng.standard_normal(x.shape)) for s, x in seen[0].items()}
-    seen = Sample(noisy, noisy, seen.texts)
+    seen = HeldOutPairs(noisy, noisy, seen.texts)
     told = calibrate(seen).words_by_rank
     assert all(0 < share <= 0.5 for share in told.values())
     # Names that are no one else's tell nothing.
@@ -203,7 +193,7 @@ def test_too_few_pairs_or_scores_that_order_nothing_give_no_calibration():
     rng = np.random.default_rng(0)
     noise = {s: unit_rows(rng.standard_normal((60, 8)).astype(np.float32)) for s in SIDES}
     against = {"source": noise["source"], "target": -noise["source"]}
-    assert calibrate(Sample(against, against, {"source": None, "target": None})) is None
+    assert calibrate(HeldOutPairs(against, against, {"source": None, "target": None})) is None
 
 
 def test_a_calibration_survives_json_and_refuses_what_is_none():

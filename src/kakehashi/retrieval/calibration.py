@@ -137,48 +137,20 @@ class Calibration:
         return cls(plain, hybrid, n_pairs, shares)
 
 
-class Sample(NamedTuple):
-    """Held-out pairs as they serve: (n, d) unit rows of each modality in each role, and texts."""
+class HeldOutPairs(NamedTuple):
+    """Pairs that a projection was not fitted on, as it serves them.
+
+    Attributes:
+        queries, documents: (n, d) unit rows of each modality in the role.
+        texts: n of each modality, None where only vectors were given.
+    """
 
     queries: Mapping[Side, Float32Array]
     documents: Mapping[Side, Float32Array]
     texts: Mapping[Side, Sequence[str] | None]
 
-    def state(self) -> dict[str, NDArray[Any]]:
-        """Return the vectors as float16, by name; of texts nothing is kept."""
-        found: dict[str, NDArray[Any]] = {}
-        for side in SIDES:
-            asks, answers = self.queries[side], self.documents[side]
-            found[f"{side}.query"] = asks.astype(np.float16)
-            if not np.array_equal(asks, answers):  # in most spaces the roles are alike
-                found[f"{side}.document"] = answers.astype(np.float16)
-        return found
 
-    @classmethod
-    def from_state(cls, tensors: Mapping[str, NDArray[Any]]) -> Sample:
-        """Rebuild from :meth:`state`.
-
-        Raises:
-            ValueError, KeyError: no such tensors.
-        """
-        shapes = {x.shape for x in tensors.values()}
-        if len(shapes) != 1 or any(x.dtype != np.float16 or x.ndim != 2 for x in tensors.values()):
-            raise ValueError(f"the sample is no float16 matrices of one shape: {sorted(shapes)}")
-        read = {name: x.astype(np.float32) for name, x in tensors.items()}
-        if not all(len(x) and _of_unit_length(x) for x in read.values()):
-            raise ValueError("the sample of held-out pairs is not of unit length")
-        queries: dict[Side, Float32Array] = {side: read.pop(f"{side}.query") for side in SIDES}
-        documents = {side: read.pop(f"{side}.document", queries[side]) for side in SIDES}
-        if read:
-            raise ValueError(f"unexpected tensors of the sample: {sorted(read)}")
-        return cls(queries, documents, dict.fromkeys(SIDES))
-
-
-def _of_unit_length(rows: FloatArray) -> bool:
-    return bool((np.abs(np.linalg.norm(rows, axis=1) - 1) < 1e-2).all())  # NaN is not, either
-
-
-def calibrate(seen: Sample) -> Calibration | None:
+def calibrate(seen: HeldOutPairs) -> Calibration | None:
     """Fit the lines on held-out pairs; None where they are too few, or scores order nothing.
 
     Args:

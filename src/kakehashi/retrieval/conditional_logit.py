@@ -14,7 +14,7 @@ alone, not whether a question is hard; so scores of one question compare, and th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -54,12 +54,11 @@ class Choice(NamedTuple):
     answers: NDArray[np.bool_]
 
 
-def choose(choices: Mapping[str, Choice], *, known: Line | None = None) -> dict[str, Line]:
+def choose(choices: Mapping[str, Choice]) -> dict[str, Line]:
     """Fit the lines by which the answers to queries of one modality lead all documents.
 
     Args:
         choices: by modality of the documents; of the first the mean answer scores 0.
-        known: the line of the first, where it has been fitted before; it is then left as it is.
 
     Returns:
         a line for each modality. A weight that would count a nearer document, an earlier place or
@@ -71,25 +70,17 @@ def choose(choices: Mapping[str, Choice], *, known: Line | None = None) -> dict[
     mean, deviation = every.mean(axis=0), every.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1)
     standard = {name: (own - mean) / deviation for name, own in columns.items()}
-    first, *others = choices
-    fitted = others if known is not None else [first, *others]
-    base = [
-        own @ _weights(known, own) + known.offset
-        if known is not None and name == first
-        else np.zeros(own.shape[:2])
-        for name, own in columns.items()
-    ]
+    first = next(iter(choices))
     counted = np.concatenate([choice.counted for choice in choices.values()], axis=1)
     answers = np.concatenate([choice.answers for choice in choices.values()], axis=1) & counted
     asked = answers.any(axis=1)
     width = len(mean) + 1
-    signs = np.array([*_SIGNS[: width - 1], 0.0] * len(fitted))
+    signs = np.array([*_SIGNS[: width - 1], 0.0] * len(choices))
     free = np.ones(len(signs), bool)
-    free[width - 1] = known is not None  # else all offsets could be shifted alike
+    free[width - 1] = False  # else all offsets could be shifted alike
     while True:
         beta = _conditional_logit(
-            _design(standard, fitted)[asked],
-            np.concatenate(base, axis=1)[asked],
+            _design(standard)[asked],
             counted[asked],
             answers[asked],
             free=free,
@@ -99,29 +90,24 @@ def choose(choices: Mapping[str, Choice], *, known: Line | None = None) -> dict[
         if not wrong.any():
             break
         free &= ~wrong
-    lines = {} if known is None else {first: known}
-    for name, of in zip(fitted, beta.reshape(-1, width), strict=True):
+    lines = {}
+    for name, of in zip(choices, beta.reshape(-1, width), strict=True):
         weights = of[:-1] / deviation
         dense, place, lexical = [*map(float, weights), 0.0][:3]
         lines[name] = Line(dense, place, lexical, float(of[-1] - weights @ mean))
-    if known is not None:
-        return lines
     of_answers = columns[first][choices[first].answers & choices[first].counted]
     mean_answer = (of_answers @ _weights(lines[first], of_answers)).mean() + lines[first].offset
     return {name: of._replace(offset=of.offset - float(mean_answer)) for name, of in lines.items()}
 
 
-def _design(
-    standard: Mapping[str, NDArray[np.float64]], fitted: Sequence[str]
-) -> NDArray[np.float64]:
-    """Return columns and a one of each fitted modality, 0 elsewhere: (n, documents, weights)."""
+def _design(standard: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Return columns and a one of each modality, 0 elsewhere: (n, documents, weights)."""
     blocks = []
-    for name, own in standard.items():
+    for number, own in enumerate(standard.values()):
         n, m, c = own.shape
-        block = np.zeros((n, m, len(fitted), c + 1))
-        if name in fitted:
-            block[:, :, fitted.index(name), :c] = own
-            block[:, :, fitted.index(name), c] = 1
+        block = np.zeros((n, m, len(standard), c + 1))
+        block[:, :, number, :c] = own
+        block[:, :, number, c] = 1
         blocks.append(block.reshape(n, m, -1))
     return np.concatenate(blocks, axis=1)
 
@@ -150,14 +136,13 @@ def _weights(line: Line, columns: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _conditional_logit(
     x: NDArray[np.float64],
-    base: NDArray[np.float64],
     counted: NDArray[np.bool_],
     answers: NDArray[np.bool_],
     *,
     free: NDArray[np.bool_],
     penalty: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Fit softmax(base + x @ beta) to the answers by Newton's method, (n, m, p) -> (p,).
+    """Fit softmax(x @ beta) to the answers by Newton's method, (n, m, p) -> (p,).
 
     Several answers of a query share its weight. A small penalty keeps the weights finite where the
     answers always lead.
@@ -173,7 +158,7 @@ def _conditional_logit(
     found, before = np.zeros(int(free.sum())), np.inf
     step = np.zeros(len(found))
     for _ in range(_STEPS):
-        utility = np.where(counted, base + x @ found, -np.inf)
+        utility = np.where(counted, x @ found, -np.inf)
         top = utility.max(axis=1, keepdims=True)
         weight = np.exp(utility - top)
         total = weight.sum(axis=1, keepdims=True)

@@ -163,7 +163,6 @@ def fit(
             rows.judged.held,
             encoders,
             identities,
-            mode=chosen.mode,
             seed=seed,
             cache=cache,
             progress=progress,

@@ -13,10 +13,10 @@ from ..encoders import EncoderIdentity
 from ..encoders.cache import encode_texts
 from ..errors import FitError
 from ..projection import Projection
-from ..retrieval.calibration import Sample, calibrate
+from ..retrieval.calibration import HeldOutPairs, calibrate
 from ..routing.router import Router
 from ..serving import Serving
-from ..types import SIDES, Mode, Role, Side
+from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, FloatArray, unit_rows
 from .inputs import ROLES, Cache, Encoders
 
@@ -33,7 +33,6 @@ def learn_serving(
     encoders: Encoders,
     identities: Identities,
     *,
-    mode: Mode,
     seed: int,
     cache: Cache = None,
     progress: bool = False,
@@ -43,7 +42,6 @@ def learn_serving(
     Args:
         tested: the projection that the test part judged, which has seen none of it.
         held: the pairs of the test part.
-        mode: of the projection.
     """
     if len(held) > _READ:
         keep = np.sort(np.random.default_rng(seed).choice(len(held), _READ, replace=False))
@@ -54,13 +52,8 @@ def learn_serving(
     for role, by_side in as_served.items():
         for side in SIDES:
             by_side[side] = _project(tested, reader.vectors(side, role), texts[side], side, role)
-    seen = Sample(as_served["query"], as_served["document"], texts)
-    calibration = calibrate(seen)
-    # In another mode the target space is of this aligner alone, and no bridge can be built on it.
-    sample = None
-    if mode == "keep" and calibration is not None:
-        sample = Sample.from_state(seen.state())  # as it will be read again
-    return Serving(_router(pairs, seed), calibration, sample)
+    seen = HeldOutPairs(as_served["query"], as_served["document"], texts)
+    return Serving(_router(pairs, seed), calibrate(seen))
 
 
 def _router(pairs: Pairs, seed: int) -> Router | None:
