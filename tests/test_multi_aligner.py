@@ -28,7 +28,6 @@ from kakehashi.errors import (
 from kakehashi.integrations import chroma, langchain, llama_index
 from kakehashi.retrieval.multi_calibration import combine_calibrations
 from kakehashi.routing.router import ScriptRouter
-from kakehashi.serving import Serving
 
 QUERIES = {
     "ja": "部品の値を変更します。",
@@ -174,7 +173,7 @@ class TestRefusals:
             bridge.bind(fr=lambda texts: texts)
 
     def test_without_a_router_the_modality_has_to_be_named(self, bridge):
-        aligner = replace(bridge.aligners["ja"], serving=Serving())
+        aligner = replace(bridge.aligners["ja"], router=None, calibration=None)
         with pytest.raises(DataError, match="aligner of ja has no router"):
             Bridge({**bridge.aligners, "ja": aligner}, "en").ask("a")
 

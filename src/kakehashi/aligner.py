@@ -13,6 +13,7 @@ from threading import RLock
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from . import bundle
 from .card import render_card
@@ -27,11 +28,13 @@ from .report import Report
 from .retrieval import query as asking
 from .retrieval.calibration import Calibration
 from .retrieval.query import Query
-from .routing.router import Router, ScriptRouter
-from .serving import Serving
+from .routing.router import Router, ScriptRouter, router_from
 from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array, as_array, as_matrix
 
+Tensors = dict[str, NDArray[Any]]
+_ROUTER = "router."
+"""What the names of a saved router's tensors begin with."""
 _FIRST_USE = RLock()
 """Held while an encoder is loaded and recognised, so that many threads load it once. It belongs to
 the module and not to an aligner, because a lock cannot be pickled; it can be entered again, because
@@ -56,7 +59,8 @@ class Aligner:
         encoders: identity of each modality's encoder, None where only vectors were given.
         bound: the encoders at hand; they are not saved.
         path: the folder it was loaded from or saved to.
-        serving: what was learned for mixed corpora: router, calibration of scores.
+        router: tells the modality of a text; None where it could not be learned.
+        calibration: makes scores of the modalities comparable; None where it could not be learned.
     """
 
     projection: Projection
@@ -67,7 +71,8 @@ class Aligner:
     report: Report
     bound: dict[Side, Encoder | None] = field(default_factory=dict)
     path: Path | None = None
-    serving: Serving = field(default_factory=Serving)
+    router: Router | ScriptRouter | None = None
+    calibration: Calibration | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
 
     def __repr__(self) -> str:
@@ -91,11 +96,6 @@ class Aligner:
     def metric(self) -> str:
         """The metric that it was chosen and scored with."""
         return self.report.metric
-
-    @property
-    def calibration(self) -> Calibration | None:
-        """How scores of the modalities compare, where it could be learned."""
-        return self.serving.calibration
 
     @property
     def output_dimension(self) -> int:
@@ -179,7 +179,7 @@ class Aligner:
     @property
     def routes(self) -> bool:
         """Whether there is a router, so that a modality may be ``"auto"``."""
-        return self.serving.router is not None
+        return self.router is not None
 
     def route(self, texts: Sequence[str]) -> list[Side | None]:
         """Return the modality of each text; None where the router cannot tell.
@@ -187,13 +187,13 @@ class Aligner:
         Raises:
             DataError: no list of strings, or there is no router.
         """
-        if self.serving.router is None:
+        if self.router is None:
             raise DataError(
                 "This aligner has no router: it was fitted without texts. Name the modality of the "
                 "text, 'source' or 'target'; or fit it again on pairs with texts, or give it a "
                 "router: aligner.with_router(...)."
             )
-        return self.serving.router.route(texts)
+        return self.router.route(texts)
 
     def with_router(self, router: Router | ScriptRouter) -> Aligner:
         """Return this aligner with another router, which is saved with it.
@@ -202,7 +202,7 @@ class Aligner:
         """
         if not isinstance(router, (Router, ScriptRouter)):
             raise DataError(f"router={router!r:.80}; give a Router or a ScriptRouter.")
-        return replace(self, serving=replace(self.serving, router=router), path=None)
+        return replace(self, router=router, path=None)
 
     @property
     def advised(self) -> bool:
@@ -232,7 +232,12 @@ class Aligner:
     @cached_property
     def router_fingerprint(self) -> str:
         """SHA-256 of the router, which decides about vectors of modality ``"auto"``, too."""
-        return self.serving.fingerprint("router")
+        return _sha256(*_saved_router(self.router))
+
+    @cached_property
+    def retrieval_fingerprint(self) -> str:
+        """SHA-256 of router and calibration, which decide about no vector's bits."""
+        return _sha256(*self.retrieval_state())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -243,11 +248,13 @@ class Aligner:
             if identity is not None:
                 record[side] = [identity.name, identity.dimension]
                 tensors = {**tensors, f"probes.{side}": identity.probes}
-        digest = hashlib.sha256(json.dumps([self.mode, record], sort_keys=True).encode())
-        for name in sorted(tensors):
-            digest.update(f"{name} {tensors[name].shape}".encode())
-            digest.update(np.ascontiguousarray(tensors[name]).data)
-        return digest.hexdigest()
+        return _sha256([self.mode, record], tensors)
+
+    def retrieval_state(self) -> tuple[dict[str, Any], Tensors]:
+        """Return router and calibration as they are saved: a JSON-ready record and tensors."""
+        router, tensors = _saved_router(self.router)
+        calibration = None if self.calibration is None else self.calibration.to_dict()
+        return {"router": router, "calibration": calibration}, tensors
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the aligner as a folder; nothing half-written is ever left at ``path``.
@@ -267,12 +274,12 @@ class Aligner:
                     "model": identity.model,
                 }
                 tensors[f"probes.{side}"] = identity.probes
-        serving, learned = self.serving.state()
-        tensors |= learned
+        retrieval, beside = self.retrieval_state()
+        tensors |= beside
         document = {
             "mode": self.mode,
             "projection": record,
-            "serving": serving,
+            "serving": retrieval,
             "dimensions": self.dimensions,
             "encoders": encoders,
             "data": self.data.__dict__,
@@ -296,8 +303,9 @@ class Aligner:
             encoders: dict[Side, EncoderIdentity | None] = {
                 side: _identity(document, tensors, side) for side in SIDES
             }
-            beside = ("probes.", "router.")
+            beside = ("probes.", _ROUTER)
             weights = {k: v for k, v in tensors.items() if not k.startswith(beside)}
+            router, calibration = (document["serving"][x] for x in ("router", "calibration"))
             aligner = cls(
                 projection=Projection.from_state(document["projection"], weights),
                 mode=document["mode"],
@@ -306,7 +314,8 @@ class Aligner:
                 data=DataRecord(**document["data"]),
                 report=Report.from_dict(document["report"]),
                 path=folder.resolve(),
-                serving=Serving.from_state(document["serving"], tensors),
+                router=_loaded_router(router, tensors),
+                calibration=None if calibration is None else Calibration.from_dict(calibration),
             )
             aligner._check()
         # What a record of another shape makes the lines above raise; they read nothing else.
@@ -376,6 +385,30 @@ def _checked(texts: Any) -> list[str]:
         if problem and text != "" and not (isinstance(text, str) and text.isspace()):
             raise DataError(f"text {row} is {problem}.")
     return given
+
+
+def _saved_router(router: Router | ScriptRouter | None) -> tuple[dict[str, Any] | None, Tensors]:
+    if router is None:
+        return None, {}
+    record, tensors = router.state()
+    return record, {_ROUTER + name: tensor for name, tensor in tensors.items()}
+
+
+def _loaded_router(record: dict[str, Any] | None, tensors: Tensors) -> Router | ScriptRouter | None:
+    own = {k.removeprefix(_ROUTER): x for k, x in tensors.items() if k.startswith(_ROUTER)}
+    if record is not None:
+        return router_from(record, own)
+    if own:
+        raise ValueError("there are tensors of a router, and no record of one")
+    return None
+
+
+def _sha256(record: Any, tensors: Tensors) -> str:
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
 
 
 def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:

@@ -201,13 +201,13 @@ class Bridge:
         """
         routers = {}
         for name, aligner in self.aligners.items():
-            if aligner.serving.router is None:
+            if aligner.router is None:
                 raise DataError(
                     f"The aligner of {name} has no router: it was fitted without texts. Name the "
                     f"modality ({', '.join(self.modalities)}), or give it a router: "
                     "aligner.with_router(...)."
                 )
-            routers[name] = aligner.serving.router
+            routers[name] = aligner.router
         evidence = {name: router.evidence(texts) for name, router in routers.items()}
         found: list[str | None] = []
         for row in range(len(texts)):
@@ -298,7 +298,7 @@ class Bridge:
 
 def _prints(aligner: Aligner) -> list[str]:
     """Return what tells an aligner from another, also where both give the same vectors."""
-    return [aligner.fingerprint, aligner.serving.fingerprint()]
+    return [aligner.fingerprint, aligner.retrieval_fingerprint]
 
 
 def load(path: str | Path) -> Aligner | Bridge:

@@ -241,14 +241,14 @@ class TestAsking:
             real_aligner.ask("a", "Source")
 
     def test_without_a_router_the_modality_has_to_be_named(self, aligner):
-        assert aligner.serving.router is None  # fitted on vectors
+        assert aligner.router is None  # fitted on vectors
         with pytest.raises(DataError, match="no router"):
             aligner.ask("a")
 
     def test_all_of_it_is_saved_with_the_aligner(self, real_aligner, use):
         again = Aligner.load(real_aligner.path).bind(source=use)
-        assert again.serving.calibration == real_aligner.serving.calibration
-        assert again.serving.router.report == real_aligner.serving.router.report
+        assert again.calibration == real_aligner.calibration
+        assert again.router.report == real_aligner.router.report
         before, after = (a.ask("部品の値を変更します。") for a in (real_aligner, again))
         np.testing.assert_array_equal(before.vector, after.vector)
         assert before[1:] == after[1:]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..aligner import Aligner
 from ..multi_aligner import Bridge, load
+from ..retrieval.calibration import MIN_CALIBRATED
 from ..types import SIDES
 from .app import app
 from .console import plain_console, print_facts, print_json, print_report, report_json
@@ -46,7 +47,7 @@ def _about(aligner: Aligner) -> dict[str, Any]:
         "dimensions": aligner.dimensions,
         "output_dimension": aligner.output_dimension,
         "reads_texts": [side for side in SIDES if aligner.reads(side)],
-        "serving": aligner.serving.state()[0],
+        "serving": aligner.retrieval_state()[0],
         "data": asdict(aligner.data),
         **report_json(aligner.report),
     }
@@ -70,5 +71,16 @@ def _show(aligner: Aligner, every_rung: bool) -> None:
     facts["licence"] = data.licence or "not stated"
     facts["SHA-256"] = f"{data.content_hash} (of the data)"
     facts["fingerprint"] = f"{aligner.fingerprint} (of the aligner)"
-    print_facts(facts | aligner.serving.facts)
+    print_facts(facts | retrieval_facts(aligner))
     print_report(aligner.report, every_rung=every_rung)
+
+
+def retrieval_facts(aligner: Aligner) -> dict[str, str]:
+    """Return a line for people of router and calibration each, by name."""
+    facts = {} if aligner.router is None else {"router": str(aligner.router)}
+    calibration = aligner.calibration
+    facts["calibration"] = f"none: it takes {MIN_CALIBRATED} held-out pairs with an answer"
+    if calibration is not None:
+        kinds = "vectors and words" if calibration.hybrid else "vectors"
+        facts["calibration"] = f"of {kinds}, on {calibration.n_pairs} held-out pairs"
+    return facts

@@ -38,7 +38,7 @@ from .inputs import (
     seen_by_target,
     with_vectors,
 )
-from .learn_serving import learn_serving
+from .learn_serving import learn_calibration, learn_router
 from .model_selection import Candidate, Learned, choose, climb, label, rank
 from .spaces import share_space, store_metric
 from .split_plan import MIN_PAIRS, Plan, plan
@@ -157,9 +157,9 @@ def fit(
         shipped = chosen.data.everything if refit else chosen.data.fitted
         view = chosen.data.view
         projection = view.finish(chosen.build(shipped))
-        serving = learn_serving(
+        router = learn_router(pairs, seed)
+        calibration = learn_calibration(
             view.finish(chosen.build(chosen.data.fitted)),
-            pairs,
             rows.judged.held,
             encoders,
             identities,
@@ -218,7 +218,8 @@ def fit(
             notes=notes,
         ),
         bound=encoders,
-        serving=serving,
+        router=router,
+        calibration=calibration,
     )
 
 

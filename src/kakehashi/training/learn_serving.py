@@ -1,4 +1,4 @@
-"""Learn what serving mixed corpora needs, on the pairs that the map has not seen."""
+"""Learn the router, and the calibration on pairs that the map has not seen."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ from ..encoders import EncoderIdentity
 from ..encoders.cache import encode_texts
 from ..errors import FitError
 from ..projection import Projection
-from ..retrieval.calibration import HeldOutPairs, calibrate
+from ..retrieval.calibration import Calibration, HeldOutPairs, calibrate
 from ..routing.router import Router
-from ..serving import Serving
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, FloatArray, unit_rows
 from .inputs import ROLES, Cache, Encoders
@@ -26,9 +25,8 @@ _READ = 500
 Identities = Mapping[Side, EncoderIdentity | None]
 
 
-def learn_serving(
+def learn_calibration(
     tested: Projection,
-    pairs: Pairs,
     held: Pairs,
     encoders: Encoders,
     identities: Identities,
@@ -36,8 +34,8 @@ def learn_serving(
     seed: int,
     cache: Cache = None,
     progress: bool = False,
-) -> Serving:
-    """Learn on held-out pairs what serving needs.
+) -> Calibration | None:
+    """Learn on held-out pairs how scores of the modalities compare.
 
     Args:
         tested: the projection that the test part judged, which has seen none of it.
@@ -52,11 +50,10 @@ def learn_serving(
     for role, by_side in as_served.items():
         for side in SIDES:
             by_side[side] = _project(tested, reader.vectors(side, role), texts[side], side, role)
-    seen = HeldOutPairs(as_served["query"], as_served["document"], texts)
-    return Serving(_router(pairs, seed), calibrate(seen))
+    return calibrate(HeldOutPairs(as_served["query"], as_served["document"], texts))
 
 
-def _router(pairs: Pairs, seed: int) -> Router | None:
+def learn_router(pairs: Pairs, seed: int) -> Router | None:
     """Learn to tell the sides apart; None without texts, or where all of them are linked."""
     if pairs.source_texts is None or pairs.target_texts is None:
         return None

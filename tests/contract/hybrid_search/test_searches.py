@@ -25,6 +25,7 @@ from support.frameworks import (
     reference,
 )
 
+from kakehashi.cli import show
 from kakehashi.errors import DataError, DegradedWarning
 from kakehashi.integrations import langchain, llama_index
 from kakehashi.types import SIDES
@@ -286,7 +287,7 @@ def test_a_store_that_overwrites_is_not_filled_in_two_parts(shops, corpus):
 
 
 def test_documents_are_added_through_an_aligner_without_a_router(aligner):
-    bare = replace(aligner, serving=replace(aligner.serving, router=None))
+    bare = replace(aligner, router=None)
     embeddings = langchain.AlignedEmbeddings(aligner=bare)
     store = InMemoryVectorStore(embeddings)
     entries = [Document("部品", metadata={"modality": "source"}), Document("a part")]
@@ -453,12 +454,12 @@ def test_a_modality_of_none_names_none(aligner):
 
 
 def test_without_a_calibration_the_retriever_is_not_made(plain, aligner):
-    bare = replace(aligner, serving=replace(aligner.serving, calibration=None))
+    bare = replace(aligner, calibration=None)
     f = type(plain.f)(bare)
     with pytest.raises(ValueError, match=r"30 held-out pairs \(a fifth is held out, so 150"):
         f.retriever([f.arm(plain.mixed)])
     assert f.search(f.retriever([f.arm(plain.mixed)], fusion="rank"), QUERIES[0])
-    assert "none: it takes 30" in bare.serving.facts["calibration"]
+    assert "none: it takes 30" in show.retrieval_facts(bare)["calibration"]
 
 
 def test_what_llama_index_would_swallow_is_refused(shops):
