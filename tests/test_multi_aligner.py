@@ -86,9 +86,9 @@ class TestSpace:
 
     @pytest.mark.parametrize("name", QUERIES)
     def test_a_query_is_routed_as_what_it_is(self, name, bridge):
-        asked = bridge.ask(QUERIES[name])
+        asked = bridge.prepare_query(QUERIES[name])
         assert (asked.modality, asked.how) == (name, "routed")
-        declared = bridge.ask(QUERIES[name], name)
+        declared = bridge.prepare_query(QUERIES[name], name)
         assert (declared.modality, declared.how) == (name, "declared")
         np.testing.assert_array_equal(asked.vector, declared.vector)
 
@@ -106,7 +106,7 @@ class TestSpace:
             assert routed.count(name) >= 0.85 * len(texts)
 
     def test_what_is_none_of_them_goes_to_the_target_encoder(self, bridge):
-        asked = bridge.ask("→ 12 ←")
+        asked = bridge.prepare_query("→ 12 ←")
         assert (asked.modality, asked.how) == ("en", "unsure")
         [vector] = bridge.embed(["→ 12 ←"], modality="en", role="query")
         np.testing.assert_array_equal(asked.vector, vector)
@@ -165,7 +165,7 @@ class TestRefusals:
     def test_a_modality_that_it_has_not(self, bridge):
         for call in (
             lambda: bridge.embed(["a"], modality="source", role="query"),
-            lambda: bridge.ask("a", "fr"),
+            lambda: bridge.prepare_query("a", "fr"),
         ):
             with pytest.raises(DataError, match="the modalities are ja, short, en, or auto"):
                 call()
@@ -175,7 +175,7 @@ class TestRefusals:
     def test_without_a_router_the_modality_has_to_be_named(self, bridge):
         aligner = replace(bridge.aligners["ja"], router=None, calibration=None)
         with pytest.raises(DataError, match="aligner of ja has no router"):
-            Bridge({**bridge.aligners, "ja": aligner}, "en").ask("a")
+            Bridge({**bridge.aligners, "ja": aligner}, "en").prepare_query("a")
 
 
 class TestCalibration:
@@ -241,7 +241,9 @@ class TestFolder:
         assert isinstance(again, Bridge)
         assert again.fingerprint == bridge.fingerprint
         assert again.calibration == bridge.calibration
-        np.testing.assert_array_equal(again.ask(QUERIES["ja"])[0], bridge.ask(QUERIES["ja"])[0])
+        np.testing.assert_array_equal(
+            again.prepare_query(QUERIES["ja"])[0], bridge.prepare_query(QUERIES["ja"])[0]
+        )
 
     def test_the_calibration_is_that_before_it_was_saved(self, bridge):
         again = Bridge(bridge.aligners, "en")
@@ -478,7 +480,7 @@ class TestChroma:
         collection.add(ids=[str(i) for i in range(len(english))], documents=english)
         asked = list(QUERIES.values())
         found = collection.query(query_texts=asked, n_results=3)["ids"]
-        vectors = np.stack([bridge.ask(text).vector for text in asked])
+        vectors = np.stack([bridge.prepare_query(text).vector for text in asked])
         documents = bridge.embed(english, modality="en", role="document")
         expected = np.argsort(-vectors @ documents.T, axis=1, kind="stable")[:, :3]
         assert found == [[str(i) for i in row] for row in expected]

@@ -25,9 +25,8 @@ from .encoders.protocol import checked_encode
 from .errors import BundleTamperedError, DataError, EncoderError
 from .projection import Projection
 from .report import Report
-from .retrieval import query as asking
 from .retrieval.calibration import Calibration
-from .retrieval.query import Query
+from .retrieval.query import AUTO, Query, embed_routed, prepare_query
 from .routing.router import Router, ScriptRouter, router_from
 from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array, as_array, as_matrix
@@ -157,13 +156,13 @@ class Aligner:
             EncoderError: no encoder is at hand.
             EncoderMismatchError: it is not the one that the aligner was trained with.
         """
-        if modality == asking.AUTO:
-            return asking.embed_routed(self, _checked(texts), role)
+        if modality == AUTO:
+            return embed_routed(self, _checked(texts), role)
         side = checked_side(modality)
         vectors = self.encode(texts, modality=side, role=role)
         return self.project(vectors, texts=texts, modality=side, role=role)
 
-    def ask(self, text: str, modality: str = asking.AUTO) -> Query:
+    def prepare_query(self, text: str, modality: str = AUTO) -> Query:
         """Encode and project one query, and say what it was read as.
 
         Args:
@@ -174,7 +173,7 @@ class Aligner:
             DataError: another modality; or ``"auto"`` and there is no router.
             EncoderError, EncoderMismatchError: as :meth:`embed`.
         """
-        return asking.ask(self, text, modality)
+        return prepare_query(self, text, modality)
 
     @property
     def routes(self) -> bool:

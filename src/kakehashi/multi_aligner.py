@@ -15,15 +15,14 @@ from typing import Any
 from . import bundle
 from .aligner import Aligner
 from .errors import BundleTamperedError, DataError
-from .retrieval import query as asking
 from .retrieval.calibration import Calibration
 from .retrieval.multi_calibration import combine_calibrations
-from .retrieval.query import How, Query
+from .retrieval.query import AUTO, Query, embed_routed, prepare_query
 from .types import SIDES, Mode, Role
 from .vectors import Float32Array
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_RESERVED = (asking.AUTO,)
+_RESERVED = (AUTO,)
 
 
 @dataclass(frozen=True, eq=False)
@@ -157,13 +156,13 @@ class Bridge:
             DataError: another modality, or as :meth:`Aligner.embed`.
             EncoderError, EncoderMismatchError: as :meth:`Aligner.embed`.
         """
-        if modality == asking.AUTO:
-            return asking.embed_routed(self, texts, role)
+        if modality == AUTO:
+            return embed_routed(self, texts, role)
         if modality == self.target:
             return self._any.embed(texts, modality="target", role=role)
         return self._aligner(modality).embed(texts, modality="source", role=role)
 
-    def ask(self, text: str, modality: str = asking.AUTO) -> Query:
+    def prepare_query(self, text: str, modality: str = AUTO) -> Query:
         """Encode and project one query, and say what it was read as.
 
         Args:
@@ -174,14 +173,7 @@ class Bridge:
             DataError: another modality; or ``"auto"`` and an aligner has no router.
             EncoderError, EncoderMismatchError: as :meth:`Aligner.embed`.
         """
-        how: How = "declared"
-        if modality == asking.AUTO:
-            [routed] = self.route([text])
-            modality, how = (routed, "routed") if routed is not None else (self.target, "unsure")
-        if modality == self.target:
-            return asking.by_target(self._any, text, how)._replace(modality=self.target)
-        asked = asking.through_map(self._aligner(modality), text, how)
-        return asked._replace(modality=modality)
+        return prepare_query(self, text, modality)
 
     @property
     def routes(self) -> bool:

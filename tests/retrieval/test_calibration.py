@@ -221,35 +221,35 @@ def test_scores_are_the_line(dense, share):
 class TestAsking:
     def test_a_declared_modality_is_taken_at_its_word(self, real_aligner):
         for modality in SIDES:
-            query = real_aligner.ask("R12 10kΩ", modality)
+            query = real_aligner.prepare_query("R12 10kΩ", modality)
             [vector] = real_aligner.embed(["R12 10kΩ"], modality=modality, role="query")
             np.testing.assert_array_equal(query.vector, vector)
             assert (query.modality, query.how) == (modality, "declared")
 
     def test_the_router_decides_and_says_so(self, real_aligner):
-        japanese = real_aligner.ask("部品の値を変更します。")
+        japanese = real_aligner.prepare_query("部品の値を変更します。")
         assert (japanese.modality, japanese.how) == ("source", "routed")
-        english = real_aligner.ask("Change the value of the symbol.")
+        english = real_aligner.prepare_query("Change the value of the symbol.")
         assert (english.modality, english.how) == ("target", "routed")
 
     def test_what_is_neither_goes_to_the_target_encoder(self, real_aligner):
-        query = real_aligner.ask("→ 12 ←")
+        query = real_aligner.prepare_query("→ 12 ←")
         assert (query.modality, query.how) == ("target", "unsure")
 
     def test_an_unknown_modality_is_refused(self, real_aligner):
         with pytest.raises(DataError, match="'Source'; a modality is source or target, or auto"):
-            real_aligner.ask("a", "Source")
+            real_aligner.prepare_query("a", "Source")
 
     def test_without_a_router_the_modality_has_to_be_named(self, aligner):
         assert aligner.router is None  # fitted on vectors
         with pytest.raises(DataError, match="no router"):
-            aligner.ask("a")
+            aligner.prepare_query("a")
 
     def test_all_of_it_is_saved_with_the_aligner(self, real_aligner, use):
         again = Aligner.load(real_aligner.path).bind(source=use)
         assert again.calibration == real_aligner.calibration
         assert again.router.report == real_aligner.router.report
-        before, after = (a.ask("部品の値を変更します。") for a in (real_aligner, again))
+        before, after = (a.prepare_query("部品の値を変更します。") for a in (real_aligner, again))
         np.testing.assert_array_equal(before.vector, after.vector)
         assert before[1:] == after[1:]
 

@@ -221,7 +221,7 @@ def reference(aligner, query, entries, *, words=False):
 
 def brute_force(space, query, documents, *, words=False):
     """Score every (text, modality) by an aligner or a bridge, the best first."""
-    asked = space.ask(query)
+    asked = space.prepare_query(query)
     lines = space.calibration.hybrid if words else space.calibration.plain
     lexical = np.array(LexicalIndex([text for text, _ in documents]).scores(query))
     found = []

@@ -258,7 +258,7 @@ def checked_side(modality: str) -> Side:
     for side in SIDES:
         if modality == side:
             return side
-    raise DataError(f"modality={modality!r}; a modality is source or target.")
+    raise DataError(f"modality={modality!r}; a modality is source or target, or auto.")
 
 
 def check_pairs(*given: Any, optional: Sequence[Any] = ()) -> None:

@@ -98,7 +98,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         """Embed queries: n texts -> n float32 vectors."""
         modality = self._config["query_modality"]
         if modality == AUTO:
-            return [self.aligner.ask(text).vector for text in input]
+            return [self.aligner.prepare_query(text).vector for text in input]
         return list(self.aligner.embed(list(input), modality=modality, role="query"))
 
     @staticmethod

@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, EncoderError, EncoderMismatchError
-from ..integrations._aligner_field import Space
 from ..vectors import unit_rows
 from .bm25 import LexicalIndex
 from .hits import Document, Hit, Searched
 from .part_numbers import Identifiers
-from .query import AUTO, Query, read_as
+from .query import AUTO, EmbeddingSpace, Query, read_as
 from .score_scales import SCALES, scale_of, tells_apart
 
 _WIDER = 5
@@ -39,7 +38,9 @@ class Reading:
             text: as it was embedded, where it was embedded by the same object.
     """
 
-    def __init__(self, space: Space, declared: str | None, field: str, unnamed: str) -> None:
+    def __init__(
+        self, space: EmbeddingSpace, declared: str | None, field: str, unnamed: str
+    ) -> None:
         self.names, self.possible = space.modalities, space.modalities
         if declared is not None:
             self.possible = (declared,)
@@ -104,7 +105,7 @@ def in_parts(
     return Searched(hits, further)
 
 
-def check_declared(name: str, declared: str | None, space: Space) -> None:
+def check_declared(name: str, declared: str | None, space: EmbeddingSpace) -> None:
     """Raise DataError where an arm declares a modality that is none."""
     if declared is not None and declared not in space.modalities:
         raise DataError(
@@ -119,7 +120,7 @@ class ScaleFinder:
     Once they fit one scale alone, it is remembered.
     """
 
-    def __init__(self, space: Space, name: str | None) -> None:
+    def __init__(self, space: EmbeddingSpace, name: str | None) -> None:
         if name is not None and name not in SCALES:
             raise DataError(f"scores={name!r} is not known; choose one of {', '.join(SCALES)}.")
         self._space, self._name = space, name

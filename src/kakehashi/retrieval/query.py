@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from ..errors import DataError
-from ..types import SIDES, Role
+from ..types import Role
 from ..vectors import Float32Array
-
-if TYPE_CHECKING:
-    from ..aligner import Aligner
 
 How = Literal["declared", "routed", "unsure"]
 AUTO = "auto"
@@ -33,7 +29,7 @@ class Query(NamedTuple):
     how: How
 
 
-class Reads(Protocol):
+class EmbeddingSpace(Protocol):
     """What tells modalities apart and embeds texts of each: an aligner, or a bridge of several."""
 
     @property
@@ -53,38 +49,24 @@ class Reads(Protocol):
         ...
 
 
-def ask(aligner: Aligner, text: str, modality: str) -> Query:
-    """Encode and project one query; see :meth:`kakehashi.Aligner.ask`."""
+def prepare_query(space: EmbeddingSpace, text: str, modality: str) -> Query:
+    """Encode and project one query; see :meth:`kakehashi.Aligner.prepare_query`."""
     how: How = "declared"
     if modality == AUTO:
-        [routed] = aligner.route([text])
-        modality, how = (routed, "routed") if routed is not None else ("target", "unsure")
-    if modality not in SIDES:
-        raise DataError(f"modality={modality!r}; a modality is source or target, or auto.")
-    if modality == "target":
-        return by_target(aligner, text, how)
-    return through_map(aligner, text, how)
+        [routed] = space.route([text])
+        how = "unsure" if routed is None else "routed"
+        modality = space.modalities[-1] if routed is None else routed
+    [vector] = space.embed([text], modality=modality, role="query")
+    return Query(vector, modality, how)
 
 
-def by_target(aligner: Aligner, text: str, how: How) -> Query:
-    """Read a query with the target encoder."""
-    [vector] = aligner.embed([text], modality="target", role="query")
-    return Query(vector, "target", how)
-
-
-def through_map(aligner: Aligner, text: str, how: How) -> Query:
-    """Read a query with the source encoder, and map it."""
-    [vector] = aligner.embed([text], modality="source", role="query")
-    return Query(vector, "source", how)
-
-
-def read_as(space: Reads, texts: Sequence[str]) -> list[str]:
+def read_as(space: EmbeddingSpace, texts: Sequence[str]) -> list[str]:
     """Return the modality of each text as the router tells it; the target where it is unsure."""
     routed = space.route(texts) if len(texts) else []  # nothing to read asks for no router
     return [space.modalities[-1] if side is None else side for side in routed]
 
 
-def embed_routed(space: Reads, texts: Sequence[str], role: Role) -> Float32Array:
+def embed_routed(space: EmbeddingSpace, texts: Sequence[str], role: Role) -> Float32Array:
     """Embed texts, each as the modality that it is routed to, (n, d_out) float32."""
     sides = np.array(read_as(space, texts), object)
     found = np.empty((len(sides), space.output_dimension), np.float32)

@@ -330,7 +330,7 @@ def test_one_document_that_is_the_query_itself_does_not_settle_what_scores_are(
     langchains = isinstance(shop.f, LangChain)
     [arm] = retriever._bound_arms() if langchains else retriever._arms
     only = {"filter" if langchains else "filters": shop.f.filter(page=0, modality="target")}
-    found = arm.search(aligner.ask(query, "target"), query, 5, only, apart=False)
+    found = arm.search(aligner.prepare_query(query, "target"), query, 5, only, apart=False)
     assert [hit.similarity for hit in found.hits] == pytest.approx([1], abs=1e-3)
     assert_same(shop.rows(shop.f.search(retriever, query)), reference(aligner, query, corpus)[:7])
 

@@ -117,7 +117,7 @@ class AlignedEmbeddings(BaseModel, Embeddings):
 
     def ask(self, text: str, *, modality: str | None = None) -> Query:
         """Embed one query, and say what it was read as."""
-        return self.aligner.ask(text, modality or self.query_modality)
+        return self.aligner.prepare_query(text, modality or self.query_modality)
 
     def add_documents(
         self, store: VectorStore, documents: list[Document], *, modality_field: str = "modality"

@@ -193,7 +193,7 @@ class AlignedEmbedding(BaseEmbedding):
         return said[1] if said is not None and said[0] == id(self) else self.document_modality
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        found: Embedding = self.aligner.ask(query, self.query_modality).vector.tolist()
+        found: Embedding = self.aligner.prepare_query(query, self.query_modality).vector.tolist()
         return found
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
@@ -284,7 +284,7 @@ class AlignedRetriever(BaseRetriever):
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._arms:
             text = query_bundle.query_str
-            asked = self.embedding.aligner.ask(text, self.embedding.query_modality)
+            asked = self.embedding.aligner.prepare_query(text, self.embedding.query_modality)
             return self._answer(self._plan.search(self._arms, asked, text, self._k, self._options))
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
@@ -293,7 +293,9 @@ class AlignedRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._arms:
             text, embedding = query_bundle.query_str, self.embedding
-            asked = await asyncio.to_thread(embedding.aligner.ask, text, embedding.query_modality)
+            asked = await asyncio.to_thread(
+                embedding.aligner.prepare_query, text, embedding.query_modality
+            )
             return self._answer(
                 await self._plan.asearch(self._arms, asked, text, self._k, self._options)
             )
