@@ -16,10 +16,11 @@ from mixed_corpus import SIDE, TWIN, Language, knowing
 
 from kakehashi import Aligner
 from kakehashi.retrieval.calibration import Calibration
-from kakehashi.retrieval.document_modality import Words, in_parts
+from kakehashi.retrieval.document_modality import in_parts
 from kakehashi.retrieval.fusion import Fusion, Method
 from kakehashi.retrieval.hits import Hit, Searched
 from kakehashi.retrieval.hybrid_search import Plan
+from kakehashi.retrieval.lexical_search import Words
 from kakehashi.retrieval.query import Query
 from kakehashi.types import SIDES, Side
 from kakehashi.vectors import unit_rows

@@ -5,10 +5,11 @@ import pytest
 
 from kakehashi.retrieval.calibration import Calibration
 from kakehashi.retrieval.conditional_logit import Line
-from kakehashi.retrieval.document_modality import Words, in_parts
+from kakehashi.retrieval.document_modality import in_parts
 from kakehashi.retrieval.fusion import Fusion
 from kakehashi.retrieval.hits import Hit
 from kakehashi.retrieval.hybrid_search import Plan
+from kakehashi.retrieval.lexical_search import Words
 from kakehashi.retrieval.query import Query
 
 NAMES = ("ja", "fr", "en")

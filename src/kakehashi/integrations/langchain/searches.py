@@ -11,17 +11,12 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ...errors import DataError
-from ...retrieval.document_modality import (
-    Reading,
-    ScaleFinder,
-    Words,
-    check_declared,
-    in_parts,
-    key_of,
-)
+from ...retrieval.document_modality import Reading, check_declared, in_parts
 from ...retrieval.filters import words_filter
 from ...retrieval.hits import Hit, Searched
+from ...retrieval.lexical_search import Words, key_of
 from ...retrieval.query import Query
+from ...retrieval.score_scales import ScaleFinder
 from .._aligner_field import Space, index_may_need_moving
 from .filters import joined, kind_of
 

@@ -20,17 +20,12 @@ from llama_index.core.vector_stores import (
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
 from ...errors import DataError
-from ...retrieval.document_modality import (
-    Reading,
-    ScaleFinder,
-    Words,
-    check_declared,
-    in_parts,
-    key_of,
-)
+from ...retrieval.document_modality import Reading, check_declared, in_parts
 from ...retrieval.fusion import Fused
 from ...retrieval.hits import Hit, Searched
+from ...retrieval.lexical_search import Words, key_of
 from ...retrieval.query import Query
+from ...retrieval.score_scales import ScaleFinder
 from .._aligner_field import index_may_need_moving
 
 if TYPE_CHECKING:
