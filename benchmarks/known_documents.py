@@ -17,11 +17,8 @@ products.
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -30,8 +27,8 @@ os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"
 
 import numpy as np
-from datasets import encoders
-from protocol import Clock
+from datasets import encoder, texts_of
+from protocol import Clock, run_script
 from setting import describe, setting, table, write
 
 import kakehashi
@@ -58,10 +55,12 @@ def main() -> None:
     args = parser.parse_args()
     found = setting()
     args.out.mkdir(parents=True, exist_ok=True)
-    texts, groups = read(args.data / "pydocs_en_ja_fr.jsonl", args.documents)
-    cache, encoder = args.out / "vectors.sqlite", encoders("minilm")
+    fields = texts_of(args.data / "pydocs_en_ja_fr.jsonl", (*LANGUAGES, "group"))
+    texts = {name: values[: args.documents] for name, values in fields.items()}
+    groups = texts.pop("group")
+    cache, minilm = args.out / "vectors.sqlite", encoder("minilm")
     vectors = {
-        language: encode_texts(encoder, texts[language], role, cache=cache, progress=True)
+        language: encode_texts(minilm, texts[language], role, cache=cache, progress=True)
         for language, role in zip(LANGUAGES, ("document", "query", "query"), strict=True)
     }
     asked = Pairs(texts["fr"], texts["en"], groups=groups)
@@ -92,14 +91,6 @@ def main() -> None:
     (args.out / "known_documents.md").write_text(text + "\n", encoding="utf-8")
     write({"setting": found, "systems": result}, args.out / "known_documents.json")
     print(text)
-
-
-def read(path: Path, at_most: int) -> tuple[dict[str, list[str]], list[str]]:
-    """Read the first paragraphs in each language, and their groups."""
-    lines = path.read_text(encoding="utf-8").split("\n")[:at_most]
-    records = [json.loads(line) for line in lines if line]
-    texts = {language: [record[language] for record in records] for language in LANGUAGES}
-    return texts, [record["group"] for record in records]
 
 
 def measure(
@@ -143,14 +134,8 @@ def measure(
 
 def nudge(arrays: dict[str, Any], variant: str) -> tuple[Any, Any, float]:
     """Run the peer."""
-    with tempfile.TemporaryDirectory() as folder:
-        split, out = Path(folder) / "split.npz", Path(folder) / "out"
-        np.savez(split, **arrays)
-        command = [sys.executable, str(PEER), str(split), str(out), "--variant", variant]
-        subprocess.run(command, check=True)
-        result = json.loads((out / "result.json").read_text(encoding="utf-8"))
-        with np.load(out / "vectors.npz") as moved:
-            return moved["queries"], moved["documents"], result["train_cpu_seconds"]
+    result, queries, documents = run_script(sys.executable, PEER, arrays, ["--variant", variant])
+    return queries, documents, result["train_cpu_seconds"]
 
 
 def summary(seeds: list[tuple[Any, list[str]]]) -> dict[str, Any]:

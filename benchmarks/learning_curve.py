@@ -1,10 +1,9 @@
 """Back-test the learning curve: predict what each doubling brought from the sizes below it.
 
-    python benchmarks/learning_curve.py DATA [--names ...] [--mode keep] [--repeats 2]
-        [--out result.json]
+    python benchmarks/learning_curve.py DATA [--names NAME:SOURCE-TARGET ...] [--mode keep]
+                                        [--repeats 2] [--out result.json]
 
-DATA/vectors/NAME.npz holds (n, d) arrays such as `use_source` and `minilm_target` of matching
-rows, and `group`. For each data set and pair of encoders `kakehashi.learning_curve` runs on n
+For each data set and pair of encoders `kakehashi.learning_curve` runs on n
 pairs, n/2, n/4 and so on, down to 64. Then every size from the third on is taken for all that
 there is: from it (one fit, as a user has it) and up to three sizes below (all their fits) each way
 of extrapolating says what its double brings, and the fit on that double says what it brought. A
@@ -27,7 +26,8 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
-from setting import describe, setting, stored_pairs, table, write
+from datasets import chosen
+from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi.data.duplicates import find_leaks
@@ -36,13 +36,13 @@ from kakehashi.evaluation.forecast import forecast, next_gain
 from kakehashi.metrics.relevance import clusters_of
 
 NAMES = (
-    "maintnet_problem_action:minilm:minilm",
-    "kicad_ja_en:use:minilm",
-    "kicad_ja_en:minilm:minilm",
-    "tldr_en_command:minilm:minilm",
-    "django_pseudocode_code:minilm:minilm",
-    "pydocs_ja_en:use:minilm",
-    "pydocs_ja_en:minilm:minilm",
+    "maintnet_problem_action:minilm-minilm",
+    "kicad_ja_en:use-minilm",
+    "kicad_ja_en:minilm-minilm",
+    "tldr_en_command:minilm-minilm",
+    "django_pseudocode_code:minilm-minilm",
+    "pydocs_ja_en:use-minilm",
+    "pydocs_ja_en:minilm-minilm",
 )
 METRICS = ("recall@1", "mrr@10")
 LEAST, SEED = 64, 0
@@ -102,16 +102,16 @@ def main() -> None:
     """Run every curve; print its scores, and how each way of extrapolating did."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, metavar="DATA")
-    parser.add_argument("--names", nargs="+", default=NAMES, help="data:source:target")
+    parser.add_argument("--names", nargs="+", default=NAMES, help="NAME:SOURCE-TARGET")
     parser.add_argument("--mode", choices=("keep", "shared"), default="keep")
     parser.add_argument("--repeats", type=int, default=2)
+    parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
     parser.add_argument("--out", type=Path, metavar="JSON")
     args = parser.parse_args()
     found = setting()
     curves, trials = {}, []
-    for name in args.names:
-        data, source, target = name.split(":")
-        pairs = stored_pairs(args.data, data, f"{source}_source", f"{target}_target")
+    for data_set in chosen(args.data, args.names):
+        name, pairs = data_set.label, data_set.load(args.data, args.cache)
         split = hold_out(pairs, 0.2, seed=SEED)
         test = pairs.select(split.held_out)
         kept = np.setdiff1d(split.kept, find_leaks(pairs, test))

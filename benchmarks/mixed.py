@@ -49,7 +49,7 @@ from typing import Any
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
-import mixed_corpus
+import datasets
 import numpy as np
 from mixed_corpus import Corpus, Encoded, Fits, Mode, neighbours
 from mixed_french import french
@@ -95,8 +95,8 @@ def main() -> None:
     found = setting()
     corpus = Corpus.read(args.data / f"{CORPUS}.jsonl")
     names = sorted({name for both in args.encoders for name in both.split(":")})
-    encoders = {name: mixed_corpus.encoder(name) for name in names}
-    judge = None if args.no_lists else mixed_corpus.judge()
+    encoders = {name: datasets.encoder(name) for name in names}
+    judge = None if args.no_lists else datasets.judge()
     encoded = Encoded(encoders | ({} if judge is None else {"judge": judge}), args.cache)
     fits = Fits(corpus, encoded, args.fits)
     result: dict[str, Any] = {"setting": found}

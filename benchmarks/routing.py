@@ -4,9 +4,8 @@
 
 DATA/NAME.jsonl holds one object a line: `source`, `target`, perhaps `group`; files without both
 sides are passed over. For each seed a fifth of the pairs, by group, judges, rows that share a text
-with it are left out, and `kakehashi.routing.router.Router` is fitted on 200 of the others and on
-all (of
-which it reads 2,000 at most). Means over the seeds:
+with it are left out, and `Router` is fitted on 200 of the others and on all (of which it reads
+2,000 at most). Means over the seeds:
 
 - source read as target, and the other way round, where every text has to be answered;
 - undecided texts, and the wrong ones among the answers;
@@ -15,15 +14,14 @@ which it reads 2,000 at most). Means over the seeds:
 - strangers answered: of the target texts in letters of another script (Latin ones become Cyrillic,
   Japanese ones Hangul), the share that is not left undecided.
 
-Where DATA/vectors/NAME.npz holds `minilm_source` and `minilm_target`, the same least squares is
-also fitted on n-grams and encoder vectors side by side, and on the vectors alone (the sign of the
-score answers every text, without the logistic that moves its zero; at most 1,000 pairs).
+The same least squares is also fitted on n-grams and MiniLM's vectors side by side, and on the
+vectors alone (the sign of the score answers every text, without the logistic that moves its zero;
+at most 1,000 pairs).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -33,6 +31,7 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
+from datasets import DataSet, chosen
 from setting import describe, setting, table, write
 
 from kakehashi import Pairs
@@ -55,39 +54,21 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", help="data sets; all by default")
     parser.add_argument("--sizes", type=int, nargs="+", default=[200, 0], help="0: all pairs")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
     parser.add_argument("--out", type=Path, metavar="JSON")
     args = parser.parse_args()
     found = setting()
     runs: list[dict[str, Any]] = []
-    for path in sorted(args.data.glob("*.jsonl")):
-        if args.names and path.stem not in args.names:
-            continue
-        pairs = read(path)
-        if pairs is None:
-            continue
+    names = args.names or sorted({data_set.name for data_set in chosen(args.data, ["all"])})
+    for name in names:
+        pairs = DataSet(name, "minilm", "minilm").load(args.data, args.cache)
         for size in args.sizes:
             several = [one(pairs, size, seed) for seed in range(args.seeds)]
             mean = {k: float(np.mean([run[k] for run in several])) for k in several[0]}
-            runs.append({"name": path.stem, "size": size or "all", **mean})
+            runs.append({"name": name, "size": size or "all", **mean})
             print(runs[-1], file=sys.stderr)
     print(f"{describe(found)}\n\n{args.seeds} seeds\n\n{show(runs)}\n\n{show_vectors(runs)}")
     write({"setting": found, "seeds": args.seeds, "runs": runs}, args.out)
-
-
-def read(path: Path) -> Pairs | None:
-    """Read the texts of a file, with MiniLM's vectors where they are stored."""
-    lines = path.read_text(encoding="utf-8").split("\n")
-    records = [json.loads(line) for line in lines if line]
-    if not records or not set(SIDES) <= set(records[0]):
-        return None
-    given: dict[str, Any] = {f"{side}_texts": [r[side] for r in records] for side in SIDES}
-    stored = path.parent / "vectors" / f"{path.stem}.npz"
-    if stored.exists():
-        with np.load(stored, allow_pickle=False) as arrays:
-            if {f"minilm_{side}" for side in SIDES} <= set(arrays):
-                given |= {f"{side}_vectors": arrays[f"minilm_{side}"] for side in SIDES}
-    groups = [r["group"] for r in records] if "group" in records[0] else None
-    return Pairs(**given, groups=groups, on_invalid="drop")
 
 
 def one(pairs: Pairs, size: int, seed: int) -> dict[str, float]:
@@ -121,7 +102,7 @@ def one(pairs: Pairs, size: int, seed: int) -> dict[str, float]:
         "strangers answered": float(np.mean([a is not None for a in router.route(strangers)])),
         "fit seconds": fitted,
         "ms per 1,000": 1e6 * seconds / len(texts),
-        **({} if train.source_vectors is None else with_vectors(train, test)),
+        **with_vectors(train, test),
     }
 
 
@@ -193,14 +174,13 @@ def show(runs: list[dict[str, Any]]) -> str:
 
 
 def show_vectors(runs: list[dict[str, Any]]) -> str:
-    """Return what encoder vectors add, where they are stored."""
+    """Return what encoder vectors add."""
     names = [f"error, {name}" for name in VARIANTS]
     rows = [
         [run["name"], f"{min(run['pairs'], WITH_VECTORS):,.0f}", *(f"{run[n]:.3f}" for n in names)]
         for run in runs
-        if names[0] in run
     ]
-    return table(["set", "pairs", *names], rows) if rows else "no stored vectors"
+    return table(["set", "pairs", *names], rows)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
     python benchmarks/selection.py DATA [--judge cca|fit] [--strategies ...] [--seeds 5]
         [--sizes 50 100 200 400] [--start 0] [--names ...] [--out result.json]
 
-DATA/vectors/NAME.npz holds (n, d) arrays such as `use_source` and `minilm_target` of matching
-rows, and `group`. For each seed a fifth of the pairs, by group, judges; each strategy sees the
+For each seed a fifth of the pairs, by group, judges; each strategy sees the
 source vectors of the other pairs and puts them in an order, and a projection is fitted on the
 first 50, 100, 200 and 400 (`mode="keep"`). Within a seed all strategies share test part and pool.
 
@@ -21,7 +20,6 @@ chosen text up most (facility location); `leverage` draws with the ridge leverag
 probabilities (Alaoui & Mahoney 2015); `d-optimal` takes the text of which a ridge regression is
 least sure, greedily; `dense` does so with each text shortened by the mean cosine to its ten nearest
 neighbours. Ours and d-optimal differ in that ours asks what a text tells about all the others.
-`prior-n` is ours with another strength of the ridge than 100.
 """
 
 from __future__ import annotations
@@ -37,7 +35,8 @@ from typing import Any
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
 import numpy as np
-from setting import describe, setting, stored_pairs, table, write
+from datasets import chosen as sets_of
+from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Pairs
@@ -45,7 +44,7 @@ from kakehashi.data.splits import hold_out
 from kakehashi.evaluation.scoring import served
 from kakehashi.metrics.ranking import per_query, ranks
 from kakehashi.metrics.relevance import Relevance
-from kakehashi.pairing.active_selection import PRIOR, greedy
+from kakehashi.pairing.active_selection import PRIOR
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
@@ -53,12 +52,12 @@ from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
 NAMES = (
-    "pydocs_ja_en:use:minilm",
-    "pydocs_ja_en:minilm:minilm",
-    "kicad_ja_en:use:minilm",
-    "kicad_ja_en:minilm:minilm",
-    "tldr_en_command:minilm:minilm",
-    "maintnet_problem_action:minilm:minilm",
+    "pydocs_ja_en:use-minilm",
+    "pydocs_ja_en:minilm-minilm",
+    "kicad_ja_en:use-minilm",
+    "kicad_ja_en:minilm-minilm",
+    "tldr_en_command:minilm-minilm",
+    "maintnet_problem_action:minilm-minilm",
 )
 SIZES = (50, 100, 200, 400)
 TEST_SHARE = 0.2
@@ -150,15 +149,6 @@ def mean_variance(x: Any) -> float:
     return float((x**2).sum() / x.size)
 
 
-def with_prior(pairs: float) -> Callable[..., Any]:
-    """Choose as ours does, with another prior."""
-
-    def choose(x: Any, k: int, rng: np.random.Generator) -> Any:
-        return greedy(x, x[:0], x.T @ x / len(x), k, pairs * mean_variance(x))
-
-    return choose
-
-
 OTHERS: dict[str, Callable[..., Any]] = {
     "farthest": farthest,
     "k-means": k_means,
@@ -166,9 +156,6 @@ OTHERS: dict[str, Callable[..., Any]] = {
     "leverage": leverage,
     "d-optimal": d_optimal,
     "dense": dense,
-    "prior-10": with_prior(10),
-    "prior-1000": with_prior(1000),
-    "prior-10000": with_prior(10_000),
 }
 
 
@@ -176,12 +163,13 @@ def main() -> None:
     """Judge every strategy; print its mean difference to random choice."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path, metavar="DATA")
-    parser.add_argument("--names", nargs="+", default=NAMES, help="data:source:target")
+    parser.add_argument("--names", nargs="+", default=NAMES, help="NAME:SOURCE-TARGET")
     parser.add_argument("--strategies", nargs="+", default=["ours", *OTHERS])
     parser.add_argument("--judge", choices=JUDGES, default="cca")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--start", type=int, default=0, help="random pairs that are known")
+    parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
     parser.add_argument("--out", type=Path, metavar="JSON")
     args = parser.parse_args()
     if args.start and not set(args.strategies) <= {"ours", "projected"}:
@@ -190,13 +178,12 @@ def main() -> None:
         parser.error("--strategies projected needs pairs to fit on: --start 100")
     found = setting()
     runs = []
-    for seed in range(args.seeds):
-        for name in args.names:
-            data, source, target = name.split(":")
-            pairs = stored_pairs(args.data, data, f"{source}_source", f"{target}_target")
+    for data_set in sets_of(args.data, args.names):
+        pairs, same = data_set.load(args.data, args.cache), data_set.source == data_set.target
+        for seed in range(args.seeds):
             for strategy in ["random", *args.strategies]:
-                run = one(pairs, strategy, seed, args, source == target)
-                runs.append({"name": name, "strategy": strategy, "seed": seed} | run)
+                run = one(pairs, strategy, seed, args, same)
+                runs.append({"name": data_set.label, "strategy": strategy, "seed": seed} | run)
                 print(runs[-1], file=sys.stderr)
     sizes = sorted(args.sizes)
     print(f"{describe(found)}\n\njudge {args.judge}, start {args.start}\n\n{show(runs, sizes)}")
@@ -286,19 +273,14 @@ def show(runs: list[dict[str, Any]], sizes: list[int]) -> str:
         for strategy in strategies:
             cells, means = [], []
             for name in names:
-                random_ = np.array([score[name, "random", seed, n] for seed in seeds])
-                ours = np.array([score[name, strategy, seed, n] for seed in seeds])
-                if strategy == "random":
-                    cells.append(f"{random_.mean():.3f}")
-                    means.append(random_.mean())
-                    continue
-                d = ours - random_
-                error = d.std(ddof=1) / np.sqrt(len(d)) if len(d) > 1 else float("nan")
-                cells.append(f"{d.mean():+.3f} ± {error:.3f}")
-                means.append(d.mean())
+                scores = np.array([score[name, strategy, seed, n] for seed in seeds])
+                if strategy != "random":
+                    scores -= [score[name, "random", seed, n] for seed in seeds]
+                error = scores.std(ddof=1) / np.sqrt(len(seeds)) if len(seeds) > 1 else np.nan
+                cells.append(f"{scores.mean():+.3f} ± {error:.3f}")
+                means.append(scores.mean())
             seconds = np.mean([run["seconds"] for run in runs if run["strategy"] == strategy])
-            mean = f"{np.mean(means):.3f}" if strategy == "random" else f"{np.mean(means):+.3f}"
-            rows.append([strategy, *cells, mean, f"{seconds:.1f}"])
+            rows.append([strategy, *cells, f"{np.mean(means):+.3f}", f"{seconds:.1f}"])
         parts.append(f"{n} pairs\n\n{table(['', *names, 'mean', 'seconds'], rows)}")
     return "\n\n".join(parts)
 

@@ -16,7 +16,7 @@ One thread, one machine, medians; only ratios within one run carry over to anoth
     compiled ("cold"). The two are taken in turns. CPU time stands beside: on a busy machine it
     tells more.
 
-With DATA the heads are fitted on DATA/vectors/pydocs_ja_en.npz, otherwise on random vectors; the
+With DATA the heads are fitted on the set pydocs_ja_en, otherwise on random vectors; the
 times do not depend on it.
 """
 
@@ -39,8 +39,9 @@ os.environ["MKL_NUM_THREADS"] = "1"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
+from datasets import DataSet
 from numpy.typing import NDArray
-from setting import describe, setting, stored_pairs, table, write
+from setting import describe, setting, table, write
 
 import kakehashi
 from kakehashi import Aligner, Pairs
@@ -115,7 +116,7 @@ def main() -> None:
 
 def fitted(data: Path | None, mode: Any, width: int) -> Aligner:
     """Return an aligner of CCA with the hubness correction, whatever validation would choose."""
-    source = "use_source" if width == 512 else "minilm_source"
+    source = "use" if width == 512 else "minilm"
     if data is None:
         rng = np.random.default_rng(0)
         hidden = rng.standard_normal((6000, 64), dtype=np.float32)
@@ -123,7 +124,7 @@ def fitted(data: Path | None, mode: Any, width: int) -> Aligner:
         x, y = (v + rng.standard_normal(v.shape, dtype=np.float32) for v in views)
         pairs = Pairs(source_vectors=x, target_vectors=y)
     else:
-        pairs = stored_pairs(data, "pydocs_ja_en", source, "minilm_target")
+        pairs = DataSet("pydocs_ja_en", source, "minilm").load(data, Path("vectors.sqlite"))
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     few = pairs.select(np.arange(100))  # for the record and the report alone
     aligner = kakehashi.fit(few, mode=mode)

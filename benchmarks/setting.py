@@ -10,11 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from kakehashi import Pairs
-from kakehashi.types import SIDES
-
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -46,13 +41,6 @@ def write(result: dict[str, Any], out: Path | None) -> None:
     """Write the result as JSON, if that was asked for."""
     if out is not None:
         out.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def stored_pairs(data: Path, name: str, source: str, target: str) -> Pairs:
-    """Read two arrays and the groups of ``data/vectors/name.npz`` as pairs."""
-    with np.load(data / "vectors" / f"{name}.npz", allow_pickle=False) as stored:
-        vectors = {f"{s}_vectors": stored[k] for s, k in zip(SIDES, (source, target), strict=True)}
-        return Pairs(**vectors, groups=stored["group"].tolist(), name=name)
 
 
 def _cpu() -> str:

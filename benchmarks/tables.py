@@ -37,6 +37,12 @@ READS = ("", ", vectors only", ", index unpaired")
 """What kakehashi reads: vectors and texts, what the peers read, or texts and an index besides."""
 OURS = tuple(f"kakehashi {mode}{reads}" for mode in MODES for reads in READS)
 BASELINES = ("raw cosine", "bm25")
+COSTS = (
+    ("train_cpu_seconds", "training", "s", 1),
+    ("search_cpu_seconds", "with the search", "s", 1),
+    ("embed_cpu_seconds", "embedding", "s", 1),
+    ("query_us", "a query", "µs", 0),
+)
 Row = dict[str, Any]
 
 
@@ -96,11 +102,12 @@ def _pooled(seeds: list[Record]) -> Row:
         "by_seed": {cell["seed"]: cell["recall@1"] for cell in seeds},
         "mrr@10": fmean(cell["mrr@10"] for cell in seeds),
     }
-    for name in ("train_cpu_seconds", "search_cpu_seconds", "query_us"):
+    for name, *_ in COSTS:
         known = [cell[name] for cell in seeds if cell.get(name) is not None]
         found[name] = median(known) if known else None
-    if "shipped" in seeds[0]:
-        found["shipped"] = [cell["shipped"] for cell in seeds]
+    for name in ("shipped", "right"):
+        if name in seeds[0]:
+            found[name] = [cell[name] for cell in seeds]
     return found
 
 
@@ -224,7 +231,7 @@ def _show_set(rows: list[Row], name: str) -> str:
         last = of.get("all", {})
         body.append([system, *(_score(of.get(size)) for size in sizes), *_costs(last)])
     header = ["system", *(_heading(here, size) for size in sizes)]
-    header += ["training", "with the search", "a query"]
+    header += [title for _, title, _, _ in COSTS]
     return f"## {name}\n\n{table(header, body)}"
 
 
@@ -243,10 +250,9 @@ def _score(row: Row | None) -> str:
 
 
 def _costs(row: Row) -> list[str]:
-    units = (("train_cpu_seconds", "s", 1), ("search_cpu_seconds", "s", 1), ("query_us", "µs", 0))
     return [
         "" if row.get(name) is None else f"{row[name]:.{digits}f} {unit}"
-        for name, unit, digits in units
+        for name, _, unit, digits in COSTS
     ]
 
 

@@ -103,7 +103,8 @@ import sys, robustness
 sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
 sys.path.append({str(ROOT / "tests")!r})
 from support.toy_data import ENCODERS
-robustness.encoder = lambda name: robustness.as_encoder(ENCODERS[name], name=name)
+from kakehashi.encoders import as_encoder
+robustness.encoder = lambda name: as_encoder(ENCODERS[name], name=name)
 sys.argv = ["robustness.py", {str(data / "few_ja_en.jsonl")!r}, "--out", {str(out)!r},
             "--encoders", "source:target", "source:source", "--rows", "30"]
 robustness.main()
@@ -145,13 +146,13 @@ def test_the_mixed_benchmark_fills_every_table_and_agrees_with_the_retriever(tri
     pytest.importorskip("langchain_chroma")
     out = tmp_path / "result.json"
     code = f"""
-import sys, mixed, mixed_corpus
+import sys, mixed, datasets
 sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
 sys.path.append({str(ROOT / "tests")!r})
 from support.toy_data import ENCODERS
-named = lambda name: mixed_corpus.as_encoder(ENCODERS[name], name=name)
-mixed_corpus.encoder = named
-mixed_corpus.judge = lambda: named("target")
+named = lambda name: datasets.as_encoder(ENCODERS[name], name=name)
+datasets.encoder = named
+datasets.judge = lambda: named("target")
 sys.argv = ["mixed.py", {str(trilingual)!r}, "--out", {str(out)!r}, "--check", "4",
             "--cache", {str(tmp_path / "v.sqlite")!r}, "--fits", {str(tmp_path / "fits")!r},
             "--encoders", "source:target", "--latency", "--sizes", "60"]
