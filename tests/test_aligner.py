@@ -5,14 +5,17 @@ import pickle
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import safetensors.numpy
 
+import kakehashi
 from kakehashi import Aligner, bundle, errors
 from kakehashi.errors import KakehashiError
+from kakehashi.vectors import unit_rows
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,24 @@ def test_a_loaded_aligner_gives_the_same_bits(aligner, folder, vector_pairs):
         x = vector_pairs.vectors(side)
         expected = aligner.project(x, modality=side, role=role)
         assert np.array_equal(loaded.project(x, modality=side, role=role), expected)
+
+
+def test_a_folder_holds_no_vector_of_the_pairs(vector_pairs, tmp_path):
+    """In keep mode the hubness correction, whose bank is of queries, is the one exception."""
+    fitted = kakehashi.fit(vector_pairs, mode="keep", seed=1)
+    bare = replace(fitted, projection=replace(fitted.projection, hubness=None))
+    assert bare.calibration is not None
+    folder = bare.save(tmp_path / "aligner")
+    tensors = safetensors.numpy.load_file(folder / "weights.safetensors")
+    known = [vector_pairs.vectors(side) for side in ("source", "target")]
+    known += [bare.project(x, modality=s) for x, s in zip(known, ("source", "target"), strict=True)]
+    compared = 0
+    for tensor in tensors.values():
+        for rows in (unit_rows(x) for x in known if x.shape[1:] == tensor.shape[1:]):
+            lengths = np.linalg.norm(tensor, axis=1, keepdims=True)
+            assert (rows @ (tensor / np.maximum(lengths, 1e-9)).T).max() < 1 - 1e-3
+            compared += 1
+    assert compared
 
 
 def test_loading_and_projecting_needs_neither_torch_nor_a_framework(folder):
