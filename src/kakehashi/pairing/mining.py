@@ -42,7 +42,7 @@ def pseudo_pairs(
     where validation chooses how much they count, none included, and they never judge. With
     ``refit=False`` and the same seed, what judges had no say in them: a map that was fitted on its
     test part finds the answers of that part, and a second fit would be judged by what it was told.
-    What they bring: ``benchmarks/ablation.py``.
+    What they bring: ``benchmarks/accuracy.py DATA OUT --only ideas``.
 
     Args:
         aligner: fitted on few pairs with ``refit=False``, or judged by a test set of your own.
