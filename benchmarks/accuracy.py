@@ -21,7 +21,7 @@ take their turn, one at a time, each on one thread:
 - the peers: seconds of the training of the chosen setting, and of the whole search.
 
 OUT/cells holds one JSON file for each set, size, seed and system. A second run measures only what
-is missing or was measured with other source files; tables.py makes tables and pictures of it.
+is missing or was measured with other source files; tables.py makes tables of it.
 LlamaIndex's engine needs an environment of its own (--peer-python); its rows say so without one.
 The other peers need torch and run in this Python.
 """

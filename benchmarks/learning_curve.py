@@ -128,6 +128,8 @@ def main() -> None:
         curves[name] = curve.to_dict()
         trials += [{"name": name} | trial for trial in back_test(curve, clusters_of(test))]
         print(f"{name}\n{curve}\n", file=sys.stderr)
+    if not trials:
+        raise SystemExit("no set has four sizes: 512 training pairs and more")
     print(f"{describe(found)}\n\nmode {args.mode}, {args.repeats} repeats\n")
     print(f"{show_curves(curves)}\n\n{show(trials)}")
     write({"setting": found, "curves": curves, "trials": trials}, args.out)
@@ -177,34 +179,15 @@ def show(trials: list[dict[str, Any]]) -> str:
         rows = []
         for way in WAYS:
             error = np.array([t["gains"][way] for t in of_metric]) - actual
-            rows.append(
-                [
-                    way,
-                    f"{error.mean():+.4f}",
-                    f"{np.abs(error).mean():.4f}",
-                    f"{np.sqrt((error**2).mean()):.4f}",
-                    f"{np.abs(error).max():.3f}",
-                ]
-            )
+            shown = error.mean(), np.abs(error).mean(), np.sqrt((error**2).mean())
+            rows.append([way, *(f"{x:+.4f}" for x in shown), f"{np.abs(error).max():.3f}"])
         header = [metric, "mean error", "mean |error|", "root mean square", "largest"]
-        lines = [table(header, rows)]
-        names = list(dict.fromkeys(t["name"] for t in of_metric))
-        for label, least in (("all", 0), ("of 500 pairs and more", 500)):
-            chosen = [t for t in of_metric if t["n_pairs"] >= least]
-            held = [t["interval"][0] <= t["actual"] <= t["interval"][1] for t in chosen]
-            width = np.mean([t["interval"][1] - t["interval"][0] for t in chosen])
-            lines.append(
-                f"{metric}, {label}: the 90% interval held {sum(held)} of {len(held)} outcomes "
-                f"({np.mean(held):.2f}); mean width {width:.3f}"
-            )
-        for name in names:
-            held = [
-                t["interval"][0] <= t["actual"] <= t["interval"][1]
-                for t in of_metric
-                if t["name"] == name
-            ]
-            lines.append(f"  {name}: {sum(held)} of {len(held)}")
-        parts.append("\n\n".join(lines[:1]) + "\n\n" + "\n".join(lines[1:]))
+        low, high = np.array([t["interval"] for t in of_metric]).T
+        held = (low <= actual) & (actual <= high)
+        parts.append(
+            f"{table(header, rows)}\n\n{metric}: the 90% interval held {held.sum()} of {len(held)} "
+            f"outcomes; mean width {(high - low).mean():.3f}"
+        )
     return "\n\n".join(parts)
 
 

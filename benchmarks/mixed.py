@@ -175,13 +175,11 @@ def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Join the questions of all seeds, and summarise each row."""
     clusters = np.concatenate([run["clusters"] for run in runs])
     rows: dict[str, dict[str, Any]] = {}
-    every: dict[str, dict[str, Scores]] = {}
     for index in runs[0]["scores"]:
-        rows[index], every[index] = {}, {}
+        rows[index] = {}
         for row in runs[0]["scores"][index]:
             several = [run["scores"][index][row] for run in runs]
             joined = {m: np.concatenate([scores[m] for scores in several]) for m in several[0]}
-            every[index][row] = joined
             rows[index][row] = summary(joined, clusters)
     return {
         "n_train": [run["n_train"] for run in runs],
@@ -196,9 +194,6 @@ def pooled(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
             for language in runs[0]["routed"]
         },
         "rows": rows,
-        "gains": {
-            index: gains(found, clusters) for index, found in every.items() if index != "French"
-        },
     }
 
 
@@ -232,28 +227,8 @@ def with_interval(values: np.ndarray, clusters: np.ndarray) -> dict[str, Any]:
     return {"mean": float(values[counts].mean()), "interval": interval, "n": int(counts.sum())}
 
 
-def gains(found: Mapping[str, Scores], clusters: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Compare each row of an aligner with the best untouched row of each pair of languages."""
-    untouched = [row for row in found if "->" not in row and row != PERFECT]
-    best = {
-        pair: max(untouched, key=lambda row: float(np.nanmean(found[row][f"within {pair}"])))
-        for pair in PAIRS
-    }
-    return {
-        row: {
-            pair: {"over": best[pair]}
-            | with_interval(
-                scores[f"within {pair}"] - found[best[pair]][f"within {pair}"], clusters
-            )
-            for pair in PAIRS
-        }
-        for row, scores in found.items()
-        if "->" in row
-    }
-
-
 def show(result: Mapping[str, Any]) -> str:
-    """Return a table of each index, one of gains over the untouched rows, and one of French."""
+    """Return a table of each index, and one of French questions."""
     parts = []
     for index, rows in result["rows"].items():
         if index == "French":
@@ -270,11 +245,6 @@ def show(result: Mapping[str, Any]) -> str:
         shares = [f"other's share {x} (true {true[f'true share {x}']:.2f})" for x in ASKED]
         both = [f"{metric} {' '.join(PAIRS)}" for metric in ("recall@10", "in the list")]
         header = [index, "nDCG@10", *(f"within {pair}" for pair in PAIRS), *both, *shares]
-        parts.append(table(header, lines))
-    for index, rows in result["gains"].items():
-        best = next(iter(rows.values()))
-        header = [f"{index}: nDCG@10 within, over", *(f"{p}: {best[p]['over']}" for p in PAIRS)]
-        lines = [[name, *(_signed(row[pair]) for pair in PAIRS)] for name, row in rows.items()]
         parts.append(table(header, lines))
     if result["rows"]["French"]:
         header = ["French questions", "nDCG@10", "fr-en", "fr-ja", "recall@10", "Japanese (.50)"]
@@ -304,11 +274,6 @@ def show(result: Mapping[str, Any]) -> str:
 def _with_range(cell: Mapping[str, Any]) -> str:
     low, high = cell["interval"]
     return f"{cell['mean']:.3f} [{low:.3f}, {high:.3f}]"
-
-
-def _signed(cell: Mapping[str, Any]) -> str:
-    low, high = cell["interval"]
-    return f"{cell['mean']:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 if __name__ == "__main__":

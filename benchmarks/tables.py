@@ -1,9 +1,8 @@
-"""Make tables and pictures of what accuracy.py measured.
+"""Make tables of what accuracy.py measured.
 
     python benchmarks/tables.py OUT
 
-reads OUT/cells and writes OUT/results.json, OUT/results.md, OUT/pairs.svg (recall@1 against
-training pairs) and OUT/cost.svg (recall@1 with all pairs against microseconds a query).
+reads OUT/cells and writes OUT/results.json and OUT/results.md.
 
 recall@1 of a system is the mean over the test queries of all seeds; its 95% interval is a bootstrap
 over the same queries that draws whole groups, a group together with itself in every seed. The
@@ -22,16 +21,12 @@ from pathlib import Path
 from statistics import fmean, median
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from accuracy import MODES, SYSTEMS
 from protocol import Cells, Record
 from setting import table
 
 from kakehashi.metrics.statistics import bootstrap
-
-mpl.use("svg")
-import matplotlib.pyplot as plt
 
 READS = ("", ", vectors only", ", index unpaired")
 """What kakehashi reads: vectors and texts, what the peers read, or texts and an index besides."""
@@ -47,7 +42,7 @@ Row = dict[str, Any]
 
 
 def main() -> None:
-    """Read the cells; write tables and pictures."""
+    """Read the cells; write tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("out", type=Path, metavar="OUT")
     args = parser.parse_args()
@@ -64,9 +59,7 @@ def main() -> None:
     text = json.dumps(found, indent=1, ensure_ascii=False)
     (args.out / "results.json").write_text(text + "\n", encoding="utf-8")
     (args.out / "results.md").write_text(show(found) + "\n", encoding="utf-8")
-    plot_pairs(rows, args.out / "pairs.svg")
-    plot_cost(rows, args.out / "cost.svg")
-    print(f"{len(cells)} cells; wrote results.json, results.md, pairs.svg, cost.svg in {args.out}")
+    print(f"{len(cells)} cells; wrote results.json and results.md in {args.out}")
 
 
 def summarised(cells: list[Record]) -> list[Row]:
@@ -228,7 +221,7 @@ def _show_set(rows: list[Row], name: str) -> str:
     body = []
     for system in listed:
         of = by_system[system]
-        last = of.get("all", {})
+        last = of.get(sizes[-1], {})
         body.append([system, *(_score(of.get(size)) for size in sizes), *_costs(last)])
     header = ["system", *(_heading(here, size) for size in sizes)]
     header += [title for _, title, _, _ in COSTS]
@@ -274,62 +267,6 @@ def _show_peers(found: list[Row]) -> str:
             )
     header = ["set", "best peer, all pairs", "kakehashi, all pairs", "errors cut", "level from"]
     return f"## Against the best peer\n\n{table(header, body)}"
-
-
-def plot_pairs(rows: list[Row], path: Path) -> None:
-    """Draw recall@1 against training pairs, a panel a set: ours, the best peers, the baselines."""
-    figure, panels = _panels(_sets(rows))
-    for name, panel in panels.items():
-        here = [row for row in rows if row["set"] == name and row["status"] == "measured"]
-        peers = {row["system"] for row in here if row["system"] in SYSTEMS}
-        peers = sorted(peers, key=lambda s: -max(_curve(here, s)[1]))[:3]
-        for system in (*OURS, *peers, "raw cosine"):
-            pairs, scores = _curve(here, system)
-            if pairs:
-                style = "-o" if system in OURS else ":" if system in BASELINES else "--s"
-                panel.plot(pairs, scores, style, label=system, markersize=4)
-        panel.set(title=name, xscale="log", xlabel="training pairs", ylabel="recall@1")
-        if panel.lines:
-            ticks = sorted({round(row["pairs"]) for row in here if row["system"] in BASELINES})
-            panel.set_xticks(ticks, labels=map(str, ticks))
-            panel.minorticks_off()
-            panel.legend(fontsize=7)
-    _save(figure, path)
-
-
-def plot_cost(rows: list[Row], path: Path) -> None:
-    """Draw recall@1 with all pairs against the microseconds that a query takes in addition."""
-    figure, panels = _panels(_sets(rows))
-    for name, panel in panels.items():
-        for row in rows:
-            known = row["set"] == name and row["size"] == "all" and row.get("query_us")
-            if known and row["status"] == "measured":
-                ours = row["system"] in OURS
-                panel.plot(row["query_us"], row["recall@1"], "o" if ours else "s", markersize=4)
-                panel.annotate(row["system"], (row["query_us"], row["recall@1"]), fontsize=6)
-        panel.set(title=name, xscale="log", xlabel="microseconds a query", ylabel="recall@1")
-    _save(figure, path)
-
-
-def _panels(names: list[str]) -> tuple[Any, dict[str, Any]]:
-    columns = min(3, len(names))
-    lines = -(-len(names) // columns)
-    figure, axes = plt.subplots(
-        lines, columns, figsize=(4.5 * columns, 3.4 * lines), squeeze=False, layout="constrained"
-    )
-    for spare in axes.flat[len(names) :]:
-        spare.set_visible(False)
-    return figure, dict(zip(names, axes.flat, strict=False))
-
-
-def _save(figure: Any, path: Path) -> None:
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
-
-
-def _curve(rows: list[Row], system: str) -> tuple[list[float], list[float]]:
-    points = sorted((row["pairs"], row["recall@1"]) for row in rows if row["system"] == system)
-    return [pairs for pairs, _ in points], [score for _, score in points]
 
 
 def _sets(rows: list[Row]) -> list[str]:
