@@ -1,8 +1,7 @@
 """Measure what the trained head adds to the best closed form: recall@1 on held-out questions.
 
     python benchmarks/learned_head.py DATA RESULTS [--sets NAME:SOURCE-TARGET ...] [--seeds 3]
-                                      [--modes keep shared] [--features vectors]
-                                      [--mlp NAME:SOURCE-TARGET ...] [--at-most 2000]
+                                      [--modes keep shared] [--at-most 2000]
 
 A fifth of the pairs, whole groups at a time, is the test part; it depends on the seed alone.
 Training rows that share a side with it are left out. The other rows go through kakehashi's own
@@ -16,8 +15,8 @@ its epochs, and whether it is corrected. "Choice" is the better of the two by va
 
 Both are fitted on all training rows and answer the same questions. The pool is the held-out
 documents, or all documents of the set. The interval of a difference is a bootstrap over queries,
-whole groups at a time. A query that several seeds hold out is drawn together with itself.
-`--mlp` names the sets on which a head with a hidden layer is trained too, for the first seed.
+whole groups at a time. A query that several seeds hold out is drawn together with itself. A mean
+over sets draws the queries of each set by themselves.
 
 RESULTS is a file of JSON lines. A run that is interrupted goes on where it stopped.
 """
@@ -44,10 +43,10 @@ from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
 from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import MIN_GROUPS, Relevance
-from kakehashi.metrics.statistics import bootstrap
+from kakehashi.metrics.statistics import sums_by_cluster
 from kakehashi.threads import BLAS
 from kakehashi.training.features import views
-from kakehashi.training.gradient.contrastive import LEARNED, refine
+from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.model_selection import (
     Candidate,
     Learned,
@@ -63,7 +62,8 @@ TEST_SHARE = 0.2
 ENOUGH = 0.005
 FEATURES = ("vectors", "vectors + n-grams")
 POOLS = {"held_out": "held-out documents", "all": "all documents"}
-KEY = ("set", "mode", "seed", "features", "head")
+KEY = ("set", "mode", "seed", "features")
+RESAMPLES = 1000
 Row = dict[str, Any]
 
 
@@ -75,8 +75,6 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=[*DEFAULT])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--modes", nargs="+", default=["keep", "shared"])
-    parser.add_argument("--features", nargs="+", choices=FEATURES, default=[*FEATURES])
-    parser.add_argument("--mlp", nargs="*", default=[], help="sets for the head that has a layer")
     parser.add_argument("--at-most", type=int, help="training pairs of a set, drawn by the seed")
     parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
     args = parser.parse_args()
@@ -84,13 +82,11 @@ def main() -> None:
     done = {tuple(row[k] for k in KEY) for row in rows}
     for seed in range(args.seeds):
         for data_set in chosen(args.data, args.sets):
-            heads = ["linear"] + ["mlp"] * (seed == 0 and data_set.label in args.mlp)
             for mode in args.modes:
                 where = {"set": data_set.label, "mode": mode, "seed": seed}
-                cells = {(*where.values(), f, h) for f in args.features for h in heads}
-                if cells <= done:
+                if {(*where.values(), features) for features in FEATURES} <= done:
                     continue
-                for cell in measured(args, data_set, mode, seed, heads):
+                for cell in measured(args, data_set, mode, seed):
                     rows.append(where | cell)
                     with args.results.open("a", encoding="utf-8") as lines:
                         lines.write(json.dumps(rows[-1]) + "\n")
@@ -104,8 +100,8 @@ def read(path: Path) -> list[Row]:
     return list({tuple(row[k] for k in KEY): row for row in map(json.loads, lines)}.values())
 
 
-def measured(args: Any, data_set: DataSet, mode: Any, seed: int, heads: list[str]) -> list[Row]:
-    """Tune the closed forms and train the heads of one split; return a row for each head."""
+def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
+    """Tune the closed forms and train the heads of one split; return a row for each feature set."""
     pairs = data_set.load(args.data, args.cache)
     as_source = data_set.targets_as_source(pairs, args.data, args.cache)
     split = hold_out(pairs, TEST_SHARE, seed=seed)
@@ -145,20 +141,18 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int, heads: list[str
             for pool, r in relevance.items()
         }
 
-    def one(features: str, closed: list[Candidate], head: str) -> Row:
+    def one(features: str, closed: list[Candidate]) -> Row:
         """Train a head from the best of some closed forms, and hold it against them."""
         best = max(closed, key=lambda c: c.score)
         plain = [c for c in closed if c.name != "identity" and not c.name.endswith("+hubness")]
-        name, hidden = LEARNED[head]
-        learned = Learned(name, partial(refine, hidden=hidden, seed=seed))
+        learned = Learned("learned", partial(refine, seed=seed))
         begun = time.thread_time()
         [trained] = _trained_on(max(plain, key=lambda c: c.score), metric, learned)
-        candidates = [trained, *_best_corrected(name, trained.data, [trained], metric)]
+        candidates = [trained, *_best_corrected(trained.name, trained.data, [trained], metric)]
         ours = max(candidates, key=lambda c: c.score)
         ours.build(ours.data.fitted)
         return about | {
             "features": features,
-            "head": head,
             "closed": best.name,
             "learned": ours.name,
             "validation": {"closed": best.score, "learned": ours.score},
@@ -170,66 +164,63 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int, heads: list[str
         }
 
     with BLAS:
-        read_by = views(mode, train, same_space=same_space, ngrams=FEATURES[1] in args.features)
+        read_by = views(mode, train, same_space=same_space, ngrams=True)
         developments = [develop(rows, view, seed=seed) for view in read_by]
         closed, _ = climb(developments, metric)
         over_vectors = [c for c in closed if not c.data.view.ngrams]
-        of_features = dict(zip(FEATURES, (over_vectors, closed), strict=True))
-        return [one(f, of_features[f], head) for f in args.features for head in heads]
+        return [one(*each) for each in zip(FEATURES, (over_vectors, closed), strict=True)]
 
 
-def added(rows: list[Row], pool: str, *, choice: bool = False) -> tuple[float, str]:
-    """Return the mean difference of recall@1 over some splits, and it with its 95% interval."""
+def added(rows: list[Row], pool: str, choice: bool) -> np.ndarray:
+    """Return the mean difference of recall@1 over the seeds of a case, and its resamples."""
     differences, labels = [], []
     for row in rows:
         taken = not choice or row["validation"]["learned"] > row["validation"]["closed"]
         of_head, of_closed = (np.array(row["hits"][k][pool]) for k in ("learned", "closed"))
         differences.append((of_head - of_closed) * float(taken))
         labels += row["clusters"]
-    every = np.concatenate(differences)
     clusters = np.unique(labels, return_inverse=True)[1]
-    low, high = bootstrap({"added": every}, clusters=clusters, seed=0)["added"]
-    mean = float(np.mean([d.mean() for d in differences]))
-    return mean, f"{mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    sums = sums_by_cluster(np.concatenate(differences), clusters)
+    sizes, n = np.bincount(clusters), len(sums)
+    draws = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    return np.append(sums.sum() / sizes.sum(), draws @ sums / (draws @ sizes))
+
+
+def interval(resamples: np.ndarray) -> str:
+    """Return a difference and its 95% interval."""
+    low, high = np.percentile(resamples[1:], [2.5, 97.5])
+    return f"{resamples[0]:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
 def show(rows: list[Row]) -> str:
-    """Return a table of every case, and how many of them gain enough."""
-    parts = []
-    for head in dict.fromkeys(row["head"] for row in rows):
-        cases: dict[tuple[str, ...], list[Row]] = {}
-        for row in sorted((r for r in rows if r["head"] == head), key=lambda r: r["seed"]):
-            cases.setdefault((row["set"], row["mode"], row["features"]), []).append(row)
-        parts.append(f"Head: {head}, seeds: {max(map(len, cases.values()))}\n\n{cases_of(cases)}")
-        for pool, name in POOLS.items():
-            for choice, what in ((False, "the head"), (True, "the choice")):
-                means = [added(case, pool, choice=choice)[0] for case in cases.values()]
-                enough = sum(mean >= ENOUGH for mean in means)
-                worse = sum(mean <= -ENOUGH for mean in means)
-                parts.append(
-                    f"Among {name}, {what}: mean {np.mean(means):+.4f}; at least {ENOUGH:+} in "
-                    f"{enough} of {len(means)} cases, at most {-ENOUGH:+} in {worse}."
-                )
-    return "\n\n".join(parts)
-
-
-def cases_of(cases: dict[tuple[str, ...], list[Row]]) -> str:
-    """Return a line for each set, mode and features."""
-    header = ["set", "mode", "features", "closed form"]
-    header += [f"head adds, {name}" for name in POOLS.values()]
-    header += [f"choice adds, {name}" for name in POOLS.values()]
-    header += ["seconds, closed forms", "seconds, head"]
+    """Return a table of every case, and one of the means over the sets."""
+    cases: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        cases.setdefault((row["set"], row["mode"], row["features"]), []).append(row)
+    columns = [(choice, pool) for choice in (False, True) for pool in POOLS]
+    gains = {(key, c): added(case, c[1], c[0]) for key, case in cases.items() for c in columns}
+    what = [f"{'choice' if choice else 'head'}, {POOLS[pool]}" for choice, pool in columns]
     lines = []
     for key, case in cases.items():
-        recall = np.mean([np.mean(row["hits"]["closed"]["held_out"]) for row in case])
+        recalls = [np.mean([np.mean(r["hits"]["closed"][pool]) for r in case]) for pool in POOLS]
         seconds = [np.mean([r["seconds"][k] for r in case]) for k in ("closed", "learned")]
         lines.append(
-            [*key, f"{recall:.3f}"]
-            + [added(case, pool)[1] for pool in POOLS]
-            + [f"{added(case, pool, choice=True)[0]:+.3f}" for pool in POOLS]
-            + [f"{s:.1f}" for s in seconds]
+            [*key, " / ".join(f"{recall:.3f}" for recall in recalls)]
+            + [interval(gains[key, c]) for c in columns]
+            + [" + ".join(f"{s:.1f}" for s in seconds)]
         )
-    return table(header, lines)
+    means = []
+    for mode, features in [*dict.fromkeys(key[1:] for key in cases), ("all", "all")]:
+        group = [key for key in cases if mode == "all" or key[1:] == (mode, features)]
+        line = [mode, features]
+        for c in columns:
+            stack = np.stack([gains[key, c] for key in group])
+            enough = (stack[:, 0] >= ENOUGH).sum()
+            line.append(f"{interval(stack.mean(axis=0))}; {enough} of {len(group)}")
+        means.append(line)
+    header = ["set", "mode", "features", "closed form: held-out / all documents", *what]
+    of_cases = table([*header, "CPU seconds, closed forms + head"], lines)
+    return f"{of_cases}\n\n{table(['mode', 'features', *what], means)}"
 
 
 if __name__ == "__main__":
