@@ -271,7 +271,7 @@ def rungs(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
             **rung.scores.means,
             "interval": rung.scores.intervals["recall@1"],
         }
-        for name, rung in report.rungs.items()
+        for name, rung in report.candidates.items()
     }
     best = max(found, key=lambda name: found[name]["validation_mrr"])
     return {"status": "measured", "rungs": found, "best_on_validation": best}

@@ -33,7 +33,7 @@ def pseudo_pairs(parts: Parts, pairs: Pairs, mode: Any, seed: int) -> Record:
         return lambda texts: np.stack([vectors[text] for text in texts])
 
     first = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, seed=seed, ngrams=True)
-    first = first.bind(source=stored("source"), target=stored("target"))
+    first = first.with_encoders(source_encoder=stored("source"), target_encoder=stored("target"))
     mined = kakehashi.pseudo_pairs(first, rest.source_texts, rest.target_texts)
     right = set(zip(rest.source_texts, rest.target_texts, strict=True))
     both = zip(mined.source_texts or (), mined.target_texts or (), strict=True)

@@ -117,7 +117,7 @@ def main() -> None:
         kept = np.setdiff1d(split.kept, find_leaks(pairs, test))
         n = len(kept)
         sizes = [n >> i for i in range(n.bit_length()) if n >> i >= LEAST]
-        curve = kakehashi.learning_curve(
+        curve = kakehashi.evaluation.learning_curve(
             pairs.select(kept),
             test=test,
             sizes=sizes,

@@ -174,7 +174,7 @@ def measure(folder: Path, mode: Any) -> dict[str, Any]:
     return {
         "verdict": str(report).splitlines()[0],
         "chosen": report.chosen,
-        "recall@1": report.rungs[report.chosen].scores.means["recall@1"],
+        "recall@1": report.candidates[report.chosen].scores.means["recall@1"],
         "sizes": report.sizes,
         "steps": steps,
         "max_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6,

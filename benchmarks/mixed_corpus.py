@@ -136,7 +136,7 @@ class Fits:
             key = hashlib.sha256((package + texts).encode()).hexdigest()[:16]
             place = self.folder / f"{source}-{target}-{mode}-{asks}-{key}"
             if place.exists():
-                return Aligner.load(place).bind(**encoders)
+                return Aligner.load(place).with_encoders(**encoders)
         aligner = kakehashi.fit(
             self.corpus.pairs(rows, asks),
             **encoders,
@@ -165,4 +165,4 @@ class Known:
 def knowing(aligner: Aligner, both: Mapping[Side, Mapping[str, np.ndarray]]) -> Aligner:
     """Bind an aligner to encoders that look up the given vectors by text."""
     encoders = {side: Known(aligner.encoder(side), known) for side, known in both.items()}
-    return aligner.bind(**encoders)
+    return aligner.with_encoders(**encoders)

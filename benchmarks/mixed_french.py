@@ -9,7 +9,7 @@ import numpy as np
 from mixed_corpus import Corpus, Fits
 from mixed_search import Asking, Index, Projected, Questions, Scores, measured, tops_of
 
-from kakehashi import Bridge
+from kakehashi import MultiAligner
 from kakehashi.retrieval.calibration import Calibration
 
 
@@ -51,7 +51,7 @@ def french(
         for name, (for_ja, for_fr) in {"": (train, train), ", apart": corpus.halves(train)}.items():
             japanese = Projected(fits(for_ja, source, target, "keep", "ja"), texts, x, y)
             asks = Projected(fits(for_fr, source, target, "keep", "fr"), texts, x, y)
-            bridge = Bridge({"ja": japanese.aligner, "fr": asks.aligner}, "en")
+            bridge = MultiAligner({"ja": japanese.aligner, "fr": asks.aligner}, "en")
             matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
             row = f"{source} -> {target} keep{name}"
             queries = asks("fr", "query")

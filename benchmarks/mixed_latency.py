@@ -73,8 +73,8 @@ def timed(
     from kakehashi.integrations.langchain import (
         AlignedEmbeddings,
         AlignedRetriever,
-        LexicalArm,
-        VectorArm,
+        BM25Search,
+        VectorSearch,
     )
 
     embeddings = AlignedEmbeddings(aligner=aligner)
@@ -99,18 +99,18 @@ def timed(
                 ("store_filtered_ms", {"k": FILTERED, **one_side}),
             )
         }
-        lexical = LexicalArm(documents=documents)
+        lexical = BM25Search(documents=documents)
         arms = {
             "one store": {"vectorstore": store},
-            "vectors, rank": {"arms": [VectorArm(vectorstore=store)], "fusion": "rank"},
-            "vectors, calibrated": {"arms": [VectorArm(vectorstore=store)]},
-            "vectors + words, calibrated": {"arms": [VectorArm(vectorstore=store), lexical]},
+            "vectors, rank": {"arms": [VectorSearch(vectorstore=store)], "fusion": "rank"},
+            "vectors, calibrated": {"arms": [VectorSearch(vectorstore=store)]},
+            "vectors + words, calibrated": {"arms": [VectorSearch(vectorstore=store), lexical]},
         }
         found = []
         for name, given in arms.items():
             retriever = AlignedRetriever(embeddings=embeddings, k=K, **given)
             for arm in retriever._bound_arms() if retriever.arms else []:
-                if isinstance(arm, LexicalArm):
+                if isinstance(arm, BM25Search):
                     clock.watch(arm._bound[0], "search", "words")
             inside: dict[str, list[Any]] = {"store": [], "words": []}
             total, searches = [], []
@@ -201,7 +201,7 @@ def in_turn_and_together(aligner: Any, questions: list[str]) -> dict[str, float]
     from langchain_core.documents import Document
     from langchain_core.vectorstores import InMemoryVectorStore
 
-    from kakehashi.integrations.langchain import AlignedEmbeddings, AlignedRetriever, VectorArm
+    from kakehashi.integrations.langchain import AlignedEmbeddings, AlignedRetriever, VectorSearch
 
     class Slow(InMemoryVectorStore):
         def _similarity_search_with_score_by_vector(self, *args: Any, **kwargs: Any) -> Any:
@@ -215,8 +215,8 @@ def in_turn_and_together(aligner: Any, questions: list[str]) -> dict[str, float]
         embeddings.add_documents(
             store, [Document(t, metadata={"modality": "source"}) for t in questions[i::3]]
         )
-        arms.append(VectorArm(vectorstore=store, name=f"arm {i}", modality="source"))
-    retriever = AlignedRetriever(embeddings=embeddings, k=K, arms=arms)
+        arms.append(VectorSearch(vectorstore=store, name=f"arm {i}", modality="source"))
+    retriever = AlignedRetriever(embeddings=embeddings, k=K, searches=arms)
 
     async def together() -> list[float]:
         found = []

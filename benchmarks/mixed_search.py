@@ -123,7 +123,7 @@ def perfect(asked: Questions, index: Index, seed: int) -> np.ndarray:
     return found
 
 
-class VectorArm:
+class VectorSearch:
     """Search by the scores of one question, as an arm of the package does in a store."""
 
     name = "vectors"
@@ -210,7 +210,7 @@ class Asking:
         query = Query(np.empty(0, np.float32), modality, "declared")
         for row in self.rows:
             allowed = self.asked.allowed(row, self.index)
-            vectors = VectorArm(scores[row], allowed, self.sides)
+            vectors = VectorSearch(scores[row], allowed, self.sides)
             for how, columns in found.items():
                 if how == "one list":
                     best = _nearest(scores[row], allowed, K).tolist()
@@ -321,8 +321,8 @@ def agreement(
     from kakehashi.integrations.langchain import (
         AlignedEmbeddings,
         AlignedRetriever,
-        LexicalArm,
-        VectorArm,
+        BM25Search,
+        VectorSearch,
     )
 
     texts = projected.texts
@@ -338,11 +338,11 @@ def agreement(
     ]
     store = InMemoryVectorStore(embeddings)
     embeddings.add_documents(store, documents)
-    arms: list[Any] = [VectorArm(vectorstore=store)]
+    arms: list[Any] = [VectorSearch(vectorstore=store)]
     if how == "+ words":
-        arms.append(LexicalArm(documents=documents))
+        arms.append(BM25Search(documents=documents))
     retriever = AlignedRetriever(
-        embeddings=embeddings, k=K, arms=arms, fusion="rank" if how == "rank" else "calibrated"
+        embeddings=embeddings, k=K, searches=arms, fusion="rank" if how == "rank" else "calibrated"
     )
     same = 0
     for q in asked:

@@ -13,9 +13,10 @@ first 50, 100, 200 and 400 (`mode="keep"`). Within a seed all strategies share t
 - `--start 100`: 100 random pairs are there already, and known to the strategy; the choice comes
   on top. `projected` then is ours in the space of a projection that is fitted on these.
 
-The strategies: `ours` is `kakehashi.select_for_pairing`. `farthest` takes the text whose nearest
-chosen neighbour is farthest (k-centre greedy, Gonzalez 1985); `k-means` the texts nearest to k
-centres; `facility` the text that brings the mean over 1,000 texts of the largest cosine with a
+The strategies: `ours` is `kakehashi.pairing.select_for_pairing`. `farthest` takes the text whose
+nearest chosen neighbour is farthest (k-centre greedy, Gonzalez 1985); `k-means` the texts
+nearest to k centres; `facility` the text that brings the mean over 1,000 texts of the largest
+cosine with a
 chosen text up most (facility location); `leverage` draws with the ridge leverage scores as
 probabilities (Alaoui & Mahoney 2015); `d-optimal` takes the text of which a ridge regression is
 least sure, greedily; `dense` does so with each text shortened by the mean cosine to its ten nearest
@@ -208,7 +209,7 @@ def one(pairs: Pairs, strategy: str, seed: int, args: Any, same: bool) -> dict[s
         paired = None
         if start:
             paired = Pairs(source_vectors=sources[known], target_vectors=sources[known])
-        order = kakehashi.select_for_pairing(sources, k, pairs=paired, seed=seed)
+        order = kakehashi.pairing.select_for_pairing(sources, k, pairs=paired, seed=seed)
     elif strategy == "random":
         order = left[random(x[left], k, np.random.default_rng(seed))]
     else:

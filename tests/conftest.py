@@ -32,7 +32,7 @@ def text_aligner(tmp_path_factory) -> kakehashi.Aligner:
     # are tested with an aligner that is advised.
     fitted = replace(fitted, report=replace(fitted.report, verdict="use"))
     folder = fitted.save(tmp_path_factory.mktemp("text") / "bridge")
-    return kakehashi.Aligner.load(folder).bind(**ENCODERS)
+    return kakehashi.Aligner.load(folder).with_encoders(**ENCODERS)
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +76,6 @@ def kicad() -> kakehashi.Pairs:
 def real_aligner(kicad, use, minilm, tmp_path_factory) -> kakehashi.Aligner:
     """Japanese by USE into the space of English by MiniLM, saved and loaded."""
     quick = {"ngrams": False, "unpaired": False, "learned": "none"}
-    fitted = kakehashi.fit(kicad, source=use, target=minilm, mode="keep", **quick)
+    fitted = kakehashi.fit(kicad, source_encoder=use, target_encoder=minilm, mode="keep", **quick)
     folder = fitted.save(tmp_path_factory.mktemp("real") / "bridge")
-    return kakehashi.Aligner.load(folder).bind(source=use)
+    return kakehashi.Aligner.load(folder).with_encoders(source_encoder=use)

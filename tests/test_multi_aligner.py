@@ -16,7 +16,7 @@ from support.frameworks import brute_force
 from typer.testing import CliRunner
 
 import kakehashi
-from kakehashi import Aligner, Bridge
+from kakehashi import Aligner, MultiAligner
 from kakehashi.cli import app
 from kakehashi.errors import (
     AlignerMismatchError,
@@ -50,15 +50,17 @@ def short_aligner(use, minilm, tmp_path_factory):
     english = pairs.target_texts
     shorts = kakehashi.Pairs([shorthand(t) for t in english], english, groups=pairs.groups)
     quick = {"ngrams": False, "unpaired": False, "learned": "none"}
-    fitted = kakehashi.fit(shorts, source=use, target=minilm, mode="keep", **quick)
+    fitted = kakehashi.fit(shorts, source_encoder=use, target_encoder=minilm, mode="keep", **quick)
     folder = fitted.save(tmp_path_factory.mktemp("short") / "aligner")
-    return Aligner.load(folder).bind(source=use)
+    return Aligner.load(folder).with_encoders(source_encoder=use)
 
 
 @pytest.fixture(scope="module")
 def bridge(real_aligner, short_aligner, use, tmp_path_factory):
-    made = Bridge({"ja": real_aligner, "short": short_aligner}, target="en")
-    return Bridge.load(made.save(tmp_path_factory.mktemp("bridge") / "b")).bind(ja=use, short=use)
+    made = MultiAligner({"ja": real_aligner, "short": short_aligner}, target="en")
+    return MultiAligner.load(made.save(tmp_path_factory.mktemp("bridge") / "b")).with_encoders(
+        ja=use, short=use
+    )
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +75,16 @@ class TestSpace:
     def test_each_modality_goes_through_its_own_aligner(self, bridge, real_aligner, short_aligner):
         for name, aligner in (("ja", real_aligner), ("short", short_aligner)):
             text = [QUERIES[name]]
-            expected = aligner.embed(text, modality="source", role="document")
-            found = bridge.embed(text, modality=name, role="document")
+            expected = aligner.embed_documents(text, modality="source")
+            found = bridge.embed_documents(text, modality=name)
             np.testing.assert_array_equal(found, expected)
         for aligner in (real_aligner, short_aligner):  # the target's vectors are where they were
-            expected = aligner.embed([QUERIES["en"]], modality="target", role="document")
-            found = bridge.embed([QUERIES["en"]], modality="en", role="document")
+            expected = aligner.embed_documents([QUERIES["en"]], modality="target")
+            found = bridge.embed_documents([QUERIES["en"]], modality="en")
             np.testing.assert_array_equal(found, expected)
         assert bridge.modalities == ("ja", "short", "en")
         assert bridge.output_dimension == 384
-        assert repr(bridge) == "Bridge(ja, short -> en)"
+        assert repr(bridge) == "MultiAligner(ja, short -> en)"
 
     @pytest.mark.parametrize("name", QUERIES)
     def test_a_query_is_routed_as_what_it_is(self, name, bridge):
@@ -108,74 +110,78 @@ class TestSpace:
     def test_what_is_none_of_them_goes_to_the_target_encoder(self, bridge):
         asked = bridge.prepare_query("→ 12 ←")
         assert (asked.modality, asked.how) == ("en", "unsure")
-        [vector] = bridge.embed(["→ 12 ←"], modality="en", role="query")
+        [vector] = bridge.embed_queries(["→ 12 ←"], modality="en")
         np.testing.assert_array_equal(asked.vector, vector)
 
     def test_a_router_by_script_has_its_say(self, bridge):
         scripts = ScriptRouter(source=("Hiragana", "Katakana", "Han"), target=("Latin",))
         by_script = bridge.aligners["ja"].with_router(scripts)
-        routed = Bridge({**bridge.aligners, "ja": by_script}, "en").route(list(QUERIES.values()))
+        routed = MultiAligner({**bridge.aligners, "ja": by_script}, "en").route(
+            list(QUERIES.values())
+        )
         assert routed == list(QUERIES)
 
     def test_one_encoder_is_loaded_once(self, kicad, minilm):
         pairs = kicad.select(range(60))
         quick = {"ngrams": False, "unpaired": False, "learned": "none"}
-        fitted = kakehashi.fit(pairs, source=minilm, target=minilm, mode="keep", **quick)
-        bridge = Bridge({name: fitted.bind() for name in ("ja", "zh")}, "en")
+        fitted = kakehashi.fit(
+            pairs, source_encoder=minilm, target_encoder=minilm, mode="keep", **quick
+        )
+        bridge = MultiAligner({name: fitted.with_encoders() for name in ("ja", "zh")}, "en")
         for name in bridge.modalities:
-            bridge.embed([QUERIES["en"]], modality=name, role="query")
-        one, other = (aligner.bound["source"] for aligner in bridge.aligners.values())
+            bridge.embed_queries([QUERIES["en"]], modality=name)
+        one, other = (aligner.identities["source"] for aligner in bridge.aligners.values())
         assert one is other
 
 
 class TestRefusals:
     def test_what_could_not_be_one_space(self, real_aligner, text_aligner, short_aligner):
         with pytest.raises(DataError, match=r"aligners=\[\]; give a dictionary"):
-            Bridge([])
+            MultiAligner([])
         with pytest.raises(DataError, match="give a dictionary"):
-            Bridge({})
+            MultiAligner({})
         with pytest.raises(DataError, match=r"mode 'shared'.* fit it with mode='keep'"):
-            Bridge({"a": text_aligner})
+            MultiAligner({"a": text_aligner})
         with pytest.raises(DataError, match="is no Aligner; load it first"):
-            Bridge({"a": "folder"})
+            MultiAligner({"a": "folder"})
         short = replace(short_aligner, dimensions={"source": 512, "target": 385})
         with pytest.raises(DataError, match="ja and short differ in their target dimension"):
-            Bridge({"ja": real_aligner, "short": short})
-        other = replace(short_aligner.encoders["target"], name="b", probes=np.eye(1, 384))
-        short = replace(short_aligner, encoders={**short_aligner.encoders, "target": other})
+            MultiAligner({"ja": real_aligner, "short": short})
+        other = replace(short_aligner.identities["target"], name="b", probes=np.eye(1, 384))
+        short = replace(short_aligner, identities={**short_aligner.identities, "target": other})
         with pytest.raises(DataError, match="differ in their target encoder"):
-            Bridge({"ja": real_aligner, "short": short})
+            MultiAligner({"ja": real_aligner, "short": short})
         report = replace(short_aligner.report, metric="l2")
         with pytest.raises(DataError, match="differ in their metric"):
-            Bridge({"ja": real_aligner, "short": replace(short_aligner, report=report)})
+            MultiAligner({"ja": real_aligner, "short": replace(short_aligner, report=report)})
 
     @pytest.mark.parametrize("name", ["auto", "", "../x", "a b", "日本語", "x" * 65, 7])
     def test_names_that_are_none(self, name, real_aligner):
         with pytest.raises(DataError, match="cannot name a modality"):
-            Bridge({name: real_aligner})
+            MultiAligner({name: real_aligner})
         with pytest.raises(DataError, match="cannot name a modality"):
-            Bridge({"ja": real_aligner}, target=name)
+            MultiAligner({"ja": real_aligner}, target=name)
 
     def test_names_that_only_capitals_tell_apart(self, real_aligner):
         with pytest.raises(DataError, match="named twice"):
-            Bridge({"ja": real_aligner, "JA": real_aligner})
+            MultiAligner({"ja": real_aligner, "JA": real_aligner})
         with pytest.raises(DataError, match="named twice"):
-            Bridge({"en": real_aligner}, target="en")
+            MultiAligner({"en": real_aligner}, target="en")
 
     def test_a_modality_that_it_has_not(self, bridge):
         for call in (
-            lambda: bridge.embed(["a"], modality="source", role="query"),
+            lambda: bridge.embed_queries(["a"], modality="source"),
             lambda: bridge.prepare_query("a", "fr"),
         ):
             with pytest.raises(DataError, match="the modalities are ja, short, en, or auto"):
                 call()
-        with pytest.raises(DataError, match=r"bind\(fr=...\): the modalities are ja, short, en"):
-            bridge.bind(fr=lambda texts: texts)
+        with pytest.raises(DataError, match=r"with_encoders\(fr=...\): .* ja, short, en"):
+            bridge.with_encoders(fr=lambda texts: texts)
 
     def test_without_a_router_the_modality_has_to_be_named(self, bridge):
         aligner = replace(bridge.aligners["ja"], router=None, calibration=None)
         with pytest.raises(DataError, match="aligner of ja has no router"):
-            Bridge({**bridge.aligners, "ja": aligner}, "en").prepare_query("a")
+            MultiAligner({**bridge.aligners, "ja": aligner}, "en").prepare_query("a")
 
 
 class TestCalibration:
@@ -214,9 +220,9 @@ class TestCalibration:
     def test_a_foreign_twin_is_the_likeliest_of_the_foreign_documents(self, bridge, kicad):
         """Translations of a held-out paragraph: what no aligner has seen a pair of."""
         english = kicad.target_texts[::3]
-        queries = bridge.embed(kicad.source_texts[::3], modality="ja", role="query")
+        queries = bridge.embed_queries(kicad.source_texts[::3], modality="ja")
         short = [shorthand(t) for t in english]
-        documents = bridge.embed(short, modality="short", role="document")
+        documents = bridge.embed_documents(short, modality="short")
         unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
         cosines = unit(queries) @ unit(documents).T
         rank = 1 + np.argsort(np.argsort(-cosines, axis=1), axis=1)
@@ -237,8 +243,8 @@ class TestCalibration:
 
 class TestFolder:
     def test_it_comes_back_as_it_was(self, bridge, use):
-        again = kakehashi.load(bridge.path).bind(ja=use, short=use)
-        assert isinstance(again, Bridge)
+        again = kakehashi.load(bridge.path).with_encoders(ja=use, short=use)
+        assert isinstance(again, MultiAligner)
         assert again.fingerprint == bridge.fingerprint
         assert again.calibration == bridge.calibration
         np.testing.assert_array_equal(
@@ -246,7 +252,7 @@ class TestFolder:
         )
 
     def test_the_calibration_is_that_before_it_was_saved(self, bridge):
-        again = Bridge(bridge.aligners, "en")
+        again = MultiAligner(bridge.aligners, "en")
         assert again.calibration == bridge.calibration
 
     def test_one_kind_of_folder_is_told_from_the_other(self, bridge, real_aligner):
@@ -254,7 +260,7 @@ class TestFolder:
         with pytest.raises(BundleError, match=r"holds a bridge.* kakehashi.load"):
             Aligner.load(bridge.path)
         with pytest.raises(BundleError, match=r"holds an aligner.* kakehashi.load"):
-            Bridge.load(real_aligner.path)
+            MultiAligner.load(real_aligner.path)
 
     def test_nothing_of_others_is_overwritten(self, bridge, real_aligner, tmp_path):
         folder = bridge.save(tmp_path / "b")
@@ -281,7 +287,7 @@ class TestFolder:
         other.rename(one)
         (swapped / "x").rename(other)
         with pytest.raises(BundleTamperedError, match="aligner of ja is another than"):
-            Bridge.load(swapped)
+            MultiAligner.load(swapped)
         for name, change, error, said in (
             ("target", {"target": "de"}, BundleTamperedError, "SHA-256"),
             ("newer", {"format": 99}, BundleError, "reads format 1"),
@@ -290,14 +296,14 @@ class TestFolder:
             record = json.loads((folder / "bridge.json").read_text())
             (folder / "bridge.json").write_text(json.dumps({**record, **change}))
             with pytest.raises(BundleError, match=said) as caught:
-                Bridge.load(folder)
+                MultiAligner.load(folder)
             assert caught.type is error
         (copy("cut") / "bridge.json").write_text('{"format": 1,')
         with pytest.raises(BundleError, match="not JSON"):
-            Bridge.load(tmp_path / "cut")
+            MultiAligner.load(tmp_path / "cut")
         shutil.rmtree(copy("missing") / "aligners" / "ja")
         with pytest.raises(BundleError, match=r"ja holds no aligner.json"):
-            Bridge.load(tmp_path / "missing")
+            MultiAligner.load(tmp_path / "missing")
 
     @pytest.mark.parametrize("names", [["../ja"], [], {"../../ja": "x"}, None])
     def test_no_record_leads_out_of_the_folder(self, names, bridge, tmp_path):
@@ -308,7 +314,7 @@ class TestFolder:
         record["sha256"] = _record_hash(record)
         (folder / "bridge.json").write_text(json.dumps(record))
         with pytest.raises(BundleTamperedError):
-            Bridge.load(folder)
+            MultiAligner.load(folder)
 
     def test_info_says_what_it_is_made_of(self, bridge):
         ran = CliRunner().invoke(app, ["info", str(bridge.path)])
@@ -323,7 +329,7 @@ class TestFolder:
         out = tmp_path / "b"
         ran = CliRunner().invoke(app, ["bridge", *parts, "--target", "en", "--out", str(out)])
         assert ran.exit_code == 0, ran.output
-        assert Bridge.load(out).modalities == ("ja", "short", "en")
+        assert MultiAligner.load(out).modalities == ("ja", "short", "en")
         for wrong, said in (
             (["ja"], "NAME=FOLDER"),
             ([parts[0], parts[0]], "ja is named twice"),
@@ -353,10 +359,10 @@ class TestLangChain:
     def test_one_list_of_three_modalities(
         self, name, words, embeddings, store, documents, bridge, corpus
     ):
-        arms = [langchain.VectorArm(vectorstore=store)]
+        arms = [langchain.VectorSearch(vectorstore=store)]
         if words:
-            arms.append(langchain.LexicalArm(documents=documents))
-        retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=arms, k=8)
+            arms.append(langchain.BM25Search(documents=documents))
+        retriever = langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=8)
         found = retriever.invoke(QUERIES[name])
         expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
@@ -371,9 +377,9 @@ class TestLangChain:
             made = InMemoryVectorStore(embeddings)
             embeddings.add_documents(made, part)
             arms.append(
-                langchain.VectorArm(vectorstore=made, name=f"index of {name}", modality=name)
+                langchain.VectorSearch(vectorstore=made, name=f"index of {name}", modality=name)
             )
-        retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=arms, k=8)
+        retriever = langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=8)
         found = retriever.invoke(QUERIES["ja"])
         expected = brute_force(bridge, QUERIES["ja"], corpus)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
@@ -406,8 +412,10 @@ class TestLangChain:
         embeddings = langchain.AlignedEmbeddings(aligner=bridge, document_modality="auto")
         store = InMemoryVectorStore(embeddings)
         store.add_documents([Document(d.page_content) for d in documents])
-        arm = langchain.VectorArm(vectorstore=store)
-        retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], k=len(documents))
+        arm = langchain.VectorSearch(vectorstore=store)
+        retriever = langchain.AlignedRetriever(
+            embeddings=embeddings, searches=[arm], k=len(documents)
+        )
         routed = dict(
             zip([t for t, _ in corpus], bridge.route([t for t, _ in corpus]), strict=True)
         )
@@ -418,7 +426,7 @@ class TestLangChain:
             assert document.metadata["kakehashi"]["modality"] == read_as
         vectors = embeddings.embed_documents([d.page_content for d in documents])
         for text, vector in zip(routed, vectors, strict=True):
-            [own] = bridge.embed([text], modality=routed[text] or "en", role="document")
+            [own] = bridge.embed_documents([text], modality=routed[text] or "en")
             np.testing.assert_allclose(vector, own, atol=1e-5)  # encoders round by their batch
 
     def test_modalities_that_it_has_not(self, bridge, embeddings, store):
@@ -431,14 +439,16 @@ class TestLangChain:
         with pytest.raises(ValueError, match="choose one of ja, short, en"):
             langchain.AlignedRetriever(
                 embeddings=embeddings,
-                arms=[langchain.VectorArm(vectorstore=store, modality="source")],
+                searches=[langchain.VectorSearch(vectorstore=store, modality="source")],
             )
 
     def test_an_aligner_that_is_not_advised_is_named(self, bridge):
         report = replace(bridge.aligners["ja"].report, verdict="do not use", reason="it is worse")
         doubted = replace(bridge.aligners["ja"], report=report)
         with pytest.warns(NotAdvisedWarning, match="The aligner of ja: its report says: do not"):
-            langchain.AlignedEmbeddings(aligner=Bridge({**bridge.aligners, "ja": doubted}, "en"))
+            langchain.AlignedEmbeddings(
+                aligner=MultiAligner({**bridge.aligners, "ja": doubted}, "en")
+            )
 
 
 class TestLlamaIndex:
@@ -454,10 +464,12 @@ class TestLlamaIndex:
     @pytest.mark.parametrize("words", [False, True])
     def test_one_list_of_three_modalities(self, name, words, embedding, nodes, bridge, corpus):
         index = VectorStoreIndex(embedding(nodes), embed_model=MockEmbedding(384))
-        arms = [llama_index.VectorArm(index)]
+        arms = [llama_index.VectorSearch(index)]
         if words:
-            arms.append(llama_index.LexicalArm(nodes))
-        retriever = llama_index.AlignedRetriever(embedding=embedding, arms=arms, similarity_top_k=8)
+            arms.append(llama_index.BM25Search(nodes))
+        retriever = llama_index.AlignedRetriever(
+            embedding=embedding, searches=arms, similarity_top_k=8
+        )
         found = retriever.retrieve(QUERIES[name])
         expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
         assert [row.node.get_content() for row in found] == [text for text, _ in expected]
@@ -481,14 +493,14 @@ class TestChroma:
         asked = list(QUERIES.values())
         found = collection.query(query_texts=asked, n_results=3)["ids"]
         vectors = np.stack([bridge.prepare_query(text).vector for text in asked])
-        documents = bridge.embed(english, modality="en", role="document")
+        documents = bridge.embed_documents(english, modality="en")
         expected = np.argsort(-vectors @ documents.T, axis=1, kind="stable")[:, :3]
         assert found == [[str(i) for i in row] for row in expected]
 
     def test_another_bridge_is_refused(self, bridge, tmp_path):
         client = chromadb.PersistentClient(tmp_path)
         chroma.open_collection(client, "english", bridge)
-        renamed = Bridge(bridge.aligners, "english")
-        other = Bridge.load(renamed.save(tmp_path / "other"))
+        renamed = MultiAligner(bridge.aligners, "english")
+        other = MultiAligner.load(renamed.save(tmp_path / "other"))
         with pytest.raises(AlignerMismatchError):
             chroma.open_collection(client, "english", other)

@@ -301,4 +301,4 @@ def test_poor_data_give_finite_projections(name, mode):
         for side, vectors in (("source", x), ("target", y)):
             for role in ("query", "document"):
                 assert np.isfinite(aligner.project(vectors, modality=side, role=role)).all()
-    assert all(np.isfinite(rung.validation) for rung in aligner.report.rungs.values())
+    assert all(np.isfinite(rung.validation) for rung in aligner.report.candidates.values())

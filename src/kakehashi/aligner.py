@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -55,8 +55,8 @@ class Aligner:
 
     Attributes:
         dimensions: of each modality's encoder.
-        encoders: identity of each modality's encoder, None where only vectors were given.
-        bound: the encoders at hand; they are not saved.
+        identities: of each modality's encoder, None where only vectors were given.
+        encoders: those at hand; they are not saved.
         path: the folder it was loaded from or saved to.
         router: tells the modality of a text; None where it could not be learned.
         calibration: makes scores of the modalities comparable; None where it could not be learned.
@@ -65,10 +65,10 @@ class Aligner:
     projection: Projection
     mode: Mode
     dimensions: dict[str, int]
-    encoders: dict[Side, EncoderIdentity | None]
+    identities: dict[Side, EncoderIdentity | None]
     data: DataRecord
     report: Report
-    bound: dict[Side, Encoder | None] = field(default_factory=dict)
+    encoders: dict[Side, Encoder | None] = field(default_factory=dict)
     path: Path | None = None
     router: Router | ScriptRouter | None = None
     calibration: Calibration | None = None
@@ -78,7 +78,7 @@ class Aligner:
         """Say in a line what it is: frameworks print their fields, and arrays would fill pages."""
         parts = [f"mode={self.mode!r}"]
         for side in SIDES:
-            identity = self.encoders[side]
+            identity = self.identities[side]
             name = "vectors" if identity is None else repr(identity.name)
             parts.append(f"{side}={name} ({self.dimensions[side]} -> {self.output_dimension})")
         parts += [f"chosen={self.report.chosen!r}", f"verdict={self.report.verdict!r}"]
@@ -143,23 +143,35 @@ class Aligner:
         projected = self.projection(matrix, modality=modality, role=role, texts=texts)
         return projected[0] if single else projected
 
-    def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
-        """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
+    def embed_query(self, text: str, *, modality: str = "source") -> Float32Array:
+        """Encode and project one query: (d_out,) float32; see :meth:`embed_queries`."""
+        return self.prepare_query(text, modality).vector
+
+    def embed_queries(self, texts: Sequence[str], *, modality: str = "source") -> Float32Array:
+        """Encode and project n queries: (n, d_out) float32.
 
         Args:
-            modality: ``"source"`` or ``"target"`` of them all, or ``"auto"``: each as the router
-                says; where that is unsure, the target encoder reads it.
+            modality: of all texts, ``"source"`` or ``"target"``; or ``"auto"``: the router decides
+                for each text. Where it is unsure, the target encoder embeds the text.
 
         Raises:
-            DataError: not a list, tuple, array or column of strings; another modality; or
-                ``"auto"`` and there is no router.
+            DataError: not a list, tuple, array or column of strings; an unknown modality; or
+                ``"auto"`` without a router.
             EncoderError: no encoder is at hand.
-            EncoderMismatchError: it is not the one that the aligner was trained with.
+            EncoderMismatchError: the encoder is not the one of the training.
         """
+        return self._embed(texts, modality, "query")
+
+    def embed_documents(self, texts: Sequence[str], *, modality: str = "target") -> Float32Array:
+        """Encode and project n documents: (n, d_out) float32; see :meth:`embed_queries`."""
+        return self._embed(texts, modality, "document")
+
+    def _embed(self, texts: Sequence[str], modality: str, role: Role) -> Float32Array:
         if modality == AUTO:
-            return embed_routed(self, _checked(texts), role)
+            embed = partial(self._embed, role=role)
+            return embed_routed(self, _checked(texts), embed)
         side = checked_side(modality)
-        vectors = self.encode(texts, modality=side, role=role)
+        vectors = self._encode(texts, modality=side, role=role)
         return self.project(vectors, texts=texts, modality=side, role=role)
 
     def prepare_query(self, text: str, modality: str = AUTO) -> Query:
@@ -171,7 +183,7 @@ class Aligner:
 
         Raises:
             DataError: another modality; or ``"auto"`` and there is no router.
-            EncoderError, EncoderMismatchError: as :meth:`embed`.
+            EncoderError, EncoderMismatchError: as :meth:`embed_queries`.
         """
         return prepare_query(self, text, modality)
 
@@ -217,16 +229,24 @@ class Aligner:
         """Whether this modality's texts are read beside their vectors (character n-grams)."""
         return modality in self.projection.ngrams
 
-    def encode(self, texts: Sequence[str], *, modality: Side, role: Role) -> Float32Array:
+    def _encode(self, texts: Sequence[str], *, modality: Side, role: Role) -> Float32Array:
         """Encode n texts with the modality's own encoder, unprojected: (n, d) float32."""
         given = _checked(texts)
         return checked_encode(self.encoder(modality), given, role)
 
-    def bind(self, *, source: Any = None, target: Any = None) -> Aligner:
-        """Return this aligner with encoders to embed texts with; both are checked on first use."""
-        given: dict[Side, Any] = {"source": source, "target": target}
-        bound = {s: self.bound.get(s) if m is None else as_encoder(m) for s, m in given.items()}
-        return replace(self, bound=bound, _verified=set())
+    def with_encoders(self, *, source_encoder: Any = None, target_encoder: Any = None) -> Aligner:
+        """Return this aligner with encoders to embed texts with; both are checked on first use.
+
+        Args:
+            source_encoder, target_encoder: as :func:`kakehashi.encoders.as_encoder` takes them;
+                None keeps the encoder that is there.
+        """
+        passed: dict[Side, Any] = {"source": source_encoder, "target": target_encoder}
+        encoders = {
+            side: self.encoders.get(side) if encoder is None else as_encoder(encoder)
+            for side, encoder in passed.items()
+        }
+        return replace(self, encoders=encoders, _verified=set())
 
     @cached_property
     def router_fingerprint(self) -> str:
@@ -243,7 +263,7 @@ class Aligner:
         """SHA-256 of all that decides about vectors: weights, configuration, encoders."""
         record, tensors = self.projection.state()
         for side in SIDES:
-            identity = self.encoders[side]
+            identity = self.identities[side]
             if identity is not None:
                 record[side] = [identity.name, identity.dimension]
                 tensors = {**tensors, f"probes.{side}": identity.probes}
@@ -264,7 +284,7 @@ class Aligner:
         record, tensors = self.projection.state()
         encoders: dict[str, Any] = {}
         for side in SIDES:
-            identity = self.encoders[side]
+            identity = self.identities[side]
             encoders[side] = None
             if identity is not None:
                 encoders[side] = {
@@ -278,14 +298,14 @@ class Aligner:
         document = {
             "mode": self.mode,
             "projection": record,
-            "serving": retrieval,
+            "retrieval": retrieval,
             "dimensions": self.dimensions,
             "encoders": encoders,
             "data": self.data.__dict__,
             "report": self.report.to_dict(),
             "fingerprint": self.fingerprint,
         }
-        card = render_card(self.report, self.data, self.encoders, self.dimensions)
+        card = render_card(self.report, self.data, self.identities, self.dimensions)
         return bundle.write(Path(path), document, tensors, card, overwrite=overwrite)
 
     @classmethod
@@ -299,17 +319,17 @@ class Aligner:
         folder = Path(path)
         document, tensors = bundle.read(folder)
         try:
-            encoders: dict[Side, EncoderIdentity | None] = {
+            identities: dict[Side, EncoderIdentity | None] = {
                 side: _identity(document, tensors, side) for side in SIDES
             }
             beside = ("probes.", _ROUTER)
             weights = {k: v for k, v in tensors.items() if not k.startswith(beside)}
-            router, calibration = (document["serving"][x] for x in ("router", "calibration"))
+            router, calibration = (document["retrieval"][x] for x in ("router", "calibration"))
             aligner = cls(
                 projection=Projection.from_state(document["projection"], weights),
                 mode=document["mode"],
                 dimensions=document["dimensions"],
-                encoders=encoders,
+                identities=identities,
                 data=DataRecord(**document["data"]),
                 report=Report.from_dict(document["report"]),
                 path=folder.resolve(),
@@ -330,7 +350,7 @@ class Aligner:
         """Raise ValueError where a record contradicts itself."""
         widths = set()
         for side in SIDES:
-            stated, identity = self.dimensions[side], self.encoders[side]
+            stated, identity = self.dimensions[side], self.identities[side]
             found = self.projection.dimensions(side)
             if type(stated) is not int or (found is not None and found[0] != stated):
                 raise ValueError(f"dimension {stated!r} of the {side} does not fit the weights")
@@ -339,7 +359,7 @@ class Aligner:
             widths.add(stated if found is None else found[1])
         if len(widths) > 1:
             raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
-        if self.report.chosen not in self.report.rungs:
+        if self.report.chosen not in self.report.candidates:
             raise ValueError(f"the report has no rung {self.report.chosen!r}")
 
     def encoder(self, side: Side) -> Encoder:
@@ -350,27 +370,27 @@ class Aligner:
             EncoderMismatchError: it is another one.
         """
         if side in self._verified:
-            ready = self.bound[side]
+            ready = self.encoders[side]
             assert ready is not None
             return ready
         with _FIRST_USE:
             return self._verified_encoder(side)
 
     def _verified_encoder(self, side: Side) -> Encoder:
-        encoder, identity = self.bound.get(side), self.encoders[side]
+        encoder, identity = self.encoders.get(side), self.identities[side]
         if encoder is None and identity is not None and identity.model is not None:
             # Not as_encoder: a saved aligner may come from anyone, and must not name a module
             # that is then imported.
-            moved = f"bind({side}=...) or load(..., {side}=...)"
+            moved = f"with_encoders({side}_encoder=...)"
             moved = f"Where the model has moved, pass it by its new path: {moved}."
             encoder = SentenceTransformersEncoder(identity.model, name=identity.name, advice=moved)
-            self.bound[side] = encoder
+            self.encoders[side] = encoder
         if encoder is None:
             lacks = f"The aligner was fitted on stored {side} vectors and knows no encoder of them"
             if identity is not None:
                 name = identity.recorded_name
                 lacks = f"The aligner's {side} encoder {name} cannot be loaded by name"
-            raise EncoderError(f"{lacks}; pass it with bind({side}=...) or load(..., {side}=...).")
+            raise EncoderError(f"{lacks}; pass it with with_encoders({side}_encoder=...).")
         if identity is not None:
             identity.require(EncoderIdentity.of(encoder), side)
         self._verified.add(side)

@@ -123,7 +123,7 @@ def write(
     return folder
 
 
-def write_bridge(
+def write_multi_aligner(
     folder: Path, document: dict[str, Any], parts: Mapping[str, Saves], *, overwrite: bool
 ) -> Path:
     """Write a bridge as :func:`write` does an aligner, with the aligners that it is made of.
@@ -245,7 +245,7 @@ def _looks_pickled(blob: bytes) -> bool:
     return is_pickle or blob[:4] == b"PK\x03\x04"
 
 
-def read_bridge(folder: Path) -> dict[str, Any]:
+def read_multi_aligner(folder: Path) -> dict[str, Any]:
     """Parse the record of a bridge and check its hash."""
     try:
         record = _read_record(folder, BRIDGE)
@@ -258,7 +258,7 @@ def read_bridge(folder: Path) -> dict[str, Any]:
     return record
 
 
-def holds_bridge(folder: Path) -> bool:
+def holds_multi_aligner(folder: Path) -> bool:
     """Whether a folder is a saved bridge, and not an aligner."""
     return (folder / BRIDGE).is_file()
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from .data.pairs import DataRecord
 from .encoders import EncoderIdentity
 from .metrics.ranking import METRICS
-from .report import STATUS_QUO, Report
+from .report import TARGET_ENCODER, Report
 from .types import Side
 
 
@@ -38,8 +38,8 @@ def render_card(
         "| rung | " + " | ".join(METRICS) + " |",
         "| --- |" + " --- |" * len(METRICS),
     ]
-    rows = [(name, result.scores) for name, result in report.rungs.items()]
-    for name, scores in ((STATUS_QUO, report.status_quo), ("BM25", report.bm25)):
+    rows = [(name, result.scores) for name, result in report.candidates.items()]
+    for name, scores in ((TARGET_ENCODER, report.target_encoder), ("BM25", report.bm25)):
         if scores is not None:
             rows.append((name, scores))
     for name, scores in rows:

@@ -1,4 +1,4 @@
-"""Bridge: several aligners into one target space, each for a source modality of its own name."""
+"""MultiAligner: several aligners into one target space, each with a source of its own name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ _RESERVED = (AUTO,)
 
 
 @dataclass(frozen=True, eq=False)
-class Bridge:
+class MultiAligner:
     """Several source modalities into the index of one target encoder.
 
     Every aligner is of mode ``keep``, which leaves the target's vectors as they are: of one target
@@ -79,9 +79,9 @@ class Bridge:
                 "vectors in its own way; fit it with mode='keep'."
             )
         # Of the first whose target encoder is known: one fitted on vectors says nothing of it.
-        known = ((n, a) for n, a in self.aligners.items() if a.encoders["target"] is not None)
+        known = ((n, a) for n, a in self.aligners.items() if a.identities["target"] is not None)
         first_name, first = next(known, next(iter(self.aligners.items())))
-        mine, theirs = aligner.encoders["target"], first.encoders["target"]
+        mine, theirs = aligner.identities["target"], first.identities["target"]
         same = mine is None or theirs is None or mine.matches(theirs)
         said = {
             "target dimension": (aligner.dimensions["target"], first.dimensions["target"]),
@@ -97,7 +97,7 @@ class Bridge:
 
     def __repr__(self) -> str:
         """Name the modalities."""
-        return f"Bridge({', '.join(self.aligners)} -> {self.target})"
+        return f"MultiAligner({', '.join(self.aligners)} -> {self.target})"
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -145,22 +145,37 @@ class Bridge:
         prints = {name: aligner.router_fingerprint for name, aligner in self.aligners.items()}
         return hashlib.sha256(json.dumps(prints, sort_keys=True).encode()).hexdigest()
 
-    def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
-        """Encode n texts with the modality's encoder and project them: (n, d_out) float32.
+    def embed_query(self, text: str, *, modality: str = AUTO) -> Float32Array:
+        """Encode and project one query: (d_out,) float32; see :meth:`embed_queries`."""
+        return self.prepare_query(text, modality).vector
+
+    def embed_queries(self, texts: Sequence[str], *, modality: str = AUTO) -> Float32Array:
+        """Encode and project n queries: (n, d_out) float32.
 
         Args:
-            modality: one of :attr:`modalities` of them all, or ``"auto"``: each as :meth:`route`
-                says; where that is unsure, the target encoder reads it.
+            modality: of all texts, one of :attr:`modalities`; or ``"auto"``: :meth:`route` decides
+                for each text. Where it is unsure, the target encoder embeds the text.
 
         Raises:
-            DataError: another modality, or as :meth:`Aligner.embed`.
-            EncoderError, EncoderMismatchError: as :meth:`Aligner.embed`.
+            DataError: an unknown modality, or as :meth:`Aligner.embed_queries`.
+            EncoderError, EncoderMismatchError: as :meth:`Aligner.embed_queries`.
         """
+        return self._embed(texts, modality, "query")
+
+    def embed_documents(self, texts: Sequence[str], *, modality: str | None = None) -> Float32Array:
+        """Encode and project n documents: (n, d_out) float32.
+
+        Args:
+            modality: as for :meth:`embed_queries`; by default the target.
+        """
+        return self._embed(texts, self.target if modality is None else modality, "document")
+
+    def _embed(self, texts: Sequence[str], modality: str, role: Role) -> Float32Array:
         if modality == AUTO:
-            return embed_routed(self, texts, role)
+            return embed_routed(self, texts, partial(self._embed, role=role))
         if modality == self.target:
-            return self._any.embed(texts, modality="target", role=role)
-        return self._aligner(modality).embed(texts, modality="source", role=role)
+            return self._any._embed(texts, "target", role)
+        return self._aligner(modality)._embed(texts, "source", role)
 
     def prepare_query(self, text: str, modality: str = AUTO) -> Query:
         """Encode and project one query, and say what it was read as.
@@ -171,7 +186,7 @@ class Bridge:
 
         Raises:
             DataError: another modality; or ``"auto"`` and an aligner has no router.
-            EncoderError, EncoderMismatchError: as :meth:`Aligner.embed`.
+            EncoderError, EncoderMismatchError: as :meth:`Aligner.embed_queries`.
         """
         return prepare_query(self, text, modality)
 
@@ -213,7 +228,7 @@ class Bridge:
             found.append(order[0] if margin > max(asked) else None)
         return found
 
-    def bind(self, /, **encoders: Any) -> Bridge:
+    def with_encoders(self, /, **encoders: Any) -> MultiAligner:
         """Return this bridge with encoders by modality, each checked on first use.
 
         Raises:
@@ -222,10 +237,13 @@ class Bridge:
         for name in encoders:
             if name not in self.modalities:
                 raise DataError(
-                    f"bind({name}=...): the modalities are {', '.join(self.modalities)}."
+                    f"with_encoders({name}=...): the modalities are {', '.join(self.modalities)}."
                 )
         target = encoders.get(self.target)
-        bound = {n: a.bind(source=encoders.get(n), target=target) for n, a in self.aligners.items()}
+        bound = {
+            n: a.with_encoders(source_encoder=encoders.get(n), target_encoder=target)
+            for n, a in self.aligners.items()
+        }
         return replace(self, aligners=bound)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
@@ -240,10 +258,10 @@ class Bridge:
             "fingerprint": self.fingerprint,
         }
         parts = {name: aligner.save for name, aligner in self.aligners.items()}
-        return bundle.write_bridge(Path(path), document, parts, overwrite=overwrite)
+        return bundle.write_multi_aligner(Path(path), document, parts, overwrite=overwrite)
 
     @classmethod
-    def load(cls, path: str | Path) -> Bridge:
+    def load(cls, path: str | Path) -> MultiAligner:
         """Load a saved bridge: parse, check, build. Needs neither torch nor a framework.
 
         Raises:
@@ -251,7 +269,7 @@ class Bridge:
             BundleTamperedError: it is not to be trusted.
         """
         folder = Path(path)
-        record = bundle.read_bridge(folder)
+        record = bundle.read_multi_aligner(folder)
         names, target = record.get("aligners"), str(record.get("target"))
         if not isinstance(names, dict) or not all(_NAME.fullmatch(name) for name in names):
             raise BundleTamperedError(f"{folder}: the record names no aligners.")
@@ -278,13 +296,13 @@ class Bridge:
             raise DataError(
                 f"modality={modality!r}; the modalities are {', '.join(self.modalities)}, or auto."
             )
-        identity = aligner.encoders["source"]
-        if aligner.bound.get("source") is None and identity is not None and identity.model:
+        identity = aligner.identities["source"]
+        if aligner.encoders.get("source") is None and identity is not None and identity.model:
             wanted = (identity.model, identity.name)
             for other, side in product(self.aligners.values(), SIDES):
-                theirs, encoder = other.encoders[side], other.bound.get(side)
+                theirs, encoder = other.identities[side], other.encoders.get(side)
                 if theirs and encoder and (theirs.model, theirs.name) == wanted:
-                    aligner.bound["source"] = encoder
+                    aligner.encoders["source"] = encoder
         return aligner
 
 
@@ -293,11 +311,11 @@ def _prints(aligner: Aligner) -> list[str]:
     return [aligner.fingerprint, aligner.retrieval_fingerprint]
 
 
-def load(path: str | Path) -> Aligner | Bridge:
+def load(path: str | Path) -> Aligner | MultiAligner:
     """Load what a folder holds: an aligner or a bridge.
 
     Raises:
         BundleError: it cannot be read; the message says why.
         BundleTamperedError: it is not to be trusted.
     """
-    return Bridge.load(path) if bundle.holds_bridge(Path(path)) else Aligner.load(path)
+    return MultiAligner.load(path) if bundle.holds_multi_aligner(Path(path)) else Aligner.load(path)

@@ -8,12 +8,12 @@ from typing import Any
 from .metrics.statistics import Scores
 from .types import Metric
 
-STATUS_QUO = "target encoder alone"
+TARGET_ENCODER = "target encoder"
 
 
 @dataclass(frozen=True)
-class RungResult:
-    """One rung: its hyper-parameters, its validation score, and its scores on the test part.
+class CandidateResult:
+    """One candidate map: hyper-parameters, validation score, and scores on the test part.
 
     Attributes:
         cpu_seconds: what its tuning took on the thread of the fit; with the hubness correction or
@@ -34,7 +34,7 @@ class Report:
     Attributes:
         base: raw cosine (or the store's own metric) between the untouched vectors; None where
             the two spaces cannot be compared.
-        status_quo: the target encoder asked with the source texts, where it is at hand and not
+        target_encoder: the target encoder asked with the source texts, where it is at hand and not
             the source encoder, too: what the index finds without a map.
         target_leads: the identity ships, and the status quo is shown to find more.
         verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
@@ -51,13 +51,13 @@ class Report:
     leaked_rows_left_out: int
     metric: Metric
     seed: int
-    rungs: dict[str, RungResult]
+    candidates: dict[str, CandidateResult]
     base: Scores | None
     bm25: Scores | None
     p_value: float | None
     seconds: float
     notes: tuple[str, ...] = field(default=())
-    status_quo: Scores | None = None
+    target_encoder: Scores | None = None
     target_leads: bool = False
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class Report:
         rows = {
             **self.before,
             "BM25": self.bm25,
-            f"{self.chosen} ({self.mode})": self.rungs[self.chosen].scores,
+            f"{self.chosen} ({self.mode})": self.candidates[self.chosen].scores,
         }
         lines = [f"{self.verdict}: {self.reason}"]
         for name, scores in rows.items():
@@ -88,8 +88,8 @@ class Report:
     def before(self) -> dict[str, Scores | None]:
         """What the index finds without a map, by name: it has to be beaten."""
         found: dict[str, Scores | None] = {"untouched vectors": self.base}
-        if self.status_quo is not None:
-            found[STATUS_QUO] = self.status_quo
+        if self.target_encoder is not None:
+            found[TARGET_ENCODER] = self.target_encoder
         return found
 
     def to_dict(self) -> dict[str, Any]:
@@ -99,15 +99,15 @@ class Report:
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Report:
         """Rebuild a report from :meth:`to_dict`."""
-        rungs = {
-            name: RungResult(**{**row, "scores": _scores(row["scores"])})
-            for name, row in record["rungs"].items()
+        candidates = {
+            name: CandidateResult(**{**row, "scores": _scores(row["scores"])})
+            for name, row in record["candidates"].items()
         }
         rebuilt = {
-            "rungs": rungs,
+            "candidates": candidates,
             "base": _scores(record["base"]),
             "bm25": _scores(record["bm25"]),
-            "status_quo": _scores(record["status_quo"]),
+            "target_encoder": _scores(record["target_encoder"]),
             "notes": tuple(record["notes"]),
         }
         return cls(**{**record, **rebuilt})

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.command_line import BOTH_ENCODERS, run
-from support.toy_data import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
+from support.toy_data import (
+    ENCODER_OF,
+    embed,
+    hashed_letters,
+    machine_pairs,
+    reversed_letters,
+    two_views,
+)
 from typer.testing import CliRunner
 
 import kakehashi
@@ -62,17 +69,17 @@ def test_info_says_what_an_aligner_is_in_lines_that_can_be_copied(ngram_aligner)
 def test_every_rung_is_shown_whole_with_its_validation(text_aligner, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     report = text_aligner.report
-    rung = replace(report.rungs[report.chosen], mode="shared", validation=0.4321)
+    rung = replace(report.candidates[report.chosen], mode="shared", validation=0.4321)
     name = "learned-mlp+ngrams+hubness"
-    rungs = {**report.rungs, f"shared/{name}": rung}
-    print_report(replace(report, rungs=rungs, chosen=f"shared/{name}"), every_rung=True)
+    rungs = {**report.candidates, f"shared/{name}": rung}
+    print_report(replace(report, candidates=rungs, chosen=f"shared/{name}"), every_rung=True)
     printed = capsys.readouterr().out
     row = next(line for line in printed.splitlines() if name in line)
     assert "0.432" in row
     assert "shared, chosen" in printed
     assert "…" not in printed
     assert max(map(len, printed.splitlines())) <= 80
-    for other in report.rungs:
+    for other in report.candidates:
         assert other == "identity" or other in printed
 
 
@@ -240,7 +247,7 @@ def texts_npz(tmp_path):
     pairs = machine_pairs()
     path = tmp_path / "vectors.npz"
     arrays = {f"{s}_texts": np.array(pairs.texts(s)) for s in ("source", "target")}
-    vectors = {s: ENCODERS[s](list(pairs.texts(s))) for s in ("source", "target")}
+    vectors = {s: ENCODER_OF[s](list(pairs.texts(s))) for s in ("source", "target")}
     np.savez(path, **arrays, **vectors)
     return path
 
@@ -252,7 +259,7 @@ def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tm
     pairs = machine_pairs()
     with np.load(tmp_path / "out.npz") as out:
         for side, role in (("source", "query"), ("target", "document")):
-            expected = ngram_aligner.embed(list(pairs.texts(side)), modality=side, role=role)
+            expected = embed(ngram_aligner, list(pairs.texts(side)), side, role)
             assert np.array_equal(out[side], expected)
 
 
@@ -353,8 +360,8 @@ def test_evaluate_reads_the_texts_of_pairs_and_those_beside_vectors(
         for s, t in zip(pairs.source_texts, pairs.target_texts, strict=True)
     ]
     (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
-    q = ngram_aligner.embed(list(pairs.source_texts), modality="source", role="query")
-    d = ngram_aligner.embed(list(pairs.target_texts), modality="target", role="document")
+    q = ngram_aligner.embed_queries(list(pairs.source_texts), modality="source")
+    d = ngram_aligner.embed_documents(list(pairs.target_texts), modality="target")
     expected = np.mean((q @ d.T).argmax(axis=1) == np.arange(80))
     for arguments in ((tmp_path / "pairs.jsonl", *BOTH_ENCODERS), (texts_npz,)):
         done = run("evaluate", ngram_aligner.path, *arguments, "--json")
@@ -404,17 +411,17 @@ def fit(monkeypatch, texts_npz, tmp_path):
 def test_fit_reads_ngrams_as_asked_or_where_encoders_are(arguments, passed, read, fit):
     options, made = fit(*arguments, "--mode", "keep", "--learned", "none")
     assert options["ngrams"] is passed
-    assert ("cca+ngrams" in made.report.rungs) is read
+    assert ("cca+ngrams" in made.report.candidates) is read
 
 
 def test_fit_trains_what_is_asked_for(fit):
     options, made = fit("--mode", "keep", "--learned", "none")
     assert options["learned"] == "none"
-    assert "learned" not in made.report.rungs
+    assert "learned" not in made.report.candidates
     pytest.importorskip("torch")
     options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp")
     assert options["learned"] == "mlp"
-    assert "learned-mlp" in made.report.rungs
+    assert "learned-mlp" in made.report.candidates
 
 
 @pytest.mark.parametrize(
@@ -535,12 +542,14 @@ def test_next_steps_name_the_encoders_that_the_aligner_does_not_record(
     }
     make._print_next_step(text_aligner, Path("my bridge"), names)
     said = capsys.readouterr().out
-    given = 'source="support.toy_data:hashed_letters", target="support.toy_data:reversed_letters"'
+    given = "source_encoder='support.toy_data:hashed_letters', "
+    given += "target_encoder='support.toy_data:reversed_letters'"
+    given = given.replace("'", '"')
     assert f'AlignedEmbeddings.load("my bridge", {given})\n' in said
     assert f"evaluate 'my bridge' OTHER_PAIRS {' '.join(BOTH_ENCODERS)}\n" in said
-    recorded = {side: replace(e, model="some/model") for side, e in text_aligner.encoders.items()}
-    for known, passed in ((recorded, names), (text_aligner.encoders, dict.fromkeys(names))):
-        make._print_next_step(replace(text_aligner, encoders=known), Path("mk"), passed)
+    recorded = {side: replace(e, model="some/model") for side, e in text_aligner.identities.items()}
+    for known, passed in ((recorded, names), (text_aligner.identities, dict.fromkeys(names))):
+        make._print_next_step(replace(text_aligner, identities=known), Path("mk"), passed)
         said = capsys.readouterr().out
         assert 'AlignedEmbedding.load("mk")\n' in said
         assert "kakehashi evaluate mk OTHER_PAIRS\n" in said
@@ -549,10 +558,10 @@ def test_next_steps_name_the_encoders_that_the_aligner_does_not_record(
 def test_an_encoder_that_is_not_recorded_is_asked_for(text_aligner, texts):
     aligner = kakehashi.Aligner.load(text_aligner.path)
     lacks = r"he aligner's source encoder 'support.toy_data.hashed_letters' .*'\) cannot be "
-    with pytest.raises(EncoderError, match=rf"{lacks}.*bind\(source=...\) or load\(..., source="):
-        aligner.embed(["a"], modality="source", role="query")
+    with pytest.raises(EncoderError, match=rf"{lacks}.*with_encoders\(source_encoder="):
+        aligner.embed_queries(["a"], modality="source")
     with pytest.raises(EncoderError, match=rf"{lacks}.*; pass it with --source-encoder"):
         CliRunner().invoke(app, ["evaluate", str(aligner.path), str(texts)], catch_exceptions=False)
-    bare = replace(aligner, encoders={"source": None, "target": None})
+    bare = replace(aligner, identities={"source": None, "target": None})
     with pytest.raises(EncoderError, match="fitted on stored source vectors and knows no encoder"):
-        bare.embed(["a"], modality="source", role="query")
+        bare.embed_queries(["a"], modality="source")

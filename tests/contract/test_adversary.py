@@ -99,7 +99,7 @@ def rewritten(folder, change):
         lambda r: r["weights"].pop("bytes"),
         lambda r: r.update(dimensions=None),
         lambda r: r["dimensions"].update(source=33),
-        lambda r: r["report"].update(rungs=[]),
+        lambda r: r["report"].update(candidates=[]),
         lambda r: r["report"].update(chosen="x"),
         lambda r: r["projection"].update(hubness_strength=10**400),
     ],
@@ -127,10 +127,10 @@ def test_a_record_that_contradicts_itself_is_refused(folder, change):
 def test_what_was_learned_for_serving_is_checked(real_aligner, tmp_path, change):
     folder = tmp_path / "bridge"
     shutil.copytree(real_aligner.path, folder)
-    rewritten(folder, lambda record: change(record["serving"]))
+    rewritten(folder, lambda record: change(record["retrieval"]))
     with pytest.raises(BundleTamperedError):
         Aligner.load(folder)
-    rewritten(folder, lambda record: record.pop("serving"))
+    rewritten(folder, lambda record: record.pop("retrieval"))
     with pytest.raises(BundleTamperedError):
         Aligner.load(folder)
 
@@ -148,15 +148,17 @@ def nested(text_aligner):
     ]
     inner = AlignedEmbeddings(aligner=text_aligner, document_modality="source")
     pairs = Pairs(texts, [t.upper() for t in texts])
-    outer = fit(pairs, source=hashed_letters, target=inner, mode="keep")
-    inner_unused = text_aligner.bind(source=hashed_letters, target=reversed_letters)
+    outer = fit(pairs, source_encoder=hashed_letters, target_encoder=inner, mode="keep")
+    inner_unused = text_aligner.with_encoders(
+        source_encoder=hashed_letters, target_encoder=reversed_letters
+    )
     fresh = AlignedEmbeddings(aligner=inner_unused, document_modality="source")
-    return outer.bind(source=hashed_letters, target=fresh)
+    return outer.with_encoders(source_encoder=hashed_letters, target_encoder=fresh)
 
 
 def test_an_encoder_may_itself_be_aligned(text_aligner):
     outer = nested(text_aligner)
-    expected = outer.embed(["drain"], modality="target", role="document")[0]
+    expected = outer.embed_documents(["drain"], modality="target")[0]
 
     embeddings = AlignedEmbeddings(aligner=outer)
     store = InMemoryVectorStore(embeddings)
@@ -198,14 +200,14 @@ def test_a_damaged_cache_entry_is_encoded_again(tmp_path):
 @pytest.mark.parametrize("texts", ["abc", b"ab", ["a", None], ["a", 5], ["\ud800"], [b"a"]])
 def test_what_is_no_list_of_texts_is_named(texts, text_aligner):
     with pytest.raises(DataError, match="text"):
-        text_aligner.embed(texts, modality="source", role="query")
+        text_aligner.embed_queries(texts, modality="source")
     with pytest.raises(KakehashiError):
         AlignedEmbeddings(aligner=text_aligner).embed_documents(texts)
 
 
 @pytest.mark.parametrize("text", ["", " ", "long " * 20_000])
 def test_empty_and_endless_texts_are_the_encoders_business(text, text_aligner):
-    assert np.isfinite(text_aligner.embed([text], modality="source", role="query")).all()
+    assert np.isfinite(text_aligner.embed_queries([text], modality="source")).all()
 
 
 def test_names_that_are_no_unicode_do_not_stop_a_save(tmp_path, vector_pairs):

@@ -10,6 +10,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
+from support.toy_data import embed
 
 from kakehashi import Aligner
 from kakehashi.integrations import langchain as langchain_integration
@@ -106,7 +107,7 @@ def test_vectors_are_those_of_the_aligner_bit_for_bit(
     # A query is embedded by itself, documents in one batch: an encoder's last bits may depend on
     # what else is in its batch, and no framework sends queries in batches.
     batches = [[text] for text in TEXTS] if role == "query" else [TEXTS]
-    expected = np.vstack([aligner.embed(b, modality=modality, role=role) for b in batches])
+    expected = np.vstack([embed(aligner, batch, modality, role) for batch in batches])
     found = np.float32(integration(aligner, TEXTS, role, modality))
     assert np.array_equal(found, expected)
 
@@ -123,7 +124,7 @@ def test_values_are_plain_floats_or_float32(integration, text_aligner):
 def test_a_recorded_encoder_needs_nothing_but_the_folder(load, real_aligner):
     embedder = load(real_aligner.path, query_modality="target")
     embed = getattr(embedder, "embed_query", None) or embedder.get_query_embedding
-    expected = real_aligner.embed(["Place a symbol."], modality="target", role="query")[0]
+    expected = real_aligner.embed_queries(["Place a symbol."], modality="target")[0]
     assert np.array_equal(np.float32(embed("Place a symbol.")), expected)
 
 
@@ -137,10 +138,12 @@ def test_the_texts_themselves_reach_an_aligner_that_reads_them(
     def blind(texts):
         return np.tile(np.linspace(0.1, 1, 32, dtype=np.float32), (len(texts), 1))
 
-    identities = dict.fromkeys(ngram_aligner.encoders)
-    seeing = replace(ngram_aligner, encoders=identities).bind(source=blind)
+    identities = dict.fromkeys(ngram_aligner.identities)
+    seeing = replace(ngram_aligner, identities=identities).with_encoders(source_encoder=blind)
     seeing = Aligner.load(seeing.save(tmp_path / "bridge"))
-    found = np.float32(integration(seeing.bind(source=blind), TEXTS, role, "source"))
+    found = np.float32(
+        integration(seeing.with_encoders(source_encoder=blind), TEXTS, role, "source")
+    )
     assert len({row.tobytes() for row in found}) == len(TEXTS)
 
 
@@ -154,7 +157,7 @@ def test_what_holds_an_aligner_is_printed_in_a_line(text_aligner, ngram_aligner)
         for holder in (
             aligner,
             aligner.projection,
-            aligner.encoders,
+            aligner.identities,
             embeddings,
             embedding,
             AlignedEmbeddingFunction(aligner),
@@ -164,7 +167,7 @@ def test_what_holds_an_aligner_is_printed_in_a_line(text_aligner, ngram_aligner)
             assert len(repr(holder)) < 1000, type(holder)
             assert len(str(holder)) < 1000, type(holder)
             assert "array" not in repr(holder)
-    width = text_aligner.embed(["a"], modality="target", role="document").shape[1]
+    width = text_aligner.embed_documents(["a"], modality="target").shape[1]
     said = f"source='support.toy_data.hashed_letters' (32 -> {width})"
     for part in (said, "mode='shared'", text_aligner.fingerprint[:12], "verdict='"):
         assert part in repr(text_aligner)

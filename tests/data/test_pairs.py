@@ -4,11 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kakehashi import Pairs, fit, learning_curve
+from kakehashi import Pairs, fit
 from kakehashi.data.duplicates import find_leaks, same_vectors
 from kakehashi.errors import DataError, PairsError
-from kakehashi.evaluation import compare, evaluate
-from kakehashi.evaluation.robustness.report import robustness
+from kakehashi.evaluation import compare, evaluate, learning_curve, measure_robustness
 
 
 def test_every_finding_names_its_row():
@@ -125,7 +124,7 @@ def test_vectors_that_are_all_the_same_are_found_and_none_among_none():
 )
 def test_whatever_takes_pairs_refuses_a_path(given, said, aligner, vector_pairs):
     takers = [fit, learning_curve, partial(compare, vector_pairs), partial(evaluate, aligner)]
-    takers += [lambda pairs: compare(pairs, vector_pairs), partial(robustness, aligner)]
+    takers += [lambda pairs: compare(pairs, vector_pairs), partial(measure_robustness, aligner)]
     if given is not None:
         takers += [lambda pairs: fit(vector_pairs, validation=pairs)]
         takers += [lambda pairs, f=f: f(vector_pairs, test=pairs) for f in (fit, learning_curve)]

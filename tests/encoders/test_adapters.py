@@ -176,8 +176,8 @@ def test_module_and_attribute_name_an_encoder(name, called):
 def test_fit_takes_an_encoder_by_module_and_attribute():
     quick = {"mode": "keep", "ngrams": False, "unpaired": False, "learned": "none"}
     names = {
-        "source": "support.toy_data:hashed_letters",
-        "target": "support.toy_data:reversed_letters",
+        "source_encoder": "support.toy_data:hashed_letters",
+        "target_encoder": "support.toy_data:reversed_letters",
     }
     by_name = kakehashi.fit(machine_pairs(), **names, **quick)
     assert by_name.fingerprint == kakehashi.fit(machine_pairs(), **ENCODERS, **quick).fingerprint
@@ -221,11 +221,11 @@ def test_a_saved_aligner_never_names_a_module_to_import(text_aligner, tmp_path, 
     """An aligner may come from anyone; only what the caller names is imported."""
     (tmp_path / "planted.py").write_text("from support.toy_data import hashed_letters as encode\n")
     monkeypatch.syspath_prepend(tmp_path)
-    identity = replace(text_aligner.encoders["source"], model="planted:encode")
-    planted = replace(text_aligner, encoders={**text_aligner.encoders, "source": identity})
+    identity = replace(text_aligner.identities["source"], model="planted:encode")
+    planted = replace(text_aligner, identities={**text_aligner.identities, "source": identity})
     loaded = kakehashi.Aligner.load(planted.save(tmp_path / "bridge"))
     with pytest.raises(EncoderError, match="cannot load 'planted:encode'"):
-        loaded.embed(TEXTS, modality="source", role="query")
+        loaded.embed_queries(TEXTS, modality="source")
     assert "planted" not in sys.modules
 
 
@@ -294,7 +294,7 @@ def test_an_encoder_that_is_narrower_for_texts_than_for_probes_is_refused():
     with pytest.raises(
         EncoderError, match=r"32 dimensions for .*probe texts and 30 for the source"
     ):
-        kakehashi.fit(machine_pairs(), source=narrow, target=hashed_letters)
+        kakehashi.fit(machine_pairs(), source_encoder=narrow, target_encoder=hashed_letters)
 
 
 def test_a_sentence_transformers_model_and_its_path_are_one_encoder(transformer, minilm):
@@ -319,12 +319,12 @@ def test_a_path_is_loaded_when_it_is_first_needed_and_names_what_is_missing(tmp_
 
 
 def test_a_model_that_has_moved_is_asked_for_where_an_aligner_serves(text_aligner, tmp_path):
-    recorded = replace(text_aligner.encoders["source"], model=str(tmp_path / "nowhere"))
+    recorded = replace(text_aligner.identities["source"], model=str(tmp_path / "nowhere"))
     moved = kakehashi.Aligner.load(text_aligner.path)
-    moved = replace(moved, encoders={**moved.encoders, "source": recorded})
-    said = r"Where the model has moved, .*: bind\(source=...\) or load\(..., source=...\)"
+    moved = replace(moved, identities={**moved.identities, "source": recorded})
+    said = r"Where the model has moved, .*: with_encoders\(source_encoder=...\)"
     with pytest.raises(EncoderError, match=said):
-        moved.embed(TEXTS, modality="source", role="query")
+        moved.embed_queries(TEXTS, modality="source")
 
 
 @pytest.mark.parametrize("target", ["missing", None])
@@ -337,7 +337,7 @@ def test_a_fit_misses_an_encoder_before_any_text_is_encoded(target, tmp_path):
 
     target = target and str(tmp_path / target)
     with pytest.raises(KakehashiError, match=r"cannot load .*missing|target side has texts only"):
-        kakehashi.fit(machine_pairs(), source=recording, target=target)
+        kakehashi.fit(machine_pairs(), source_encoder=recording, target_encoder=target)
     assert set(asked) <= set(PROBES)
 
 
@@ -420,15 +420,17 @@ def test_names_may_differ_where_the_probes_agree(same):
 
 def test_an_aligner_refuses_another_encoder_on_first_use(text_aligner):
     with pytest.raises(EncoderMismatchError):
-        text_aligner.bind(source=shifted_letters).embed(TEXTS, modality="source", role="query")
-    renamed = text_aligner.bind(source=as_encoder(hashed_letters, name="renamed"))
-    expected = text_aligner.embed(TEXTS, modality="source", role="query")
-    assert np.array_equal(renamed.embed(TEXTS, modality="source", role="query"), expected)
+        text_aligner.with_encoders(source_encoder=shifted_letters).embed_queries(
+            TEXTS, modality="source"
+        )
+    renamed = text_aligner.with_encoders(source_encoder=as_encoder(hashed_letters, name="renamed"))
+    expected = text_aligner.embed_queries(TEXTS, modality="source")
+    assert np.array_equal(renamed.embed_queries(TEXTS, modality="source"), expected)
 
 
 def test_an_aligner_without_an_encoder_says_how_to_pass_one(aligner):
-    with pytest.raises(KakehashiError, match=r"bind\(source="):
-        aligner.embed(TEXTS, modality="source", role="query")
+    with pytest.raises(KakehashiError, match=r"with_encoders\(source_encoder="):
+        aligner.embed_queries(TEXTS, modality="source")
 
 
 def test_messages_say_what_to_pass_for_a_recorded_function(text_aligner):
@@ -436,9 +438,9 @@ def test_messages_say_what_to_pass_for_a_recorded_function(text_aligner):
         "'support.toy_data.hashed_letters' (as a name to pass: 'support.toy_data:hashed_letters')"
     )
     unbound = kakehashi.Aligner.load(text_aligner.path)
-    for aligner in (unbound, unbound.bind(source=shifted_letters)):
+    for aligner in (unbound, unbound.with_encoders(source_encoder=shifted_letters)):
         with pytest.raises(EncoderError, match=re.escape(passed)):
-            aligner.embed(TEXTS, modality="source", role="query")
+            aligner.embed_queries(TEXTS, modality="source")
     for name in ("BAAI/bge-small-en-v1.5", "text-embedding-3-small", "mine"):
         known = EncoderIdentity.of(as_encoder(hashed_letters, name=name))
         assert known.recorded_name == repr(name)

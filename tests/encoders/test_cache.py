@@ -156,8 +156,8 @@ def test_fit_uses_the_cache(cache):
     for _ in range(2):
         source, target = Recording(), Recording(mirrored)
         encoders = {
-            "source": as_encoder(source, name="a"),
-            "target": as_encoder(target, name="b"),
+            "source_encoder": as_encoder(source, name="a"),
+            "target_encoder": as_encoder(target, name="b"),
         }
         fits.append(kakehashi.fit(pairs, **encoders, mode="keep", cache=cache))
     assert source.batches == target.batches == []

@@ -104,7 +104,7 @@ sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
 sys.path.append({str(ROOT / "tests")!r})
 from support.toy_data import ENCODERS
 from kakehashi.encoders import as_encoder
-robustness.encoder = lambda name: as_encoder(ENCODERS[name], name=name)
+robustness.encoder = lambda name: as_encoder(ENCODER_OF[name], name=name)
 sys.argv = ["robustness.py", {str(data / "few_ja_en.jsonl")!r}, "--out", {str(out)!r},
             "--encoders", "source:target", "source:source", "--rows", "30"]
 robustness.main()
@@ -150,7 +150,7 @@ import sys, mixed, datasets
 sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
 sys.path.append({str(ROOT / "tests")!r})
 from support.toy_data import ENCODERS
-named = lambda name: datasets.as_encoder(ENCODERS[name], name=name)
+named = lambda name: datasets.as_encoder(ENCODER_OF[name], name=name)
 datasets.encoder = named
 datasets.judge = lambda: named("target")
 sys.argv = ["mixed.py", {str(trilingual)!r}, "--out", {str(out)!r}, "--check", "4",

@@ -55,10 +55,10 @@ def bilingual(real_aligner, entries):
     documents = [Document(text, metadata={"modality": side}) for text, side in entries]
     embeddings.add_documents(store, documents)
     arms = [
-        langchain.VectorArm(vectorstore=store),
-        langchain.LexicalArm(documents=documents),
+        langchain.VectorSearch(vectorstore=store),
+        langchain.BM25Search(documents=documents),
     ]
-    return langchain.AlignedRetriever(embeddings=embeddings, arms=arms, k=4)
+    return langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=4)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def index(real_aligner, entries):
 @pytest.fixture
 def mixed(index):
     embedding, nodes, filled = index
-    arms = [llama_index.VectorArm(filled), llama_index.LexicalArm(nodes)]
-    return llama_index.AlignedRetriever(embedding=embedding, arms=arms, similarity_top_k=4)
+    arms = [llama_index.VectorSearch(filled), llama_index.BM25Search(nodes)]
+    return llama_index.AlignedRetriever(embedding=embedding, searches=arms, similarity_top_k=4)
 
 
 @pytest.fixture
@@ -298,8 +298,8 @@ async def test_routers(mixed, index, reaches):
 @pytest.mark.parametrize("use_async", [False, True], ids=["one by one", "at once"])
 def test_sub_questions(use_async, mixed, index, reaches):
     embedding, _, filled = index
-    arms = [llama_index.VectorArm(filled)]
-    other = llama_index.AlignedRetriever(embedding=embedding, arms=arms, similarity_top_k=4)
+    arms = [llama_index.VectorSearch(filled)]
+    other = llama_index.AlignedRetriever(embedding=embedding, searches=arms, similarity_top_k=4)
     tools = [
         QueryEngineTool(engine(r), ToolMetadata(description="a manual", name=name))
         for r, name in ((mixed, "one"), (other, "two"))
@@ -354,7 +354,7 @@ def test_a_small_model_answers_from_what_was_retrieved(bilingual, small_model):
     prompt = ChatPromptTemplate.from_template(
         "Text: {context}\n\nQuestion: What is the nickname used for?\n\nAnswer from the text:"
     )
-    found = bilingual.bind(k=1, filter={"modality": "target"}) | joined
+    found = bilingual.with_encoders(k=1, filter={"modality": "target"}) | joined
     chain = {"context": found} | prompt | small_model
     answer = chain.invoke("フットプリントライブラリの別名は何に使われますか")
     assert "footprint" in answer.lower()

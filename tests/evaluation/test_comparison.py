@@ -11,7 +11,14 @@ from importlib.resources import files
 import numpy as np
 import pytest
 import torch
-from support.toy_data import ENCODERS, hashed_letters, machine_pairs, reversed_letters, two_views
+from support.toy_data import (
+    ENCODER_OF,
+    ENCODERS,
+    hashed_letters,
+    machine_pairs,
+    reversed_letters,
+    two_views,
+)
 
 import kakehashi
 from kakehashi import Pairs
@@ -50,10 +57,12 @@ def test_every_name_gives_a_row_of_real_text(manual):
     train, test = manual
     extra = [
         Both("letters", reversed_letters),
-        Encoders("two", source=hashed_letters, target=hashed_letters),
+        Encoders("two", source_encoder=hashed_letters, target_encoder=hashed_letters),
         Translated("mt", lambda texts: [text.lower() for text in texts]),
     ]
-    table = compare(train, test, [*NAMES, *extra], source=hashed_letters, target=hashed_letters)
+    table = compare(
+        train, test, [*NAMES, *extra], source_encoder=hashed_letters, target_encoder=hashed_letters
+    )
     assert list(table.rows) == [*NAMES, "letters", "two", "mt"]
     for name, row in table.rows.items():
         assert not isinstance(row, str), (name, row)
@@ -74,7 +83,13 @@ def test_every_name_gives_a_row_of_real_text(manual):
 
 def test_the_rows_are_those_of_the_functions_they_name(manual):
     train, test = manual
-    table = compare(train, test, ["cosine", "bm25"], source=hashed_letters, target=hashed_letters)
+    table = compare(
+        train,
+        test,
+        ["cosine", "bm25"],
+        source_encoder=hashed_letters,
+        target_encoder=hashed_letters,
+    )
     x, y = (hashed_letters(list(test.texts(side))) for side in ("source", "target"))
     relevance = Relevance.of(test)
     assert (table.rows["cosine"].ranks == ranks(x, y, "cosine", relevance=relevance)).all()
@@ -300,7 +315,7 @@ def test_a_reranker_orders_the_top_and_leaves_the_rest(manual):
 
     rows = ["cosine", Reranked("all-knowing", "cosine", rerank, top=7)]
     rows.append(Reranked("indifferent", "cosine", indifferent, top=7))
-    table = compare(train, test, rows, source=hashed_letters, target=hashed_letters)
+    table = compare(train, test, rows, source_encoder=hashed_letters, target_encoder=hashed_letters)
     base = table.rows["cosine"].ranks
     assert 0 < (base <= 7).sum() < len(base)
     assert (table.rows["all-knowing"].ranks == np.where(base <= 7, 1, base)).all()
@@ -326,7 +341,7 @@ def test_a_reranker_may_follow_another(manual):
 
     inner = Reranked("inner", "cosine", first, top=7)
     rows = ["cosine", inner, Reranked("outer", inner, second, top=1)]
-    table = compare(train, test, rows, source=hashed_letters, target=hashed_letters)
+    table = compare(train, test, rows, source_encoder=hashed_letters, target_encoder=hashed_letters)
     assert (table.rows["outer"].ranks == table.rows["inner"].ranks).all()
     found = (table.rows["cosine"].ranks <= 7).sum()
     assert all(given[:found])  # what follows are the queries that are timed
@@ -504,7 +519,7 @@ def test_an_aligner_is_a_row_with_the_scores_of_its_report(stored):
     train, test = stored
     fitted = kakehashi.fit(train, test=test, mode="keep", refit=False)
     row = compare(train, test, ["procrustes"], aligner=fitted).rows["aligner"]
-    assert row.scores == fitted.report.rungs[fitted.report.chosen].scores
+    assert row.scores == fitted.report.candidates[fitted.report.chosen].scores
     assert row.train_seconds == fitted.report.seconds
     other = Pairs(source_vectors=np.eye(40), target_vectors=np.eye(40))
     with pytest.raises(DataError, match="aligner takes vectors of"):
@@ -516,11 +531,11 @@ def test_an_aligner_is_not_scored_with_another_encoder(text_aligner, side):
     """Vectors of the right dimension by the wrong model gave scores that looked like any others."""
 
     def mirrored(texts):
-        return ENCODERS[side](texts)[:, ::-1]
+        return ENCODER_OF[side](texts)[:, ::-1]
 
     pairs = machine_pairs()
     parts = pairs.select(range(40)), pairs.select(range(40, 80))
-    rows = compare(*parts, ["bm25"], **{side: mirrored}, aligner=text_aligner).rows
+    rows = compare(*parts, ["bm25"], **{f"{side}_encoder": mirrored}, aligner=text_aligner).rows
     name = as_encoder(mirrored).name
     assert f"The {side} encoder is {name!r}" in rows["aligner"]
     assert "trained with" in rows["aligner"]
@@ -534,15 +549,15 @@ def test_an_aligner_that_reads_texts_reads_those_of_the_test_pairs(ngram_aligner
     rows = [f"{v} the {n} of hall {i}" for v in ("start", "drain") for n in nouns for i in range(8)]
     pairs = Pairs(rows, [f"{row} NOW".upper() for row in rows])
     train, test = pairs.select(range(0, 64, 2)), pairs.select(range(1, 64, 2))
-    q = ngram_aligner.embed(list(test.source_texts), modality="source", role="query")
-    d = ngram_aligner.embed(list(test.target_texts), modality="target", role="document")
+    q = ngram_aligner.embed_queries(list(test.source_texts), modality="source")
+    d = ngram_aligner.embed_documents(list(test.target_texts), modality="target")
     metric = ngram_aligner.report.metric
     row = compare(train, test, ["bm25"], aligner=ngram_aligner).rows["aligner"]
     assert (row.ranks == ranks(q, d, metric, relevance=Relevance.of(test))).all()
     assert len(set(row.ranks)) > 3
 
-    given = with_vectors(test, ngram_aligner.bound, None, False)
-    task = Task(train, given, ngram_aligner.bound, "keep", 0, None, False)
+    given = with_vectors(test, ngram_aligner.identities, None, False)
+    task = Task(train, given, ngram_aligner.identities, "keep", 0, None, False)
     system = Aligned("aligner", ngram_aligner).fit(task)()
     block = scores(q, d[task.relevance.pool], metric)
     for query, expected in enumerate(block):  # as a store is asked, and latency is measured

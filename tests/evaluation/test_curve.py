@@ -26,7 +26,7 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def curve(pairs):
-    return kakehashi.learning_curve(pairs, repeats=2)
+    return kakehashi.evaluation.learning_curve(pairs, repeats=2)
 
 
 @pytest.fixture
@@ -58,12 +58,14 @@ def test_every_size_has_to_beat_the_target_encoder_which_reads_a_query_once(monk
 
     pairs = machine_pairs()
     monkeypatch.setattr("kakehashi.evaluation.curve.fit", fit)
-    kakehashi.learning_curve(pairs, source=hashed_letters, target=target, repeats=1)
+    kakehashi.evaluation.learning_curve(
+        pairs, source_encoder=hashed_letters, target_encoder=target, repeats=1
+    )
     assert len(reports) == 3
-    assert reports[0].status_quo is not None
-    assert all(report.status_quo == reports[0].status_quo for report in reports)
+    assert reports[0].target_encoder is not None
+    assert all(report.target_encoder == reports[0].target_encoder for report in reports)
     queries = [text for text in asked if text in pairs.source_texts]
-    assert len(queries) == len(set(queries)) == reports[0].status_quo.n_queries
+    assert len(queries) == len(set(queries)) == reports[0].target_encoder.n_queries
 
 
 @pytest.mark.parametrize("b", [0.1, 0.5, 1.0])
@@ -136,7 +138,7 @@ def test_every_beginning_of_the_order_is_whole_documents_but_one(pairs):
 
 
 def test_parts_are_nested_and_no_test_row_is_in_any(pairs, fits):
-    kakehashi.learning_curve(pairs, repeats=2, seed=5)
+    kakehashi.evaluation.learning_curve(pairs, repeats=2, seed=5)
     seen = [{row.tobytes() for row in part.source_vectors} for part, _ in fits]
     assert [len(part) for part in seen] == [320, 160, 160, 80, 80, 40, 40]
     assert seen[5] < seen[3] < seen[1] < seen[0]
@@ -152,23 +154,23 @@ def test_parts_are_nested_and_no_test_row_is_in_any(pairs, fits):
 
 def test_pairs_that_share_a_side_with_a_test_of_your_own_are_left_out(pairs, fits):
     test = pairs.select(range(350, 400))
-    found = kakehashi.learning_curve(pairs, test=test, repeats=1, sizes=[350, 20, 20])
+    found = kakehashi.evaluation.learning_curve(pairs, test=test, repeats=1, sizes=[350, 20, 20])
     assert [point.n_pairs for point in found.points] == [20, 350]
     assert [len(part) for part, _ in fits] == [350, 20]
 
 
 def test_sizes_may_be_read_but_once(pairs, fits):
-    found = kakehashi.learning_curve(pairs, sizes=(n for n in (40, 20)), repeats=1)
+    found = kakehashi.evaluation.learning_curve(pairs, sizes=(n for n in (40, 20)), repeats=1)
     assert [point.n_pairs for point in found.points] == [20, 40]
 
 
 def test_a_test_set_that_holds_the_pairs_is_named_as_the_cause(pairs, fits):
     with pytest.raises(kakehashi.KakehashiError) as raised:
-        kakehashi.learning_curve(pairs, test=pairs)
+        kakehashi.evaluation.learning_curve(pairs, test=pairs)
     assert "0 pairs beside the test part (400 share a side with it" in str(raised.value)
     assert "or a test set of other pairs" in str(raised.value)
     with pytest.raises(kakehashi.KakehashiError, match=r"from 10 to 350.*\(50 share a side"):
-        kakehashi.learning_curve(pairs, test=pairs.select(range(50)), sizes=[20, 400])
+        kakehashi.evaluation.learning_curve(pairs, test=pairs.select(range(50)), sizes=[20, 400])
     assert not fits
 
 
@@ -182,7 +184,7 @@ def test_every_fit_is_of_closed_forms_from_the_pairs_alone(pairs, fits):
     for given, mode, ngrams in ((pairs, "keep", False), (texts, "shared", True)):
         fits.clear()
         models = {} if given is pairs else encoders
-        kakehashi.learning_curve(given, mode=mode, seed=7, repeats=1, **models)
+        kakehashi.evaluation.learning_curve(given, mode=mode, seed=7, repeats=1, **models)
         assert len(fits) > 2
         for _, options in fits:
             constant = alone | {"mode": mode, "ngrams": ngrams}
@@ -199,7 +201,7 @@ def test_every_fit_is_given_the_unpaired_texts_which_are_encoded_once(fits):
     pairs = machine_pairs()
     index = ["open the door", "close the door", "open the door"]
     encoders = {"source": counting, "target": lambda texts: reversed_letters(texts)[:, :16]}
-    found = kakehashi.learning_curve(pairs, **encoders, unpaired=index, repeats=1)
+    found = kakehashi.evaluation.learning_curve(pairs, **encoders, unpaired=index, repeats=1)
     assert len(fits) > 2
     for _, options in fits:
         assert options["unpaired"].target_texts == ("open the door", "close the door")
@@ -207,9 +209,11 @@ def test_every_fit_is_given_the_unpaired_texts_which_are_encoded_once(fits):
     assert found.n_unpaired == found.to_dict()["n_unpaired"] == 2
     assert "from pairs and 2 unpaired texts" in str(found)
     with pytest.raises(kakehashi.KakehashiError, match="need both encoders; pass target="):
-        kakehashi.learning_curve(noisy_views(60), source=never, unpaired=index)
+        kakehashi.evaluation.learning_curve(noisy_views(60), source_encoder=never, unpaired=index)
     with pytest.raises(kakehashi.KakehashiError, match="unpaired: None is not a string"):
-        kakehashi.learning_curve(pairs, source=never, target=never, unpaired=["a", None])
+        kakehashi.evaluation.learning_curve(
+            pairs, source_encoder=never, target_encoder=never, unpaired=["a", None]
+        )
 
 
 def never(texts):
@@ -227,7 +231,9 @@ def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
     monkeypatch.setattr("kakehashi.training.fit.develop", spying)
     pairs = machine_pairs()
     index = [*pairs.target_texts, *(f"text number {i}" for i in range(20))]
-    found = kakehashi.learning_curve(pairs, **ENCODERS, unpaired=index, sizes=[30, 64], repeats=1)
+    found = kakehashi.evaluation.learning_curve(
+        pairs, **ENCODERS, unpaired=index, sizes=[30, 64], repeats=1
+    )
     assert found.n_unpaired == 100
     assert len(made) == 4  # with and without n-grams
     for rows, data in made:
@@ -239,7 +245,7 @@ def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
 
 
 def test_one_question_of_the_spaces_for_all_sizes(pairs, fits):
-    kakehashi.learning_curve(pairs, repeats=1)
+    kakehashi.evaluation.learning_curve(pairs, repeats=1)
     assert "same_space" not in fits[0][1]
     assert all(options["same_space"] is False for _, options in fits[1:])
 
@@ -251,7 +257,7 @@ def test_scores_are_those_of_the_reports(pairs, curve):
     report = kakehashi.fit(kept, test=test, mode="keep", **alone).report
     last = curve.points[-1]
     assert last.n_pairs == len(kept) == 320
-    assert last.scores == report.rungs[report.chosen].scores
+    assert last.scores == report.candidates[report.chosen].scores
     assert last.chosen == (report.chosen,)
     assert [len(point.verdicts) for point in curve.points] == [2, 2, 2, 1]
     assert curve.points[0].per_query["recall@1"].shape == (2, 80)
@@ -259,7 +265,8 @@ def test_scores_are_those_of_the_reports(pairs, curve):
 
 def test_a_seed_gives_the_same_curve(pairs):
     once, again = (
-        kakehashi.learning_curve(pairs, sizes=[30, 60], repeats=1).to_dict() for _ in range(2)
+        kakehashi.evaluation.learning_curve(pairs, sizes=[30, 60], repeats=1).to_dict()
+        for _ in range(2)
     )
     assert once == again
     assert json.loads(json.dumps(once))["points"][0]["n_pairs"] == 30
@@ -282,17 +289,17 @@ def test_where_no_fit_is_advised_the_curve_says_so():
     x, y, _ = two_views(120)
     shuffled = np.random.default_rng(0).permutation(y)
     pairs = kakehashi.Pairs(source_vectors=x, target_vectors=shuffled)
-    found = kakehashi.learning_curve(pairs, repeats=1)
+    found = kakehashi.evaluation.learning_curve(pairs, repeats=1)
     assert "every fit says 'do not use'" in found.notes[-1]
     assert "do not use" in str(found)
 
 
 def test_what_is_too_small_is_said(fits):
-    found = kakehashi.learning_curve(noisy_views(60), repeats=1)
+    found = kakehashi.evaluation.learning_curve(noisy_views(60), repeats=1)
     assert [point.n_pairs for point in found.points] == [12, 24, 48]
     assert found.notes[0] == "6 pairs are too few to fit on; 10 are the least"
     with pytest.raises(kakehashi.KakehashiError, match="16 pairs beside the test part"):
-        kakehashi.learning_curve(noisy_views(20))
+        kakehashi.evaluation.learning_curve(noisy_views(20))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +318,7 @@ def test_what_is_too_small_is_said(fits):
 )
 def test_what_makes_no_curve_is_refused_before_any_fit(pairs, fits, options, message):
     with pytest.raises(kakehashi.KakehashiError, match=message):
-        kakehashi.learning_curve(pairs, **options)
+        kakehashi.evaluation.learning_curve(pairs, **options)
     assert not fits
 
 
@@ -321,14 +328,14 @@ def test_a_size_that_cannot_be_fitted_is_named(pairs, monkeypatch):
 
     monkeypatch.setattr("kakehashi.evaluation.curve.fit", fit)
     with pytest.raises(kakehashi.KakehashiError, match=r"on 320 pairs .* larger sizes\. Every"):
-        kakehashi.learning_curve(pairs)
+        kakehashi.evaluation.learning_curve(pairs)
 
 
 def test_texts_need_an_encoder_and_are_encoded_once(fits):
     texts = [f"pump {i} of hall {i % 7}" for i in range(80)]
     pairs = kakehashi.Pairs(texts, [text.upper() for text in texts])
     with pytest.raises(kakehashi.KakehashiError, match="pass source=an encoder"):
-        kakehashi.learning_curve(pairs)
+        kakehashi.evaluation.learning_curve(pairs)
     asked = []
 
     def encode(texts):
@@ -338,6 +345,8 @@ def test_texts_need_an_encoder_and_are_encoded_once(fits):
     def encode_target(texts):
         return reversed_letters(texts)[:, :16]
 
-    kakehashi.learning_curve(pairs, source=encode, target=encode_target, repeats=1)
+    kakehashi.evaluation.learning_curve(
+        pairs, source_encoder=encode, target_encoder=encode_target, repeats=1
+    )
     assert sorted(asked) == sorted(texts)
     assert len(fits) == 3

@@ -14,12 +14,15 @@ def test_an_aligner_that_reads_texts_is_scored_as_it_serves(ngram_aligner, store
     whole = machine_pairs()
     # A part of a text asks for several documents: what is found depends on every detail.
     pairs = Pairs([text[3:] for text in whole.source_texts], whole.target_texts)
-    queries = ngram_aligner.embed(list(pairs.source_texts), modality="source", role="query")
-    documents = ngram_aligner.embed(list(pairs.target_texts), modality="target", role="document")
+    queries = ngram_aligner.embed_queries(list(pairs.source_texts), modality="source")
+    documents = ngram_aligner.embed_documents(list(pairs.target_texts), modality="target")
     expected = np.mean((queries @ documents.T).argmax(axis=1) == np.arange(len(pairs)))
     if stored:
         x, y = hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
-        pairs, ngram_aligner = pairs.with_vectors(x, y), ngram_aligner.bind(source=None)
+        pairs, ngram_aligner = (
+            pairs.with_vectors(x, y),
+            ngram_aligner.with_encoders(source_encoder=None),
+        )
     found = evaluate(ngram_aligner, pairs)
     assert 0.2 < expected < 1
     assert found.aligned.means["recall@1"] == pytest.approx(expected)

@@ -34,10 +34,10 @@ def test_documents_and_queries_are_embedded_each_in_their_way(function, text_ali
     collection = open_collection(chromadb.PersistentClient(str(tmp_path)), "notes", function)
     collection.add(ids=IDS, documents=TEXTS)
     stored = collection.get(ids=["2"], include=["embeddings"])["embeddings"][0]
-    documents = text_aligner.embed(TEXTS, modality="target", role="document")
+    documents = text_aligner.embed_documents(TEXTS, modality="target")
     assert np.float32(stored) == pytest.approx(documents[2], abs=1e-6)  # scaled again by Chroma
     found = collection.query(query_texts=["fit the seal 3"], n_results=4)
-    query = text_aligner.embed(["fit the seal 3"], modality="source", role="query")
+    query = text_aligner.embed_queries(["fit the seal 3"], modality="source")
     assert found["ids"][0][0] == str((documents @ query[0]).argmax())
 
 
@@ -53,13 +53,15 @@ def test_a_new_process_opens_the_collection_by_its_stored_configuration(
         import kakehashi.integrations.chroma
         collection = chromadb.PersistentClient({str(tmp_path)!r}).get_collection("notes")
         function = collection.configuration["embedding_function"]
-        function._aligner = function.aligner.bind(source=hashed_letters, target=reversed_letters)
+        function._aligner = function.aligner.with_encoders(
+            source_encoder=hashed_letters, target_encoder=reversed_letters
+        )
         print(function.embed_query(["pump"])[0].tobytes().hex())
     """
     run = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=True
     )
-    expected = text_aligner.embed(["pump"], modality="source", role="query")[0]
+    expected = text_aligner.embed_queries(["pump"], modality="source")[0]
     assert run.stdout.strip() == expected.tobytes().hex()
 
 
@@ -83,13 +85,13 @@ def test_a_collection_of_somebody_else_is_refused_and_may_be_asked_by_vectors(
 ):
     client = chromadb.PersistentClient(str(tmp_path / "store"))
     collection = client.create_collection("manual", **theirs)
-    vectors = text_aligner.embed(TEXTS, modality="target", role="document")
+    vectors = text_aligner.embed_documents(TEXTS, modality="target")
     collection.add(ids=IDS, embeddings=vectors, documents=TEXTS)
     with pytest.raises(AlignerMismatchError, match=rf"'manual' was {said}.*query_embeddings="):
         open_collection(client, "manual", function)
     query = ["fit the seal 3"]
     found = client.get_collection("manual").query(query_embeddings=function.embed_query(query))
-    best = text_aligner.embed(query, modality="source", role="query")[0] @ vectors.T
+    best = text_aligner.embed_queries(query, modality="source")[0] @ vectors.T
     assert found["ids"][0][0] == str(best.argmax())
 
 
@@ -156,7 +158,9 @@ def test_an_unknown_modality_is_refused(text_aligner):
 
 
 def test_bound_encoders_are_used(text_aligner):
-    rebound = text_aligner.bind(source=hashed_letters, target=reversed_letters)
+    rebound = text_aligner.with_encoders(
+        source_encoder=hashed_letters, target_encoder=reversed_letters
+    )
     assert (
         len(AlignedEmbeddingFunction(rebound)(["pump"])[0])
         == rebound.project(np.ones((1, 24), np.float32), modality="target").shape[1]

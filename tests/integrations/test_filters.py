@@ -8,7 +8,7 @@ from support import vector_stores
 
 from kakehashi.errors import DataError
 from kakehashi.integrations.langchain.filters import joined
-from kakehashi.integrations.langchain.searches import VectorArm
+from kakehashi.integrations.langchain.searches import VectorSearch
 from kakehashi.retrieval.filters import predicate, words_filter
 
 DOCUMENTS = [
@@ -72,7 +72,7 @@ EMBEDDED = [name for name in vector_stores.LANGCHAIN if "http" not in name]
 
 
 def found(store, *options, k=24):
-    rows = VectorArm(vectorstore=store)._searched([0.3] * 8, k, joined(store, *options))
+    rows = VectorSearch(vectorstore=store)._searched([0.3] * 8, k, joined(store, *options))
     return sorted(document.page_content for document, score in rows)
 
 

@@ -13,6 +13,7 @@ from langchain_core.runnables import ConfigurableField
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from langchain_tests.integration_tests import EmbeddingsIntegrationTests, RetrieversIntegrationTests
 from langchain_tests.unit_tests import EmbeddingsUnitTests
+from support.toy_data import reversed_letters
 
 from kakehashi import Aligner
 from kakehashi.errors import DataError
@@ -212,7 +213,7 @@ def test_documents_choose_their_modality_by_metadata(text_aligner):
     ]
     ids = embeddings.add_documents(store, documents)
     for side, id_ in zip(("source", "target"), ids, strict=True):
-        expected = text_aligner.embed(["reset the pump"], modality=side, role="document")[0]
+        expected = text_aligner.embed_documents(["reset the pump"], modality=side)[0]
         assert np.array_equal(np.float32(store.store[id_]["vector"]), expected)
     with pytest.raises(DataError, match="Document 0 has modality='French'"):
         embeddings.add_documents(store, [Document("x", metadata={"modality": "French"})])
@@ -237,7 +238,7 @@ def test_mmr_filter_and_bad_k(text_aligner):
 @pytest.mark.parametrize("options", [{}, {"search_type": "mmr"}, {"score_threshold": 0.5}])
 def test_an_index_that_was_not_moved_is_named_beside_the_stores_error(ngram_aligner, options):
     assert (ngram_aligner.mode, ngram_aligner.output_dimension) == ("shared", 20)
-    stored = ngram_aligner.encode(TEXTS, modality="target", role="document")
+    stored = reversed_letters(TEXTS)
     store = Chroma(f"c{uuid.uuid4().hex}")
     store._collection.add(ids=TEXTS, documents=TEXTS, embeddings=stored)
     retriever = AlignedRetriever(

@@ -20,7 +20,7 @@ from llama_index.core.schema import QueryBundle, TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 from llama_index.core.vector_stores import MetadataFilter, MetadataFilters
 from llama_index.vector_stores.chroma import ChromaVectorStore
-from support.toy_data import hashed_letters, reversed_letters
+from support.toy_data import embed, hashed_letters, reversed_letters
 
 import kakehashi
 from kakehashi.errors import AlignerMismatchError, DataError, KakehashiError
@@ -39,9 +39,13 @@ def other_aligner(text_aligner, tmp_path_factory):
     """Another aligner between the same encoders."""
     texts = [f"{verb} a {thing}" for verb in ("lift", "move", "turn") for thing in "abcdefghij"]
     pairs = kakehashi.Pairs(texts, [t.upper() for t in texts])
-    fitted = kakehashi.fit(pairs, source=hashed_letters, target=reversed_letters, mode="shared")
+    fitted = kakehashi.fit(
+        pairs, source_encoder=hashed_letters, target_encoder=reversed_letters, mode="shared"
+    )
     folder = fitted.save(tmp_path_factory.mktemp("other") / "bridge")
-    return kakehashi.Aligner.load(folder).bind(source=hashed_letters, target=reversed_letters)
+    return kakehashi.Aligner.load(folder).with_encoders(
+        source_encoder=hashed_letters, target_encoder=reversed_letters
+    )
 
 
 def nodes(**metadata):
@@ -68,7 +72,7 @@ class CountingEncoder:
 
 def counted(aligner, side="source"):
     encoder = CountingEncoder()
-    bound = aligner.bind(**{side: encoder, "target" if side == "source" else "source": encoder})
+    bound = aligner.with_encoders(source_encoder=encoder, target_encoder=encoder)
     bound._verified.update(("source", "target"))
     return encoder, bound
 
@@ -104,14 +108,16 @@ def test_query_and_document_have_their_own_maps(embedding, text_aligner):
         ("document", embedding.get_text_embedding("pump")),
     ):
         side = "source" if role == "query" else "target"
-        expected = text_aligner.embed(["pump"], modality=side, role=role)[0]
+        expected = embed(text_aligner, ["pump"], side, role)[0]
         assert np.array_equal(np.float32(found), expected)
 
 
 def test_dump_and_load_keep_map_encoders_and_modalities(text_aligner):
     embedding = AlignedEmbedding(aligner=text_aligner, query_modality="target")
     dumped = embedding.to_dict()
-    again = AlignedEmbedding.from_dict(dumped, source=hashed_letters, target=reversed_letters)
+    again = AlignedEmbedding.from_dict(
+        dumped, source_encoder=hashed_letters, target_encoder=reversed_letters
+    )
     assert again.get_query_embedding("pump") == embedding.get_query_embedding("pump")
     assert dumped["aligner"]["fingerprint"] == text_aligner.fingerprint
     assert dumped["class_name"] == "AlignedEmbedding"
@@ -140,7 +146,7 @@ def test_sides_of_different_dimensions_work(embedding, text_aligner):
 
 
 def test_a_wrong_dimension_surfaces_before_a_query_is_answered(text_aligner):
-    narrow = AlignedEmbedding(aligner=text_aligner.bind(source=reversed_letters))
+    narrow = AlignedEmbedding(aligner=text_aligner.with_encoders(source_encoder=reversed_letters))
     with pytest.raises(kakehashi.KakehashiError, match=r"trained with.*32 dimensions"):
         narrow.get_query_embedding("pump")
 
@@ -160,7 +166,9 @@ def test_pickling_keeps_the_weights(embedding):
 
 
 def test_what_cannot_be_pickled_raises_instead_of_vanishing(text_aligner):
-    embedding = AlignedEmbedding(aligner=text_aligner.bind(source=lambda texts: texts))
+    embedding = AlignedEmbedding(
+        aligner=text_aligner.with_encoders(source_encoder=lambda texts: texts)
+    )
     with pytest.raises((pickle.PicklingError, AttributeError)):
         pickle.dumps(embedding)
 
@@ -179,7 +187,7 @@ def test_the_pipeline_cache_notices_another_aligner(text_aligner, other_aligner)
     first = pipeline.run(nodes=nodes())
     pipeline.transformations = [AlignedEmbedding(aligner=other_aligner)]
     second = pipeline.run(nodes=nodes())
-    expected = other_aligner.embed(TEXTS, modality="target", role="document")
+    expected = other_aligner.embed_documents(TEXTS, modality="target")
     assert np.array_equal(np.float32([n.embedding for n in second]), expected)
     assert [n.embedding for n in first] != [n.embedding for n in second]
 
@@ -214,7 +222,7 @@ def test_nodes_choose_their_modality_by_metadata(embedding, text_aligner, run):
     else:
         asyncio.run(embedding.acall(given))
     for node, side in zip(given, ("source", "target"), strict=True):
-        expected = text_aligner.embed(["pump"], modality=side, role="document")[0]
+        expected = text_aligner.embed_documents(["pump"], modality=side)[0]
         assert np.array_equal(np.float32(node.embedding), expected)
     with pytest.raises(DataError, match="modality='French'"):
         embedding([TextNode(text="pump", metadata={"modality": "French"})])
@@ -311,7 +319,7 @@ def test_k_below_one_is_refused(index, embedding):
 
 
 def test_an_index_that_was_not_moved_is_named_beside_the_stores_error(ngram_aligner, tmp_path):
-    stored = ngram_aligner.encode(TEXTS, modality="target", role="document")
+    stored = reversed_letters(TEXTS)
     collection = chromadb.PersistentClient(str(tmp_path)).create_collection("unmoved")
     collection.add(ids=TEXTS, documents=TEXTS, embeddings=stored)
     embedding = AlignedEmbedding(aligner=ngram_aligner)

@@ -55,78 +55,85 @@ def test_rounding_does_not_build_up(x):
 
 
 def test_the_choice_is_unique_in_range_and_the_same_for_a_seed(x):
-    chosen = kakehashi.select_for_pairing(x, 50)
+    chosen = kakehashi.pairing.select_for_pairing(x, 50)
     assert chosen.shape == (50,)
     assert len(set(chosen)) == 50
     assert 0 <= chosen.min() <= chosen.max() < len(x)
-    assert np.array_equal(chosen, kakehashi.select_for_pairing(x, 50))
-    assert np.array_equal(chosen[:20], kakehashi.select_for_pairing(x, 20))
-    halves = kakehashi.select_for_pairing(x.astype(np.float64), 50)
+    assert np.array_equal(chosen, kakehashi.pairing.select_for_pairing(x, 50))
+    assert np.array_equal(chosen[:20], kakehashi.pairing.select_for_pairing(x, 20))
+    halves = kakehashi.pairing.select_for_pairing(x.astype(np.float64), 50)
     assert np.array_equal(chosen, halves)
 
 
 def test_what_stands_twice_is_chosen_once_and_what_is_paired_never(x):
     twice = np.concatenate([x, x])
-    assert len(set(kakehashi.select_for_pairing(twice, 120) % 120)) == 120
+    assert len(set(kakehashi.pairing.select_for_pairing(twice, 120) % 120)) == 120
     paired = kakehashi.Pairs(source_vectors=x[10:40].astype(np.float16), target_vectors=x[10:40])
-    chosen = kakehashi.select_for_pairing(x, 90, pairs=paired)
+    chosen = kakehashi.pairing.select_for_pairing(x, 90, pairs=paired)
     assert sorted(chosen) == [*range(10), *range(40, 120)]
     with pytest.raises(kakehashi.KakehashiError, match=r"k=91: of the 120 .* from 1 to 90"):
-        kakehashi.select_for_pairing(x, 91, pairs=paired)
+        kakehashi.pairing.select_for_pairing(x, 91, pairs=paired)
 
 
 def test_what_is_paired_is_not_asked_for_again():
     rng = np.random.default_rng(0)
     about = np.repeat(np.eye(8), 20, axis=0) + 0.05 * rng.standard_normal((160, 8))
     paired = kakehashi.Pairs(source_vectors=about[:80], target_vectors=about[:80])
-    assert set(kakehashi.select_for_pairing(about, 8) // 20) == set(range(8))
-    assert set(kakehashi.select_for_pairing(about[60:], 4, pairs=paired) // 20) == {1, 2, 3, 4}
+    assert set(kakehashi.pairing.select_for_pairing(about, 8) // 20) == set(range(8))
+    assert set(kakehashi.pairing.select_for_pairing(about[60:], 4, pairs=paired) // 20) == {
+        1,
+        2,
+        3,
+        4,
+    }
 
 
 def test_texts_are_encoded_as_queries_and_compared_as_texts():
     texts = [f"{word} {n}" for word in ("pump", "valve", "seal") for n in range(10)]
     paired = kakehashi.Pairs(texts[:20], texts[:20])
     encoder = Prompted()
-    chosen = kakehashi.select_for_pairing(texts, 5, encoder=encoder)
-    beside = kakehashi.select_for_pairing(texts, 5, pairs=paired, encoder=encoder)
+    chosen = kakehashi.pairing.select_for_pairing(texts, 5, encoder=encoder)
+    beside = kakehashi.pairing.select_for_pairing(texts, 5, pairs=paired, encoder=encoder)
     for role in ("query", "document"):
         vectors = encoder.encode(texts, role)
         known = kakehashi.Pairs(source_vectors=vectors[:20], target_vectors=vectors[:20])
-        of_role = kakehashi.select_for_pairing(vectors, 5)
-        of_rest = kakehashi.select_for_pairing(vectors, 5, pairs=known)
+        of_role = kakehashi.pairing.select_for_pairing(vectors, 5)
+        of_rest = kakehashi.pairing.select_for_pairing(vectors, 5, pairs=known)
         assert np.array_equal(chosen, of_role) is (role == "query")
         assert np.array_equal(beside, of_rest) is (role == "query")
-    rest = kakehashi.select_for_pairing(texts, 10, pairs=paired, encoder=encoder)
+    rest = kakehashi.pairing.select_for_pairing(texts, 10, pairs=paired, encoder=encoder)
     assert sorted(rest) == list(range(20, 30))
 
 
 def test_what_can_be_read_but_once_is_listed_first(x):
     texts = [f"{word} {n}" for word in ("pump", "valve", "seal") for n in range(10)]
-    chosen = kakehashi.select_for_pairing((t for t in texts), 5, encoder=hashed_letters)
-    assert np.array_equal(chosen, kakehashi.select_for_pairing(texts, 5, encoder=hashed_letters))
+    chosen = kakehashi.pairing.select_for_pairing((t for t in texts), 5, encoder=hashed_letters)
     assert np.array_equal(
-        kakehashi.select_for_pairing(iter(x), 5), kakehashi.select_for_pairing(x, 5)
+        chosen, kakehashi.pairing.select_for_pairing(texts, 5, encoder=hashed_letters)
+    )
+    assert np.array_equal(
+        kakehashi.pairing.select_for_pairing(iter(x), 5), kakehashi.pairing.select_for_pairing(x, 5)
     )
 
 
 def test_more_texts_than_candidates(x, monkeypatch):
     monkeypatch.setattr("kakehashi.pairing.active_selection._CANDIDATES", 30)
-    chosen = kakehashi.select_for_pairing(x, 10)
+    chosen = kakehashi.pairing.select_for_pairing(x, 10)
     assert len(set(chosen)) == 10
-    assert set(chosen) != set(kakehashi.select_for_pairing(x, 10, seed=1))
-    assert len(set(kakehashi.select_for_pairing(x, 100))) == 100
+    assert set(chosen) != set(kakehashi.pairing.select_for_pairing(x, 10, seed=1))
+    assert len(set(kakehashi.pairing.select_for_pairing(x, 100))) == 100
 
 
 @pytest.mark.parametrize("k", [0, -1, 121, 2.0, True, None])
 def test_a_k_that_cannot_be_is_refused(x, k):
     with pytest.raises(kakehashi.KakehashiError, match=f"k={k!r}: .* from 1 to 120"):
-        kakehashi.select_for_pairing(x, k)
+        kakehashi.pairing.select_for_pairing(x, k)
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, None])
 def test_a_seed_that_cannot_be_is_refused(x, seed):
     with pytest.raises(kakehashi.KakehashiError, match=f"seed={seed!r}: choose a whole number"):
-        kakehashi.select_for_pairing(x, 2, seed=seed)
+        kakehashi.pairing.select_for_pairing(x, 2, seed=seed)
 
 
 @pytest.mark.parametrize(
@@ -145,13 +152,13 @@ def test_a_seed_that_cannot_be_is_refused(x, seed):
 )
 def test_what_cannot_be_chosen_from_is_refused(given, message):
     with pytest.raises(kakehashi.KakehashiError, match=message):
-        kakehashi.select_for_pairing(given, 1)
+        kakehashi.pairing.select_for_pairing(given, 1)
 
 
 def test_pairs_of_another_space_are_refused(x):
     other = kakehashi.Pairs(source_vectors=x[:, :9], target_vectors=x)
     with pytest.raises(kakehashi.KakehashiError, match="dimension 9, the unlabelled ones 24"):
-        kakehashi.select_for_pairing(x, 1, pairs=other)
+        kakehashi.pairing.select_for_pairing(x, 1, pairs=other)
     texts = kakehashi.Pairs(["a"], ["b"])
     with pytest.raises(kakehashi.KakehashiError, match="texts only; pass encoder="):
-        kakehashi.select_for_pairing(x, 1, pairs=texts)
+        kakehashi.pairing.select_for_pairing(x, 1, pairs=texts)

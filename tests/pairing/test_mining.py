@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from support.toy_data import ENCODERS, encoded, machine_pairs, reversed_letters, two_views
 
-from kakehashi import Pairs, fit, pseudo_pairs
+from kakehashi import Pairs, fit
 from kakehashi.errors import DataError
 from kakehashi.pairing import mining as pseudo
+from kakehashi.pairing import pseudo_pairs
 
 
 @pytest.fixture(scope="session")
@@ -71,7 +72,9 @@ def test_a_second_fit_finds_more():
     shuffled = np.random.default_rng(0).permutation(np.arange(40, 700))
     more = pseudo_pairs(first, x[40:700], y[shuffled])
     second = fit(few, **options, unpaired=more)
-    recall = [a.report.rungs[a.report.chosen].scores.means["recall@1"] for a in (first, second)]
+    recall = [
+        a.report.candidates[a.report.chosen].scores.means["recall@1"] for a in (first, second)
+    ]
     assert recall[1] > recall[0] + 0.1
     assert second.data.n_unpaired == len(more)
 
@@ -87,7 +90,7 @@ def test_a_second_fit_finds_more():
 )
 def test_what_cannot_be_paired_is_named(text_aligner, source, message):
     with pytest.raises(DataError, match=message):
-        pseudo_pairs(unrefitted(text_aligner).bind(**ENCODERS), source, ["PUMP."])
+        pseudo_pairs(unrefitted(text_aligner).with_encoders(**ENCODERS), source, ["PUMP."])
 
 
 def test_a_map_that_was_fitted_on_its_test_part_makes_none():

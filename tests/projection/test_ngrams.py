@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from support.toy_data import ENCODERS, machine_pairs
+from support.toy_data import ENCODER_OF, machine_pairs
 
 from kakehashi import Aligner, bundle
 from kakehashi.errors import BundleError, BundleTamperedError, DataError
@@ -217,8 +217,8 @@ def test_the_fixtures_are_what_they_are_called(ngram_aligner, residual_aligner):
 @pytest.mark.parametrize("modality", ["source", "target"])
 def test_embedding_is_encoding_and_projecting_with_the_texts(reader, modality):
     texts = [text for text in TEXTS if text]
-    vectors = ENCODERS[modality](texts)
-    found = reader.embed(texts, modality=modality, role="document")
+    vectors = ENCODER_OF[modality](texts)
+    found = reader.embed_documents(texts, modality=modality)
     expected = reader.project(vectors, texts=texts, modality=modality, role="document")
     assert np.array_equal(found, expected)
     one = reader.project(vectors[1], texts=texts[1], modality=modality, role="document")
@@ -233,7 +233,7 @@ def test_saving_and_loading_keeps_every_bit(reader, tmp_path):
     again = Aligner.load(reader.save(tmp_path / "again"))
     assert again.fingerprint == reader.fingerprint
     assert again.projection.ngrams == reader.projection.ngrams
-    x, texts = ENCODERS["source"](pairs.source_texts), pairs.source_texts
+    x, texts = ENCODER_OF["source"](pairs.source_texts), pairs.source_texts
     assert np.array_equal(again.project(x, texts=texts), reader.project(x, texts=texts))
     record = json.loads((tmp_path / "again" / "aligner.json").read_text())
     assert record["format"] == bundle.FORMAT == 1
@@ -256,7 +256,7 @@ def test_texts_that_stand_in_no_order_are_refused(reader, texts):
     with pytest.raises(DataError, match=f"texts of the source.* got {kind}"):
         reader.project(np.ones((2, 32), np.float32), texts=texts)
     with pytest.raises(DataError, match=f"texts: expected a list of strings.* got {kind}"):
-        reader.embed(texts, modality="source", role="query")
+        reader.embed_queries(texts, modality="source")
 
 
 def column(texts):
@@ -267,9 +267,9 @@ def column(texts):
 @pytest.mark.parametrize("kind", [tuple, np.array, lambda t: np.array(t, object), column])
 def test_texts_may_be_a_tuple_an_array_or_a_column(kind, reader):
     texts = [text for text in TEXTS if text.strip("\0")]  # which NumPy would cut off
-    expected = reader.embed(texts, modality="source", role="query")
-    same, vectors = kind(texts), ENCODERS["source"](texts)
-    assert np.array_equal(reader.embed(same, modality="source", role="query"), expected)
+    expected = reader.embed_queries(texts, modality="source")
+    same, vectors = kind(texts), ENCODER_OF["source"](texts)
+    assert np.array_equal(reader.embed_queries(same, modality="source"), expected)
     assert np.array_equal(reader.project(vectors, texts=same), expected)
 
 

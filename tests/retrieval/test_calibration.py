@@ -222,7 +222,7 @@ class TestAsking:
     def test_a_declared_modality_is_taken_at_its_word(self, real_aligner):
         for modality in SIDES:
             query = real_aligner.prepare_query("R12 10kΩ", modality)
-            [vector] = real_aligner.embed(["R12 10kΩ"], modality=modality, role="query")
+            [vector] = real_aligner.embed_queries(["R12 10kΩ"], modality=modality)
             np.testing.assert_array_equal(query.vector, vector)
             assert (query.modality, query.how) == (modality, "declared")
 
@@ -246,7 +246,7 @@ class TestAsking:
             aligner.prepare_query("a")
 
     def test_all_of_it_is_saved_with_the_aligner(self, real_aligner, use):
-        again = Aligner.load(real_aligner.path).bind(source=use)
+        again = Aligner.load(real_aligner.path).with_encoders(source_encoder=use)
         assert again.calibration == real_aligner.calibration
         assert again.router.report == real_aligner.router.report
         before, after = (a.prepare_query("部品の値を変更します。") for a in (real_aligner, again))

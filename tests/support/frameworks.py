@@ -55,7 +55,7 @@ class LangChain:
     """How the suite uses the retriever of LangChain."""
 
     stores = vector_stores.LANGCHAIN
-    VectorArm, LexicalArm = langchain.VectorArm, langchain.LexicalArm
+    VectorSearch, BM25Search = langchain.VectorSearch, langchain.BM25Search
 
     def __init__(self, aligner):
         self.embeddings = langchain.AlignedEmbeddings(aligner=aligner, query_modality="auto")
@@ -84,7 +84,7 @@ class LangChain:
     def retriever(self, arms, k=7, filter=None, **fields):
         kwargs = {} if filter is None else {"search_kwargs": {"filter": filter}}
         return langchain.AlignedRetriever(
-            embeddings=self.embeddings, arms=arms, k=k, **kwargs, **fields
+            embeddings=self.embeddings, searches=arms, k=k, **kwargs, **fields
         )
 
     def search(self, retriever, query):
@@ -94,10 +94,10 @@ class LangChain:
         return await retriever.ainvoke(query)
 
     def arm(self, store, **fields):
-        return self.VectorArm(vectorstore=store, **fields)
+        return self.VectorSearch(vectorstore=store, **fields)
 
     def words(self, entries, **fields):
-        return self.LexicalArm(documents=self.documents(entries), **fields)
+        return self.BM25Search(documents=self.documents(entries), **fields)
 
     def text(self, found):
         return found.page_content
@@ -113,7 +113,7 @@ class LlamaIndex:
     """How the suite uses the retriever of LlamaIndex."""
 
     stores = vector_stores.LLAMA_INDEX
-    VectorArm, LexicalArm = llama_index.VectorArm, llama_index.LexicalArm
+    VectorSearch, BM25Search = llama_index.VectorSearch, llama_index.BM25Search
 
     def __init__(self, aligner):
         self.embeddings = llama_index.AlignedEmbedding(aligner=aligner, query_modality="auto")
@@ -134,7 +134,7 @@ class LlamaIndex:
     def retriever(self, arms, k=7, filter=None, **fields):
         options = {} if filter is None else {"filters": filter}
         return llama_index.AlignedRetriever(
-            embedding=self.embeddings, arms=arms, similarity_top_k=k, **options, **fields
+            embedding=self.embeddings, searches=arms, similarity_top_k=k, **options, **fields
         )
 
     def search(self, retriever, query):
@@ -144,10 +144,10 @@ class LlamaIndex:
         return await retriever.aretrieve(query)
 
     def arm(self, index, **fields):
-        return self.VectorArm(index, **fields)
+        return self.VectorSearch(index, **fields)
 
     def words(self, entries, **fields):
-        return self.LexicalArm(self.documents(entries), **fields)
+        return self.BM25Search(self.documents(entries), **fields)
 
     def text(self, found):
         return found.node.get_content()
@@ -230,7 +230,7 @@ def brute_force(space, query, documents, *, words=False):
         if not rows:
             continue
         texts = [documents[row][0] for row in rows]
-        vectors = space.embed(texts, modality=side, role="document")
+        vectors = space.embed_documents(texts, modality=side)
         near = vectors @ asked.vector / np.linalg.norm(vectors, axis=1)
         near /= np.linalg.norm(asked.vector)
         share = lexical[rows] / max(float(lexical[rows].max()), 1e-12)

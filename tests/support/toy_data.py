@@ -37,7 +37,8 @@ def reversed_letters(texts: list[str]) -> np.ndarray:
     return hashed_letters([text[::-1] for text in texts])[:, :24] + 1e-3
 
 
-ENCODERS = {"source": hashed_letters, "target": reversed_letters}
+ENCODER_OF = {"source": hashed_letters, "target": reversed_letters}
+ENCODERS = {"source_encoder": hashed_letters, "target_encoder": reversed_letters}
 
 
 def machine_pairs() -> kakehashi.Pairs:
@@ -81,4 +82,10 @@ def reading_aligner(like, folder, *, hidden: int = 0) -> kakehashi.Aligner:
         rows = TrainingRows([(read, np.arange(len(read)))], 0)
         projection = refine(projection, rows, "shared", hidden=hidden, epochs=2)[-1]
     made = replace(like, projection=view.finish(projection), path=None)
-    return kakehashi.Aligner.load(made.save(folder)).bind(**ENCODERS)
+    return kakehashi.Aligner.load(made.save(folder)).with_encoders(**ENCODERS)
+
+
+def embed(aligner, texts, modality, role) -> np.ndarray:
+    """Embed texts in a role, by the method that is named after it."""
+    method = aligner.embed_queries if role == "query" else aligner.embed_documents
+    return method(texts, modality=modality)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support.toy_data import ENCODERS, encoded, hashed_letters, machine_pairs
+from support.toy_data import ENCODER_OF, ENCODERS, encoded, hashed_letters, machine_pairs
 
 from kakehashi import Pairs, fit
 from kakehashi.errors import DataError
@@ -141,16 +141,16 @@ def test_texts_are_read_by_default_where_the_fit_encodes_them():
     vectors = Pairs(source_vectors=pairs.source_vectors, target_vectors=pairs.target_vectors)
     one = {"source": hashed_letters, "target": None}
     for mode, ngrams, encoders, sets, expected in (
-        ("keep", None, ENCODERS, [pairs], True),
-        ("shared", None, ENCODERS, [pairs], True),
+        ("keep", None, ENCODER_OF, [pairs], True),
+        ("shared", None, ENCODER_OF, [pairs], True),
         ("keep", None, nobody, [pairs], False),  # vectors are at hand where it serves, texts?
         ("keep", True, nobody, [pairs], True),
-        ("keep", False, ENCODERS, [pairs], False),
+        ("keep", False, ENCODER_OF, [pairs], False),
         ("keep", None, one, [sources], True),
         ("shared", None, one, [pairs], False),
-        ("shared", None, ENCODERS, [sources], False),
-        ("keep", None, ENCODERS, [vectors], False),
-        ("keep", None, ENCODERS, [pairs, vectors], False),
+        ("shared", None, ENCODER_OF, [sources], False),
+        ("keep", None, ENCODER_OF, [vectors], False),
+        ("keep", None, ENCODER_OF, [pairs, vectors], False),
     ):
         assert may_read_texts(mode, ngrams, encoders, sets) is expected
 
@@ -160,7 +160,7 @@ def test_texts_that_are_asked_for_and_missing_are_named():
     sources = Pairs(pairs.source_texts, target_vectors=pairs.target_vectors)
     vectors = Pairs(source_vectors=pairs.source_vectors, target_vectors=pairs.target_vectors)
     with pytest.raises(DataError, match="reads the target texts; give them in every set"):
-        fit(sources, source=hashed_letters, mode="shared", ngrams=True)
+        fit(sources, source_encoder=hashed_letters, mode="shared", ngrams=True)
     with pytest.raises(DataError, match="reads the source texts"):
         fit(pairs, test=vectors, ngrams=True, **QUICK)
 
@@ -171,18 +171,18 @@ def test_n_grams_of_too_many_pairs_are_not_read(which, monkeypatch):
     pairs = encoded()
     few = pairs.select(range(40))
     sets = [pairs, few] if which == "pairs" else [few, pairs]
-    assert may_read_texts("keep", None, ENCODERS, [few]) is True
-    assert may_read_texts("keep", None, ENCODERS, sets) is False
+    assert may_read_texts("keep", None, ENCODER_OF, [few]) is True
+    assert may_read_texts("keep", None, ENCODER_OF, sets) is False
     with pytest.raises(DataError, match="at most 60 pairs, these are 80"):
-        may_read_texts("keep", True, ENCODERS, sets)
+        may_read_texts("keep", True, ENCODER_OF, sets)
 
 
 def test_the_rung_of_n_grams_is_tried_only_where_texts_may_be_read():
     pairs = encoded()
     for ngrams in (True, False):
         report = fit(pairs, ngrams=ngrams, **QUICK).report
-        assert ("cca+ngrams" in report.rungs) is ngrams
-        assert ("cca+ngrams+hubness" in report.rungs) is ngrams
+        assert ("cca+ngrams" in report.candidates) is ngrams
+        assert ("cca+ngrams+hubness" in report.candidates) is ngrams
 
 
 def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
@@ -197,16 +197,16 @@ def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
     assert not aligner.reads("target")
     assert aligner.report.chosen == "cca+ngrams"
     test = plan(encoded(), validation=None, test=None, seed=0).judged.held
-    q = aligner.embed(list(test.source_texts), modality="source", role="query")
-    d = aligner.embed(list(test.target_texts), modality="target", role="document")
+    q = aligner.embed_queries(list(test.source_texts), modality="source")
+    d = aligner.embed_documents(list(test.target_texts), modality="target")
     recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
-    scores = aligner.report.rungs["cca+ngrams"].scores
+    scores = aligner.report.candidates["cca+ngrams"].scores
     assert recall == pytest.approx(scores.means["recall@1"])
 
 
 def test_source_texts_and_stored_target_vectors_of_one_space_are_enough():
     texts = machine_pairs().source_texts
     pairs = Pairs(texts, target_vectors=hashed_letters(machine_pairs().target_texts))
-    report = fit(pairs, source=hashed_letters, **QUICK).report
-    assert "cca+ngrams" in report.rungs
+    report = fit(pairs, source_encoder=hashed_letters, **QUICK).report
+    assert "cca+ngrams" in report.candidates
     assert report.base is not None

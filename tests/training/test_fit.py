@@ -29,7 +29,7 @@ def test_a_linear_bridge_is_found_between_different_dimensions(vector_pairs, mod
     report = fit(vector_pairs, mode=mode).report
     assert report.verdict == "use"
     assert report.base is None
-    assert report.rungs[report.chosen].scores.means["recall@1"] > 0.5
+    assert report.candidates[report.chosen].scores.means["recall@1"] > 0.5
 
 
 def test_keep_mode_leaves_targets_alone(vector_pairs):
@@ -45,7 +45,7 @@ def test_the_report_is_what_a_store_would_measure(vector_pairs):
     q = aligner.project(test.source_vectors, modality="source", role="query")
     d = aligner.project(test.target_vectors, modality="target", role="document")
     recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
-    scores = aligner.report.rungs[aligner.report.chosen].scores
+    scores = aligner.report.candidates[aligner.report.chosen].scores
     assert scores.n_queries == len(test)
     assert recall == pytest.approx(scores.means["recall@1"])
 
@@ -120,7 +120,7 @@ def test_a_map_ships_only_if_it_is_shown_to_help_on_the_test_part(helps, monkeyp
         Pairs(source_vectors=x, target_vectors=y), mode="keep", same_space=True, learned="none"
     )
     report = aligner.report
-    base, chosen = report.base, report.rungs[report.chosen].scores
+    base, chosen = report.base, report.candidates[report.chosen].scores
     if helps:
         assert (report.verdict, report.chosen) == ("use", lucky[0].name)
         assert not aligner.projection.is_identity
@@ -128,7 +128,7 @@ def test_a_map_ships_only_if_it_is_shown_to_help_on_the_test_part(helps, monkeyp
     else:
         assert (report.verdict, report.chosen) == ("do not use", "identity")
         assert aligner.projection.is_identity
-        assert report.rungs[lucky[0].name].scores.means["mrr@10"] <= base.means["mrr@10"]
+        assert report.candidates[lucky[0].name].scores.means["mrr@10"] <= base.means["mrr@10"]
         assert "untouched vectors" in report.describes
 
 
@@ -262,7 +262,9 @@ def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
     order = np.random.default_rng(0).permutation(len(pairs))
     shuffled = Pairs(pairs.source_texts, [pairs.target_texts[i] for i in order])
     quick = {"mode": "keep", "learned": "none", "ngrams": False, "unpaired": False}
-    report = fit(shuffled, source=hashed_letters, target=hashed_letters, **quick).report
+    report = fit(
+        shuffled, source_encoder=hashed_letters, target_encoder=hashed_letters, **quick
+    ).report
     assert report.base is not None
     vectors = shuffled.with_vectors(
         *map(hashed_letters, (pairs.source_texts, shuffled.target_texts))
@@ -272,7 +274,10 @@ def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
     def mirrored(texts):
         return hashed_letters(texts)[:, ::-1]
 
-    assert fit(shuffled, source=hashed_letters, target=mirrored, **quick).report.base is None
+    assert (
+        fit(shuffled, source_encoder=hashed_letters, target_encoder=mirrored, **quick).report.base
+        is None
+    )
 
 
 def test_groups_on_both_sides_of_a_split_of_the_callers_are_noted(vector_pairs):
@@ -291,7 +296,7 @@ def test_every_question_of_a_document_is_learned_from():
     heads = [procrustes(s, "keep", target_mean=0.0).source.weight for s in (both, first)]
     assert np.abs(heads[0] - heads[1]).max() > 1e-3
     report = fit(Pairs(source_vectors=sources, target_vectors=targets), mode="keep").report
-    scored = report.rungs[report.chosen].scores
+    scored = report.candidates[report.chosen].scores
     assert scored.pool < scored.n_queries
 
 
@@ -300,12 +305,12 @@ def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
     texts = [f"text {i}" for i in range(40)]
     pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
     with pytest.raises(DataError, match="gives 32 dimensions, the stored source vectors have 24"):
-        fit(pairs, source=hashed_letters)
+        fit(pairs, source_encoder=hashed_letters)
     stored = pairs.with_vectors(hashed_letters(texts), y)
     with pytest.raises(DataError, match="gives other vectors than those stored"):
-        fit(stored, source=lambda texts: hashed_letters(texts)[:, ::-1])
+        fit(stored, source_encoder=lambda texts: hashed_letters(texts)[:, ::-1])
     half = stored.with_vectors(stored.source_vectors.astype(np.float16), None)
-    fit(half, source=hashed_letters, mode="keep", learned="none", ngrams=False)
+    fit(half, source_encoder=hashed_letters, mode="keep", learned="none", ngrams=False)
 
 
 def ranks_with(gains, n):
@@ -392,7 +397,7 @@ def test_what_ships_is_fitted_on_everything_unless_told_not_to():
     options = {"mode": "keep", "learned": "none", "ngrams": False}
     again, as_judged = (fit(pairs, **options, refit=refit) for refit in (True, False))
     assert again.report.chosen == as_judged.report.chosen != "identity"
-    scores = [a.report.rungs[a.report.chosen].scores for a in (again, as_judged)]
+    scores = [a.report.candidates[a.report.chosen].scores for a in (again, as_judged)]
     assert scores[0] == scores[1]  # the report is of what was judged either way
     assert again.fingerprint != as_judged.fingerprint
     n_test = again.report.sizes["test"]

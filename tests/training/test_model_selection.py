@@ -120,7 +120,7 @@ def test_ngrams_that_say_nothing_count_little():
     noise = ["".join(rng.choice(list("abcdefghij"), 30)) for _ in range(400)]
     pairs = Pairs(noise, noise[::-1], source_vectors=x, target_vectors=y, groups=groups)
     report = fit(pairs, mode="keep", ngrams=True, learned="none").report
-    assert report.rungs["cca+ngrams"].parameters["ngrams"] == 0.25
+    assert report.candidates["cca+ngrams"].parameters["ngrams"] == 0.25
 
 
 @pytest.mark.parametrize("mode", ["keep", "shared"])

@@ -34,7 +34,7 @@ QUICK = {"mode": "keep", "learned": "none", "ngrams": False, "unpaired": False}
 @pytest.mark.parametrize("base", [None, np.full(40, 9)])
 def test_the_target_encoder_alone_has_to_be_beaten(base, alone, advice, said):
     ours = np.array([1, 3] * 20)
-    verdict = judge(ours, base, None, status_quo=np.array(alone), is_identity=False)
+    verdict = judge(ours, base, None, target_encoder=np.array(alone), is_identity=False)
     assert verdict.advice == advice
     assert said in verdict.reason
 
@@ -49,11 +49,11 @@ def test_the_target_encoder_alone_has_to_be_beaten(base, alone, advice, said):
 )
 def test_the_identity_that_ships_is_held_against_it_too(n, is_identity, why):
     base = np.full(n, 9)
-    led = judge(base, base, None, status_quo=base // 9, is_identity=is_identity)
+    led = judge(base, base, None, target_encoder=base // 9, is_identity=is_identity)
     assert why in led.reason
     assert "the target encoder by itself finds more than the untouched vectors" in led.reason
     assert (led.advice, led.beats_base, led.target_leads) == ("do not use", False, True)
-    level = judge(base, base, None, status_quo=base, is_identity=is_identity)
+    level = judge(base, base, None, target_encoder=base, is_identity=is_identity)
     alone = judge(base, base, None, is_identity=is_identity)
     assert level == alone
     assert not level.target_leads
@@ -86,7 +86,7 @@ def asked_twice() -> Pairs:
 @pytest.fixture(scope="module")
 def across() -> Aligner:
     """Fit from an encoder that sees little to one that could read the source as well."""
-    return fit(asked_twice(), source=weak, target=TwoWays(), **QUICK)
+    return fit(asked_twice(), source_encoder=weak, target_encoder=TwoWays(), **QUICK)
 
 
 def test_it_is_scored_on_the_queries_that_judge(across):
@@ -102,7 +102,7 @@ def test_it_is_scored_on_the_queries_that_judge(across):
     own = scores[np.arange(len(held)), [documents.index(text) for text in wanted]]
     found = (scores >= own[:, None] - 1e-6).sum(axis=1)
     assert 0 < np.mean(found == 1) < 1
-    assert across.report.status_quo.means["recall@1"] == np.mean(found == 1)
+    assert across.report.target_encoder.means["recall@1"] == np.mean(found == 1)
     assert across.report.base is None
 
 
@@ -147,7 +147,7 @@ def test_an_identity_that_it_beats_is_not_advised_and_the_command_line_says_who_
     pairs = machine_pairs()
     x = reversed_letters(pairs.source_texts) + 0.8 * noise
     given = pairs.with_vectors(x, reversed_letters(pairs.target_texts))
-    aligner = fit(given, target=reversed_letters, same_space=True, **QUICK)
+    aligner = fit(given, target_encoder=reversed_letters, same_space=True, **QUICK)
     assert aligner.projection.is_identity
     assert aligner.report.target_leads
     loaded = Aligner.load(aligner.save(tmp_path / "bridge"))
@@ -170,13 +170,13 @@ def test_it_is_asked_in_one_space_too_unless_it_is_the_source_encoder_itself():
 
     pairs = machine_pairs()
     vectors = pairs.with_vectors(student(pairs.source_texts), None)
-    report = fit(vectors, target=reversed_letters, same_space=True, **QUICK).report
+    report = fit(vectors, target_encoder=reversed_letters, same_space=True, **QUICK).report
     assert report.base is not None
-    assert report.status_quo.means["mrr@10"] > report.base.means["mrr@10"]
+    assert report.target_encoder.means["mrr@10"] > report.base.means["mrr@10"]
     assert report.verdict == "do not use"
     assert list(report.before) == ["untouched vectors", "target encoder alone"]
-    alone = fit(pairs, source=hashed_letters, target=hashed_letters, **QUICK).report
-    assert alone.status_quo is None
+    alone = fit(pairs, source_encoder=hashed_letters, target_encoder=hashed_letters, **QUICK).report
+    assert alone.target_encoder is None
 
 
 def test_an_encoder_that_refuses_the_queries_costs_a_note_and_not_the_fit():
@@ -187,8 +187,8 @@ def test_an_encoder_that_refuses_the_queries_costs_a_note_and_not_the_fit():
             raise RuntimeError("another\nlanguage")
         return reversed_letters(texts)
 
-    report = fit(pairs, source=hashed_letters, target=english_only, **QUICK).report
-    assert report.status_quo is None
+    report = fit(pairs, source_encoder=hashed_letters, target_encoder=english_only, **QUICK).report
+    assert report.target_encoder is None
     [note] = [note for note in report.notes if "target encoder" in note]
     assert note.endswith("it raised RuntimeError: another language")
     assert report.reason.endswith("what the target encoder finds by itself is not known")
@@ -212,20 +212,26 @@ def test_a_query_that_it_cannot_encode_ranks_last_and_the_others_count(raised):
     held = hold_out(pairs, TEST_SHARE, seed=0, at_most=MAX_TEST).held_out
     lost = {pairs.source_texts[i] for i in held[:2]}
     whole, without = (
-        fit(pairs, source=weak, target=unless(refused, raised), **QUICK)
+        fit(pairs, source_encoder=weak, target_encoder=unless(refused, raised), **QUICK)
         for refused in (set(), lost)
     )
-    assert without.report.status_quo.n_queries == len(held)
+    assert without.report.target_encoder.n_queries == len(held)
     assert without.report.verdict == whole.report.verdict == "do not use"
-    difference = whole.report.status_quo.means["mrr@10"] - without.report.status_quo.means["mrr@10"]
+    difference = (
+        whole.report.target_encoder.means["mrr@10"] - without.report.target_encoder.means["mrr@10"]
+    )
     assert 0 < difference <= 2 / len(held)
     said = f"the target encoder could not encode 2 of {len(held)} queries"
     assert any(note.startswith(said) for note in without.report.notes)
     assert "not known" not in without.report.reason
     stored = pairs.with_vectors(None, reversed_letters(pairs.target_texts))
-    later = evaluate(whole.bind(target=unless(lost, raised)), stored)
+    later = evaluate(whole.with_encoders(target_encoder=unless(lost, raised)), stored)
     assert later.note.startswith(f"the target encoder could not encode 2 of {len(pairs)} queries")
-    assert 0 < later.status_quo.means["mrr@10"] < evaluate(whole, stored).status_quo.means["mrr@10"]
+    assert (
+        0
+        < later.target_encoder.means["mrr@10"]
+        < evaluate(whole, stored).target_encoder.means["mrr@10"]
+    )
 
 
 def test_a_query_that_it_encodes_alone_only_costs_nothing():
@@ -237,10 +243,10 @@ def test_a_query_that_it_encodes_alone_only_costs_nothing():
         return reversed_letters(texts)
 
     reports = [
-        fit(pairs, source=weak, target=encode, **QUICK).report
+        fit(pairs, source_encoder=weak, target_encoder=encode, **QUICK).report
         for encode in (reversed_letters, one_at_a_time)
     ]
-    assert reports[0].status_quo == reports[1].status_quo
+    assert reports[0].target_encoder == reports[1].target_encoder
     assert reports[0].notes == reports[1].notes
 
 
@@ -248,7 +254,7 @@ def test_a_cache_that_fails_is_no_fault_of_the_encoder():
     pairs = machine_pairs()
     target = unless(set(pairs.source_texts), CacheError("database is locked"))
     with pytest.raises(CacheError, match="locked"):
-        fit(pairs, source=weak, target=target, **QUICK)
+        fit(pairs, source_encoder=weak, target_encoder=target, **QUICK)
 
 
 def test_evaluate_does_without_a_target_encoder_that_cannot_be_asked():
@@ -262,15 +268,15 @@ def test_evaluate_does_without_a_target_encoder_that_cannot_be_asked():
             raise ValueError("language not supported")
         return reversed_letters(texts)
 
-    fitted = fit(pairs, source=weak, target=reversed_letters, **QUICK)
+    fitted = fit(pairs, source_encoder=weak, target_encoder=reversed_letters, **QUICK)
 
     def gone(texts):
         raise OSError("the model has moved")
 
     for target, why in ((refuses, "language not supported"), (gone, "the model has moved")):
-        found = evaluate(fitted.bind(target=target), stored)
+        found = evaluate(fitted.with_encoders(target_encoder=target), stored)
         assert found.aligned == evaluate(fitted, stored).aligned
-        assert found.status_quo is None
+        assert found.target_encoder is None
         assert found.note.startswith("what the target encoder finds by itself is not known")
         assert found.note.endswith(why)
     assert 1 < len(calls) < 60  # it does not go on for ever where nothing is encoded
@@ -284,10 +290,10 @@ def test_evaluate_scores_it_where_it_judged_and_is_at_hand(across, tmp_path):
     own = scores[np.arange(160), np.arange(160) % 80]
     expected = np.mean((scores >= own[:, None] - 1e-6).sum(axis=1) == 1)
     found = evaluate(across, pairs)
-    assert found.status_quo.means["recall@1"] == pytest.approx(expected)
+    assert found.target_encoder.means["recall@1"] == pytest.approx(expected)
     bare = pairs.with_vectors(weak(pairs.source_texts), reversed_letters(pairs.target_texts))
     unbound = Aligner.load(across.save(tmp_path / "bridge"))
-    assert evaluate(unbound, bare).status_quo is None
+    assert evaluate(unbound, bare).target_encoder is None
 
 
 def test_a_report_of_a_later_kakehashi_is_read_without_what_it_adds(across):

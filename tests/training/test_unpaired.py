@@ -5,7 +5,14 @@ import zlib
 
 import numpy as np
 import pytest
-from support.toy_data import ENCODERS, encoded, hashed_letters, reversed_letters, two_views
+from support.toy_data import (
+    ENCODER_OF,
+    ENCODERS,
+    encoded,
+    hashed_letters,
+    reversed_letters,
+    two_views,
+)
 
 from kakehashi import Pairs, fit
 from kakehashi.encoders import as_encoder
@@ -58,14 +65,19 @@ def never(texts):
 def test_an_unpaired_text_that_is_none_is_named_before_any_is_encoded(text, problem):
     pairs = Pairs(["a"] * 20, ["b"] * 20)
     with pytest.raises(DataError, match=f"unpaired: .* is .*{problem}"):
-        fit(pairs, source=never, target=never, unpaired=["a b", text])
+        fit(pairs, source_encoder=never, target_encoder=never, unpaired=["a b", text])
 
 
 def test_unpaired_pairs_without_vectors_are_named_before_any_text_is_encoded():
     texts = ["a b", "c d"]
     for given, side in ((Pairs(texts, texts), "source"), (encoded_source(texts), "target")):
         with pytest.raises(DataError, match=f"unpaired: Pairs need .* have no {side} vectors; .*"):
-            fit(Pairs(["a"] * 20, ["b"] * 20), source=never, target=never, unpaired=given)
+            fit(
+                Pairs(["a"] * 20, ["b"] * 20),
+                source_encoder=never,
+                target_encoder=never,
+                unpaired=given,
+            )
 
 
 def encoded_source(texts):
@@ -105,7 +117,7 @@ def test_the_targets_that_serve_unasked_are_no_note():
 
 
 def test_unpaired_texts_may_stand_in_an_array():
-    encoders = {side: as_encoder(encoder) for side, encoder in ENCODERS.items()}
+    encoders = {side: as_encoder(encoder) for side, encoder in ENCODER_OF.items()}
     found = gather_unpaired(np.array(["a b", "c d"]), encoded(), encoders, False, None, False)
     assert found.target_texts == ("a b", "c d")
 
@@ -129,7 +141,7 @@ def test_unpaired_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch
 
 
 def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):
-    encoders = {side: as_encoder(encoder) for side, encoder in ENCODERS.items()}
+    encoders = {side: as_encoder(encoder) for side, encoder in ENCODER_OF.items()}
     nobody = dict.fromkeys(SIDES)
     pairs = encoded()
     found = gather_unpaired(None, pairs, encoders, False, None, False)
@@ -177,14 +189,14 @@ def test_unpaired_texts_make_up_for_few_pairs():
     for unpaired in (texts[130:], False):
         aligner = fit(
             pairs,
-            source=hashed_letters,
-            target=other_letters,
+            source_encoder=hashed_letters,
+            target_encoder=other_letters,
             test=test,
             unpaired=unpaired,
             ngrams=False,
             **QUICK,
         )
-        found[bool(unpaired)] = aligner.report.rungs["cca"]
+        found[bool(unpaired)] = aligner.report.candidates["cca"]
     assert found[True].parameters["unpaired"] > 0
     assert found[False].parameters["unpaired"] == 0
     gain = found[True].scores.means["mrr@10"] - found[False].scores.means["mrr@10"]

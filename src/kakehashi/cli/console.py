@@ -56,10 +56,10 @@ def report_json(report: Report) -> dict[str, Any]:
         "metric": report.metric,
         "base": "not comparable" if report.base is None else row(report.base),
         "bm25": None if report.bm25 is None else row(report.bm25),
-        "status_quo": None if report.status_quo is None else row(report.status_quo),
+        "target_encoder": None if report.target_encoder is None else row(report.target_encoder),
         "rungs": {
             name: {**row(r.scores), "parameters": r.parameters, "validation_mrr": r.validation}
-            for name, r in report.rungs.items()
+            for name, r in report.candidates.items()
         },
         "p_value": report.p_value,
         "notes": report.notes,
@@ -71,8 +71,8 @@ def print_report(report: Report, *, every_rung: bool) -> None:
     """Print the verdict, then what was chosen beside what it had to beat, or every rung."""
     console = plain_console()
     console.print(Text.assemble((f"verdict: {report.verdict}", "bold"), f" ({report.reason})"))
-    identity, chosen = report.rungs.get("identity"), report.rungs[report.chosen]
-    shown = report.rungs if every_rung else {report.chosen: chosen}
+    identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
+    shown = report.candidates if every_rung else {report.chosen: chosen}
     heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
     table = Table("", "valid.", *_SHOWN, title=heading, pad_edge=False)
     for name, scores in report.before.items():

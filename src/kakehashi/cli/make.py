@@ -19,7 +19,7 @@ from ..aligner import Aligner
 from ..bundle import BRIDGE, check_parent, check_place
 from ..data.readers import open_npz, texts_beside
 from ..errors import DataError, ReaderError
-from ..multi_aligner import Bridge
+from ..multi_aligner import MultiAligner
 from ..training.fit import fit as fit_aligner
 from ..training.inputs import ROLES
 from ..types import SIDES, Side
@@ -148,8 +148,8 @@ def fit(
     training = read(pairs, encoders, **names)
     aligner = fit_aligner(
         training,
-        source=source_encoder,
-        target=target_encoder,
+        source_encoder=source_encoder,
+        target_encoder=target_encoder,
         # Options are plain strings here; fit checks them and names the allowed values.
         mode=mode,  # type: ignore[arg-type]
         validation=None if validation is None else read(validation, encoders, **names),
@@ -190,9 +190,9 @@ def _print_next_step(aligner: Aligner, out: Path, encoders: Mapping[Side, str | 
         return
     arguments, options = [json.dumps(str(out), ensure_ascii=False)], ""
     for side, name in encoders.items():
-        identity = aligner.encoders[side]
+        identity = aligner.identities[side]
         if name is not None and identity is not None and identity.model is None:
-            arguments.append(f"{side}={json.dumps(name, ensure_ascii=False)}")
+            arguments.append(f"{side}_encoder={json.dumps(name, ensure_ascii=False)}")
             options += f" --{side}-encoder {shlex.quote(name)}"
     load = f"load({', '.join(arguments)})"
     # Lines to be copied: not wrapped, and brackets in a name are no markup.
@@ -288,7 +288,7 @@ def bridge(
         if name in parts:
             raise DataError(f"{name} is named twice; give each modality one aligner.")
         parts[name] = Aligner.load(folder)
-    made = Bridge(parts, target)
+    made = MultiAligner(parts, target)
     folders = made.save(out, overwrite=overwrite)
     if as_json:
         about = {"out": str(folders), "modalities": made.modalities}

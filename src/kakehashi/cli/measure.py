@@ -18,9 +18,9 @@ from ..evaluation.comparison import compare as compare_baselines
 from ..evaluation.curve import LearningCurve, learning_curve
 from ..evaluation.named_baselines import NAMES
 from ..evaluation.robustness.perturbations import PERTURBATIONS
-from ..evaluation.robustness.report import robustness as perturb_and_score
+from ..evaluation.robustness.report import measure_robustness as perturb_and_score
 from ..evaluation.scoring import evaluate as evaluate_aligner
-from ..report import STATUS_QUO
+from ..report import TARGET_ENCODER
 from ..training.fit import fit as fit_aligner
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MAX_TEST, TEST_SHARE
@@ -62,21 +62,27 @@ def evaluate(
 
     A target that stands several times is one document.
     """
-    aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
+    aligner = Aligner.load(folder).with_encoders(
+        source_encoder=source_encoder, target_encoder=target_encoder
+    )
     data = read(pairs, source=source, target=target)
     for side in SIDES:
         if data.vectors(side) is None:
             require_encoder(aligner, side)
     found = evaluate_aligner(aligner, data, cache=cache, progress=not as_json)
-    scored = {"base": found.base, "status_quo": found.status_quo, "aligned": found.aligned}
+    scored = {"base": found.base, "target_encoder": found.target_encoder, "aligned": found.aligned}
     pool = found.aligned.pool
     if as_json:
         rows = {name: None if scores is None else row(scores) for name, scores in scored.items()}
         print_json({"n_queries": len(data), "pool": pool, **rows, "note": found.note})
         return
-    shown = {"untouched": found.base, STATUS_QUO: found.status_quo, "aligned": found.aligned}
-    if found.status_quo is None:
-        del shown[STATUS_QUO]
+    shown = {
+        "untouched": found.base,
+        TARGET_ENCODER: found.target_encoder,
+        "aligned": found.aligned,
+    }
+    if found.target_encoder is None:
+        del shown[TARGET_ENCODER]
     print_table(f"{len(data)} queries in {pool} documents", shown)
     if found.note:
         Console().print(f"note: {found.note}", markup=False)
@@ -136,8 +142,8 @@ def compare(
     split = hold_out(data, test_share, seed=seed, at_most=MAX_TEST)
     train, test = data.select(split.kept), data.select(split.held_out)
     options: dict[str, Any] = {
-        "source": encoders["source"],
-        "target": encoders["target"],
+        "source_encoder": encoders["source"],
+        "target_encoder": encoders["target"],
         "mode": mode,
         "seed": seed,
         "cache": cache,
@@ -182,8 +188,8 @@ def curve(
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     found = learning_curve(
         read(pairs, encoders, **names),
-        source=source_encoder,
-        target=target_encoder,
+        source_encoder=source_encoder,
+        target_encoder=target_encoder,
         mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
         sizes=size,
         test=None if test is None else read(test, encoders, **names),
@@ -231,7 +237,9 @@ def robustness(
     what `evaluate` encodes. Choose some with --perturbation; --cache keeps what is encoded.
     Documents are encoded once, or not at all where PAIRS holds their vectors.
     """
-    aligner = Aligner.load(folder).bind(source=source_encoder, target=target_encoder)
+    aligner = Aligner.load(folder).with_encoders(
+        source_encoder=source_encoder, target_encoder=target_encoder
+    )
     data = read(pairs, source=source, target=target)
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:

@@ -108,8 +108,8 @@ def read_unpaired(
 
 def require_encoder(aligner: Aligner, side: Side) -> None:
     """Raise where an encoder is needed that is neither passed nor recorded."""
-    identity = aligner.encoders[side]
-    if aligner.bound.get(side) is None and (identity is None or identity.model is None):
+    identity = aligner.identities[side]
+    if aligner.encoders.get(side) is None and (identity is None or identity.model is None):
         lacks = f"the aligner was fitted on stored {side} vectors and knows no encoder of them"
         if identity is not None:
             lacks = (

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ..aligner import Aligner
-from ..multi_aligner import Bridge, load
+from ..multi_aligner import MultiAligner, load
 from ..retrieval.calibration import MIN_CALIBRATED
 from ..types import SIDES
 from .app import app
@@ -22,7 +22,7 @@ def info(
 ) -> None:
     """Show what a saved aligner or bridge is, which data made it, and what it scored."""
     found = load(folder)
-    if isinstance(found, Bridge):
+    if isinstance(found, MultiAligner):
         if as_json:
             parts = {name: _about(aligner) for name, aligner in found.aligners.items()}
             about = {"fingerprint": found.fingerprint, "target": found.target, "aligners": parts}
@@ -54,7 +54,7 @@ def _about(aligner: Aligner) -> dict[str, Any]:
 
 
 def _names(aligner: Aligner) -> dict[str, str | None]:
-    return {s: None if e is None else e.name for s, e in aligner.encoders.items()}
+    return {s: None if e is None else e.name for s, e in aligner.identities.items()}
 
 
 def _show(aligner: Aligner, every_rung: bool) -> None:

@@ -119,15 +119,17 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     for mode, name in names.items():
         fitted = fit(
             train,
-            source=japanese,
-            target=english,
+            source_encoder=japanese,
+            target_encoder=english,
             mode=mode,  # type: ignore[arg-type]
             test=test,
             cache=cache,
             progress=progress,
         )
         saved = fitted.save(folder / name, overwrite=True)
-        aligners[mode] = Aligner.load(saved).bind(source=japanese, target=english)
+        aligners[mode] = Aligner.load(saved).with_encoders(
+            source_encoder=japanese, target_encoder=english
+        )
 
     asked = encode(japanese, test.source_texts, "query", "Japanese notes")
     blind = encode(english, test.source_texts, "query", "Japanese notes, as it was")

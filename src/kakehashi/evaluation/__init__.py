@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .baselines import Both, Encoders, Reranked, Translated
     from .comparison import Comparison, compare
+    from .curve import LearningCurve, learning_curve
+    from .robustness.report import measure_robustness
     from .scoring import Evaluation, evaluate
 
 _MODULES = {
@@ -14,25 +16,31 @@ _MODULES = {
     "Comparison": "comparison",
     "Encoders": "baselines",
     "Evaluation": "scoring",
+    "LearningCurve": "curve",
     "Reranked": "baselines",
     "Translated": "baselines",
     "compare": "comparison",
     "evaluate": "scoring",
+    "learning_curve": "curve",
+    "measure_robustness": "robustness.report",
 }
 __all__ = [
     "Both",
     "Comparison",
     "Encoders",
     "Evaluation",
+    "LearningCurve",
     "Reranked",
     "Translated",
     "compare",
     "evaluate",
+    "learning_curve",
+    "measure_robustness",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Load what scores an aligner when it is asked for: it stands on encoders, this does not."""
+    """Load a name when it is asked for."""
     if name in _MODULES:
         from importlib import import_module
 

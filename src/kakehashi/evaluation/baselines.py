@@ -52,14 +52,15 @@ class Encoders:
 
     Args:
         name: what its row is called.
-        source, target: as :func:`kakehashi.encoders.as_encoder` takes it (a model, a callable,
+        source_encoder, target_encoder: the encoder of each modality, as
+            :func:`kakehashi.encoders.as_encoder` takes it (a model, a callable,
             a path or a hub name); None leaves that side's vectors as ``compare`` has them.
         metric: how the vectors are compared: ``cosine``, ``ip`` (DPR) or ``l2``.
     """
 
     name: str
-    source: Any = None
-    target: Any = None
+    source_encoder: Any = None
+    target_encoder: Any = None
     metric: Metric = "cosine"
 
     def __post_init__(self) -> None:
@@ -71,7 +72,7 @@ class Encoders:
         return partial(self._index, task)
 
     def _index(self, task: Task) -> System:
-        made = as_encoders(self.source, self.target)
+        made = as_encoders(self.source_encoder, self.target_encoder)
         queries, documents = (_encoded(task, made[side], side) for side in SIDES)
         encoder = made["source"] or task.encoders["source"]
         return Dense(task, queries, documents, self.metric, encode=task.encode_one(encoder))
@@ -206,7 +207,7 @@ class Aligned:
             DataError: vectors of other dimensions.
         """
         for side in SIDES:
-            trained, at_hand = self.aligner.encoders[side], task.identities[side]
+            trained, at_hand = self.aligner.identities[side], task.identities[side]
             if trained is not None and at_hand is not None:
                 trained.require(at_hand, side)
         found = {side: task.vectors(task.test, side).shape[1] for side in SIDES}

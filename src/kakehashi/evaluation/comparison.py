@@ -123,8 +123,8 @@ def compare(
     test: Pairs,
     baselines: Sequence[str | Baseline] = NAMES,
     *,
-    source: Any = None,
-    target: Any = None,
+    source_encoder: Any = None,
+    target_encoder: Any = None,
     aligner: Aligner | None = None,
     mode: Mode = "keep",
     seed: int = 0,
@@ -146,9 +146,9 @@ def compare(
             targets on them, with the strength that does best in five folds of ``train``;
             ``mind-the-gap`` is the paper's network, loss and schedule (needs the extra
             ``training``); ``bm25`` searches the texts.
-        source, target: the encoder of each modality, as :func:`kakehashi.encoders.as_encoder` takes
-            it. A side that brings vectors needs none. With one, latency includes the encoding of
-            the query.
+        source_encoder, target_encoder: the encoder of each modality, as
+            :func:`kakehashi.encoders.as_encoder` takes it. A side that brings vectors needs none.
+            With an encoder, latency includes the encoding of the query.
         aligner: is scored as the row ``aligner``. Fit it on ``train``, with ``test=test``, which
             also keeps the test targets out of ``unpaired``: nothing here can tell whether it has
             seen the test pairs, nor, where both sides are stored vectors without an encoder,
@@ -175,8 +175,8 @@ def compare(
     check_pairs(train, test)
     seed = checked_seed(seed)
     systems = _checked(baselines, aligner, mode)
-    bound = {} if aligner is None else aligner.bound
-    made = as_encoders(source, target)
+    bound = {} if aligner is None else aligner.encoders
+    made = as_encoders(source_encoder, target_encoder)
     encoders = {side: bound.get(side) if made[side] is None else made[side] for side in SIDES}
     train, test = (
         with_vectors(part, encoders, cache, progress, required=False) for part in (train, test)

@@ -135,8 +135,8 @@ class LearningCurve:
 def learning_curve(
     pairs: Pairs,
     *,
-    source: Any = None,
-    target: Any = None,
+    source_encoder: Any = None,
+    target_encoder: Any = None,
     mode: Mode = "keep",
     sizes: Iterable[int] | None = None,
     test: Pairs | None = None,
@@ -158,8 +158,9 @@ def learning_curve(
     The forecast assumes that the next pairs are like these; see :mod:`.forecast` for its formula.
 
     Args:
-        source, target: the encoder of each modality, as :func:`kakehashi.encoders.as_encoder` takes
-            it; not needed for a side that brings vectors.
+        source_encoder, target_encoder: the encoder of each modality, as
+            :func:`kakehashi.encoders.as_encoder` takes it. A side that brings
+            vectors needs none.
         mode: ``"keep"`` or ``"shared"``, as :func:`kakehashi.fit` takes it. ``"auto"`` may choose
             one at one size and the other at the next, and would mix two curves.
         sizes: numbers of pairs to fit on; by default all that are not held out, half, a quarter
@@ -200,7 +201,7 @@ def learning_curve(
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
     rows = np.arange(len(pairs)) if split is None else split.kept
     _sizes(sizes, len(rows))  # before anything is encoded
-    encoders = as_encoders(source, target)
+    encoders = as_encoders(source_encoder, target_encoder)
     for side, encoder in encoders.items():
         if encoder is None and any(p and p.vectors(side) is None for p in (pairs, test)):
             raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
@@ -220,8 +221,8 @@ def learning_curve(
     orders = [nested_rows(pairs, seed=seed + repeat, rows=rows) for repeat in range(repeats)]
     jobs = [(n, order) for n in fitted[::-1] for order in orders[: 1 if n == len(rows) else None]]
     options: dict[str, Any] = {
-        "source": encoders["source"],
-        "target": encoders["target"],
+        "source_encoder": encoders["source"],
+        "target_encoder": encoders["target"],
         "mode": mode,
         "test": test,
         "seed": seed,

@@ -25,14 +25,14 @@ class Evaluation:
     Attributes:
         base: the untouched vectors; None where the two spaces cannot be compared.
         aligned: the vectors that the aligner gives.
-        status_quo: the target encoder asked with the source texts, where the aligner was judged
+        target_encoder: the target encoder asked with the source texts, where the aligner was judged
             against it and it is at hand.
         note: which queries the target encoder could not encode, or why nothing is known of it.
     """
 
     base: Scores | None
     aligned: Scores
-    status_quo: Scores | None = None
+    target_encoder: Scores | None = None
     note: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
@@ -77,11 +77,11 @@ def evaluate(
     x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
     base = None if aligner.report.base is None else scored(x, y)
     alone = SeenByTarget()
-    if aligner.report.status_quo is not None and pairs.source_texts is not None:
+    if aligner.report.target_encoder is not None and pairs.source_texts is not None:
         texts = pairs.source_texts
         alone = ask_target(lambda: aligner.encoder("target"), texts, cache, progress)
-    status_quo = None if alone.vectors is None else scored(alone.vectors, y)
-    return Evaluation(base, aligned, status_quo, alone.note)
+    target_encoder = None if alone.vectors is None else scored(alone.vectors, y)
+    return Evaluation(base, aligned, target_encoder, alone.note)
 
 
 def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:

@@ -12,10 +12,10 @@ from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, NotAdvisedWarning, add_note
-from ..multi_aligner import Bridge, load
+from ..multi_aligner import MultiAligner, load
 from ..retrieval.query import AUTO
 
-Space = Aligner | Bridge
+Space = Aligner | MultiAligner
 """What embeds texts of several modalities into one space."""
 
 
@@ -26,7 +26,7 @@ def query_modality_of(space: Space, given: str) -> str:
         DataError: no modality of this space, nor ``"auto"``.
     """
     if not given:
-        return AUTO if isinstance(space, Bridge) else "source"
+        return AUTO if isinstance(space, MultiAligner) else "source"
     if given not in (*space.modalities, AUTO):
         raise DataError(
             f"query_modality={given!r}; choose one of {', '.join(space.modalities)}, or auto."
@@ -68,6 +68,12 @@ def load_checked(path: str | Path | None, fingerprint: str | None = None) -> Spa
     return aligner
 
 
+def with_encoders(space: Space, source_encoder: Any, target_encoder: Any) -> Space:
+    """Return an aligner with the encoders that were passed; None keeps what it has."""
+    passed = {"source_encoder": source_encoder, "target_encoder": target_encoder}
+    return space.with_encoders(**{name: e for name, e in passed.items() if e is not None})
+
+
 def reference(aligner: Space) -> dict[str, str | None]:
     """Return what names an aligner in a dump: its path, if it was saved, and its fingerprint."""
     path = None if aligner.path is None else str(aligner.path)
@@ -105,7 +111,7 @@ def index_may_need_moving(space: Space, documents: str) -> Iterator[None]:
     except KakehashiError:
         raise
     except Exception as error:
-        if isinstance(space, Bridge):  # whose target vectors are where they were
+        if isinstance(space, MultiAligner):  # whose target vectors are where they were
             raise
         documents = "target" if documents == AUTO else documents
         stored, given = space.dimensions[documents], space.output_dimension
@@ -134,4 +140,4 @@ AlignerField = Annotated[
     PlainSerializer(reference),
     WithJsonSchema({"type": "object", "description": "path and fingerprint of a saved aligner"}),
 ]
-"""An ``Aligner`` or ``Bridge``, a path to one, or ``{"path": ..., "fingerprint": ...}``."""
+"""An ``Aligner`` or ``MultiAligner``, a path to one, or ``{"path": ..., "fingerprint": ...}``."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
-from ..multi_aligner import Bridge, load
+from ..multi_aligner import MultiAligner, load
 from ..retrieval.query import AUTO
 from ._aligner_field import (
     Space,
@@ -45,7 +45,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
     only; :func:`open_collection` compares aligners.
 
     Args:
-        aligner: a saved ``Aligner`` or ``Bridge``, or its folder.
+        aligner: a saved ``Aligner`` or ``MultiAligner``, or its folder.
         query_modality, document_modality: what queries and documents are of, by default the source
             (of a bridge: ``"auto"``) and the target. ``"auto"`` leaves it to the router, text by
             text.
@@ -62,7 +62,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         query_modality: str = "",
         document_modality: str = "",
     ) -> None:
-        aligner = aligner if isinstance(aligner, (Aligner, Bridge)) else load(aligner)
+        aligner = aligner if isinstance(aligner, (Aligner, MultiAligner)) else load(aligner)
         if aligner.path is None:
             raise KakehashiError(
                 "This aligner lives in memory only and a collection could not find it again; call "
@@ -92,14 +92,14 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
     def __call__(self, input: Documents) -> Embeddings:
         """Embed documents: n texts -> n float32 vectors."""
         modality = self._config["document_modality"]
-        return list(self.aligner.embed(list(input), modality=modality, role="document"))
+        return list(self.aligner.embed_documents(list(input), modality=modality))
 
     def embed_query(self, input: Documents) -> Embeddings:
         """Embed queries: n texts -> n float32 vectors."""
         modality = self._config["query_modality"]
         if modality == AUTO:
             return [self.aligner.prepare_query(text).vector for text in input]
-        return list(self.aligner.embed(list(input), modality=modality, role="query"))
+        return list(self.aligner.embed_queries(list(input), modality=modality))
 
     @staticmethod
     def name() -> str:
@@ -154,12 +154,12 @@ def open_collection(
             another embedding function, or with none.
         DataError: ``function`` is none of ours.
     """
-    if isinstance(function, (Aligner, Bridge, str, Path)):
+    if isinstance(function, (Aligner, MultiAligner, str, Path)):
         function = AlignedEmbeddingFunction(function)
     if not isinstance(function, AlignedEmbeddingFunction):
         raise DataError(
             f"function={function!r:.60} is no AlignedEmbeddingFunction; pass one, an Aligner, a "
-            "Bridge or the folder of one."
+            "MultiAligner or the folder of one."
         )
     with suppress(NotFoundError):  # asked first: Chroma's own ValueError says less
         _require_ours(client.get_collection(name, embedding_function=None), function)

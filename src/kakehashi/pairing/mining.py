@@ -36,7 +36,7 @@ def pseudo_pairs(
     Agirre, ACL 2018, teach one map by another's so). Fit again with them beside the pairs::
 
         first = kakehashi.fit(pairs, ..., refit=False)
-        more = kakehashi.pseudo_pairs(first, notes, chunks)
+        more = kakehashi.pairing.pseudo_pairs(first, notes, chunks)
         aligner = kakehashi.fit(pairs, ..., unpaired=more)
 
     where validation chooses how much they count, none included, and they never judge. With

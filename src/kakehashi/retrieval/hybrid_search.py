@@ -188,7 +188,7 @@ def check_arms(arms: Sequence[Any], fusion: Fusion) -> None:
     """
     for arm in arms:
         if not hasattr(arm, "search"):
-            raise DataError(f"arms hold {arm!r:.80}; give VectorArm or LexicalArm.")
+            raise DataError(f"arms hold {arm!r:.80}; give VectorSearch or BM25Search.")
     weights = fusion.weights
     if weights and fusion.reads_scores:
         raise DataError(
@@ -197,7 +197,7 @@ def check_arms(arms: Sequence[Any], fusion: Fusion) -> None:
         )
     names = [arm.name for arm in arms]
     if not names:
-        raise DataError("arms=[] searches nothing; give at least one arm.")
+        raise DataError("searches=[] searches nothing; give at least one arm.")
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"two arms are called {twice!r}; give each its own name=.")

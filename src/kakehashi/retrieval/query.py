@@ -1,13 +1,12 @@
-"""Ask: one query, read as the modality that it is of, as a vector for the index."""
+"""A query: its vector, and the modality that it was read as."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from ..types import Role
 from ..vectors import Float32Array
 
 How = Literal["declared", "routed", "unsure"]
@@ -20,8 +19,8 @@ class Query(NamedTuple):
     Attributes:
         vector: (d_out,) float32.
         modality: what it was read as.
-        how: declared by the caller, who is taken at his word; routed by the aligner; or unsure: no
-            modality is likely enough, and the target encoder reads it.
+        how: ``"declared"`` (the caller named the modality), ``"routed"`` (the router did), or
+            ``"unsure"`` (the router could not tell; the target encoder embeds the query).
     """
 
     vector: Float32Array
@@ -30,11 +29,11 @@ class Query(NamedTuple):
 
 
 class EmbeddingSpace(Protocol):
-    """What tells modalities apart and embeds texts of each: an aligner, or a bridge of several."""
+    """Tells modalities apart and embeds texts of each: an aligner, or a multi aligner."""
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """What a text can be; the last is the target."""
+        """The modalities of texts; the last is the target."""
 
     @property
     def output_dimension(self) -> int:
@@ -44,8 +43,12 @@ class EmbeddingSpace(Protocol):
         """Return the modality of each text; None where it cannot be told."""
         ...
 
-    def embed(self, texts: Sequence[str], *, modality: str, role: Role) -> Float32Array:
-        """Return (n, d_out) vectors of texts of a modality."""
+    def embed_queries(self, texts: Sequence[str], *, modality: str) -> Float32Array:
+        """Return (n, d_out) vectors of queries of a modality."""
+        ...
+
+    def embed_documents(self, texts: Sequence[str], *, modality: str) -> Float32Array:
+        """Return (n, d_out) vectors of documents of a modality."""
         ...
 
 
@@ -56,21 +59,30 @@ def prepare_query(space: EmbeddingSpace, text: str, modality: str) -> Query:
         [routed] = space.route([text])
         how = "unsure" if routed is None else "routed"
         modality = space.modalities[-1] if routed is None else routed
-    [vector] = space.embed([text], modality=modality, role="query")
+    [vector] = space.embed_queries([text], modality=modality)
     return Query(vector, modality, how)
 
 
 def read_as(space: EmbeddingSpace, texts: Sequence[str]) -> list[str]:
-    """Return the modality of each text as the router tells it; the target where it is unsure."""
-    routed = space.route(texts) if len(texts) else []  # nothing to read asks for no router
-    return [space.modalities[-1] if side is None else side for side in routed]
+    """Return the modality of each text by the router; the target where it is unsure."""
+    routed = space.route(texts) if len(texts) else []  # an empty list needs no router
+    return [space.modalities[-1] if modality is None else modality for modality in routed]
 
 
-def embed_routed(space: EmbeddingSpace, texts: Sequence[str], role: Role) -> Float32Array:
-    """Embed texts, each as the modality that it is routed to, (n, d_out) float32."""
-    sides = np.array(read_as(space, texts), object)
-    found = np.empty((len(sides), space.output_dimension), np.float32)
-    for side in dict.fromkeys(sides):
-        rows = np.flatnonzero(sides == side)
-        found[rows] = space.embed([texts[int(row)] for row in rows], modality=side, role=role)
-    return found
+def embed_routed(
+    space: EmbeddingSpace, texts: Sequence[str], embed: Callable[[list[str], str], Float32Array]
+) -> Float32Array:
+    """Embed each text as the modality that the router gives it.
+
+    Args:
+        embed: embeds texts of one modality, given both.
+
+    Returns:
+        (n, d_out) float32.
+    """
+    modalities = np.array(read_as(space, texts), object)
+    vectors = np.empty((len(modalities), space.output_dimension), np.float32)
+    for modality in dict.fromkeys(modalities):
+        rows = np.flatnonzero(modalities == modality)
+        vectors[rows] = embed([texts[int(row)] for row in rows], modality)
+    return vectors

@@ -111,7 +111,7 @@ class ScaleFinder:
             if not probed:
                 continue
             try:
-                vectors = self._space.embed(texts, modality=side, role="document")
+                vectors = self._space.embed_documents(texts, modality=side)
             except EncoderMismatchError:
                 raise
             except EncoderError as error:  # not at hand; the other modality tells, too

@@ -20,7 +20,7 @@ from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.ranking import cut_at_ten, ranks
 from ..metrics.relevance import clusters_of
 from ..metrics.statistics import Scores
-from ..report import Report, RungResult
+from ..report import CandidateResult, Report
 from ..retrieval.bm25 import bm25_ranks
 from ..threads import BLAS
 from ..types import Metric, Mode, Side
@@ -55,8 +55,8 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {
 def fit(
     pairs: Pairs,
     *,
-    source: Any = None,
-    target: Any = None,
+    source_encoder: Any = None,
+    target_encoder: Any = None,
     mode: Literal["keep", "shared", "auto"] = "auto",
     validation: Pairs | None = None,
     test: Pairs | None = None,
@@ -73,8 +73,9 @@ def fit(
     """Train an aligner on pairs, choose among all rungs, and report on held-out queries.
 
     Args:
-        source, target: the encoder of each modality, as :func:`kakehashi.encoders.as_encoder` takes
-            it; not needed for a side that brings vectors.
+        source_encoder, target_encoder: the encoder of each modality, as
+            :func:`kakehashi.encoders.as_encoder` takes it. A side that brings
+            vectors needs none.
         mode: ``"keep"`` projects source vectors only and leaves a stored index as it is;
             ``"shared"`` projects both; ``"auto"`` takes ``shared`` only where it is clearly better.
         validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)
@@ -90,7 +91,8 @@ def fit(
             that texts are at hand where the aligner serves.
         unpaired: texts of the target side that have no pair (an index, say), from which the map
             may learn how both encoders see one text; or pairs that count by a weight and never
-            judge: stored vectors of the same texts, or what :func:`kakehashi.pseudo_pairs` found.
+            judge: stored vectors of the same texts, or pairs that
+            :func:`kakehashi.pairing.pseudo_pairs` found.
             By default the targets of the pairs are used so; but where a source encoder of another
             kind would have to read more than 5,000 of them, none. False uses none. How much they
             count is chosen by validation.
@@ -119,7 +121,7 @@ def fit(
     trained = _learned(learned, seed, progress)
     if len(pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
-    encoders = as_encoders(source, target)
+    encoders = as_encoders(source_encoder, target_encoder)
     modes: list[Mode] = ["keep", "shared"] if mode == "auto" else [mode]
     reads = {
         m: may_read_texts(m, ngrams, encoders, [p for p in (pairs, validation, test) if p])
@@ -188,19 +190,21 @@ def fit(
         projection=projection,
         mode=chosen.mode,
         dimensions=dimensions,
-        encoders=identities,
+        identities=identities,
         data=_record(pairs, validation, None if unpaired is None else free),
         report=Report(
             verdict=judged.verdict.advice,
             reason="; ".join(filter(None, (judged.verdict.reason, alone.unknown))),
             p_value=judged.verdict.p_value,
-            rungs={
-                label(c, mode): RungResult(c.mode, c.parameters, c.score, scores, c.cpu_seconds)
+            candidates={
+                label(c, mode): CandidateResult(
+                    c.mode, c.parameters, c.score, scores, c.cpu_seconds
+                )
                 for c, scores in judged.scores.items()
             },
             base=None if base is None else judged.scores[base],
             bm25=judged.bm25,
-            status_quo=judged.status_quo,
+            target_encoder=judged.target_encoder,
             target_leads=judged.verdict.target_leads,
             mode=chosen.mode,
             chosen=label(chosen, mode),
@@ -217,7 +221,7 @@ def fit(
             seconds=time.perf_counter() - started,
             notes=notes,
         ),
-        bound=encoders,
+        encoders=encoders,
         router=router,
         calibration=calibration,
     )
@@ -312,7 +316,7 @@ class _Judged(NamedTuple):
     verdict: Verdict
     scores: dict[Candidate, Scores]
     bm25: Scores | None
-    status_quo: Scores | None
+    target_encoder: Scores | None
 
 
 def _judged(
@@ -348,7 +352,7 @@ def _judged(
         found[chosen],
         None if base is None else found[base],
         bm25,
-        status_quo=now,
+        target_encoder=now,
         is_identity=chosen is base,
         n_questions=len(np.unique(test.keys("source"))),
         relevance=asked,

@@ -39,10 +39,10 @@ Encoders = Mapping[Side, Encoder | None]
 Cache = str | Path | None
 
 
-def as_encoders(source: Any, target: Any) -> dict[Side, Encoder | None]:
+def as_encoders(source_encoder: Any, target_encoder: Any) -> dict[Side, Encoder | None]:
     """Wrap the encoder of each side (:func:`kakehashi.encoders.as_encoder`); None stays None."""
-    given: dict[Side, Any] = {"source": source, "target": target}
-    return {side: None if model is None else as_encoder(model) for side, model in given.items()}
+    models: dict[Side, Any] = {"source": source_encoder, "target": target_encoder}
+    return {side: None if model is None else as_encoder(model) for side, model in models.items()}
 
 
 def identities_of(encoders: Encoders) -> dict[Side, EncoderIdentity | None]:

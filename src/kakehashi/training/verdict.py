@@ -74,7 +74,7 @@ def judge(
     bm25: Ranks | None,
     *,
     is_identity: bool,
-    status_quo: Ranks | None = None,
+    target_encoder: Ranks | None = None,
     n_questions: int | None = None,
     relevance: Relevance | None = None,
     clusters: Clusters = None,
@@ -88,7 +88,7 @@ def judge(
     between two encoders it is a pipeline, too.
 
     Args:
-        chosen, base, bm25, status_quo: rank of the best answer to each of the n test queries.
+        chosen, base, bm25, target_encoder: rank of the best answer to each of the n test queries.
         relevance: the pool, and how many of it answer each query; by default n documents, of
             which one answers.
         is_identity: validation chose to change nothing.
@@ -106,17 +106,17 @@ def judge(
         reason = "no rung beats the vectors as they are on validation"
         verdict = Verdict("do not use", reason, None, False)
     else:
-        verdict = _of_map(chosen, base, bm25, status_quo, n, relevance, clusters, folds)
-    if verdict.beats_base or base is None or status_quo is None:
+        verdict = _of_map(chosen, base, bm25, target_encoder, n, relevance, clusters, folds)
+    if verdict.beats_base or base is None or target_encoder is None:
         return verdict
-    return _of_identity(verdict, base, status_quo, clusters)
+    return _of_identity(verdict, base, target_encoder, clusters)
 
 
 def _of_map(
     chosen: Ranks,
     base: Ranks | None,
     bm25: Ranks | None,
-    status_quo: Ranks | None,
+    target_encoder: Ranks | None,
     n: int,
     relevance: Relevance | None,
     clusters: Clusters,
@@ -129,8 +129,8 @@ def _of_map(
         won = _over_base(gains, n, clusters, folds if n < FEW_QUERIES else None)
     else:
         won = _over_chance(score, n, relevance, clusters)
-    if not isinstance(won, Verdict) and status_quo is not None:
-        won = _over_target(score - per_query(status_quo)["mrr@10"], n, clusters)
+    if not isinstance(won, Verdict) and target_encoder is not None:
+        won = _over_target(score - per_query(target_encoder)["mrr@10"], n, clusters)
     if isinstance(won, Verdict):
         return won
     test, rival, judges = won
@@ -201,9 +201,11 @@ def _over_target(gains: NDArray[np.float64], n: int, clusters: Clusters) -> _Won
     return Verdict("do not use", reason, test.p_value)
 
 
-def _of_identity(verdict: Verdict, base: Ranks, status_quo: Ranks, clusters: Clusters) -> Verdict:
+def _of_identity(
+    verdict: Verdict, base: Ranks, target_encoder: Ranks, clusters: Clusters
+) -> Verdict:
     """Add to a verdict that ships the identity whether the target encoder finds more."""
-    ours, theirs = (per_query(ranks)["mrr@10"] for ranks in (base, status_quo))
+    ours, theirs = (per_query(ranks)["mrr@10"] for ranks in (base, target_encoder))
     test = paired_test(ours, theirs, clusters=clusters)
     if not test.worse:
         return verdict

@@ -10,7 +10,9 @@ from kakehashi.types import SIDES
 
 @pytest.fixture(scope="session")
 def aligner(real_aligner, use, minilm):
-    return real_aligner.bind(source=Memo(as_encoder(use)), target=Memo(as_encoder(minilm)))
+    return real_aligner.with_encoders(
+        source_encoder=Memo(as_encoder(use)), target_encoder=Memo(as_encoder(minilm))
+    )
 
 
 @pytest.fixture(scope="session")

@@ -335,7 +335,7 @@ def test_ids_restrict_a_search_by_words_and_a_stores_own_words_are_refused(shops
     nodes = shop.f.documents(corpus)
     for number, node in enumerate(nodes):
         node.id_ = f"n{number}"
-    words = [shop.f.LexicalArm(nodes)]
+    words = [shop.f.BM25Search(nodes)]
     found = shop.ask(QUERIES[1], words, node_ids=["n24", "n25", "n26"], k=9)
     assert found
     assert {d.node.node_id for d in found} <= {"n24", "n25", "n26"}

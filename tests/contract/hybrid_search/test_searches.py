@@ -38,12 +38,12 @@ class Failing:
         raise ConnectionError("the store is down")
 
 
-class FailingInLangChain(Failing, langchain.VectorArm):
+class FailingInLangChain(Failing, langchain.VectorSearch):
     pass
 
 
 @dataclass(frozen=True)
-class FailingInLlamaIndex(Failing, llama_index.VectorArm):
+class FailingInLlamaIndex(Failing, llama_index.VectorSearch):
     pass
 
 
@@ -100,11 +100,11 @@ class Meeting:
 BARRIER = threading.Barrier(2)
 
 
-class MeetingInLangChain(Meeting, langchain.VectorArm):
+class MeetingInLangChain(Meeting, langchain.VectorSearch):
     pass
 
 
-class MeetingInLlamaIndex(Meeting, llama_index.VectorArm):
+class MeetingInLlamaIndex(Meeting, llama_index.VectorSearch):
     pass
 
 
@@ -154,11 +154,11 @@ def test_an_index_whose_documents_of_one_modality_are_embedded_as_the_other_is_r
 
 
 def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
-    unnamed = replace(aligner.encoders["target"], model=None)
+    unnamed = replace(aligner.identities["target"], model=None)
     source_alone = replace(
         aligner,
-        encoders={**aligner.encoders, "target": unnamed},
-        bound={**aligner.bound, "target": None},
+        identities={**aligner.identities, "target": unnamed},
+        bound={**aligner.identities, "target": None},
         _verified=set(),
     )
     f = type(plain.f)(source_alone)
@@ -338,7 +338,7 @@ def test_one_document_that_is_the_query_itself_does_not_settle_what_scores_are(
 def test_a_lexical_arm_searches_what_it_was_given(plain, corpus):
     f = plain.f
     entries = f.documents(corpus)
-    arm = f.LexicalArm(**{"documents" if isinstance(f, LangChain) else "nodes": list(entries)})
+    arm = f.BM25Search(**{"documents" if isinstance(f, LangChain) else "nodes": list(entries)})
     given = arm.documents if isinstance(f, LangChain) else arm.nodes
     retriever = f.retriever([arm])
     expected = plain.rows(f.search(retriever, QUERIES[1]))
@@ -351,13 +351,13 @@ def test_a_lexical_arm_searches_what_it_was_given(plain, corpus):
 
 def test_two_retrievers_may_share_a_lexical_arm(aligner, corpus):
     unnamed = [Document(e.text) for e in corpus if e.modality == "source"]
-    arm = langchain.LexicalArm(documents=unnamed)
+    arm = langchain.BM25Search(documents=unnamed)
 
     def retriever(modality):
         embeddings = langchain.AlignedEmbeddings(
             aligner=aligner, query_modality="auto", document_modality=modality
         )
-        return langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], k=3)
+        return langchain.AlignedRetriever(embeddings=embeddings, searches=[arm], k=3)
 
     first = retriever("source")
     before = first.invoke(QUERIES[0])
@@ -369,9 +369,9 @@ def test_two_retrievers_may_share_a_lexical_arm(aligner, corpus):
 
 def test_texts_that_differ_in_what_cannot_be_encoded_are_two(aligner):
     documents = [Document(f"reset {letter} pump") for letter in ("\ud800", "\udfff", "?")]
-    arm = langchain.LexicalArm(documents=documents)
+    arm = langchain.BM25Search(documents=documents)
     embeddings = langchain.AlignedEmbeddings(aligner=aligner, query_modality="target")
-    retriever = langchain.AlignedRetriever(embeddings=embeddings, arms=[arm], fusion="rank")
+    retriever = langchain.AlignedRetriever(embeddings=embeddings, searches=[arm], fusion="rank")
     assert len(retriever.invoke("pump")) == 3
 
 
@@ -409,7 +409,7 @@ def test_node_ids_restrict_every_arm(shops, corpus):
         node.id_ = f"n{number}"
     index = VectorStoreIndex(shop.f.embeddings(nodes), embed_model=MockEmbedding(384))
     wanted = ["n24", "n25", "n1"]
-    arms = [shop.f.arm(index), shop.f.LexicalArm(nodes)]
+    arms = [shop.f.arm(index), shop.f.BM25Search(nodes)]
     found = shop.ask(QUERIES[1], arms, node_ids=wanted, k=9)
     assert {d.node.node_id for d in found} == set(wanted)
     alone = llama_index.AlignedRetriever(index, shop.f.embeddings, node_ids=wanted)
@@ -468,10 +468,10 @@ def test_what_llama_index_would_swallow_is_refused(shops):
     for option in ({"filter": {"part": "a"}}, {"k": 9}, {"search_kwargs": {}}):
         if "k" in option:
             with pytest.raises(DataError, match="k=9 is no option of a retriever of LlamaIndex"):
-                llama_index.AlignedRetriever(embedding=shop.f.embeddings, arms=[arm], **option)
+                llama_index.AlignedRetriever(embedding=shop.f.embeddings, searches=[arm], **option)
             continue
         with pytest.raises(DataError, match=r"is no option of a retriever .* filters, .*"):
-            llama_index.AlignedRetriever(embedding=shop.f.embeddings, arms=[arm], **option)
+            llama_index.AlignedRetriever(embedding=shop.f.embeddings, searches=[arm], **option)
         with pytest.raises(DataError, match="is no option of a retriever"):
             llama_index.AlignedRetriever(shop.mixed, shop.f.embeddings, **option)
     with pytest.raises(DataError, match="give llama_index's MetadataFilters"):

@@ -12,7 +12,7 @@ from kakehashi import Pairs
 from kakehashi.cli.console import print_robustness
 from kakehashi.errors import DataError, EncoderError
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
-from kakehashi.evaluation.robustness.report import robustness
+from kakehashi.evaluation.robustness.report import measure_robustness
 from kakehashi.metrics.ranking import per_query, ranks
 from kakehashi.metrics.relevance import Relevance
 
@@ -34,9 +34,11 @@ def test_the_report_is_that_of_the_ranks(kicad, use):
     def source(texts):  # beside them, which a map undoes
         return target(texts) + np.float32(0.1)
 
-    fitted = kakehashi.fit(train, source=source, target=target, mode="keep", test=test)
+    fitted = kakehashi.fit(
+        train, source_encoder=source, target_encoder=target, mode="keep", test=test
+    )
     assert not fitted.projection.is_identity
-    report = robustness(fitted, test)
+    report = measure_robustness(fitted, test)
     assert report.aligned.means["mrr@10"] > report.base.means["mrr@10"] + 0.3
     relevance, documents = Relevance.of(test, own_only=True), list(test.target_texts)
     asking = {"modality": "source", "role": "query"}
@@ -75,10 +77,10 @@ def test_the_report_is_that_of_the_ranks(kicad, use):
 
 def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_aligner):
     names = ["typing-errors", "cut-both-ends"]
-    report = robustness(ngram_aligner, english, names=names)
+    report = measure_robustness(ngram_aligner, english, names=names)
     assert report.base is None
     relevance, documents = Relevance.of(english, own_only=True), list(english.target_texts)
-    y = ngram_aligner.embed(documents, modality="target", role="document")
+    y = ngram_aligner.embed_documents(documents, modality="target")
 
     def found(texts, read):
         x = ngram_aligner.encode(texts, modality="source", role="query")
@@ -95,8 +97,10 @@ def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_ali
 
 
 def test_one_encoder_for_both_sides_has_a_base(english, capsys):
-    fitted = kakehashi.fit(english, source=hashed_letters, target=hashed_letters, mode="keep")
-    report = robustness(fitted, english, names=["upper-case", "typing-errors"], seed=3)
+    fitted = kakehashi.fit(
+        english, source_encoder=hashed_letters, target_encoder=hashed_letters, mode="keep"
+    )
+    report = measure_robustness(fitted, english, names=["upper-case", "typing-errors"], seed=3)
     assert list(report.perturbations) == ["upper-case", "typing-errors"]
     upper = report.perturbations["upper-case"]
     assert upper.share_changed == 1
@@ -108,7 +112,7 @@ def test_one_encoder_for_both_sides_has_a_base(english, capsys):
 
 def test_a_perturbation_that_changes_nothing_says_so(text_aligner, capsys):
     pairs = Pairs(["ポンプ", "バルブ", "タンク"], ["A", "B", "C"])
-    report = robustness(text_aligner, pairs, names=["lower-case", "title-case", "cut-end"])
+    report = measure_robustness(text_aligner, pairs, names=["lower-case", "title-case", "cut-end"])
     result = report.perturbations["lower-case"]
     assert (result.n_changed, result.share_changed) == (0, 0.0)
     assert set(result.aligned.change.values()) == {0.0}
@@ -132,30 +136,32 @@ def test_each_different_text_is_encoded_once(english):
         asked.extend(batch)
         return hashed_letters(batch)
 
-    fitted = kakehashi.fit(english, source=encode, target=reversed_letters, mode="keep")
+    fitted = kakehashi.fit(
+        english, source_encoder=encode, target_encoder=reversed_letters, mode="keep"
+    )
     fitted.encoder("source")
     asked.clear()
-    robustness(fitted, english, names=["upper-case", "lower-case", "title-case"])
+    measure_robustness(fitted, english, names=["upper-case", "lower-case", "title-case"])
     assert len(asked) == len(set(asked))
     assert set(english.source_texts) < set(asked)
 
 
 def test_what_cannot_be_run_is_named_or_raises(english, text_aligner, capsys):
-    assert robustness(text_aligner, english).not_run == {}
+    assert measure_robustness(text_aligner, english).not_run == {}
     stored = Pairs(english.source_texts, target_vectors=reversed_letters(english.target_texts))
-    report = robustness(text_aligner, stored)
+    report = measure_robustness(text_aligner, stored)
     assert list(report.not_run) == ["mixed-languages"]
     print_robustness(report)
     assert "not run: mixed-languages: the perturbation" in capsys.readouterr().out
     with pytest.raises(DataError, match="target text"):
-        robustness(text_aligner, stored, names=["mixed-languages"])
+        measure_robustness(text_aligner, stored, names=["mixed-languages"])
 
 
 def test_robustness_refuses_what_has_no_texts_or_no_encoder(aligner, vector_pairs, english):
     with pytest.raises(DataError, match="source vectors only"):
-        robustness(aligner, vector_pairs)
-    with pytest.raises(EncoderError, match="bind"):
-        robustness(aligner, english)
+        measure_robustness(aligner, vector_pairs)
+    with pytest.raises(EncoderError, match="with_encoders"):
+        measure_robustness(aligner, english)
 
 
 def test_the_command(text_aligner, english, tmp_path):

@@ -482,7 +482,7 @@ import kakehashi
 x, y, _ = two_views(60, 6, 5)
 pairs = kakehashi.Pairs(source_vectors=x, target_vectors=y)
 report = kakehashi.fit(pairs, mode="keep").report
-assert not any("learned" in name for name in report.rungs), report.rungs
+assert not any("learned" in name for name in report.candidates), report.candidates
 assert any("torch cannot be imported" in note for note in report.notes), report.notes
 quiet = kakehashi.fit(pairs, mode="keep", learned="none").report
 assert not any("torch" in note for note in quiet.notes)
@@ -529,10 +529,10 @@ def test_a_fit_trains_the_head_that_was_asked_for(learned, name, head, monkeypat
     pairs = Pairs(source_vectors=x, target_vectors=y)
     aligner = fit(pairs, mode="shared", learned=learned, seed=3)
     assert type(aligner.projection.source) is type(aligner.projection.target) is head
-    parameters = aligner.report.rungs[name].parameters
+    parameters = aligner.report.candidates[name].parameters
     assert 1 <= parameters["epochs"] <= contrastive.EPOCHS
-    assert parameters["start"] in aligner.report.rungs
-    assert f"{name}+hubness" in aligner.report.rungs
+    assert parameters["start"] in aligner.report.candidates
+    assert f"{name}+hubness" in aligner.report.candidates
     again = fit(pairs, mode="shared", learned=learned, seed=3)
     assert again.fingerprint == aligner.fingerprint
     assert not any("torch" in note for note in aligner.report.notes)

@@ -77,7 +77,7 @@ class RobustnessReport:
         return asdict(self)
 
 
-def robustness(
+def measure_robustness(
     aligner: Aligner,
     pairs: Pairs,
     *,
@@ -93,7 +93,7 @@ def robustness(
 
     Args:
         aligner: with its source encoder at hand, and its target encoder where the pairs have no
-            target vectors (:meth:`kakehashi.Aligner.bind`).
+            target vectors (:meth:`kakehashi.Aligner.with_encoders`).
         pairs: with source texts; they are encoded even where source vectors are stored, so that
             perturbed and unperturbed queries come from the same encoder.
         names: of the perturbations; by default all. One that cannot be run, for want of target

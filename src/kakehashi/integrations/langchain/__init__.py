@@ -1,6 +1,6 @@
 """LangChain: embeddings, retrievers and searches."""
 
 from .embeddings import AlignedEmbeddings, AlignedRetriever
-from .searches import LexicalArm, VectorArm
+from .searches import BM25Search, VectorSearch
 
-__all__ = ["AlignedEmbeddings", "AlignedRetriever", "LexicalArm", "VectorArm"]
+__all__ = ["AlignedEmbeddings", "AlignedRetriever", "BM25Search", "VectorSearch"]

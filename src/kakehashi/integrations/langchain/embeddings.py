@@ -21,6 +21,7 @@ from .._aligner_field import (
     document_modality_of,
     index_may_need_moving,
     query_modality_of,
+    with_encoders,
 )
 
 try:
@@ -38,9 +39,9 @@ except ImportError as error:
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from .searches import LexicalArm, VectorArm, described, scored_search
+from .searches import BM25Search, VectorSearch, described, scored_search
 
-__all__ = ["AlignedEmbeddings", "AlignedRetriever", "LexicalArm", "VectorArm"]
+__all__ = ["AlignedEmbeddings", "AlignedRetriever", "BM25Search", "VectorSearch"]
 
 
 _READ, _DOUBTED = 200, 0.1
@@ -66,9 +67,9 @@ class AlignedEmbeddings(BaseModel, Embeddings):
     """Embeddings in the aligner's space: queries of one modality find documents of another.
 
     Args:
-        aligner: an ``Aligner``, a ``Bridge``, or the folder of a saved one. Encoders that it does
-            not record (a LangChain ``Embeddings``, a callable) are bound to it:
-            ``aligner.bind(source=...)``.
+        aligner: an ``Aligner``, a ``MultiAligner``, or the folder of a saved one. Pass encoders
+            that it does not record (a LangChain ``Embeddings``, a callable) by
+            ``aligner.with_encoders(source_encoder=...)``.
         query_modality: what queries are of: ``"source"`` by default; ``"auto"``, the default of a
             bridge, leaves it to the router.
         document_modality: what documents are of: the target by default; ``"auto"`` leaves it to
@@ -89,14 +90,19 @@ class AlignedEmbeddings(BaseModel, Embeddings):
 
     @classmethod
     def load(
-        cls, path: str | Path, *, source: Any = None, target: Any = None, **fields: Any
+        cls,
+        path: str | Path,
+        *,
+        source_encoder: Any = None,
+        target_encoder: Any = None,
+        **fields: Any,
     ) -> AlignedEmbeddings:
-        """Load a saved aligner or bridge; pass the encoders that an aligner does not record.
+        """Load a saved aligner; pass the encoders that it does not record.
 
-        Those of a bridge have names of their own: ``aligner=Bridge.load(path).bind(ja=...)``.
+        A multi aligner has encoders by modality:
+        ``AlignedEmbeddings(aligner=kakehashi.load(path).with_encoders(ja=...))``.
         """
-        given = {k: v for k, v in (("source", source), ("target", target)) if v is not None}
-        return cls(aligner=load(path).bind(**given), **fields)
+        return cls(aligner=with_encoders(load(path), source_encoder, target_encoder), **fields)
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
@@ -105,9 +111,7 @@ class AlignedEmbeddings(BaseModel, Embeddings):
             modality, told.heard = told.modality, True
         if not texts:
             return []
-        found: list[list[float]] = self.aligner.embed(
-            texts, modality=modality, role="document"
-        ).tolist()
+        found: list[list[float]] = self.aligner.embed_documents(texts, modality=modality).tolist()
         return found
 
     def embed_query(self, text: str, *, modality: str | None = None) -> list[float]:
@@ -230,8 +234,8 @@ class AlignedRetriever(BaseRetriever):
     """Search vector stores of any kind with a projected query.
 
     One store (``vectorstore``) is searched as it is. Several, or one that holds documents of both
-    modalities, are ``arms``: what they find is fused into one list of k documents, each with a
-    metadata field ``kakehashi`` that says its modality, the arms that found it with their raw
+    modalities, are ``searches``: what they find is fused into one list of k documents, each with a
+    metadata field ``kakehashi`` that says its modality, the searches that found it with their raw
     scores, its similarity, its share of words and its score. Documents of one text are one
     document, of which the first found stays: stores know no other name that they share.
 
@@ -243,9 +247,10 @@ class AlignedRetriever(BaseRetriever):
         score_threshold: least relevance score, for stores that give scores by vector.
         search_kwargs: passed on to the store, or to every arm: ``filter``, ``fetch_k``, ... (not
             ``k``). Arms read a ``filter`` in the way of Chroma, whichever stores they search.
-        arms: what is searched in place of one store: :class:`VectorArm`, :class:`LexicalArm`.
+        searches: what is searched in place of one store: :class:`VectorSearch`,
+            :class:`BM25Search`.
         fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
-        weights: of the arms by name, for fusion by rank; those not named count 1. Without any,
+        weights: of the searches by name, for fusion by rank; those not named count 1. Without any,
             words have the share beside vectors that the aligner learned.
         on_error: what becomes of an arm that fails: ``"raise"``, or ``"degrade"``: the others
             answer, with a ``DegradedWarning`` and a mark in the metadata.
@@ -257,7 +262,7 @@ class AlignedRetriever(BaseRetriever):
     search_type: Literal["similarity", "mmr"] = "similarity"
     score_threshold: float | None = None
     search_kwargs: dict[str, Any] = Field(default_factory=dict)
-    arms: list[VectorArm | LexicalArm] = Field(default_factory=list)
+    searches: list[VectorSearch | BM25Search] = Field(default_factory=list)
     fusion: Method = "calibrated"
     weights: dict[str, float] = Field(default_factory=dict)
     on_error: OnError = "raise"
@@ -269,25 +274,25 @@ class AlignedRetriever(BaseRetriever):
             raise ValueError("score_threshold has no meaning with search_type='mmr'; drop one.")
         if "k" in self.search_kwargs:
             raise ValueError("search_kwargs holds k; give k= to the retriever itself.")
-        if (self.vectorstore is None) == (not self.arms):
-            raise ValueError("give either vectorstore=, one store as it is, or arms=.")
-        if self.arms:
+        if (self.vectorstore is None) == (not self.searches):
+            raise ValueError("give either vectorstore=, one store as it is, or searches=.")
+        if self.searches:
             if self.search_type == "mmr" or self.score_threshold is not None:
                 raise ValueError("search_type='mmr' and score_threshold are of one vectorstore=.")
-            check_arms(self.arms, self._plan().fusion)
-            self._bound_arms()
+            check_arms(self.searches, self._plan().fusion)
+            self._prepared_searches()
         return self
 
-    def _bound_arms(self) -> list[Any]:
-        """Return the arms, bound anew where a copy was given others (nothing validates those)."""
+    def _prepared_searches(self) -> list[Any]:
+        """Return the searches, prepared anew where a copy was given others."""
         space, unnamed = self.embeddings.aligner, self.embeddings.document_modality
-        made_of: list[Any] = [*self.arms, space, unnamed, self.fusion]
+        made_of: list[Any] = [*self.searches, space, unnamed, self.fusion]
         before, bound = self._bound
         if len(before) != len(made_of) or any(
             a is not b for a, b in zip(before, made_of, strict=True)
         ):
             scored = self._plan().fusion.reads_scores
-            bound = [arm.bound(space, unnamed=unnamed, scored=scored) for arm in self.arms]
+            bound = [arm.bound(space, unnamed=unnamed, scored=scored) for arm in self.searches]
             self._bound = (made_of, bound)
         return bound
 
@@ -300,11 +305,11 @@ class AlignedRetriever(BaseRetriever):
         modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        if not self.arms:
+        if not self.searches:
             return self._search(query, k, modality, kwargs)
         asked = self.embeddings.ask(query, modality=modality)
         options = {**self.search_kwargs, **kwargs}
-        found = self._plan().search(self._bound_arms(), asked, query, self._k(k), options)
+        found = self._plan().search(self._prepared_searches(), asked, query, self._k(k), options)
         return self._answer(found)
 
     async def _aget_relevant_documents(
@@ -316,11 +321,13 @@ class AlignedRetriever(BaseRetriever):
         modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        if not self.arms:
+        if not self.searches:
             return await run_in_executor(None, self._search, query, k, modality, kwargs)
         asked = await run_in_executor(None, partial(self.embeddings.ask, query, modality=modality))
         options = {**self.search_kwargs, **kwargs}
-        found = await self._plan().asearch(self._bound_arms(), asked, query, self._k(k), options)
+        found = await self._plan().asearch(
+            self._prepared_searches(), asked, query, self._k(k), options
+        )
         return self._answer(found)
 
     def _plan(self) -> Plan:
@@ -367,7 +374,7 @@ class AlignedRetriever(BaseRetriever):
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         params = super()._get_ls_params(**kwargs)
-        stores = [self.vectorstore, *(getattr(arm, "vectorstore", None) for arm in self.arms)]
+        stores = [self.vectorstore, *(getattr(arm, "vectorstore", None) for arm in self.searches)]
         names = dict.fromkeys(type(store).__name__ for store in stores if store is not None)
         if names:
             params["ls_vector_store_provider"] = "+".join(names)

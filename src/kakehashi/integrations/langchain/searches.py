@@ -50,7 +50,7 @@ def _filtered_deep_enough(store: Any, search: Search) -> Search:
     return searched
 
 
-class VectorArm(BaseModel):
+class VectorSearch(BaseModel):
     """Search a vector store that was filled through the aligner.
 
     Args:
@@ -82,7 +82,7 @@ class VectorArm(BaseModel):
     search_kwargs: dict[str, Any] = {}
     _bound: tuple[Space, Reading, ScaleFinder | None] | None = PrivateAttr(default=None)
 
-    def bound(self, space: Space, *, unnamed: str, scored: bool) -> VectorArm:
+    def bound(self, space: Space, *, unnamed: str, scored: bool) -> VectorSearch:
         """Return this arm for an aligner, whose vectors tell what the store's scores are.
 
         Args:
@@ -156,12 +156,12 @@ class VectorArm(BaseModel):
         return [(row[0], None if row[1] is None else float(row[1])) for row in found]
 
 
-class LexicalArm(BaseModel):
+class BM25Search(BaseModel):
     """Search documents by their words (BM25): part numbers and error codes cross no embedding.
 
     Args:
         documents: what is searched; the same that the stores hold.
-        name, modality, modality_field: as of a :class:`VectorArm`.
+        name, modality, modality_field: as of a :class:`VectorSearch`.
 
     A ``filter`` of the call restricts it, too: a dictionary in the way of Chroma, which every arm
     reads, or a function of a document. Another restriction is refused, for a search by words
@@ -176,7 +176,7 @@ class LexicalArm(BaseModel):
     modality_field: str = "modality"
     _bound: tuple[Words, list[Document]] | None = PrivateAttr(default=None)
 
-    def bound(self, space: Space, *, unnamed: str, scored: bool) -> LexicalArm:
+    def bound(self, space: Space, *, unnamed: str, scored: bool) -> BM25Search:
         """Return this arm with an index of its documents, as they are now."""
         check_declared(self.name, self.modality, space)
         reading = Reading(space, self.modality, self.modality_field, unnamed)

@@ -1,6 +1,6 @@
 """LlamaIndex: an embedding model, retrievers and searches."""
 
 from .embedding import AlignedEmbedding, AlignedRetriever
-from .searches import LexicalArm, VectorArm
+from .searches import BM25Search, VectorSearch
 
-__all__ = ["AlignedEmbedding", "AlignedRetriever", "LexicalArm", "VectorArm"]
+__all__ = ["AlignedEmbedding", "AlignedRetriever", "BM25Search", "VectorSearch"]

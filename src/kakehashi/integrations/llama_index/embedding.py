@@ -20,6 +20,7 @@ from .._aligner_field import (
     document_modality_of,
     index_may_need_moving,
     query_modality_of,
+    with_encoders,
 )
 
 try:
@@ -33,9 +34,9 @@ except ImportError as error:
 from pydantic import ConfigDict, Field, PrivateAttr
 
 from .cache import CacheByKind
-from .searches import LexicalArm, VectorArm, check_options, described, retriever_of
+from .searches import BM25Search, VectorSearch, check_options, described, retriever_of
 
-__all__ = ["AlignedEmbedding", "AlignedRetriever", "LexicalArm", "VectorArm"]
+__all__ = ["AlignedEmbedding", "AlignedRetriever", "BM25Search", "VectorSearch"]
 
 # Whose call it is (the object's id), and what it said: an encoder may itself be built on an
 # AlignedEmbedding, which must not listen.
@@ -58,9 +59,9 @@ class AlignedEmbedding(BaseEmbedding):
     """Embeddings in the aligner's space: queries of one modality find nodes of another.
 
     Args:
-        aligner: an ``Aligner``, a ``Bridge``, or the folder of a saved one. Encoders that it does
-            not record (a LlamaIndex ``BaseEmbedding``, a callable) are bound to it:
-            ``aligner.bind(source=...)``.
+        aligner: an ``Aligner``, a ``MultiAligner``, or the folder of a saved one. Pass encoders
+            that it does not record (a LlamaIndex ``BaseEmbedding``, a callable) by
+            ``aligner.with_encoders(source_encoder=...)``.
         query_modality: what queries are of: ``"source"`` by default; ``"auto"``, the default of a
             bridge, leaves it to the router.
         document_modality: what nodes are of: the target by default; ``"auto"`` leaves it to the
@@ -100,21 +101,32 @@ class AlignedEmbedding(BaseEmbedding):
 
     @classmethod
     def load(
-        cls, path: str | Path, *, source: Any = None, target: Any = None, **fields: Any
+        cls,
+        path: str | Path,
+        *,
+        source_encoder: Any = None,
+        target_encoder: Any = None,
+        **fields: Any,
     ) -> AlignedEmbedding:
-        """Load a saved aligner or bridge; pass the encoders that an aligner does not record.
+        """Load a saved aligner; pass the encoders that it does not record.
 
-        Those of a bridge have names of their own: ``aligner=Bridge.load(path).bind(ja=...)``.
+        A multi aligner has encoders by modality:
+        ``AlignedEmbedding(aligner=kakehashi.load(path).with_encoders(ja=...))``.
         """
-        return cls(aligner=load(path).bind(**_given(source, target)), **fields)
+        return cls(aligner=with_encoders(load(path), source_encoder, target_encoder), **fields)
 
     @classmethod
     def from_dict(
-        cls, data: dict[str, Any], *, source: Any = None, target: Any = None, **fields: Any
+        cls,
+        data: dict[str, Any],
+        *,
+        source_encoder: Any = None,
+        target_encoder: Any = None,
+        **fields: Any,
     ) -> AlignedEmbedding:
         """Rebuild from :meth:`to_dict`; pass the encoders that the aligner does not record."""
         made = cls(**{k: v for k, v in {**data, **fields}.items() if k != "class_name"})
-        made.aligner = made.aligner.bind(**_given(source, target))
+        made.aligner = with_encoders(made.aligner, source_encoder, target_encoder)
         return made
 
     def __getstate__(self) -> dict[str, Any]:
@@ -206,9 +218,7 @@ class AlignedEmbedding(BaseEmbedding):
         return await asyncio.to_thread(self._get_text_embedding, text)
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        found: list[Embedding] = self.aligner.embed(
-            texts, modality=self._side(), role="document"
-        ).tolist()
+        found: list[Embedding] = self.aligner.embed_documents(texts, modality=self._side()).tolist()
         return found
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
@@ -219,18 +229,19 @@ class AlignedRetriever(BaseRetriever):
     """Search indices with a projected query; they keep their own embed models.
 
     One index is searched as it is. Several, or one that holds nodes of both modalities, are
-    ``arms``: what they find is fused into one list, each node with a metadata entry ``kakehashi``
-    that says its modality, the arms that found it with their raw scores, its similarity, its share
-    of words and its score. Nodes of one text are one node, of which the first found stays: indices
-    know no other name that they share.
+    ``searches``: what they find is fused into one list, each node with a metadata entry
+    ``kakehashi`` that says its modality, the searches that found it with their raw scores, its
+    similarity, its share of words and its score. Nodes of one text are one node, of which the
+    first found stays: indices know no other name that they share.
 
     Args:
         index: the index as it is.
         embedding: what embeds the query.
         similarity_top_k: number of nodes.
-        arms: what is searched in place of one index: :class:`VectorArm`, :class:`LexicalArm`.
+        searches: what is searched in place of one index: :class:`VectorSearch`,
+            :class:`BM25Search`.
         fusion: ``"calibrated"``, by scores that the aligner learned to compare; or ``"rank"``.
-        weights: of the arms by name, for fusion by rank; those not named count 1. Without any,
+        weights: of the searches by name, for fusion by rank; those not named count 1. Without any,
             words have the share beside vectors that the aligner learned.
         on_error: what becomes of an arm that fails: ``"raise"``, or ``"degrade"``: the others
             answer, with a ``DegradedWarning`` and a mark in the metadata.
@@ -238,8 +249,8 @@ class AlignedRetriever(BaseRetriever):
             ``vector_store_query_mode``, ``vector_store_kwargs``, ...
 
     Raises:
-        DataError: ``similarity_top_k`` is less than 1; both an index and arms, or neither; two
-            arms of one name.
+        DataError: ``similarity_top_k`` is less than 1; both an index and searches, or neither; two
+            searches of one name.
     """
 
     def __init__(
@@ -248,22 +259,22 @@ class AlignedRetriever(BaseRetriever):
         embedding: AlignedEmbedding | None = None,
         *,
         similarity_top_k: int = 4,
-        arms: Sequence[VectorArm | LexicalArm] = (),
+        searches: Sequence[VectorSearch | BM25Search] = (),
         fusion: Method = "calibrated",
         weights: Mapping[str, float] | None = None,
         on_error: OnError = "raise",
         **options: Any,
     ) -> None:
         check_k(similarity_top_k, "similarity_top_k")
-        arms = list(arms)
+        searches = list(searches)
         if embedding is None:
             raise DataError("embedding= is missing; give the AlignedEmbedding of the query.")
         if not isinstance(embedding, AlignedEmbedding):
             raise DataError(f"embedding={embedding!r:.60} is no AlignedEmbedding.")
-        if (index is None) == (not arms):
-            raise DataError("give either index=, one index as it is, or arms=.")
+        if (index is None) == (not searches):
+            raise DataError("give either index=, one index as it is, or searches=.")
         self.embedding, self._k, self._fusion = embedding, similarity_top_k, fusion
-        self._arms: list[Any] = []
+        self._searches: list[Any] = []
         self._retriever: Any = None
         if index is not None:
             asked = {**options, "similarity_top_k": similarity_top_k}
@@ -275,29 +286,31 @@ class AlignedRetriever(BaseRetriever):
             return
         fused = Fusion(fusion, embedding.aligner.calibration, weights or {})
         self._plan = Plan(fused, on_error)
-        check_arms(arms, fused)
+        check_arms(searches, fused)
         check_options(options)
         self._options = options
-        self._arms = [arm.bound(embedding, scored=fused.reads_scores) for arm in arms]
+        self._searches = [arm.bound(embedding, scored=fused.reads_scores) for arm in searches]
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        if self._arms:
+        if self._searches:
             text = query_bundle.query_str
             asked = self.embedding.aligner.prepare_query(text, self.embedding.query_modality)
-            return self._answer(self._plan.search(self._arms, asked, text, self._k, self._options))
+            return self._answer(
+                self._plan.search(self._searches, asked, text, self._k, self._options)
+            )
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
         return found
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        if self._arms:
+        if self._searches:
             text, embedding = query_bundle.query_str, self.embedding
             asked = await asyncio.to_thread(
                 embedding.aligner.prepare_query, text, embedding.query_modality
             )
             return self._answer(
-                await self._plan.asearch(self._arms, asked, text, self._k, self._options)
+                await self._plan.asearch(self._searches, asked, text, self._k, self._options)
             )
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = await self._retriever._aretrieve(_fresh(query_bundle))
@@ -306,11 +319,6 @@ class AlignedRetriever(BaseRetriever):
     def _answer(self, found: Found) -> list[NodeWithScore]:
         warn_of(found.failed, stacklevel=3)
         return list(described(found.documents, self._fusion, found.failed))
-
-
-def _given(source: Any, target: Any) -> dict[str, Any]:
-    """Return the encoders that were passed; a bridge has other names than these."""
-    return {k: v for k, v in (("source", source), ("target", target)) if v is not None}
 
 
 def _fresh(bundle: QueryBundle) -> QueryBundle:

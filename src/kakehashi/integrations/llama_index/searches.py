@@ -40,7 +40,7 @@ _OF_A_STORE = ("where", "where_document", "qdrant_filters", "string_expr")
 
 
 @dataclass(frozen=True)
-class VectorArm:
+class VectorSearch:
     """Search a vector index that was filled through the aligner.
 
     Args:
@@ -67,7 +67,7 @@ class VectorArm:
     _reading: Reading | None = field(default=None, repr=False)
     _scale: ScaleFinder | None = field(default=None, repr=False)
 
-    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> VectorArm:
+    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> VectorSearch:
         """Return this arm for an embedding, whose vectors tell what the store's scores are."""
         check_declared(self.name, self.modality, embedding.aligner)
         scale = ScaleFinder(embedding.aligner, self.scores)
@@ -140,12 +140,12 @@ class VectorArm:
 
 
 @dataclass(frozen=True)
-class LexicalArm:
+class BM25Search:
     """Search nodes by their words (BM25): part numbers and error codes cross no embedding.
 
     Args:
         nodes: what is searched; the same that the indices hold.
-        name, modality: as of a :class:`VectorArm`.
+        name, modality: as of a :class:`VectorSearch`.
 
     ``filters``, ``node_ids`` and ``doc_ids`` of the retriever restrict it, too.
     """
@@ -155,7 +155,7 @@ class LexicalArm:
     modality: str | None = None
     _words: Words | None = field(default=None, repr=False)
 
-    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> LexicalArm:
+    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> BM25Search:
         """Return this arm with an index of its nodes, as they are now."""
         check_declared(self.name, self.modality, embedding.aligner)
         reading, nodes = _reading(embedding, self.modality), list(self.nodes)
