@@ -29,7 +29,7 @@ from kakehashi import Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
 from kakehashi.encoders import Encoder
-from kakehashi.evaluation.robustness.report import robustness
+from kakehashi.evaluation import measure_robustness
 
 ENCODERS = ("use:minilm", "minilm:minilm")
 TEST_SHARE = 0.3
@@ -79,7 +79,7 @@ def measure(
         "n_train": len(train),
         "chosen": aligner.report.chosen,
         "seconds_with_encoding": time.perf_counter() - start,
-        **robustness(aligner, test, cache=cache).to_dict(),
+        **measure_robustness(aligner, test, cache=cache).to_dict(),
     }
 
 

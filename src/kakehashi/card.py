@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .data.pairs import DataRecord
+from .data.record import DataRecord
 from .encoders import EncoderIdentity
 from .metrics.ranking import METRICS
 from .report import TARGET_ENCODER, Report

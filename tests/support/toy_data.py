@@ -60,11 +60,11 @@ def reading_aligner(like, folder, *, hidden: int = 0) -> kakehashi.Aligner:
 
     Which rung a fit chooses is its own business; this one is always of the kind that is wanted.
     """
-    from kakehashi.data.pairs import TrainingRows
     from kakehashi.projection.cca import cca
     from kakehashi.projection.moments import Moments, Spectrum
     from kakehashi.projection.ngrams import CharacterNgrams
     from kakehashi.training.features import View
+    from kakehashi.training.training_rows import TrainingRows
 
     pairs = encoded()
     ngrams = CharacterNgrams(64)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluation.robustness.report import Perturbed, RobustnessReport
+from ..evaluation.robustness.measure import Perturbed, RobustnessReport
 from ..metrics.ranking import METRICS
 from ..metrics.statistics import Scores
 from ..report import Report

@@ -17,8 +17,8 @@ from ..evaluation.comparison import Comparison
 from ..evaluation.comparison import compare as compare_baselines
 from ..evaluation.curve import LearningCurve, learning_curve
 from ..evaluation.named_baselines import NAMES
+from ..evaluation.robustness.measure import measure_robustness as perturb_and_score
 from ..evaluation.robustness.perturbations import PERTURBATIONS
-from ..evaluation.robustness.report import measure_robustness as perturb_and_score
 from ..evaluation.scoring import evaluate as evaluate_aligner
 from ..report import TARGET_ENCODER
 from ..training.fit import fit as fit_aligner

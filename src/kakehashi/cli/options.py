@@ -11,6 +11,7 @@ import typer
 from ..aligner import Aligner
 from ..data.pairs import Pairs
 from ..data.readers import read_pairs, read_texts
+from ..encoders.first_use import missing_encoder
 from ..errors import DataError, EncoderError
 from ..types import SIDES, Side
 from .console import plain_console
@@ -110,9 +111,4 @@ def require_encoder(aligner: Aligner, side: Side) -> None:
     """Raise where an encoder is needed that is neither passed nor recorded."""
     identity = aligner.identities[side]
     if aligner.encoders.get(side) is None and (identity is None or identity.model is None):
-        lacks = f"the aligner was fitted on stored {side} vectors and knows no encoder of them"
-        if identity is not None:
-            lacks = (
-                f"the aligner's {side} encoder {identity.recorded_name} cannot be loaded by name"
-            )
-        raise EncoderError(f"{lacks}; pass it with --{side}-encoder.")
+        raise EncoderError(f"the {missing_encoder(identity, side)}; pass it with --{side}-encoder.")

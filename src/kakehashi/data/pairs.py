@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any
@@ -29,23 +28,6 @@ from .validation import (
     duplicates,
     raise_if_asked,
 )
-
-
-@dataclass(frozen=True)
-class DataRecord:
-    """Which data made an aligner.
-
-    Attributes:
-        content_hash: SHA-256 over the pairs; where a validation set or unpaired rows were given,
-            too, over the hashes of all.
-        n_unpaired: rows without a pair that the caller gave.
-    """
-
-    name: str
-    licence: str
-    content_hash: str
-    n_pairs: int
-    n_unpaired: int = 0
 
 
 class Pairs:
@@ -253,14 +235,6 @@ class Pairs:
         self.ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
 
 
-def checked_side(modality: str) -> Side:
-    """Return a modality, or raise DataError where it is none."""
-    for side in SIDES:
-        if modality == side:
-            return side
-    raise DataError(f"modality={modality!r}; a modality is source or target, or auto.")
-
-
 def check_pairs(*given: Any, optional: Sequence[Any] = ()) -> None:
     """Raise DataError unless all are Pairs; what is optional may be None.
 
@@ -275,7 +249,7 @@ def check_pairs(*given: Any, optional: Sequence[Any] = ()) -> None:
         raise DataError(f"expected Pairs, got {type(value).__name__}; {advice}.")
 
 
-def joined(parts: Sequence[Pairs]) -> Pairs:
+def concatenated(parts: Sequence[Pairs]) -> Pairs:
     """Return the rows of several sets, one after the other, with vectors as float32 in memory.
 
     Texts and groups are kept where every set has them.
@@ -301,24 +275,3 @@ def joined(parts: Sequence[Pairs]) -> Pairs:
 
 def _update(digest: Any, kind: bytes, content: bytes) -> None:
     digest.update(kind + len(content).to_bytes(8, "little") + content)
-
-
-@dataclass(frozen=True, eq=False)
-class TrainingRows:
-    """The rows behind a fit, for what is trained on rows and not on their sums."""
-
-    sets: list[tuple[Pairs, NDArray[np.intp]]]
-    seed: int
-
-    def sample(self, at_most: int) -> Pairs:
-        """Return all rows, or so many of them drawn evenly, with vectors in memory as float32."""
-        total = sum(len(rows) for _, rows in self.sets)
-        picked = np.arange(total)
-        if total > at_most:
-            picked = np.sort(np.random.default_rng(self.seed).choice(total, at_most, replace=False))
-        parts, start = [], 0
-        for pairs, rows in self.sets:
-            mine = picked[(picked >= start) & (picked < start + len(rows))] - start
-            parts.append(pairs.select(rows[mine]))
-            start += len(rows)
-        return joined(parts)

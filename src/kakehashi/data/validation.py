@@ -70,6 +70,14 @@ def checked_seed(seed: Any) -> int:
     return int(seed)
 
 
+def checked_side(modality: str) -> Side:
+    """Return a modality, or raise DataError where it is none."""
+    for side in SIDES:
+        if modality == side:
+            return side
+    raise DataError(f"modality={modality!r}; a modality is source or target, or auto.")
+
+
 def common_length(texts: dict[str, Any], vectors: dict[str, Any], groups: Any, ids: Any) -> int:
     """Return the number of rows that all columns given share.
 

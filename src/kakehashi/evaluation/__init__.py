@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from .baselines import Both, Encoders, Reranked, Translated
     from .comparison import Comparison, compare
     from .curve import LearningCurve, learning_curve
-    from .robustness.report import measure_robustness
+    from .robustness.measure import measure_robustness
     from .scoring import Evaluation, evaluate
 
 _MODULES = {
@@ -22,7 +22,7 @@ _MODULES = {
     "compare": "comparison",
     "evaluate": "scoring",
     "learning_curve": "curve",
-    "measure_robustness": "robustness.report",
+    "measure_robustness": "robustness.measure",
 }
 __all__ = [
     "Both",

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..aligner import Aligner
-from ..data.pairs import DataRecord, Pairs, check_pairs
+from ..data.pairs import Pairs, check_pairs
+from ..data.record import DataRecord
 from ..data.validation import checked_seed
 from ..encoders import EncoderIdentity
 from ..errors import DataError, EncoderError, FitError, MissingExtraError

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.pairs import TrainingRows
 from ..metrics.ranking import ranks, reciprocal
 from ..metrics.relevance import Clusters
 from ..metrics.statistics import sums_by_cluster
@@ -20,6 +19,7 @@ from ..types import Metric, Mode
 from .closed_forms import COUNTS, HUBNESS, NGRAMS, Parameters, Rung, rungs
 from .hubness_bank import corrected, hubness_grid
 from .sufficient_statistics import Development, Fitted, Questions, ValidationPart
+from .training_rows import TrainingRows
 
 _TOP = 2  # plain settings of a rung that the hubness correction is tried on
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..data.duplicates import find_leaks
-from ..data.pairs import Pairs, TrainingRows
+from ..data.pairs import Pairs
 from ..data.splits import Rows
 from ..metrics.relevance import Relevance
 from ..projection.moments import Moments, Spectrum
@@ -16,6 +16,7 @@ from ..vectors import Float32Array, thinned
 from .features import MAX_NGRAM_PAIRS, View
 from .hubness_bank import Bank
 from .split_plan import LEAST_FITTED, Plan
+from .training_rows import TrainingRows
 
 _SPECTRA_KEPT = 3  # of 1,408 dimensions a side, 110 MB each
 

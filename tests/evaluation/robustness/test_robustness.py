@@ -11,8 +11,8 @@ import kakehashi
 from kakehashi import Pairs
 from kakehashi.cli.console import print_robustness
 from kakehashi.errors import DataError, EncoderError
+from kakehashi.evaluation.robustness.measure import measure_robustness
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
-from kakehashi.evaluation.robustness.report import measure_robustness
 from kakehashi.metrics.ranking import per_query, ranks
 from kakehashi.metrics.relevance import Relevance
 

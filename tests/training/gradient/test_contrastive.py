@@ -10,7 +10,6 @@ import torch
 from support.toy_data import two_views
 
 from kakehashi import Pairs, fit
-from kakehashi.data.pairs import TrainingRows
 from kakehashi.errors import MissingExtraError
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
@@ -24,6 +23,7 @@ from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.gradient.mind_the_gap import train
 from kakehashi.training.split_plan import plan
 from kakehashi.training.sufficient_statistics import develop
+from kakehashi.training.training_rows import TrainingRows
 from kakehashi.vectors import unit_rows
 
 MODES = pytest.mark.parametrize("mode", ["keep", "shared"])

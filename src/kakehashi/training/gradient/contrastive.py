@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...data.pairs import Pairs, TrainingRows
+from ...data.pairs import Pairs
 from ...errors import MissingExtraError
 from ...progress import track
 from ...projection import Projection
 from ...projection.head import AffineHead, Head, ResidualHead, grid_weight
 from ...types import Mode
 from ...vectors import chunks, unit_rows
+from ..training_rows import TrainingRows
 from .torch_state import undisturbed
 
 if TYPE_CHECKING:

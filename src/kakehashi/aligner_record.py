@@ -1,0 +1,127 @@
+"""The record and the tensors of an aligner: how it is saved, rebuilt and fingerprinted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .data.record import DataRecord
+from .encoders import EncoderIdentity
+from .projection import Projection
+from .report import Report
+from .retrieval.calibration import Calibration
+from .routing.router import Router, ScriptRouter, router_from
+from .types import SIDES, Side
+
+Tensors = dict[str, NDArray[Any]]
+Identities = Mapping[Side, EncoderIdentity | None]
+
+_ROUTER, _PROBES = "router.", "probes."
+"""Prefixes of the tensors of a saved router, and of the probe vectors."""
+
+
+def fingerprint_of(mode: str, projection: Projection, identities: Identities) -> str:
+    """Return the SHA-256 of everything that decides about vectors: weights, settings, encoders."""
+    record, tensors = projection.state()
+    for side in SIDES:
+        identity = identities[side]
+        if identity is not None:
+            record[side] = [identity.name, identity.dimension]
+            tensors = {**tensors, _PROBES + side: identity.probes}
+    return hash_of([mode, record], tensors)
+
+
+def encoders_state(identities: Identities) -> tuple[dict[str, Any], Tensors]:
+    """Return the identities of the encoders as a JSON-ready record and tensors."""
+    record: dict[str, Any] = dict.fromkeys(SIDES)
+    tensors: Tensors = {}
+    for side in SIDES:
+        identity = identities[side]
+        if identity is not None:
+            record[side] = {
+                "name": identity.name,
+                "dimension": identity.dimension,
+                "model": identity.model,
+            }
+            tensors[_PROBES + side] = identity.probes
+    return record, tensors
+
+
+def router_state(router: Router | ScriptRouter | None) -> tuple[dict[str, Any] | None, Tensors]:
+    """Return a router as a JSON-ready record and tensors; None and no tensors without one."""
+    if router is None:
+        return None, {}
+    record, tensors = router.state()
+    return record, {_ROUTER + name: tensor for name, tensor in tensors.items()}
+
+
+def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
+    """Rebuild the parts of an aligner, by the names of its fields.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError, OverflowError: the record has another
+            shape.
+    """
+    beside = (_PROBES, _ROUTER)
+    weights = {name: x for name, x in tensors.items() if not name.startswith(beside)}
+    router, calibration = (document["retrieval"][part] for part in ("router", "calibration"))
+    return {
+        "projection": Projection.from_state(document["projection"], weights),
+        "mode": document["mode"],
+        "dimensions": document["dimensions"],
+        "identities": {side: _identity(document, tensors, side) for side in SIDES},
+        "data": DataRecord(**document["data"]),
+        "report": Report.from_dict(document["report"]),
+        "router": _router(router, tensors),
+        "calibration": None if calibration is None else Calibration.from_dict(calibration),
+    }
+
+
+def check_parts(
+    projection: Projection, dimensions: Mapping[str, Any], identities: Identities, report: Report
+) -> None:
+    """Raise ValueError where the parts of an aligner contradict each other."""
+    widths = set()
+    for side in SIDES:
+        stated, identity = dimensions[side], identities[side]
+        mapped = projection.dimensions(side)
+        if type(stated) is not int or (mapped is not None and mapped[0] != stated):
+            raise ValueError(f"dimension {stated!r} of the {side} does not fit the weights")
+        if identity is not None and identity.probes.shape[1:] != (stated,):
+            raise ValueError(f"dimension {stated!r} of the {side} does not fit its encoder")
+        widths.add(stated if mapped is None else mapped[1])
+    if len(widths) > 1:
+        raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
+    if report.chosen not in report.candidates:
+        raise ValueError(f"the report has no candidate {report.chosen!r}")
+
+
+def hash_of(record: Any, tensors: Tensors) -> str:
+    """Return the SHA-256 of a JSON-ready record and of named tensors."""
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()
+
+
+def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:
+    record = document["encoders"][side]
+    if record is None:
+        return None
+    probes = tensors[_PROBES + side]
+    return EncoderIdentity(record["name"], record["dimension"], record["model"], probes)
+
+
+def _router(record: dict[str, Any] | None, tensors: Tensors) -> Router | ScriptRouter | None:
+    saved = {k.removeprefix(_ROUTER): x for k, x in tensors.items() if k.startswith(_ROUTER)}
+    if record is not None:
+        return router_from(record, saved)
+    if saved:
+        raise ValueError("there are tensors of a router, and no record of one")
+    return None

@@ -1,0 +1,97 @@
+"""Tables: JSONL, CSV, TSV and Parquet; and plain text, one text a line.
+
+Every reader takes a path and the name of each column (``fields``), and returns the columns and the
+names of all columns of the file.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from ...errors import MissingExtraError, ReaderError
+from .columns import Contents, columns_of
+
+_CSV_LIMIT = Lock()
+
+
+def plain_lines(path: Path, fields: dict[str, str]) -> Contents:
+    """Read one text a line, without the white space around it."""
+    # splitlines() would also cut at U+2028 and the like, which are part of a text.
+    lines = path.read_text(encoding="utf-8-sig").split("\n")
+    return {"texts": [line.strip() for line in lines]}, []
+
+
+def jsonl_of_texts(path: Path, fields: dict[str, str]) -> Contents:
+    """Read JSON lines; a line that is a string is itself the text."""
+    return jsonl(path, fields, text_field=fields["texts"])
+
+
+def jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None) -> Contents:
+    """Read JSON lines of objects; a string is taken for an object with ``text_field`` alone."""
+    rows = []
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise ReaderError(f"{path}, line {number}: not JSON: {error}") from error
+            if isinstance(row, str) and text_field is not None:
+                row = {text_field: row}
+            if not isinstance(row, dict):
+                raise ReaderError(f"{path}, line {number}: expected an object, got {line[:40]!r}.")
+            rows.append((number, row))
+    return columns_of(path, rows, fields)
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell be as long as a document may be.
+
+    The limit of 131,072 characters holds for the whole process, so it is set back afterwards. Two
+    readers take turns: otherwise the first to end would set the limit back for the other.
+    """
+    with _CSV_LIMIT:
+        before = csv.field_size_limit(2**31 - 1)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(before)
+
+
+def delimited(path: Path, fields: dict[str, str]) -> Contents:
+    """Read CSV, or TSV where the ending says so."""
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    rows = []
+    with path.open(encoding="utf-8-sig", newline="") as file, _long_cells():
+        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+        try:
+            for row in reader:
+                if None in row or None in row.values():
+                    raise ReaderError(
+                        f"{path}, line {reader.line_num}: another number of cells than the header."
+                    )
+                rows.append((reader.line_num, dict(row)))
+        except csv.Error as error:  # DictReader's own count stops before the broken line
+            raise ReaderError(f"{path}, line {reader.reader.line_num}: {error}") from error
+    return columns_of(path, rows, fields)
+
+
+def parquet(path: Path, fields: dict[str, str]) -> Contents:
+    """Read Parquet, with pyarrow."""
+    try:
+        import pyarrow
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "readers") from error
+    try:
+        table = pq.read_table(path)
+    except pyarrow.ArrowException as error:
+        raise ReaderError(f"{path} is not Parquet: {error}") from error
+    return columns_of(path, list(enumerate(table.to_pylist(), 1)), fields)

@@ -1,0 +1,64 @@
+"""The first use of an aligner's encoder: it is loaded by its recorded name, and recognised."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
+
+from ..errors import EncoderError
+from .adapters import SentenceTransformersEncoder
+from .identity import EncoderIdentity
+from .protocol import Encoder
+
+_LOCK = RLock()
+"""One lock for all aligners, because an aligner is pickled and a lock cannot be. An encoder may
+itself be built on an aligner, so one thread can enter it again."""
+
+
+def _renew_lock() -> None:
+    global _LOCK  # noqa: PLW0603  # another thread may hold the old lock
+    _LOCK = RLock()
+
+
+if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that it does not have
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let one thread at a time load and recognise encoders."""
+    with _LOCK:
+        yield
+
+
+def recognised(encoder: Encoder | None, identity: EncoderIdentity | None, side: str) -> Encoder:
+    """Return the encoder of a side after a check that it is that of the training.
+
+    Args:
+        encoder: the encoder at hand; without one, the recorded model is loaded.
+        identity: the encoder of the training; None where only its vectors were given.
+
+    Raises:
+        EncoderError: none is at hand and none can be loaded.
+        EncoderMismatchError: it is another encoder.
+    """
+    advice = f"with_encoders({side}_encoder=...)"
+    if encoder is None and identity is not None and identity.model is not None:
+        # Not as_encoder: a saved aligner may come from anyone, and must not name a module that is
+        # then imported.
+        moved = f"Where the model has moved, pass it by its new path: {advice}."
+        encoder = SentenceTransformersEncoder(identity.model, name=identity.name, advice=moved)
+    if encoder is None:
+        raise EncoderError(f"The {missing_encoder(identity, side)}; pass it with {advice}.")
+    if identity is not None:
+        identity.require(EncoderIdentity.of(encoder), side)
+    return encoder
+
+
+def missing_encoder(identity: EncoderIdentity | None, side: str) -> str:
+    """Say why a side's encoder cannot be loaded: the beginning of an error message."""
+    if identity is None:
+        return f"aligner was fitted on stored {side} vectors and knows no encoder of them"
+    return f"aligner's {side} encoder {identity.recorded_name} cannot be loaded by name"
