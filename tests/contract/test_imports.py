@@ -58,7 +58,7 @@ def run(code, cwd=None, **changes):
     "code",
     [
         "import kakehashi",
-        "from kakehashi import Aligner, Pairs, Report, read_pairs",
+        "from kakehashi import Aligner, MultiAligner, Pairs, load, read_pairs",
         "import kakehashi; kakehashi.read_pairs('pairs.csv')",
     ],
 )

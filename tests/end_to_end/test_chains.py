@@ -191,7 +191,7 @@ class TestMixedRetriever(RetrieversIntegrationTests):
 
     @property
     def retriever_constructor_params(self):
-        return {"arms": self.made.arms, "embeddings": self.made.embeddings}
+        return {"searches": self.made.searches, "embeddings": self.made.embeddings}
 
     @property
     def retriever_query_example(self):
@@ -354,7 +354,7 @@ def test_a_small_model_answers_from_what_was_retrieved(bilingual, small_model):
     prompt = ChatPromptTemplate.from_template(
         "Text: {context}\n\nQuestion: What is the nickname used for?\n\nAnswer from the text:"
     )
-    found = bilingual.with_encoders(k=1, filter={"modality": "target"}) | joined
+    found = bilingual.bind(k=1, filter={"modality": "target"}) | joined
     chain = {"context": found} | prompt | small_model
     answer = chain.invoke("フットプリントライブラリの別名は何に使われますか")
     assert "footprint" in answer.lower()

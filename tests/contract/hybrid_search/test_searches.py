@@ -158,7 +158,7 @@ def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
     source_alone = replace(
         aligner,
         identities={**aligner.identities, "target": unnamed},
-        bound={**aligner.identities, "target": None},
+        encoders={**aligner.encoders, "target": None},
         _verified=set(),
     )
     f = type(plain.f)(source_alone)
@@ -240,7 +240,7 @@ def test_a_copy_with_other_arms_searches_those(shops, corpus):
     shop = shops("langchain", "in memory")
     retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
     retriever.invoke(QUERIES[0])
-    words = retriever.model_copy(update={"arms": [shop.f.words(corpus)]})
+    words = retriever.model_copy(update={"searches": [shop.f.words(corpus)]})
     assert {name for d in words.invoke(QUERIES[1]) for name in shop.said(d)["arms"]} == {"words"}
     ranked = retriever.model_copy(update={"fusion": "rank"})
     assert {shop.said(d)["fusion"] for d in ranked.invoke(QUERIES[0])} == {"rank"}
@@ -328,7 +328,7 @@ def test_one_document_that_is_the_query_itself_does_not_settle_what_scores_are(
     shop, query = shops(*name), corpus[PAIRS].text
     retriever = shop.f.retriever([shop.f.arm(shop.mixed)])
     langchains = isinstance(shop.f, LangChain)
-    [arm] = retriever._bound_arms() if langchains else retriever._arms
+    [arm] = retriever._prepared_searches() if langchains else retriever._searches
     only = {"filter" if langchains else "filters": shop.f.filter(page=0, modality="target")}
     found = arm.search(aligner.prepare_query(query, "target"), query, 5, only, apart=False)
     assert [hit.similarity for hit in found.hits] == pytest.approx([1], abs=1e-3)
