@@ -102,16 +102,16 @@ def timed(
         lexical = BM25Search(documents=documents)
         arms = {
             "one store": {"vectorstore": store},
-            "vectors, rank": {"arms": [VectorSearch(vectorstore=store)], "fusion": "rank"},
-            "vectors, calibrated": {"arms": [VectorSearch(vectorstore=store)]},
-            "vectors + words, calibrated": {"arms": [VectorSearch(vectorstore=store), lexical]},
+            "vectors, rank": {"searches": [VectorSearch(vectorstore=store)], "fusion": "rank"},
+            "vectors, calibrated": {"searches": [VectorSearch(vectorstore=store)]},
+            "vectors + words, calibrated": {"searches": [VectorSearch(vectorstore=store), lexical]},
         }
         found = []
         for name, given in arms.items():
             retriever = AlignedRetriever(embeddings=embeddings, k=K, **given)
-            for arm in retriever._bound_arms() if retriever.arms else []:
+            for arm in retriever._prepared_searches() if retriever.searches else []:
                 if isinstance(arm, BM25Search):
-                    clock.watch(arm._bound[0], "search", "words")
+                    clock.watch(arm._bound[0], "find", "words")
             inside: dict[str, list[Any]] = {"store": [], "words": []}
             total, searches = [], []
             for text in questions:

@@ -16,11 +16,11 @@ from mixed_corpus import SIDE, TWIN, Language, knowing
 
 from kakehashi import Aligner
 from kakehashi.retrieval.calibration import Calibration
-from kakehashi.retrieval.document_modality import in_parts
-from kakehashi.retrieval.fusion import Fusion, Method
-from kakehashi.retrieval.hits import Hit, Searched
-from kakehashi.retrieval.hybrid_search import Plan
-from kakehashi.retrieval.lexical_search import Words
+from kakehashi.retrieval.document_modality import search_store
+from kakehashi.retrieval.fusion import Method, fusion_of
+from kakehashi.retrieval.hits import Hit, SearchResult
+from kakehashi.retrieval.hybrid_search import HybridSearch
+from kakehashi.retrieval.lexical_search import LexicalSearch
 from kakehashi.retrieval.query import Query
 from kakehashi.types import SIDES, Side
 from kakehashi.vectors import unit_rows
@@ -50,14 +50,14 @@ class Index:
         return ["target"] * half + ["source"] * half
 
     @lru_cache(maxsize=4)  # noqa: B019  # an index lives as long as its questions
-    def words(self, sides: tuple[str, ...]) -> tuple[Words, np.ndarray]:
+    def words(self, sides: tuple[str, ...]) -> tuple[LexicalSearch, np.ndarray]:
         """Return a BM25 index of the documents that are there, and the column of each.
 
         Args:
             sides: what the modality of each column is called.
         """
         columns = np.flatnonzero(self.present)
-        words = Words(
+        words = LexicalSearch(
             "words",
             columns.tolist(),
             texts=[self.texts[i] for i in columns],
@@ -131,9 +131,9 @@ class VectorSearch:
     def __init__(self, scores: np.ndarray, allowed: np.ndarray, sides: Sequence[str]) -> None:
         self._scores, self._allowed, self._sides = scores, allowed, np.array(sides)
 
-    def search(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
-    ) -> Searched:
+    def find(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+    ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         names = list(dict.fromkeys(self._sides.tolist()))
 
@@ -145,7 +145,7 @@ class VectorSearch:
                 for s in (float(self._scores[i]),)
             ]
 
-        return in_parts(searched, n, parts=names if apart else (), names=names)
+        return search_store(searched, n, parts=names if per_modality else (), names=names)
 
 
 class WordsArm:
@@ -156,14 +156,14 @@ class WordsArm:
     def __init__(self, allowed: np.ndarray, sides: Sequence[str], index: Index) -> None:
         self._words, columns = index.words(tuple(sides))
         self._allowed = allowed[columns].tolist()
-        self._found: dict[int, Searched] = {}
+        self._found: dict[int, SearchResult] = {}
 
-    def search(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
-    ) -> Searched:
+    def find(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+    ) -> SearchResult:
         """Return at most n hits of each modality, the best first."""
         if n not in self._found:
-            self._found[n] = self._words.search(text, n, self._allowed)
+            self._found[n] = self._words.find(text, n, self._allowed)
         return self._found[n]
 
 
@@ -216,11 +216,11 @@ class Asking:
                     best = _nearest(scores[row], allowed, K).tolist()
                 else:
                     method: Method = "rank" if how.startswith("rank") else "calibrated"
-                    plan = Plan(Fusion(method, calibration), "raise")
+                    plan = HybridSearch(fusion_of(method, calibration), "raise")
                     arms: list[Any] = [vectors]
                     if "+ words" in how:
                         arms.append(self.words[row])
-                    fused = plan.search(arms, query, self.asked.texts[row], K, {})
+                    fused = plan.run(arms, query, self.asked.texts[row], K, {})
                     best = [document.payload for document in fused.documents]
                 columns[row, : len(best)] = best
         return found

@@ -9,7 +9,7 @@ from support import vector_stores
 from kakehashi.errors import DataError
 from kakehashi.integrations.langchain.filters import joined
 from kakehashi.integrations.langchain.searches import VectorSearch
-from kakehashi.retrieval.filters import predicate, words_filter
+from kakehashi.retrieval.filters import document_filter, lexical_filter
 
 DOCUMENTS = [
     Document(f"text {i}", metadata={"part": "abc"[i % 3], "page": i, "share": i / 8, "say": said})
@@ -77,7 +77,7 @@ def found(store, *options, k=24):
 
 
 def expected(given):
-    return sorted(d.page_content for d in DOCUMENTS if predicate(given)(d))
+    return sorted(d.page_content for d in DOCUMENTS if document_filter(given)(d))
 
 
 @pytest.mark.parametrize("given", FILTERS.values(), ids=FILTERS)
@@ -147,19 +147,19 @@ def test_what_cannot_be_read_or_joined_is_named(filled):
     with pytest.raises(DataError, match="cannot be put together"):
         joined(filled("chroma"), {"filter": "part = 'b'"}, {"filter": {"part": "b"}})
     with pytest.raises(DataError, match="A search by words cannot read the filter 'part = 3'"):
-        predicate("part = 3")(DOCUMENTS[0])
+        document_filter("part = 3")(DOCUMENTS[0])
     for option in ("expr", "where_document"):
         with pytest.raises(DataError, match=f"A search by words cannot read {option}="):
-            words_filter({option: "part == 3"})
+            lexical_filter({option: "part == 3"})
 
 
 def test_not_and_a_list_are_those_of_faiss():
-    assert predicate({"$not": {"part": "b"}})(DOCUMENTS[0])
-    assert not predicate({"$not": {"part": "b"}})(DOCUMENTS[1])
-    assert predicate({"part": ["a", "b"]})(DOCUMENTS[1])
-    assert predicate({"part": {"$neq": "b"}})(DOCUMENTS[0])
-    assert not predicate({"gone": {"$gt": 3}})(DOCUMENTS[0])
-    assert predicate(lambda document: document.metadata["page"] == 0)(DOCUMENTS[0])
+    assert document_filter({"$not": {"part": "b"}})(DOCUMENTS[0])
+    assert not document_filter({"$not": {"part": "b"}})(DOCUMENTS[1])
+    assert document_filter({"part": ["a", "b"]})(DOCUMENTS[1])
+    assert document_filter({"part": {"$neq": "b"}})(DOCUMENTS[0])
+    assert not document_filter({"gone": {"$gt": 3}})(DOCUMENTS[0])
+    assert document_filter(lambda document: document.metadata["page"] == 0)(DOCUMENTS[0])
 
 
 ODD = {
@@ -190,15 +190,17 @@ def test_what_stores_would_read_each_in_its_way_is_refused(name, given, filled):
     with pytest.raises(DataError, match="filter"):
         found(filled(name), {"filter": given})
     with pytest.raises(DataError, match="filter"):
-        words_filter({"filter": given})
+        lexical_filter({"filter": given})
 
 
 def test_numbers_of_numpy_and_sets_are_read_as_lists_and_numbers(filled):
     given = {"page": {"$in": {np.int64(1), 2}}, "share": {"$gt": np.float32(0.125)}}
     for name in EMBEDDED:
         assert found(filled(name), {"filter": given}) == ["text 2"]
-    assert predicate(given)(DOCUMENTS[2])
-    assert not predicate({"say": {"$gt": 3}})(DOCUMENTS[0])  # a text is not more than a number
+    assert document_filter(given)(DOCUMENTS[2])
+    assert not document_filter({"say": {"$gt": 3}})(
+        DOCUMENTS[0]
+    )  # a text is not more than a number
 
 
 @pytest.mark.parametrize("name", ["lancedb", "milvus lite"])
@@ -210,7 +212,7 @@ def test_a_field_is_a_name_and_no_expression(name, field, filled):
 
 
 def test_an_option_that_a_search_by_words_does_not_know_may_be_a_restriction():
-    assert words_filter({"fetch_k": 20, "filter": None, "pre_filter": None}) is None
+    assert lexical_filter({"fetch_k": 20, "filter": None, "pre_filter": None}) is None
     for option in ("where", "pre_filter", "ids", "filters", "namespace"):
         with pytest.raises(DataError, match=f"A search by words cannot read {option}="):
-            words_filter({option: {"part": "b"}})
+            lexical_filter({option: {"part": "b"}})

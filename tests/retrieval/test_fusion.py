@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from kakehashi.errors import DataError
 from kakehashi.retrieval.calibration import Calibration
 from kakehashi.retrieval.conditional_logit import Line
-from kakehashi.retrieval.fusion import Fusion
-from kakehashi.retrieval.hits import Hit, Searched
-from kakehashi.retrieval.score_scales import SCALES, scale_of
+from kakehashi.retrieval.fusion import fusion_of
+from kakehashi.retrieval.hits import Hit, SearchResult
+from kakehashi.retrieval.score_scales import SCALES, detect_scale
 from kakehashi.types import SIDES
 
 # A query's own modality scores .5 higher for nothing.
@@ -19,8 +19,8 @@ HYBRID = {key: line._replace(lexical=4.0) for key, line in PLAIN.items()}
 CALIBRATION = Calibration(PLAIN, HYBRID, 100)
 
 
-def vector_hit(key, modality, similarity, arm="vectors"):
-    return Hit(key, key, modality, arm, raw=1 - similarity, similarity=similarity)
+def vector_hit(key, modality, similarity, search="vectors"):
+    return Hit(key, key, modality, search, raw=1 - similarity, similarity=similarity)
 
 
 def word_hit(key, modality, share):
@@ -28,7 +28,7 @@ def word_hit(key, modality, share):
 
 
 def fusion(method="calibrated", calibration=None, weights=None):
-    return Fusion(method, calibration, weights or {})
+    return fusion_of(method, calibration, weights or {})
 
 
 def fuse(hits, further=None, *, query, k=None, **how):
@@ -36,8 +36,8 @@ def fuse(hits, further=None, *, query, k=None, **how):
     return fusion(**how).fuse(searched(hits, further), query, k)
 
 
-def unfound(found, *, query, **how):
-    return fusion(**how).unfound(found, query)
+def upper_bounds(found, *, query, **how):
+    return fusion(**how).upper_bounds(found, query)
 
 
 def searched(hits, further=None):
@@ -47,7 +47,7 @@ def searched(hits, further=None):
         shares = {(hit.key, hit.modality): hit.lexical for hit in own}
         of_words = any(share is not None for share in shares.values())
         further_hits = dict.fromkeys(goes_on, own[-1] if own else None)
-        found[arm] = Searched(own, further_hits, shares.get if of_words else None)
+        found[arm] = SearchResult(own, further_hits, shares.get if of_words else None)
     return found
 
 
@@ -69,7 +69,7 @@ def test_a_document_of_two_arms_is_one_and_names_both():
     }
     first, second = fuse(found, query="target", calibration=CALIBRATION)
     assert (first.payload, second.payload) == ("a", "b")
-    assert first.arms == {"vectors": pytest.approx(0.4), "words": 9.0}
+    assert first.searches == {"vectors": pytest.approx(0.4), "words": 9.0}
     assert (first.similarity, first.lexical) == (0.6, 1.0)
     assert first.score == pytest.approx(6 + 4 - 5)
 
@@ -99,16 +99,16 @@ def test_what_only_the_words_found_is_as_far_as_all_that_the_vectors_did_not():
 def test_what_was_not_found_scores_no_more_than_the_last_hit_would():
     how = {"query": "target", "calibration": CALIBRATION}
     hits = {"vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "target", 0.3)]}
-    assert unfound(searched(hits), **how) == {}
-    most = unfound(searched(hits, {"vectors": SIDES}), **how)
+    assert upper_bounds(searched(hits), **how) == {}
+    most = upper_bounds(searched(hits, {"vectors": SIDES}), **how)
     assert most == pytest.approx({"source": 3.0, "target": 3 - 5})
     words = [word_hit("x", "target", 1.0), word_hit("y", "target", 0.5)]
     hits = hits | {"words": words}
     # What the vectors have found all of, no words can add to.
-    assert unfound(searched(hits, {"words": ["target"]}), **how) == {}
-    most = unfound(searched(hits, {"vectors": ["target"], "words": ["target"]}), **how)
+    assert upper_bounds(searched(hits, {"words": ["target"]}), **how) == {}
+    most = upper_bounds(searched(hits, {"vectors": ["target"], "words": ["target"]}), **how)
     assert most == pytest.approx({"target": 3 + 4 * 0.5 - 5})
-    words_alone = unfound(searched({"words": words}, {"words": ["target"]}), **how)
+    words_alone = upper_bounds(searched({"words": words}, {"words": ["target"]}), **how)
     assert words_alone == pytest.approx({"target": 4 * 0.5 - 5})
 
 
@@ -118,7 +118,9 @@ def test_what_was_not_found_ranks_behind_all_that_was():
         "words": [word_hit("b", "source", 1.0)],
     }
     further = {"vectors": SIDES, "words": ["source"]}
-    most = unfound(searched(hits, further), query="target", method="rank", weights={"words": 2.0})
+    most = upper_bounds(
+        searched(hits, further), query="target", method="rank", weights={"words": 2.0}
+    )
     assert most == pytest.approx({"target": 1 / 62, "source": 1 / 61 + 2 / 62})
 
 
@@ -132,7 +134,7 @@ def test_the_place_among_its_own_modality_counts():
             vector_hit("second", "target", 0.4),
             vector_hit("as near", "target", 0.4),
         ],
-        "again": [vector_hit("first", "target", 0.6, arm="again")],
+        "again": [vector_hit("first", "target", 0.6, search="again")],
         "words": [word_hit("named", "target", 1.0)],
     }
     found = searched(hits, {"vectors": SIDES})
@@ -148,7 +150,7 @@ def test_the_place_among_its_own_modality_counts():
             "named": 4 - 5 + 4 - 2 * np.log(2),
         }
     )
-    most = unfound(found, **how)
+    most = upper_bounds(found, **how)
     assert most["target"] == pytest.approx(4 - 5 - 2 * np.log(2))
     assert most["source"] == pytest.approx(4 - 2 * np.log(2))
 
@@ -188,7 +190,7 @@ def test_words_have_the_share_that_was_learned_in_fusion_by_rank():
     assert {f.payload: f.score for f in fuse(found, **how)} == pytest.approx(
         {"other": 1 / 61, "own": 0.6 / 61, "named": 0.4 / 61}
     )
-    assert unfound(searched(found, {"words": ["target"]}), **how) == pytest.approx(
+    assert upper_bounds(searched(found, {"words": ["target"]}), **how) == pytest.approx(
         {"target": 0.4 / 62}
     )
     # Alone, or by the caller's weights, an arm counts as it did.
@@ -209,23 +211,26 @@ def test_a_text_that_stands_in_both_modalities_comes_once_as_the_better_copy():
     assert by_rank["FX-200"] == pytest.approx(1 / 61)  # one place, not the sum of two
 
 
-def test_an_arm_that_stopped_before_one_of_the_best_is_not_settled():
+def test_an_arm_that_stopped_before_one_of_the_best_is_not_final():
     ours = fusion(calibration=CALIBRATION)
     hits = {
-        "a": [vector_hit("x", "target", 0.9, arm="a"), vector_hit("y", "target", 0.6, arm="a")],
-        "b": [vector_hit("z", "target", 0.5, arm="b")],
+        "a": [
+            vector_hit("x", "target", 0.9, search="a"),
+            vector_hit("y", "target", 0.6, search="a"),
+        ],
+        "b": [vector_hit("z", "target", 0.5, search="b")],
         "words": [word_hit("x", "target", 0.2), word_hit("part number", "target", 1.0)],
     }
     found = searched(hits, {"a": ["target"]})
     best = ours.fuse(found, "source", 1)
     assert [f.payload for f in best] == ["part number"]
-    assert ours.unsettled(found, "source", best, 1) == {"a"}  # only the words have found it
+    assert ours.not_final(found, "source", best, 1) == {"a"}  # only the words have found it
     words_aside = {name: found[name] for name in "ab"}
     for k, arms in ((1, set()), (2, set()), (3, {"a"})):  # z lies beyond what a was asked for
         best = ours.fuse(words_aside, "source", k)
-        assert ours.unsettled(words_aside, "source", best, k) == arms
+        assert ours.not_final(words_aside, "source", best, k) == arms
     every = searched(hits)
-    assert ours.unsettled(every, "source", ours.fuse(every, "source"), 4) == set()
+    assert ours.not_final(every, "source", ours.fuse(every, "source"), 4) == set()
 
 
 def test_what_no_vector_arm_holds_comes_behind_all_that_they_found():
@@ -246,7 +251,7 @@ def test_what_cannot_be_fused_says_what_to_do():
         fuse(hits, query="target", calibration=CALIBRATION)
     assert len(fuse(hits, query="target", method="rank")) == 1
     with pytest.raises(DataError, match="There is no calibration of scores"):
-        Fusion("calibrated")
+        fusion_of("calibrated", None)
     with pytest.raises(DataError, match="fusion='best' is not known"):
         fuse(hits, query="target", method="best")
 
@@ -279,9 +284,9 @@ def test_scores_of_a_store_are_recognised(name):
         "1 / (1 + squared l2)": 1 / (3 - 2 * true),
         "1 / (1 + l2)": 1 / (1 + np.sqrt(2 - 2 * true)),
     }[name]
-    assert scale_of(list(given), list(true)) == name
+    assert detect_scale(list(given), list(true)) == name
     assert [SCALES[name](x) for x in given] == pytest.approx(list(true))
 
 
 def test_scores_of_something_else_are_not_recognised():
-    assert scale_of([17.0, 3.0, 250.0], [0.8, 0.4, 0.1]) is None
+    assert detect_scale([17.0, 3.0, 250.0], [0.8, 0.4, 0.1]) is None

@@ -5,11 +5,11 @@ import pytest
 
 from kakehashi.retrieval.calibration import Calibration
 from kakehashi.retrieval.conditional_logit import Line
-from kakehashi.retrieval.document_modality import in_parts
-from kakehashi.retrieval.fusion import Fusion
+from kakehashi.retrieval.document_modality import search_store
+from kakehashi.retrieval.fusion import fusion_of
 from kakehashi.retrieval.hits import Hit
-from kakehashi.retrieval.hybrid_search import Plan
-from kakehashi.retrieval.lexical_search import Words
+from kakehashi.retrieval.hybrid_search import HybridSearch
+from kakehashi.retrieval.lexical_search import LexicalSearch
 from kakehashi.retrieval.query import Query
 
 NAMES = ("ja", "fr", "en")
@@ -24,7 +24,7 @@ class Store:
         self._split, self._names = split, (sides[rows[0]],) if declared else NAMES
         self.searches = 0
 
-    def search(self, query, text, n, options, *, apart):
+    def find(self, query, text, n, options, *, per_modality):
         def searched(part, depth):
             self.searches += 1
             rows = [r for r in self._rows if part is None or self._sides[r] == part]
@@ -35,8 +35,8 @@ class Store:
                 for s in (float(self._similarity[r]),)
             ]
 
-        parts = NAMES if apart and self._split and len(self._names) > 1 else ()
-        return in_parts(searched, n, parts=parts, names=self._names)
+        parts = NAMES if per_modality and self._split and len(self._names) > 1 else ()
+        return search_store(searched, n, parts=parts, modalities=self._names)
 
 
 class LexicalStore:
@@ -45,10 +45,10 @@ class LexicalStore:
     def __init__(self, texts, sides):
         rows = range(len(texts))
         keys = [str(row) for row in rows]
-        self._words = Words("words", rows, texts=texts, keys=keys, modalities=sides)
+        self._words = LexicalSearch("words", rows, texts=texts, keys=keys, modalities=sides)
 
-    def search(self, query, text, n, options, *, apart):
-        return self._words.search(text, n, None)
+    def find(self, query, text, n, options, *, per_modality):
+        return self._words.find(text, n, None)
 
 
 class World:
@@ -72,7 +72,9 @@ class World:
     def expected(self, rows, *, words):
         """Score every document."""
         lexical = LexicalStore(self.texts, self.sides) if words else None
-        found = None if lexical is None else lexical.search(None, self.text, 1, {}, apart=False)
+        found = (
+            None if lexical is None else lexical.find(None, self.text, 1, {}, per_modality=False)
+        )
         scores = {}
         named = {} if found is None else found.named
         for side in NAMES:
@@ -93,9 +95,9 @@ class World:
 
     def check(self, arms, k, *, words=False):
         rows = [row for arm in arms if isinstance(arm, Store) for row in arm._rows]
-        plan = Plan(Fusion("calibrated", self.calibration), "raise")
+        plan = HybridSearch(fusion_of("calibrated", self.calibration), "raise")
         query = Query(np.zeros(1, np.float32), "en", "declared")
-        found = plan.search(arms, query, self.text, k, {}).documents
+        found = plan.run(arms, query, self.text, k, {}).documents
         expected = self.expected(rows, words=words)
         assert [f.score for f in found] == pytest.approx([score for _, score in expected[:k]])
         by_row = dict(expected)  # what is named alike scores alike, and may come in any order
@@ -152,16 +154,16 @@ def test_words_are_shares_of_the_best_of_each_modality():
     texts = ["ポンプ FX-200", "弁を開く", "check the pump FX-200", "open the pump", "open it"]
     sides = ["ja", "ja", "en", "en", "en"]
     words = LexicalStore(texts, sides)
-    found = words.search(None, "check the pump FX-200", 1, {}, apart=False)
+    found = words.find(None, "check the pump FX-200", 1, {}, per_modality=False)
     assert {hit.payload: hit.lexical for hit in found.hits} == {0: 1.0, 2: 1.0}
     assert [hit.payload for hit in found.hits] == [2, 0]  # by BM25 itself
-    assert set(found.further) == {"ja", "en"}
+    assert set(found.last_hits) == {"ja", "en"}
     assert 0 < found.share_of(("3", "en")) < 1  # not among the first, and known all the same
     assert found.share_of(("1", "ja")) == found.share_of(("4", "en")) == 0
     assert found.share_of(("3", "ja")) is None
-    shut_out = words._words.search("check the pump FX-200", 9, [True, True, False, True, True])
+    shut_out = words._words.find("check the pump FX-200", 9, [True, True, False, True, True])
     assert shut_out.share_of(("3", "en")) == 1.0
-    assert "en" not in shut_out.further
+    assert "en" not in shut_out.last_hits
 
 
 def test_what_is_asked_for_by_number_is_found():
@@ -179,16 +181,16 @@ def test_what_is_asked_for_by_number_is_found():
     query = Query(np.zeros(1, np.float32), "ja", "declared")
     for text in ("MTR-6300", "MTR-6300 の在庫は？", "ＭＴＲ－６３００"):
         for method in ("calibrated", "rank"):
-            plan = Plan(Fusion(method, calibration), "raise")
-            found = plan.search(arms, query, text, 4, {}).documents
+            plan = HybridSearch(fusion_of(method, calibration), "raise")
+            found = plan.run(arms, query, text, 4, {}).documents
             assert {f.payload for f in found[:2]} == set(wanted), (method, text)
             assert [f.named for f in found] == [1, 1, 0, 0]
     # A number that many hold names nothing, and what is shut out is not let in.
-    plan = Plan(Fusion("calibrated", calibration), "raise")
-    common = plan.search(arms, query, "pump 7", 4, {}).documents
+    plan = HybridSearch(fusion_of("calibrated", calibration), "raise")
+    common = plan.run(arms, query, "pump 7", 4, {}).documents
     assert [f.payload for f in common] == [0, 1, 2, 3]
     words = arms[1]._words
-    assert not words.search("MTR-6300", 4, [row != 1500 for row in range(n)]).named.get(
+    assert not words.find("MTR-6300", 4, [row != 1500 for row in range(n)]).named.get(
         ("1500", "en")
     )
 
@@ -196,10 +198,10 @@ def test_what_is_asked_for_by_number_is_found():
 class FailingLater(Store):
     """A store that answers once, and is down when it is asked again."""
 
-    def search(self, query, text, n, options, *, apart):
+    def find(self, query, text, n, options, *, per_modality):
         if self.searches:
             raise ConnectionError("down")
-        return super().search(query, text, n, options, apart=apart)
+        return super().find(query, text, n, options, per_modality=per_modality)
 
 
 def test_what_an_arm_found_before_it_failed_is_kept():
@@ -208,11 +210,11 @@ def test_what_an_arm_found_before_it_failed_is_kept():
     arm = FailingLater("all", list(range(240)), world.similarity / 9 + level, world.sides)
     query = Query(np.zeros(1, np.float32), "en", "declared")
     arguments = ([arm], query, world.text, 8, {})
-    found = Plan(Fusion("rank"), "degrade").search(*arguments)
+    found = HybridSearch(fusion_of("rank", None), "degrade").run(*arguments)
     assert len(found.documents) == 8
     assert found.failed == {"all": "ConnectionError: down"}
     with pytest.raises(ConnectionError):
-        Plan(Fusion("rank"), "raise").search(*arguments)
+        HybridSearch(fusion_of("rank", None), "raise").run(*arguments)
 
 
 def test_an_easy_question_is_one_search():
@@ -237,22 +239,22 @@ def test_what_is_buried_is_searched_by_itself_and_not_for_ever():
     similarity = np.linspace(1, 0.5, 9000)
     similarity[-10:] = 0.01
     lines = {("en", side): Line(10.0, 0.0, 0.0, 9.9 if side == "ja" else 0.0) for side in NAMES}
-    plan = Plan(Fusion("calibrated", _asked_in_english(lines)), "raise")
+    plan = HybridSearch(fusion_of("calibrated", _asked_in_english(lines)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
     split = Store("all", rows, similarity, sides)
-    found = plan.search([split], query, "", 3, {}).documents
+    found = plan.run([split], query, "", 3, {}).documents
     assert [f.modality for f in found] == ["ja"] * 3
     assert split.searches == 1 + len(NAMES)
     deeper = Store("all", rows, similarity, sides, split=False)
-    found = plan.search([deeper], query, "", 3, {}).documents
+    found = plan.run([deeper], query, "", 3, {}).documents
     assert [f.modality for f in found] == ["en"] * 3  # the ten lie deeper than is looked
     assert deeper.searches == 3
 
 
 def test_similarities_that_a_store_has_rounded_share_a_place():
     lines = {("en", side): Line(1.0, -1.0, 0.0, 0.0) for side in NAMES}
-    plan = Plan(Fusion("calibrated", _asked_in_english(lines)), "raise")
+    plan = HybridSearch(fusion_of("calibrated", _asked_in_english(lines)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
     arm = Store("all", [0, 1, 2], np.array([0.9, 0.5 + 1e-8, 0.5]), ["en"] * 3)
-    scores = [f.score for f in plan.search([arm], query, "", 3, {}).documents]
+    scores = [f.score for f in plan.run([arm], query, "", 3, {}).documents]
     assert scores == pytest.approx([0.9, 0.5 - np.log(2), 0.5 - np.log(2)], abs=1e-6)

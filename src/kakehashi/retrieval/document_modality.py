@@ -1,7 +1,7 @@
-"""Of which modality the documents of a store are, and how a store is searched by them.
+"""The modality of each document of a store, and how to search a store by modality.
 
-Framework modules say how to search and how to read a document; when to search deeper, and how the
-lists become one, says :mod:`kakehashi.retrieval.hybrid_search`.
+The framework modules know how to search a store and how to read a document.
+:mod:`kakehashi.retrieval.hybrid_search` decides when to search deeper.
 """
 
 from __future__ import annotations
@@ -10,96 +10,115 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import DataError
-from .hits import Hit, Searched
-from .query import AUTO, EmbeddingSpace, read_as
+from .hits import Hit, SearchResult
+from .query import AUTO, EmbeddingSpace, modalities_of
 
-_WIDER = 5
-"""A search that is not restricted to a modality goes so much deeper."""
-_REMEMBERED = 100_000
-"""Texts whose modality is remembered by an arm that has them routed."""
+_MIXED_DEPTH_FACTOR = 5
+"""A search over all modalities at once goes this many times deeper."""
+_MAX_REMEMBERED = 100_000
+"""Texts of which a search remembers the routed modality."""
 
 
-class Reading:
-    """How an arm reads the modality of a document.
+class DocumentModality:
+    """Tells the modality of the documents of one search.
 
     Args:
-        declared: of all documents of the arm; without it the metadata of each name it.
-        field: the metadata field in which they do.
-        unnamed: of a document whose metadata say nothing, ``"auto"`` to let the router read its
-            text: as it was embedded, where it was embedded by the same object.
+        space: the aligner or multi aligner that embedded the documents.
+        declared_modality: of all documents; None where the metadata of each document name it.
+        field: the metadata field that names it.
+        without_modality: modality of a document whose metadata name none; ``"auto"`` lets the
+            router read its text, as it was embedded where the same object embedded it.
+
+    Attributes:
+        modalities: all modalities of the space.
+        possible: modalities that documents of this search may have.
     """
 
     def __init__(
-        self, space: EmbeddingSpace, declared: str | None, field: str, unnamed: str
+        self,
+        space: EmbeddingSpace,
+        declared_modality: str | None,
+        field: str,
+        without_modality: str,
     ) -> None:
-        self.names, self.possible = space.modalities, space.modalities
-        if declared is not None:
-            self.possible = (declared,)
-        self._space, self._declared, self._field, self._unnamed = space, declared, field, unnamed
+        self.modalities = space.modalities
+        self.possible = space.modalities if declared_modality is None else (declared_modality,)
+        self._space, self._declared_modality = space, declared_modality
+        self._field, self._without_modality = field, without_modality
         self._routed: dict[str, str] = {}
 
-    def modality(self, metadata: Mapping[str, Any], text_of: Callable[[], str]) -> str | None:
-        """Return the modality of a document; None where its metadata name an unknown one."""
-        found = self._declared or metadata.get(self._field)
-        if found is None or found == "":
-            return self._route(text_of()) if self._unnamed == AUTO else self._unnamed
-        return found if found in self.names else None
+    def of(self, metadata: Mapping[str, Any], text_of: Callable[[], str]) -> str | None:
+        """Return the modality of a document; None where its metadata name an unknown one.
+
+        Args:
+            text_of: returns the text of the document; called only where the router reads it.
+        """
+        modality = self._declared_modality or metadata.get(self._field)
+        if modality is None or modality == "":
+            if self._without_modality == AUTO:
+                return self._route(text_of())
+            return self._without_modality
+        return modality if modality in self.modalities else None
 
     def _route(self, text: str) -> str:
-        found = self._routed.get(text)
-        if found is None:
-            [found] = read_as(self._space, [text])
-            if len(self._routed) < _REMEMBERED:
-                self._routed[text] = found
-        return found
+        modality = self._routed.get(text)
+        if modality is None:
+            [modality] = modalities_of(self._space, [text])
+            if len(self._routed) < _MAX_REMEMBERED:
+                self._routed[text] = modality
+        return modality
 
-    def parts(self, scored: bool) -> dict[str, str | None]:
-        """Return the parts of a store by what their documents name, by the name of each part.
+    def parts(self, needs_similarity: bool) -> dict[str, str | None]:
+        """Divide a store into parts by the modality that metadata name.
 
-        A part names its modality. The last, whose value is None, is of all the others: those that
-        name nothing, or the modality that such documents are of. Where the router reads them they
-        are of any modality, and only scores tell their place among the others.
+        Returns:
+            by name of the part, the value of the metadata field. The value of the last part is
+            None: it holds all other documents, which are without a modality. Empty where the
+            router reads those documents and nothing needs similarities: they may be of any
+            modality, and only a similarity tells their place among the others.
         """
-        if self._unnamed == AUTO and not scored:
+        if self._without_modality == AUTO and not needs_similarity:
             return {}
-        named = [name for name in self.names if name != self._unnamed]
-        return {**dict(zip(named, named, strict=True)), self._unnamed: None}
+        named = [name for name in self.modalities if name != self._without_modality]
+        return {**dict(zip(named, named, strict=True)), self._without_modality: None}
 
 
-def in_parts(
+def search_store(
     search: Callable[[str | None, int], list[Hit]],
     n: int,
     *,
     parts: Sequence[str] = (),
-    names: Sequence[str],
-) -> Searched:
-    """Search a store as it is, or each part of its documents by itself.
+    modalities: Sequence[str],
+) -> SearchResult:
+    """Search a store as a whole, or each of its parts by itself.
 
     Args:
-        search: returns the hits in a part (None: in the whole store), and at most so many.
-        n: hits that are wanted of each modality.
-        names: the modalities that documents of the store may be of.
+        search: returns at most that many hits of a part; of the whole store where the part is None.
+        n: wanted hits of each modality.
+        parts: the parts to search, each by itself; none for the whole store.
+        modalities: the modalities that documents of the store may have.
     """
     hits: list[Hit] = []
-    further: dict[str, Hit] = {}
-    depth = n if parts or len(names) == 1 else n * _WIDER
-    asked: Sequence[str | None] = parts or [None]
-    for part in asked:
-        found = search(part, depth)
-        hits += found
-        if len(found) >= depth:
-            for side in names if part is None or part not in names else (part,):
-                # Documents that name nothing may be of any side: the nearer end counts.
-                other = further.get(side, found[-1])
-                further[side] = max(other, found[-1], key=lambda hit: hit.similarity or 0.0)
-    hits.sort(key=lambda hit: -(hit.similarity or 0.0))  # without scores they stay as they are
-    return Searched(hits, further)
+    last_hits: dict[str, Hit] = {}
+    depth = n if parts or len(modalities) == 1 else n * _MIXED_DEPTH_FACTOR
+    searched_parts: Sequence[str | None] = parts or [None]
+    for part in searched_parts:
+        part_hits = search(part, depth)
+        hits += part_hits
+        if len(part_hits) < depth:
+            continue  # the part holds no more
+        for modality in modalities if part is None or part not in modalities else (part,):
+            # A part of documents without a modality may hold any: the more similar end counts.
+            ends = last_hits.get(modality, part_hits[-1]), part_hits[-1]
+            last_hits[modality] = max(ends, key=lambda hit: hit.similarity or 0.0)
+    hits.sort(key=lambda hit: -(hit.similarity or 0.0))  # hits without similarity keep their order
+    return SearchResult(hits, last_hits)
 
 
-def check_declared(name: str, declared: str | None, space: EmbeddingSpace) -> None:
-    """Raise DataError where an arm declares a modality that is none."""
-    if declared is not None and declared not in space.modalities:
+def check_declared_modality(search: str, modality: str | None, space: EmbeddingSpace) -> None:
+    """Raise DataError where a search declares a modality that the space has not."""
+    if modality is not None and modality not in space.modalities:
         raise DataError(
-            f"the arm {name!r} has modality={declared!r}; choose one of "
+            f"the search {search!r} has modality={modality!r}; choose one of "
             f"{', '.join(space.modalities)}."
         )

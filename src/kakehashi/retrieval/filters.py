@@ -36,7 +36,7 @@ _JOINS: Mapping[str, Callable[[list[bool]], bool]] = {
 _DEEPEST = 16
 
 
-def predicate(given: Any) -> Callable[[Any], bool]:
+def document_filter(given: Any) -> Callable[[Any], bool]:
     """Return what says whether a filter lets a document through.
 
     Args:
@@ -50,13 +50,13 @@ def predicate(given: Any) -> Callable[[Any], bool]:
     if not isinstance(given, dict):
         raise DataError(
             f"A search by words cannot read the filter {given!r:.200}; give a dictionary in the "
-            "way of Chroma, which every arm reads, or a function of a document."
+            "way of Chroma, which every search reads, or a function of a document."
         )
-    read = checked(given)
-    return lambda document: holds(read, document.metadata)
+    read = checked_filter(given)
+    return lambda document: matches(read, document.metadata)
 
 
-def words_filter(options: Mapping[str, Any]) -> Callable[[Any], bool] | None:
+def lexical_filter(options: Mapping[str, Any]) -> Callable[[Any], bool] | None:
     """Return what restricts a search by words, of the options of a call; None where nothing does.
 
     Raises:
@@ -67,14 +67,14 @@ def words_filter(options: Mapping[str, Any]) -> Callable[[Any], bool] | None:
         if value is not None and name not in _NO_RESTRICTIONS:
             raise DataError(
                 f"A search by words cannot read {name}={value!r:.200}; give filter= a dictionary "
-                "in the way of Chroma, which every arm reads, or put it into the search_kwargs of "
-                "the arm of that store."
+                "in the way of Chroma, which every search reads, or put it into the "
+                "search_kwargs of the search of that store."
             )
     given = options.get("filter")
-    return None if given is None else predicate(given)
+    return None if given is None else document_filter(given)
 
 
-def checked(given: Any, *, depth: int = 0) -> dict[str, Any]:
+def checked_filter(given: Any, *, depth: int = 0) -> dict[str, Any]:
     """Return a filter with its lists as lists and its numbers as Python's.
 
     Raises:
@@ -89,11 +89,11 @@ def checked(given: Any, *, depth: int = 0) -> dict[str, Any]:
         if not isinstance(key, str) or not key:
             raise DataError(f"a filter names the field {key!r:.80}; a field is a string.")
         if key == "$not":
-            found[key] = checked(wanted, depth=depth + 1)
+            found[key] = checked_filter(wanted, depth=depth + 1)
         elif key in ("$and", "$or"):
             if not isinstance(wanted, (list, tuple)) or not wanted:
                 raise DataError(f"{key} of a filter takes a list of filters, not {wanted!r:.80}.")
-            found[key] = [checked(part, depth=depth + 1) for part in wanted]
+            found[key] = [checked_filter(part, depth=depth + 1) for part in wanted]
         elif key.startswith("$"):
             raise _unknown(key)
         elif isinstance(wanted, dict):
@@ -155,13 +155,13 @@ def _compares(operator: str, stored: Any, value: Any) -> bool:
         return False
 
 
-def holds(given: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
+def matches(given: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
     """Say whether a filter that has been checked lets a document of such metadata through."""
     for field, operator, value in conditions(given):
         if field:
             met = _compares(operator, metadata.get(field), value)
         else:
-            met = _JOINS[operator]([holds(part, metadata) for part in value])
+            met = _JOINS[operator]([matches(part, metadata) for part in value])
         if not met:
             return False
     return True

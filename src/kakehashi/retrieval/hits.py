@@ -1,4 +1,4 @@
-"""Hits: what one arm of a search found, in the words that every framework's is said in."""
+"""Hits: the documents that one search returns, in a form that all frameworks share."""
 
 from __future__ import annotations
 
@@ -6,47 +6,48 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-Document = tuple[str, str | None]
-"""Key and modality."""
+DocumentKey = tuple[str, str | None]
+"""Identity of a document: the key of its text, and its modality."""
 
 
 class Hit(NamedTuple):
-    """A document that one arm found.
+    """A document that one search returned.
 
     Attributes:
-        key: what is equal for the same document.
-        payload: the document, as the framework has it.
-        modality: of the document; None where it names none that is known.
-        arm: which search found it.
-        raw: the score that the store gave, if it gave one.
-        similarity: inner product of unit vectors, of an arm that searches by vector.
-        lexical: BM25 score as a share of the best of its modality, of an arm that searches by
-            words.
+        key: equal for equal documents (:func:`kakehashi.retrieval.lexical_search.key_of`).
+        payload: the object of the framework, such as a LangChain document.
+        modality: modality of the document; None where its metadata name an unknown one.
+        search: name of the search.
+        raw: score of the store, if it gave one.
+        similarity: inner product of unit vectors; None in a search by words.
+        lexical: BM25 score divided by the best BM25 score of the modality; None in a search by
+            vector.
     """
 
     key: str
     payload: Any
     modality: str | None
-    arm: str
+    search: str
     raw: float | None = None
     similarity: float | None = None
     lexical: float | None = None
 
 
-class Searched(NamedTuple):
-    """What one arm found.
+class SearchResult(NamedTuple):
+    """The result of one search.
 
     Attributes:
         hits: the best first.
-        further: where the arm may hold more documents of a modality, the last hit before them:
-            they are no more similar, nor have they more words of the query.
-        share_of: of a search by words, the BM25 share of any document, by key and modality; None
-            for one that it does not hold.
-        named: of a search by words, how much of what the query names by number a document names
-            (:mod:`kakehashi.retrieval.part_numbers`), where it names any.
+        last_hits: by modality, the last hit before the search stopped. Documents of the modality
+            that were not returned have no higher score. A modality is missing where the search
+            returned all its documents.
+        share_of: (search by words) returns the BM25 share of a document, or None for a document
+            outside the index.
+        named: (search by words) the share of the query's identifiers that a document holds, 0 to
+            1, for documents that hold any (:mod:`kakehashi.retrieval.part_numbers`).
     """
 
     hits: Sequence[Hit]
-    further: Mapping[str, Hit]
-    share_of: Callable[[Document], float | None] | None = None
-    named: Mapping[Document, float] = MappingProxyType({})
+    last_hits: Mapping[str, Hit]
+    share_of: Callable[[DocumentKey], float | None] | None = None
+    named: Mapping[DocumentKey, float] = MappingProxyType({})

@@ -1,65 +1,70 @@
-"""The searches of one question: which arms, how deep, and one list of what they found."""
+"""Hybrid search: run several searches for one query, and fuse their results.
+
+The first round searches each store as it is, which stores do fast. A document that was not
+returned can then be no better than the last hit. Only where such a document may belong among the
+best k is a search repeated: deeper, and each modality by itself, so that none buries another.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from ..errors import DataError, DegradedWarning
-from .fusion import Fused, Fusion
-from .hits import Searched
+from .fusion import Fusion
+from .hits import SearchResult
+from .merging import FusedDocument
 from .query import Query
+from .rank_fusion import RankFusion
 
 OnError = Literal["raise", "degrade"]
-_DEPTH, _LEAST = 4, 20
-"""Documents of a modality that an arm is asked for at first: so many times k, but not fewer."""
-_MOST = 1_000_000
-_ROUNDS, _DEEPER = 3, 4
-"""How often, and how much deeper each time, is searched for what might still belong among k."""
+_FIRST_DEPTH_PER_K, _MIN_FIRST_DEPTH = 4, 20
+"""The first round asks for this many documents of each modality: a multiple of k, and a minimum."""
+_MAX_K = 1_000_000
+_MAX_ROUNDS, _DEPTH_FACTOR = 3, 4
+"""Rounds of searches for a query, and how much deeper each round is than the one before."""
 
 
-class Arm(Protocol):
-    """One search of a mixed retrieval."""
+class Search(Protocol):
+    """One of the searches of a hybrid search."""
 
     @property
     def name(self) -> str:
-        """What metadata, weights and warnings call it."""
+        """Its name in metadata, weights and warnings."""
 
-    def search(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
-    ) -> Searched:
+    def find(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+    ) -> SearchResult:
         """Return about n hits of each modality, the best first.
 
         Args:
-            apart: search each modality by itself, where the arm can; a first search is of all.
+            per_modality: search each modality by itself, where the store can. The first round
+                searches all documents at once.
         """
         ...
 
 
 @dataclass(frozen=True)
-class Found:
-    """The fused list, and the arms that failed, with what they raised."""
+class HybridResult:
+    """The fused documents, and the reason of each failed search by name."""
 
-    documents: list[Fused]
+    documents: list[FusedDocument]
     failed: Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How the arms are searched and fused.
-
-    A first search takes each store as it is, which is what stores are fast at. What was not found
-    can then be no better than the last hit; only where that might belong among the k best is an
-    arm searched again: deeper, and each modality by itself, so that none buries another.
+class HybridSearch:
+    """Runs searches and fuses their results.
 
     Attributes:
-        fusion: how what they found becomes one list.
-        on_error: whether an arm that fails raises, or the others answer with a warning.
+        fusion: makes one list of the results.
+        on_error: ``"raise"`` the error of a failed search, or ``"degrade"`` to the results of the
+            others.
 
     Raises:
         DataError: another on_error.
@@ -69,140 +74,148 @@ class Plan:
     on_error: OnError
 
     def __post_init__(self) -> None:
-        """Refuse what would otherwise show when an arm fails."""
+        """Refuse a wrong option now, and not when a search fails."""
         if self.on_error not in get_args(OnError):
             raise DataError(
                 f"on_error={self.on_error!r} is not known; choose one of "
                 f"{', '.join(get_args(OnError))}."
             )
 
-    def search(
-        self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
-    ) -> Found:
-        """Search one arm after the other."""
-        rounds = self._rounds(arms, query, k)
-        for pending, n, apart in rounds:
-            for arm in pending:
-                rounds.take(arm, _tried(arm, query, text, n, options, apart))
-        return rounds.found
+    def run(
+        self,
+        searches: Sequence[Search],
+        query: Query,
+        text: str,
+        k: int,
+        options: Mapping[str, Any],
+    ) -> HybridResult:
+        """Run the searches one after the other, and return the best k documents."""
+        state = _SearchState(self, searches, query.modality, check_k(k))
+        while state.pending:
+            for search in state.pending:
+                state.record(search, state.find(search, query, text, options))
+            state.next_round()
+        return state.result
 
-    async def asearch(
-        self, arms: Sequence[Arm], query: Query, text: str, k: int, options: Mapping[str, Any]
-    ) -> Found:
-        """Search all arms at once."""
-        rounds = self._rounds(arms, query, k)
-        for pending, n, apart in rounds:
+    async def arun(
+        self,
+        searches: Sequence[Search],
+        query: Query,
+        text: str,
+        k: int,
+        options: Mapping[str, Any],
+    ) -> HybridResult:
+        """Run the searches of a round at the same time, each in a thread."""
+        state = _SearchState(self, searches, query.modality, check_k(k))
+        while state.pending:
             outcomes = await asyncio.gather(
-                *(asyncio.to_thread(_tried, arm, query, text, n, options, apart) for arm in pending)
+                *(
+                    asyncio.to_thread(state.find, search, query, text, options)
+                    for search in state.pending
+                )
             )
-            for arm, outcome in zip(pending, outcomes, strict=True):
-                rounds.take(arm, outcome)
-        return rounds.found
-
-    def _rounds(self, arms: Sequence[Arm], query: Query, k: int) -> _Rounds:
-        return _Rounds(self, arms, query.modality, check_k(k))
+            for search, outcome in zip(state.pending, outcomes, strict=True):
+                state.record(search, outcome)
+            state.next_round()
+        return state.result
 
 
-class _Rounds:
-    """The searches of one question: which arms to ask next and how deep, until k are settled.
+class _SearchState:
+    """The state of one hybrid search between its rounds.
 
-    Whoever goes through it has :meth:`take` keep what each arm gave before going on.
+    Attributes:
+        pending: the searches of this round; empty where the result is final.
+        result: fused from all rounds before this one.
     """
 
-    def __init__(self, plan: Plan, arms: Sequence[Arm], query: str, k: int) -> None:
-        self.found = Found([], {})
-        self._outcomes: dict[str, Searched] = {}
-        self._failed: dict[str, Exception] = {}
-        self._plan, self._arms, self._query, self._k = plan, arms, query, k
+    def __init__(
+        self, hybrid: HybridSearch, searches: Sequence[Search], query_modality: str, k: int
+    ) -> None:
+        self.pending, self.result = searches, HybridResult([], {})
+        self._hybrid, self._searches = hybrid, searches
+        self._query_modality, self._k = query_modality, k
+        self._round, self._depth = 1, max(_MIN_FIRST_DEPTH, _FIRST_DEPTH_PER_K * k)
+        self._results: dict[str, SearchResult] = {}
+        self._errors: dict[str, Exception] = {}
 
-    def __iter__(self) -> Iterator[tuple[Sequence[Arm], int, bool]]:
-        """Yield arms to search, how many hits of a modality to ask for, and whether apart."""
-        n, number, pending = max(_LEAST, _DEPTH * self._k), 1, self._arms
-        while pending:
-            yield pending, n, number > 1
-            pending = self._pending(number)
-            n, number = n * _DEEPER, number + 1
+    def find(
+        self, search: Search, query: Query, text: str, options: Mapping[str, Any]
+    ) -> SearchResult | Exception:
+        """Run one search as deep as this round wants; return its result or its error."""
+        try:
+            return search.find(query, text, self._depth, options, per_modality=self._round > 1)
+        except Exception as error:  # a store may raise anything
+            return error
 
-    def take(self, arm: Arm, outcome: Searched | Exception) -> None:
-        """Keep what an arm found, or why it failed; what it found before then stays.
+    def record(self, search: Search, outcome: SearchResult | Exception) -> None:
+        """Keep the result of a search. After an error, the result of the round before stays.
 
         Raises:
-            Exception: what the arm raised, unless the others are to answer.
+            Exception: the error of the search, unless the search is to degrade.
         """
-        if isinstance(outcome, Exception):
-            if self._plan.on_error == "raise":
-                raise outcome
-            self._failed[arm.name] = outcome
-            if (before := self._outcomes.get(arm.name)) is not None:
-                self._outcomes[arm.name] = before._replace(further={})  # it is not asked again
-        else:
-            self._outcomes[arm.name] = outcome
+        if not isinstance(outcome, Exception):
+            self._results[search.name] = outcome
+            return
+        if self._hybrid.on_error == "raise":
+            raise outcome
+        self._errors[search.name] = outcome
+        if search.name in self._results:  # no last hits: it is not repeated
+            self._results[search.name] = self._results[search.name]._replace(last_hits={})
 
-    def _pending(self, number: int) -> Sequence[Arm]:
-        """Fuse what was found; return the arms that may hold more of the best k."""
-        plan, k, found = self._plan, self._k, self._outcomes
-        if not found:
-            raise next(iter(self._failed.values()))
-        fusion, query = plan.fusion, self._query
-        documents = fusion.fuse(found, query, k)
-        said = {name: f"{type(error).__name__}: {error}" for name, error in self._failed.items()}
-        self.found = Found(documents, said)
-        if number >= _ROUNDS and len(documents) >= k:  # what is left lies deep, if it is there
-            return []
-        deeper = fusion.unsettled(found, query, documents, k)
-        return [arm for arm in self._arms if arm.name in deeper]
+    def next_round(self) -> None:
+        """Fuse the results, and set the searches and the depth of the next round.
+
+        Raises:
+            Exception: the first error, where all searches failed.
+        """
+        if not self._results:
+            raise next(iter(self._errors.values()))
+        fusion, k = self._hybrid.fusion, self._k
+        documents = fusion.fuse(self._results, self._query_modality, k)
+        failed = {name: f"{type(e).__name__}: {e}" for name, e in self._errors.items()}
+        self.result, self.pending = HybridResult(documents, failed), []
+        if self._round < _MAX_ROUNDS or len(documents) < k:
+            names = fusion.not_final(self._results, self._query_modality, documents, k)
+            self.pending = [search for search in self._searches if search.name in names]
+        self._round, self._depth = self._round + 1, self._depth * _DEPTH_FACTOR
 
 
-def warn_of(failed: Mapping[str, str], stacklevel: int) -> None:
-    """Warn once a search of the arms that failed."""
+def warn_of_failed(failed: Mapping[str, str], stacklevel: int) -> None:
+    """Warn of each failed search, with its reason."""
     for name, reason in failed.items():
         warnings.warn(
-            f"The arm {name!r} failed and the others answered without it: {reason}",
+            f"The search {name!r} failed and the others answered without it: {reason}",
             DegradedWarning,
             stacklevel=stacklevel + 1,
         )
 
 
-def _tried(
-    arm: Arm, query: Query, text: str, n: int, options: Mapping[str, Any], apart: bool
-) -> Searched | Exception:
-    try:
-        return arm.search(query, text, n, options, apart=apart)
-    except Exception as error:  # a store of the caller's raises what it likes
-        return error
-
-
 def check_k(k: Any, name: str = "k") -> int:
-    """Return how many documents are wanted, or raise DataError where that is no number of them."""
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= _MOST:
-        raise DataError(f"{name}={k!r}; ask for a whole number of documents, 1 to {_MOST}.")
+    """Return the number of documents as an int; raise DataError for any other value."""
+    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= _MAX_K:
+        raise DataError(f"{name}={k!r}; ask for a whole number of documents, 1 to {_MAX_K}.")
     return int(k)
 
 
-def check_arms(arms: Sequence[Any], fusion: Fusion) -> None:
-    """Find what is wrong with a list of arms before anything is searched.
+def check_searches(searches: Sequence[Any], fusion: Fusion) -> None:
+    """Check a list of searches before the first query.
 
     Raises:
-        DataError: none, no arm, two of one name; weights in calibrated fusion, a weight of none of
-            the arms, or one that is not positive.
+        DataError: an empty list, an object that is no search, two searches of one name, a weight
+            of an unknown search, or a weight that is not positive.
     """
-    for arm in arms:
-        if not hasattr(arm, "search"):
-            raise DataError(f"arms hold {arm!r:.80}; give VectorSearch or BM25Search.")
-    weights = fusion.weights
-    if weights and fusion.reads_scores:
-        raise DataError(
-            f"weights={dict(weights)!r} are for fusion='rank'; calibrated fusion has learned its "
-            "own."
-        )
-    names = [arm.name for arm in arms]
+    for search in searches:
+        if not hasattr(search, "find"):
+            raise DataError(f"searches hold {search!r:.80}; give VectorSearch or BM25Search.")
+    names = [search.name for search in searches]
     if not names:
-        raise DataError("searches=[] searches nothing; give at least one arm.")
+        raise DataError("searches=[] searches nothing; give at least one search.")
     if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"two arms are called {twice!r}; give each its own name=.")
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"two searches are called {repeated!r}; give each its own name=.")
+    weights = fusion.weights if isinstance(fusion, RankFusion) else {}
     for name, weight in weights.items():
         if name not in names:
-            raise DataError(f"weights name the arm {name!r}; the arms are {', '.join(names)}.")
+            raise DataError(f"weights name the search {name!r}; searches are {', '.join(names)}.")
         if not 0 < weight < np.inf:
-            raise DataError(f"the weight of the arm {name!r} is {weight}; it has to be positive.")
+            raise DataError(f"the weight of the search {name!r} is {weight}; it must be positive.")

@@ -1,4 +1,4 @@
-"""Lexical search: documents of each modality that share words with a query."""
+"""Lexical search: the documents of each modality that share words with a query."""
 
 from __future__ import annotations
 
@@ -7,26 +7,30 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .bm25 import LexicalIndex
-from .hits import Document, Hit, Searched
+from .hits import DocumentKey, Hit, SearchResult
 from .part_numbers import Identifiers
 
 
-class Words:
-    """A BM25 index of documents, for a lexical arm.
+class LexicalSearch:
+    """A BM25 index of documents. Each modality is searched by itself.
+
+    In one list, documents of the query's own modality would bury the others: they share more words
+    with it.
 
     Args:
-        arm: the name of the arm.
-        documents: as the framework has them.
-        keys: what is equal for the same document, of each.
-        modalities: of each; every modality is searched by itself, or the words of the query's own
-            bury the others.
+        name: name of the search.
+        documents: the objects of the framework.
+        texts: text of each document.
+        keys: key of each document, equal for equal documents.
+        modalities: modality of each document.
     """
 
     def __init__(
         self,
-        arm: str,
+        name: str,
         documents: Sequence[Any],
         *,
         texts: Sequence[str],
@@ -35,55 +39,64 @@ class Words:
     ) -> None:
         self._index, self._identifiers = LexicalIndex(texts), Identifiers(texts, modalities)
         self._hits = [
-            Hit(key, document, side, arm)
-            for key, document, side in zip(keys, documents, modalities, strict=True)
+            Hit(key, document, modality, name)
+            for key, document, modality in zip(keys, documents, modalities, strict=True)
         ]
-        self._rows = {(hit.key, hit.modality): row for row, hit in enumerate(self._hits)}
-        self._parts = {
-            side: np.array([own == side for own in modalities], bool)
-            for side in dict.fromkeys(modalities)
+        self._row_of = {(hit.key, hit.modality): row for row, hit in enumerate(self._hits)}
+        self._rows_of = {
+            modality: np.array([other == modality for other in modalities], bool)
+            for modality in dict.fromkeys(modalities)
         }
 
-    def search(self, text: str, n: int, allowed: Sequence[bool] | None) -> Searched:
-        """Find documents that share a word, n of each modality and what is named, the best first.
+    def find(self, text: str, n: int, allowed: Sequence[bool] | None) -> SearchResult:
+        """Return the documents of each modality that share a word with a query, the best first.
 
         Args:
-            allowed: which documents may be found; None for all.
+            n: number of documents of each modality; documents that hold an identifier of the query
+                are returned beyond it.
+            allowed: whether each document may be returned; None for all.
         """
         scores = self._index.scores(text)
         if allowed is not None:
             scores = np.where(np.asarray(allowed, bool), scores, 0)
-        shares = np.zeros(len(scores))
-        every = self._identifiers.named(text).items()
-        named = {row: share for row, share in every if scores[row] > 0}  # it may be shut out
+        named = {row: s for row, s in self._identifiers.named(text).items() if scores[row] > 0}
+        shares = self._shares(scores)
         hits: list[Hit] = []
-        further: dict[str, Hit] = {}
-        for side, part in self._parts.items():
-            own = np.where(part, scores, 0)
-            shares[part] = own[part] / max(float(own.max()), 1e-12)
-            first = np.argsort(-own, kind="stable")[:n].tolist()
-            rows = [row for row in first if own[row] > 0]
-            if len(rows) >= n and side is not None:
-                further[side] = self._hit(rows[-1], scores, shares)
-            rows += [row for row in named if part[row] and row not in rows]
+        last_hits: dict[str, Hit] = {}
+        for modality, in_modality in self._rows_of.items():
+            of_modality = np.where(in_modality, scores, 0)
+            best = np.argsort(-of_modality, kind="stable")[:n].tolist()
+            rows = [row for row in best if of_modality[row] > 0]
+            if len(rows) >= n and modality is not None:
+                last_hits[modality] = self._hit(rows[-1], scores, shares)
+            rows += [row for row in named if in_modality[row] and row not in rows]
             hits += [self._hit(row, scores, shares) for row in rows]
         hits.sort(key=lambda hit: -(hit.raw or 0.0))
 
-        def share_of(document: Document) -> float | None:
-            row = self._rows.get(document)
+        def share_of(document: DocumentKey) -> float | None:
+            row = self._row_of.get(document)
             return None if row is None else float(shares[row])
 
-        documents = {(self._hits[r].key, self._hits[r].modality): named[r] for r in named}
-        return Searched(hits, further, share_of, documents)
+        named_documents = {
+            (self._hits[row].key, self._hits[row].modality): share for row, share in named.items()
+        }
+        return SearchResult(hits, last_hits, share_of, named_documents)
 
-    def _hit(self, row: int, scores: Any, shares: Any) -> Hit:
+    def _shares(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Divide the score of each document by the best of its modality."""
+        shares = np.zeros(len(scores))
+        for in_modality in self._rows_of.values():
+            best = float(scores[in_modality].max())
+            shares[in_modality] = scores[in_modality] / max(best, 1e-12)
+        return shares
+
+    def _hit(self, row: int, scores: NDArray[np.float32], shares: NDArray[np.float64]) -> Hit:
         return self._hits[row]._replace(raw=float(scores[row]), lexical=float(shares[row]))
 
 
 def key_of(text: str) -> str:
-    """Return what is equal for one document in several stores: a hash of its text.
+    """Return the key of a document, equal for one document in several stores: a hash of its text.
 
-    Ids are of no use: a store gives its own to a document that the next store, or a list of
-    documents, knows without.
+    The ids of stores do not serve: each store gives its own, and a list of documents has none.
     """
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -63,7 +63,7 @@ def prepare_query(space: EmbeddingSpace, text: str, modality: str) -> Query:
     return Query(vector, modality, how)
 
 
-def read_as(space: EmbeddingSpace, texts: Sequence[str]) -> list[str]:
+def modalities_of(space: EmbeddingSpace, texts: Sequence[str]) -> list[str]:
     """Return the modality of each text by the router; the target where it is unsure."""
     routed = space.route(texts) if len(texts) else []  # an empty list needs no router
     return [space.modalities[-1] if modality is None else modality for modality in routed]
@@ -80,7 +80,7 @@ def embed_routed(
     Returns:
         (n, d_out) float32.
     """
-    modalities = np.array(read_as(space, texts), object)
+    modalities = np.array(modalities_of(space, texts), object)
     vectors = np.empty((len(modalities), space.output_dimension), np.float32)
     for modality in dict.fromkeys(modalities):
         rows = np.flatnonzero(modalities == modality)

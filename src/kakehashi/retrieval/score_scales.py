@@ -1,6 +1,8 @@
-"""Scales: what a store's scores are, and how to have the inner product of unit vectors back.
+"""Score scales: convert the scores of a store to inner products of unit vectors.
 
-Stores call them score, similarity, distance and relevance, and mean many things.
+Stores call their numbers score, similarity, distance or relevance. Each of them is a monotone
+function of the inner product s of unit vectors: the cosine distance is 1 - s, the squared L2
+distance is 2 - 2 s.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from .hits import Hit
 from .query import EmbeddingSpace, Query
 
 _TINY = 1e-30
-"""A floor for what has no logarithm and no reciprocal, so that a scale is far off and does not
-fail. (Its reciprocal can be squared.)"""
+"""A floor for logarithms and reciprocals (its reciprocal can be squared). A score of 0 then gives
+a value that is far off, and no error."""
 
 SCALES: Mapping[str, Callable[[float], float]] = {
     "similarity": lambda s: s,
@@ -31,39 +33,51 @@ SCALES: Mapping[str, Callable[[float], float]] = {
     "1 / (1 + squared l2)": lambda s: 1 - (1 / max(s, _TINY) - 1) / 2,
     "1 / (1 + l2)": lambda s: 1 - (1 / max(s, _TINY) - 1) ** 2 / 2,
 }
-"""The scores that stores give of unit vectors, and how to have the inner product back."""
+"""By name of the scale, the function from a score to the inner product of unit vectors."""
 
-_PROBED = 3
-_NEAR = 0.02
-"""How far a converted score may lie off: stores round, and some keep eight bits."""
+_PROBES = 3
+"""Hits of each modality that are embedded to detect a scale."""
+_TOLERANCE = 0.02
+"""Largest error of a converted score: stores round, and some keep eight bits."""
 
 
-def scale_of(raw: Sequence[float], true: Sequence[float]) -> str | None:
-    """Find out what a store's scores are, from a few whose inner product is known.
+def detect_scale(raw_scores: Sequence[float], similarities: Sequence[float]) -> str | None:
+    """Return the name of the scale that fits best; None where no scale fits.
 
-    Returns:
-        the name of one of :data:`SCALES`, or None where none fits.
+    Args:
+        raw_scores: n scores of a store.
+        similarities: the n inner products that they stand for.
     """
-    read = {name: [float(convert(float(r))) for r in raw] for name, convert in SCALES.items()}
-    errors = {name: _apart(values, true) for name, values in read.items()}
+    errors = {name: _error(name, raw_scores, similarities) for name in SCALES}
     best = min(errors, key=lambda name: errors[name])
-    return best if errors[best] <= _NEAR else None
+    return best if errors[best] <= _TOLERANCE else None
 
 
-def tells_apart(name: str, raw: Sequence[float], true: Sequence[float]) -> bool:
-    """Say whether scores fit this scale alone: at a cosine of 1, many agree."""
-    others = (convert for other, convert in SCALES.items() if other != name)
-    return all(_apart([convert(float(r)) for r in raw], true) > _NEAR for convert in others)
+def is_only_scale(name: str, raw_scores: Sequence[float], similarities: Sequence[float]) -> bool:
+    """Say whether no other scale fits: near an inner product of 1, several agree."""
+    others = (other for other in SCALES if other != name)
+    return all(_error(other, raw_scores, similarities) > _TOLERANCE for other in others)
 
 
-def _apart(values: Sequence[float], true: Sequence[float]) -> float:
-    return max(abs(float(value) - t) for value, t in zip(values, true, strict=True))
+def _error(name: str, raw_scores: Sequence[float], similarities: Sequence[float]) -> float:
+    converted = [float(SCALES[name](float(raw))) for raw in raw_scores]
+    return max(abs(value - s) for value, s in zip(converted, similarities, strict=True))
 
 
-class ScaleFinder:
-    """What the scores of a store are; found out from documents whose vectors are known.
+class ScoreScale:
+    """Adds similarities to the hits of one store, whose scale it detects.
 
-    Once they fit one scale alone, it is remembered.
+    To detect the scale, a query embeds up to three hits of each modality as documents, and compares
+    their inner products with the scores. Once the scores fit one scale only, usually at the first
+    query, that scale is kept and nothing more is embedded. A scale that the caller names is used
+    without a check, and nothing is embedded.
+
+    Args:
+        space: the aligner or multi aligner that embedded the documents of the store.
+        name: one of :data:`SCALES`; None to detect it.
+
+    Raises:
+        DataError: an unknown name.
     """
 
     def __init__(self, space: EmbeddingSpace, name: str | None) -> None:
@@ -71,77 +85,107 @@ class ScaleFinder:
             raise DataError(f"scores={name!r} is not known; choose one of {', '.join(SCALES)}.")
         self._space, self._name = space, name
 
-    def similarities(
-        self,
-        query: Query,
-        hits: Sequence[Hit],
-        text_of: Callable[[Any], str],
-        arm: str,
+    def with_similarities(
+        self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], search: str
     ) -> list[Hit]:
         """Return the hits with their similarity, the inner product of unit vectors.
 
+        Args:
+            text_of: returns the embedded text of a hit's payload.
+            search: name of the search, for messages.
+
         Raises:
-            DataError: the store gives no scores, or they are none that is known.
+            DataError: the store gives no scores, or scores of an unknown scale.
         """
         if not hits:
             return []
-        if any(hit.raw is None for hit in hits):
-            raise DataError(
-                f"The store of the arm {arm!r} gives no scores, which calibrated fusion needs; "
-                "fuse by rank (fusion='rank')."
-            )
-        if not all(math.isfinite(hit.raw or 0.0) for hit in hits):
-            raise DataError(
-                f"The store of the arm {arm!r} gives scores that are not finite; look for empty "
-                "or broken vectors in it."
-            )
-        convert = SCALES[self._name or self._found_out(query, hits, text_of, arm)]
-        return [hit._replace(similarity=float(convert(float(hit.raw or 0.0)))) for hit in hits]
+        _check_scores(hits, search)
+        name = self._name
+        if name is None:
+            raw_scores, similarities = self._probe(query, hits, text_of, search)
+            name = self._decide(raw_scores, similarities, search)
+        convert = SCALES[name]
+        return [hit._replace(similarity=float(convert(_raw(hit)))) for hit in hits]
 
-    def _found_out(
-        self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], arm: str
-    ) -> str:
-        raw: list[float] = []
-        true: list[float] = []
-        missing: EncoderError | None = None
-        # Of each modality: documents of one may have been embedded as the other.
-        for side in self._space.modalities:
-            probed = [hit for hit in hits if hit.modality == side][:_PROBED]
-            texts = [text_of(hit.payload) for hit in probed]
-            if not probed:
+    def _probe(
+        self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], search: str
+    ) -> tuple[list[float], list[float]]:
+        """Embed the first hits of each modality; return their scores and their inner products.
+
+        Every modality is probed, because documents of one may have been embedded as another. A
+        modality without an encoder at hand is passed over.
+        """
+        raw_scores: list[float] = []
+        similarities: list[float] = []
+        missing_encoder: EncoderError | None = None
+        for modality in self._space.modalities:
+            probes = [hit for hit in hits if hit.modality == modality][:_PROBES]
+            if not probes:
                 continue
             try:
-                vectors = self._space.embed_documents(texts, modality=side)
+                similarities += self._similarities(query, probes, text_of, modality)
             except EncoderMismatchError:
                 raise
-            except EncoderError as error:  # not at hand; the other modality tells, too
-                missing = error
-                continue
-            raw += [float(hit.raw or 0.0) for hit in probed]
-            true += map(float, unit_rows(vectors) @ unit_rows(query.vector[None])[0])
-        if missing is not None and not raw:
+            except EncoderError as error:
+                missing_encoder = error
+            else:
+                raw_scores += map(_raw, probes)
+        if raw_scores:
+            return raw_scores, similarities
+        if missing_encoder is not None:
             raise DataError(
-                f"What the scores of the arm {arm!r} are cannot be found out without an encoder "
-                f"of its documents; name them: scores= one of {', '.join(SCALES)}. ({missing})"
-            ) from missing
-        if not raw:
-            raise DataError(
-                f"No document of the arm {arm!r} names a modality that is known. Store one of "
-                f"{', '.join(self._space.modalities)} in the metadata, name the modality of the "
-                "arm, or fuse by rank (fusion='rank')."
-            )
-        name = scale_of(raw, true)
-        if name is not None:
-            if tells_apart(name, raw, true):  # else these hits are read alike; the next may not be
-                self._name = name
-            return name
+                f"The scale of the scores of the search {search!r} cannot be detected without an "
+                f"encoder of its documents; name it: scores= one of {', '.join(SCALES)}. "
+                f"({missing_encoder})"
+            ) from missing_encoder
         raise DataError(
-            f"The scores of the arm {arm!r} ({', '.join(f'{r:.3f}' for r in raw)}) are not those "
-            f"of this aligner's vectors, whose inner products at unit length are "
-            f"{', '.join(f'{t:.3f}' for t in true)}. Fill the store through this aligner, each "
-            "document as its own modality: in LangChain embeddings.add_documents(store, "
-            "documents), in LlamaIndex nodes = embedding(nodes) before the index is made of them, "
-            "or document_modality='auto'. If it was filled so, and holds other texts than were "
-            "embedded, or vectors of other lengths by cosine, name its scores: scores= one of "
-            f"{', '.join(SCALES)}."
+            f"No document of the search {search!r} names a modality that is known. Store one of "
+            f"{', '.join(self._space.modalities)} in the metadata, name the modality of the "
+            "search, or fuse by rank (fusion='rank')."
+        )
+
+    def _similarities(
+        self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], modality: str
+    ) -> list[float]:
+        """Embed hits of one modality; return their inner products with the query at unit length."""
+        texts = [text_of(hit.payload) for hit in hits]
+        vectors = unit_rows(self._space.embed_documents(texts, modality=modality))
+        return list(map(float, vectors @ unit_rows(query.vector[None])[0]))
+
+    def _decide(
+        self, raw_scores: Sequence[float], similarities: Sequence[float], search: str
+    ) -> str:
+        """Return the scale that fits the probes; keep it where no other scale fits."""
+        name = detect_scale(raw_scores, similarities)
+        if name is None:
+            raise DataError(
+                f"The scores of the search {search!r} "
+                f"({', '.join(f'{raw:.3f}' for raw in raw_scores)}) are not those of this "
+                "aligner's vectors, whose inner products at unit length are "
+                f"{', '.join(f'{s:.3f}' for s in similarities)}. Fill the store through this "
+                "aligner, each document as its own modality: in LangChain "
+                "embeddings.add_documents(store, documents), in LlamaIndex nodes = "
+                "embedding(nodes) before the index is made of them, or document_modality='auto'. "
+                "If it was filled so, and holds other texts than were embedded, or vectors of "
+                f"other lengths by cosine, name its scores: scores= one of {', '.join(SCALES)}."
+            )
+        if is_only_scale(name, raw_scores, similarities):
+            self._name = name
+        return name
+
+
+def _raw(hit: Hit) -> float:
+    return float(hit.raw or 0.0)
+
+
+def _check_scores(hits: Sequence[Hit], search: str) -> None:
+    if any(hit.raw is None for hit in hits):
+        raise DataError(
+            f"The store of the search {search!r} gives no scores, which calibrated fusion needs; "
+            "fuse by rank (fusion='rank')."
+        )
+    if not all(math.isfinite(_raw(hit)) for hit in hits):
+        raise DataError(
+            f"The store of the search {search!r} gives scores that are not finite; look for empty "
+            "or broken vectors in it."
         )

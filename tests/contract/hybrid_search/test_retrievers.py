@@ -26,8 +26,7 @@ from support.frameworks import (
 )
 
 from kakehashi.errors import DataError
-from kakehashi.retrieval import document_modality as _arms
-from kakehashi.retrieval import hybrid_search as _plan
+from kakehashi.retrieval import document_modality, hybrid_search
 from kakehashi.types import SIDES
 
 
@@ -58,7 +57,7 @@ def test_a_document_that_is_stored_twice_is_found_once(shop, aligner, corpus):
     arms = [shop.f.arm(twice), shop.f.arm(shop.mixed, name="all")]
     found = shop.ask(QUERIES[1], arms, k=30)
     assert_same(shop.rows(found), reference(aligner, QUERIES[1], corpus)[:30])
-    of_both = {shop.f.text(d) for d in found if set(shop.said(d)["arms"]) == {"vectors", "all"}}
+    of_both = {shop.f.text(d) for d in found if set(shop.said(d)["searches"]) == {"vectors", "all"}}
     assert of_both == {e.text for e in few} & {shop.f.text(d) for d in found}
     assert len(shop.ask(QUERIES[1], [shop.f.arm(twice)], k=9)) == 9
 
@@ -91,7 +90,11 @@ def test_a_filter_that_nothing_passes_finds_nothing(shop, corpus):
 @pytest.fixture
 def shallow(monkeypatch):
     """First searches find so little that what is buried has to be searched for by itself."""
-    for module, name in ((_plan, "_LEAST"), (_plan, "_DEPTH"), (_arms, "_WIDER")):
+    for module, name in (
+        (hybrid_search, "_MIN_FIRST_DEPTH"),
+        (hybrid_search, "_FIRST_DEPTH_PER_K"),
+        (document_modality, "_MIXED_DEPTH_FACTOR"),
+    ):
         monkeypatch.setattr(module, name, 1)
 
 
@@ -149,7 +152,7 @@ def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, co
         assert {name: metadata[name] for name in entry.metadata} == entry.metadata
         assert said.keys() == {
             "modality",
-            "arms",
+            "searches",
             "similarity",
             "lexical",
             "named",
@@ -157,9 +160,9 @@ def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, co
             "fusion",
         }
         assert (said["modality"], said["fusion"]) == (entry.modality, "calibrated")
-        assert set(said["arms"]) <= {"vectors", "words"}
+        assert set(said["searches"]) <= {"vectors", "words"}
         assert -1 <= said["similarity"] <= 1.001
-        assert all(isinstance(raw, float) for raw in said["arms"].values())
+        assert all(isinstance(raw, float) for raw in said["searches"].values())
     again = shop.ask(QUERIES[1], arms, fusion="rank")
     assert all(shop.said(d)["fusion"] == "rank" for d in again)
     assert all("kakehashi" not in entry.metadata for entry in corpus)
@@ -173,7 +176,7 @@ def test_two_indices_give_the_same_as_one(shop, aligner):
         one = shop.ask(query, [shop.f.arm(shop.mixed)])
         two = shop.ask(query, arms)
         assert_same(shop.rows(two), shop.rows(one))
-        assert all(set(shop.said(d)["arms"]) == {shop.said(d)["modality"]} for d in two)
+        assert all(set(shop.said(d)["searches"]) == {shop.said(d)["modality"]} for d in two)
 
 
 def test_an_index_of_one_modality_needs_no_declaration(shop, aligner, corpus):
@@ -204,7 +207,7 @@ def test_rank_fusion_asks_for_no_scores(shop, aligner, corpus):
 
 def test_a_store_of_other_vectors_is_refused(shop, corpus):
     store = shop.fill(corpus[:4] + corpus[PAIRS : PAIRS + 4], by_another=True)
-    with pytest.raises(DataError, match=r"scores of the arm 'vectors' .* are not those of this"):
+    with pytest.raises(DataError, match=r"scores of the search 'vectors' .* are not those of this"):
         shop.ask(QUERIES[0], [shop.f.arm(store)])
     assert len(shop.ask(QUERIES[0], [shop.f.arm(store)], fusion="rank")) == 7
 

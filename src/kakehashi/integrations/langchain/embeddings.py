@@ -13,9 +13,16 @@ from typing import Any, Literal
 
 from ...errors import DataError, MissingExtraError
 from ...multi_aligner import load
-from ...retrieval.fusion import Fusion, Method
-from ...retrieval.hybrid_search import Found, OnError, Plan, check_arms, check_k, warn_of
-from ...retrieval.query import AUTO, Query, read_as
+from ...retrieval.fusion import Method, fusion_of
+from ...retrieval.hybrid_search import (
+    HybridResult,
+    HybridSearch,
+    OnError,
+    check_k,
+    check_searches,
+    warn_of_failed,
+)
+from ...retrieval.query import AUTO, Query, modalities_of
 from .._aligner_field import (
     AlignerField,
     document_modality_of,
@@ -149,7 +156,7 @@ class AlignedEmbeddings(BaseModel, Embeddings):
         self._refuse_other_embeddings(store)
         self._doubt(documents, sides, modality_field)
         unnamed = [row for row, side in enumerate(sides) if side == AUTO]
-        routed = read_as(self.aligner, [documents[row].page_content for row in unnamed])
+        routed = modalities_of(self.aligner, [documents[row].page_content for row in unnamed])
         for row, side in zip(unnamed, routed, strict=True):
             sides[row] = side
         if len(set(sides)) > 1 and getattr(store, "mode", None) == "overwrite":  # LanceDB's default
@@ -279,7 +286,7 @@ class AlignedRetriever(BaseRetriever):
         if self.searches:
             if self.search_type == "mmr" or self.score_threshold is not None:
                 raise ValueError("search_type='mmr' and score_threshold are of one vectorstore=.")
-            check_arms(self.searches, self._plan().fusion)
+            check_searches(self.searches, self._plan().fusion)
             self._prepared_searches()
         return self
 
@@ -291,8 +298,11 @@ class AlignedRetriever(BaseRetriever):
         if len(before) != len(made_of) or any(
             a is not b for a, b in zip(before, made_of, strict=True)
         ):
-            scored = self._plan().fusion.reads_scores
-            bound = [arm.bound(space, unnamed=unnamed, scored=scored) for arm in self.searches]
+            needs_similarity = self._plan().fusion.needs_similarity
+            bound = [
+                arm.prepared(space, without_modality=unnamed, needs_similarity=needs_similarity)
+                for arm in self.searches
+            ]
             self._bound = (made_of, bound)
         return bound
 
@@ -309,7 +319,7 @@ class AlignedRetriever(BaseRetriever):
             return self._search(query, k, modality, kwargs)
         asked = self.embeddings.ask(query, modality=modality)
         options = {**self.search_kwargs, **kwargs}
-        found = self._plan().search(self._prepared_searches(), asked, query, self._k(k), options)
+        found = self._plan().run(self._prepared_searches(), asked, query, self._k(k), options)
         return self._answer(found)
 
     async def _aget_relevant_documents(
@@ -325,17 +335,17 @@ class AlignedRetriever(BaseRetriever):
             return await run_in_executor(None, self._search, query, k, modality, kwargs)
         asked = await run_in_executor(None, partial(self.embeddings.ask, query, modality=modality))
         options = {**self.search_kwargs, **kwargs}
-        found = await self._plan().asearch(
+        found = await self._plan().arun(
             self._prepared_searches(), asked, query, self._k(k), options
         )
         return self._answer(found)
 
-    def _plan(self) -> Plan:
+    def _plan(self) -> HybridSearch:
         calibration = self.embeddings.aligner.calibration
-        return Plan(Fusion(self.fusion, calibration, self.weights), self.on_error)
+        return HybridSearch(fusion_of(self.fusion, calibration, self.weights), self.on_error)
 
-    def _answer(self, found: Found) -> list[Document]:
-        warn_of(found.failed, stacklevel=3)
+    def _answer(self, found: HybridResult) -> list[Document]:
+        warn_of_failed(found.failed, stacklevel=3)
         return list(described(found.documents, self.fusion, found.failed))
 
     def _k(self, k: int | None) -> int:

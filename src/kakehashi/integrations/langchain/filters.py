@@ -14,7 +14,7 @@ from typing import Any
 from langchain_core.vectorstores import VectorStore
 
 from ...errors import DataError
-from ...retrieval.filters import checked, conditions, holds
+from ...retrieval.filters import checked_filter, conditions, matches
 
 _FIELD = re.compile(r"[^\W\d]\w*(\.\w+)*")
 """A field that can be pasted into an expression."""
@@ -59,7 +59,7 @@ def _in_own_form(options: Mapping[str, Any], store: VectorStore) -> dict[str, An
     rest = {name: value for name, value in options.items() if name != "filter"}
     if not given:
         return rest
-    own = _OWN_FORM[kind](checked(given), store)
+    own = _OWN_FORM[kind](checked_filter(given), store)
     if kind == "Milvus" and rest.get("expr") is not None:
         own["expr"] = _both(rest["expr"], own["expr"])
     return rest | own
@@ -119,11 +119,11 @@ def _all(joined: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
 
 
 def _faiss(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": lambda metadata: holds(given, metadata)}
+    return {"filter": lambda metadata: matches(given, metadata)}
 
 
 def _in_memory(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": lambda document: holds(given, document.metadata)}
+    return {"filter": lambda document: matches(given, document.metadata)}
 
 
 def _qdrant(given: dict[str, Any], store: Any) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from ...errors import DataError
-from ...retrieval.document_modality import Reading, check_declared, in_parts
-from ...retrieval.filters import words_filter
-from ...retrieval.hits import Hit, Searched
-from ...retrieval.lexical_search import Words, key_of
+from ...retrieval.document_modality import DocumentModality, check_declared_modality, search_store
+from ...retrieval.filters import lexical_filter
+from ...retrieval.hits import Hit, SearchResult
+from ...retrieval.lexical_search import LexicalSearch, key_of
 from ...retrieval.query import Query
-from ...retrieval.score_scales import ScaleFinder
+from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import Space, index_may_need_moving
 from .filters import joined, kind_of
 
@@ -80,32 +80,40 @@ class VectorSearch(BaseModel):
     split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
-    _bound: tuple[Space, Reading, ScaleFinder | None] | None = PrivateAttr(default=None)
+    _bound: tuple[Space, DocumentModality, ScoreScale | None] | None = PrivateAttr(default=None)
 
-    def bound(self, space: Space, *, unnamed: str, scored: bool) -> VectorSearch:
+    def prepared(
+        self, space: Space, *, without_modality: str, needs_similarity: bool
+    ) -> VectorSearch:
         """Return this arm for an aligner, whose vectors tell what the store's scores are.
 
         Args:
-            unnamed: what documents are of that name no modality.
-            scored: whether scores are needed.
+            without_modality: what documents are of that name no modality.
+            needs_similarity: whether scores are needed.
         """
-        check_declared(self.name, self.modality, space)
+        check_declared_modality(self.name, self.modality, space)
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
-        scale = ScaleFinder(space, self.scores)
-        reading = Reading(space, self.modality, self.modality_field, unnamed)
+        scale = ScoreScale(space, self.scores)
+        document_modality = DocumentModality(
+            space, self.modality, self.modality_field, without_modality
+        )
         arm = self.model_copy()
-        arm._bound = (space, reading, scale if scored else None)
+        arm._bound = (space, document_modality, scale if needs_similarity else None)
         return arm
 
-    def search(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
-    ) -> Searched:
+    def find(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+    ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._bound is not None
-        space, reading, scale = self._bound
+        space, document_modality, scale = self._bound
         vector = query.vector.tolist()
-        parts = self._parts(reading, scored=scale is not None) if apart else {}
+        parts = (
+            self._parts(document_modality, needs_similarity=scale is not None)
+            if per_modality
+            else {}
+        )
 
         def searched(part: str | None, depth: int) -> list[Hit]:
             restriction = {} if part is None else parts[part]
@@ -114,7 +122,7 @@ class VectorSearch(BaseModel):
                 Hit(
                     key_of(str(document.page_content)),
                     document,
-                    reading.modality(document.metadata, partial(str, document.page_content)),
+                    document_modality.of(document.metadata, partial(str, document.page_content)),
                     self.name,
                     raw,
                 )
@@ -122,20 +130,24 @@ class VectorSearch(BaseModel):
             ]
             if scale is None:
                 return hits
-            return scale.similarities(query, hits, lambda d: str(d.page_content), self.name)
+            return scale.with_similarities(query, hits, lambda d: str(d.page_content), self.name)
 
-        with index_may_need_moving(space, reading.possible[-1]):
-            return in_parts(searched, n, parts=list(parts), names=reading.possible)
+        with index_may_need_moving(space, document_modality.possible[-1]):
+            return search_store(
+                searched, n, parts=list(parts), modalities=document_modality.possible
+            )
 
-    def _parts(self, reading: Reading, *, scored: bool) -> dict[str, dict[str, Any]]:
+    def _parts(
+        self, document_modality: DocumentModality, *, needs_similarity: bool
+    ) -> dict[str, dict[str, Any]]:
         """Return what restricts the store to each part of its documents; nothing if nothing can."""
         if self.modality is not None or self.split is None:
             return {}
         if callable(self.split):
-            return {name: self.split(name) for name in reading.names}
+            return {name: self.split(name) for name in document_modality.modalities}
         if kind_of(self.vectorstore) is None:
             return {}
-        parts = reading.parts(scored)
+        parts = document_modality.parts(needs_similarity)
         named = [name for name in parts.values() if name is not None]
         return {
             part: {"filter": {self.modality_field: {"$nin": named} if name is None else name}}
@@ -174,21 +186,25 @@ class BM25Search(BaseModel):
     name: str = "words"
     modality: str | None = None
     modality_field: str = "modality"
-    _bound: tuple[Words, list[Document]] | None = PrivateAttr(default=None)
+    _bound: tuple[LexicalSearch, list[Document]] | None = PrivateAttr(default=None)
 
-    def bound(self, space: Space, *, unnamed: str, scored: bool) -> BM25Search:
+    def prepared(
+        self, space: Space, *, without_modality: str, needs_similarity: bool
+    ) -> BM25Search:
         """Return this arm with an index of its documents, as they are now."""
-        check_declared(self.name, self.modality, space)
-        reading = Reading(space, self.modality, self.modality_field, unnamed)
+        check_declared_modality(self.name, self.modality, space)
+        document_modality = DocumentModality(
+            space, self.modality, self.modality_field, without_modality
+        )
         documents = list(self.documents)
         texts = [str(document.page_content) for document in documents]
-        words = Words(
+        words = LexicalSearch(
             self.name,
             documents,
             texts=texts,
             keys=[key_of(text) for text in texts],
             modalities=[
-                reading.modality(document.metadata, partial(str, text))
+                document_modality.of(document.metadata, partial(str, text))
                 for document, text in zip(documents, texts, strict=True)
             ],
         )
@@ -196,15 +212,15 @@ class BM25Search(BaseModel):
         arm._bound = (words, documents)
         return arm
 
-    def search(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
-    ) -> Searched:
+    def find(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+    ) -> SearchResult:
         """Return at most n documents of each modality that share a word, the best first."""
         assert self._bound is not None
         words, documents = self._bound
-        lets_through = words_filter(options)
+        lets_through = lexical_filter(options)
         allowed = None if lets_through is None else [lets_through(each) for each in documents]
-        return words.search(text, n, allowed)
+        return words.find(text, n, allowed)
 
 
 def described(documents: Sequence[Any], how: str, failed: Mapping[str, str]) -> Iterator[Document]:

@@ -11,8 +11,15 @@ from typing import Any
 
 from ...errors import DataError, MissingExtraError
 from ...multi_aligner import load
-from ...retrieval.fusion import Fusion, Method
-from ...retrieval.hybrid_search import Found, OnError, Plan, check_arms, check_k, warn_of
+from ...retrieval.fusion import Method, fusion_of
+from ...retrieval.hybrid_search import (
+    HybridResult,
+    HybridSearch,
+    OnError,
+    check_k,
+    check_searches,
+    warn_of_failed,
+)
 from ...retrieval.query import AUTO
 from ...types import Role
 from .._aligner_field import (
@@ -284,21 +291,21 @@ class AlignedRetriever(BaseRetriever):
                 object_map=self._retriever.object_map,
             )
             return
-        fused = Fusion(fusion, embedding.aligner.calibration, weights or {})
-        self._plan = Plan(fused, on_error)
-        check_arms(searches, fused)
+        fused = fusion_of(fusion, embedding.aligner.calibration, weights or {})
+        self._plan = HybridSearch(fused, on_error)
+        check_searches(searches, fused)
         check_options(options)
         self._options = options
-        self._searches = [arm.bound(embedding, scored=fused.reads_scores) for arm in searches]
+        self._searches = [
+            arm.prepared(embedding, needs_similarity=fused.needs_similarity) for arm in searches
+        ]
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._searches:
             text = query_bundle.query_str
             asked = self.embedding.aligner.prepare_query(text, self.embedding.query_modality)
-            return self._answer(
-                self._plan.search(self._searches, asked, text, self._k, self._options)
-            )
+            return self._answer(self._plan.run(self._searches, asked, text, self._k, self._options))
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = self._retriever._retrieve(_fresh(query_bundle))
         return found
@@ -310,14 +317,14 @@ class AlignedRetriever(BaseRetriever):
                 embedding.aligner.prepare_query, text, embedding.query_modality
             )
             return self._answer(
-                await self._plan.asearch(self._searches, asked, text, self._k, self._options)
+                await self._plan.arun(self._searches, asked, text, self._k, self._options)
             )
         with index_may_need_moving(self.embedding.aligner, self.embedding.document_modality):
             found: list[NodeWithScore] = await self._retriever._aretrieve(_fresh(query_bundle))
         return found
 
-    def _answer(self, found: Found) -> list[NodeWithScore]:
-        warn_of(found.failed, stacklevel=3)
+    def _answer(self, found: HybridResult) -> list[NodeWithScore]:
+        warn_of_failed(found.failed, stacklevel=3)
         return list(described(found.documents, self._fusion, found.failed))
 
 

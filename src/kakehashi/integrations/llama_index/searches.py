@@ -20,12 +20,12 @@ from llama_index.core.vector_stores import (
 from llama_index.core.vector_stores.utils import build_metadata_filter_fn
 
 from ...errors import DataError
-from ...retrieval.document_modality import Reading, check_declared, in_parts
-from ...retrieval.fusion import Fused
-from ...retrieval.hits import Hit, Searched
-from ...retrieval.lexical_search import Words, key_of
+from ...retrieval.document_modality import DocumentModality, check_declared_modality, search_store
+from ...retrieval.hits import Hit, SearchResult
+from ...retrieval.lexical_search import LexicalSearch, key_of
+from ...retrieval.merging import FusedDocument
 from ...retrieval.query import Query
-from ...retrieval.score_scales import ScaleFinder
+from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
 
 if TYPE_CHECKING:
@@ -64,27 +64,30 @@ class VectorSearch:
     scores: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     _embedding: AlignedEmbedding | None = field(default=None, repr=False)
-    _reading: Reading | None = field(default=None, repr=False)
-    _scale: ScaleFinder | None = field(default=None, repr=False)
+    _document_modality: DocumentModality | None = field(default=None, repr=False)
+    _scale: ScoreScale | None = field(default=None, repr=False)
 
-    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> VectorSearch:
+    def prepared(self, embedding: AlignedEmbedding, *, needs_similarity: bool) -> VectorSearch:
         """Return this arm for an embedding, whose vectors tell what the store's scores are."""
-        check_declared(self.name, self.modality, embedding.aligner)
-        scale = ScaleFinder(embedding.aligner, self.scores)
-        reading = _reading(embedding, self.modality)
+        check_declared_modality(self.name, self.modality, embedding.aligner)
+        scale = ScoreScale(embedding.aligner, self.scores)
+        document_modality = _document_modality(embedding, self.modality)
         return replace(
-            self, _embedding=embedding, _reading=reading, _scale=scale if scored else None
+            self,
+            _embedding=embedding,
+            _document_modality=document_modality,
+            _scale=scale if needs_similarity else None,
         )
 
-    def search(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
-    ) -> Searched:
+    def find(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+    ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
-        embedding, reading = self._embedding, self._reading
+        embedding, document_modality = self._embedding, self._document_modality
         assert embedding is not None
-        assert reading is not None
+        assert document_modality is not None
         restricting = [self.options.get("filters"), options.get("filters")]
-        parts = self._parts(embedding, reading, restricting) if apart else {}
+        parts = self._parts(embedding, document_modality, restricting) if per_modality else {}
         asked = {**self.options, **options}
 
         def searched(part: str | None, depth: int) -> list[Hit]:
@@ -97,7 +100,7 @@ class VectorSearch:
                 Hit(
                     key_of(_text(row.node)),
                     row.node,
-                    reading.modality(row.node.metadata, partial(embedding._content, row.node)),
+                    document_modality.of(row.node.metadata, partial(embedding._content, row.node)),
                     self.name,
                     row.score,
                 )
@@ -105,22 +108,24 @@ class VectorSearch:
             ]
             if self._scale is None:
                 return hits
-            return self._scale.similarities(query, hits, embedding._content, self.name)
+            return self._scale.with_similarities(query, hits, embedding._content, self.name)
 
-        with index_may_need_moving(embedding.aligner, reading.possible[-1]):
-            return in_parts(searched, n, parts=list(parts), names=reading.possible)
+        with index_may_need_moving(embedding.aligner, document_modality.possible[-1]):
+            return search_store(
+                searched, n, parts=list(parts), modalities=document_modality.possible
+            )
 
     def _parts(
         self,
         embedding: AlignedEmbedding,
-        reading: Reading,
+        document_modality: DocumentModality,
         restricting: Sequence[MetadataFilters | None],
     ) -> dict[str, MetadataFilters]:
         """Return what restricts the index to each part of its nodes; nothing if nothing can."""
         if self.modality is not None or not self.split or not self._can_add_to(restricting):
             return {}
         store = type(self.index.vector_store).__name__
-        by_part = reading.parts(scored=self._scale is not None)
+        by_part = document_modality.parts(needs_similarity=self._scale is not None)
         named = [name for name in by_part.values() if name is not None]
         return {
             part: _is(embedding.modality_field, part)
@@ -153,30 +158,31 @@ class BM25Search:
     nodes: Sequence[BaseNode] = field(repr=False)
     name: str = "words"
     modality: str | None = None
-    _words: Words | None = field(default=None, repr=False)
+    _words: LexicalSearch | None = field(default=None, repr=False)
 
-    def bound(self, embedding: AlignedEmbedding, *, scored: bool) -> BM25Search:
+    def prepared(self, embedding: AlignedEmbedding, *, needs_similarity: bool) -> BM25Search:
         """Return this arm with an index of its nodes, as they are now."""
-        check_declared(self.name, self.modality, embedding.aligner)
-        reading, nodes = _reading(embedding, self.modality), list(self.nodes)
+        check_declared_modality(self.name, self.modality, embedding.aligner)
+        document_modality, nodes = _document_modality(embedding, self.modality), list(self.nodes)
         texts = [_text(node) for node in nodes]
-        words = Words(
+        words = LexicalSearch(
             self.name,
             nodes,
             texts=texts,
             keys=[key_of(text) for text in texts],
             modalities=[
-                reading.modality(node.metadata, partial(embedding._content, node)) for node in nodes
+                document_modality.of(node.metadata, partial(embedding._content, node))
+                for node in nodes
             ],
         )
         return replace(self, nodes=nodes, _words=words)
 
-    def search(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, apart: bool
-    ) -> Searched:
+    def find(
+        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+    ) -> SearchResult:
         """Return at most n nodes of each modality that share a word, the best first."""
         assert self._words is not None
-        return self._words.search(text, n, self._allowed(options))
+        return self._words.find(text, n, self._allowed(options))
 
     def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
         """Say which nodes may be found, by the options of the retriever; None for all.
@@ -189,8 +195,8 @@ class BM25Search:
         if said := [name for name in _OF_A_STORE if given.get(name) is not None]:
             raise DataError(
                 f"A search by words cannot read vector_store_kwargs[{said[0]!r}]; give filters= "
-                "llama_index's MetadataFilters, which every arm reads, or put it into the options "
-                "of the arm of that store."
+                "llama_index's MetadataFilters, which every search reads, or put it into the "
+                "options of the search of that store."
             )
         filters, names = options.get("filters"), {"node_ids": "node_id", "doc_ids": "ref_doc_id"}
         ids = {mine: set(options[name]) for name, mine in names.items() if options.get(name)}
@@ -203,9 +209,9 @@ class BM25Search:
         ]
 
 
-def _reading(embedding: AlignedEmbedding, declared: str | None) -> Reading:
+def _document_modality(embedding: AlignedEmbedding, declared: str | None) -> DocumentModality:
     by_field, unnamed = embedding.modality_field, embedding.document_modality
-    return Reading(embedding.aligner, declared, by_field, unnamed)
+    return DocumentModality(embedding.aligner, declared, by_field, unnamed)
 
 
 def retriever_of(
@@ -311,7 +317,7 @@ def _permits(filters: Any, node: BaseNode) -> bool:
 
 
 def described(
-    documents: Sequence[Fused], how: str, failed: Mapping[str, str]
+    documents: Sequence[FusedDocument], how: str, failed: Mapping[str, str]
 ) -> Iterator[NodeWithScore]:
     """Yield copies of the nodes whose metadata say how they were found.
 

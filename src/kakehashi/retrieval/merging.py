@@ -1,0 +1,138 @@
+"""Merge the hits of several searches into one ordered list of documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .hits import DocumentKey, Hit, SearchResult
+
+Results = Mapping[str, SearchResult]
+"""The result of each search, by the name of the search."""
+HitsByDocument = Mapping[DocumentKey, Sequence[Hit]]
+
+
+@dataclass(frozen=True)
+class FusedDocument:
+    """A document of the fused list.
+
+    Attributes:
+        payload: the object of the framework, from the first search that returned it.
+        modality: modality of the document.
+        score: the fused score. It compares documents of one query, and not of two.
+        searches: the raw score of each search that returned the document, by name.
+        similarity, lexical: as in :class:`Hit`; None where no search of the kind returned it.
+        named: as in :class:`SearchResult`; 0 where the document holds no identifier of the query.
+    """
+
+    payload: Any
+    modality: str | None
+    score: float
+    searches: Mapping[str, float | None]
+    similarity: float | None
+    lexical: float | None
+    named: float = 0.0
+
+    def described(self, fusion: str, failed: Mapping[str, str]) -> dict[str, Any]:
+        """Return the metadata entry that explains the document's place.
+
+        Args:
+            fusion: name of the fusion method.
+            failed: reason of each failed search, by name.
+        """
+        description: dict[str, Any] = {
+            "modality": self.modality,
+            "searches": dict(self.searches),
+            "similarity": self.similarity,
+            "lexical": self.lexical,
+            "named": self.named,
+            "score": self.score,
+            "fusion": fusion,
+        }
+        return description | ({"failed": dict(failed)} if failed else {})
+
+
+def hits_by_document(results: Results) -> dict[DocumentKey, list[Hit]]:
+    """Group the hits of all searches by document."""
+    documents: dict[DocumentKey, list[Hit]] = {}
+    for result in results.values():
+        for hit in result.hits:
+            documents.setdefault((hit.key, hit.modality), []).append(hit)
+    return documents
+
+
+def merge(
+    results: Results,
+    hits: HitsByDocument,
+    scores: Mapping[DocumentKey, float],
+    query_modality: str,
+    k: int | None,
+) -> list[FusedDocument]:
+    """Return the k documents with the highest scores, the best first.
+
+    A text that stands in two modalities is returned once, with its better score. Of equal scores,
+    documents of the query's own modality come last: a single list would bury the others. Then the
+    order of the searches decides, because Python's sort is stable.
+    """
+    order = sorted(hits, key=lambda document: (-scores[document], document[1] == query_modality))
+    first_of_key = {key: (key, modality) for key, modality in reversed(order)}
+    best = [document for document in order if first_of_key[document[0]] == document]
+    named = named_shares(results)
+    return [
+        FusedDocument(
+            hits[document][0].payload,
+            document[1],
+            scores[document],
+            {hit.search: hit.raw for hit in hits[document]},
+            largest(hit.similarity for hit in hits[document]),
+            lexical_share(document, results),
+            named.get(document, 0.0),
+        )
+        for document in best[:k]
+    ]
+
+
+def searches_that_may_add(
+    results: Results,
+    upper_bounds: Mapping[str, float],
+    documents: Sequence[FusedDocument],
+    k: int,
+) -> set[str]:
+    """Return the searches that may hold a document that belongs among the best k.
+
+    Args:
+        upper_bounds: by modality, the highest score of a document that no search returned.
+        documents: the best k documents so far.
+    """
+    lowest = documents[-1].score if len(documents) >= k else -np.inf
+    modalities = {modality for modality, bound in upper_bounds.items() if bound > lowest}
+    return {name for name, result in results.items() if modalities & result.last_hits.keys()}
+
+
+def unfinished_modalities(results: Results) -> list[str]:
+    """Return the modalities of which at least one search may hold more documents."""
+    return list(dict.fromkeys(m for result in results.values() for m in result.last_hits))
+
+
+def named_shares(results: Results) -> dict[DocumentKey, float]:
+    """Return the share of the query's identifiers that each document holds, over all searches."""
+    shares: dict[DocumentKey, float] = {}
+    for result in results.values():
+        for document, share in result.named.items():
+            shares[document] = max(share, shares.get(document, 0.0))
+    return shares
+
+
+def lexical_share(document: DocumentKey, results: Results) -> float | None:
+    """Return the BM25 share of a document, whether or not a search by words returned it."""
+    return largest(
+        result.share_of(document) for result in results.values() if result.share_of is not None
+    )
+
+
+def largest(values: Iterable[float | None]) -> float | None:
+    """Return the largest of the values that are not None; None where all are."""
+    return max((value for value in values if value is not None), default=None)
