@@ -327,7 +327,7 @@ class TestFolder:
     def test_the_command_line_makes_one(self, real_aligner, short_aligner, tmp_path):
         parts = [f"ja={real_aligner.path}", f"short={short_aligner.path}"]
         out = tmp_path / "b"
-        ran = CliRunner().invoke(app, ["bridge", *parts, "--target", "en", "--out", str(out)])
+        ran = CliRunner().invoke(app, ["combine", *parts, "--target", "en", "--out", str(out)])
         assert ran.exit_code == 0, ran.output
         assert MultiAligner.load(out).modalities == ("ja", "short", "en")
         for wrong, said in (
@@ -335,7 +335,7 @@ class TestFolder:
             ([parts[0], parts[0]], "ja is named twice"),
             ([f"ja={tmp_path}"], "aligner.json"),
         ):
-            ran = CliRunner().invoke(app, ["bridge", *wrong, "--out", str(tmp_path / "c")])
+            ran = CliRunner().invoke(app, ["combine", *wrong, "--out", str(tmp_path / "c")])
             assert said in str(ran.exception)
 
 

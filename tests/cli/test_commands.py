@@ -1,6 +1,7 @@
 import json
 import os
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from support.toy_data import (
 from typer.testing import CliRunner
 
 import kakehashi
-from kakehashi.cli import make, measure
 from kakehashi.cli.app import app
 from kakehashi.cli.console import print_report
-from kakehashi.cli.options import read
+from kakehashi.cli.next_step import NextStep
+from kakehashi.cli.options import load_pairs
 from kakehashi.errors import DataError, EncoderError, ReaderError
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
 
@@ -35,21 +36,21 @@ def npz(tmp_path_factory):
 
 
 def test_fit_evaluate_project_info(npz, tmp_path):
-    fitted = run("fit", npz, "--out", tmp_path / "bridge", "--mode", "shared", "--json")
+    fitted = run("fit", npz, "--out", tmp_path / "aligner", "--mode", "shared", "--json")
     assert fitted.returncode == 0, fitted.stderr
     report = json.loads(fitted.stdout)
     assert {"mode", "chosen", "verdict", "n_pairs", "rungs", "seconds"} <= set(report)
     for row in report["rungs"].values():
         assert {"recall@1", "recall@10", "mrr@10", "ndcg@10", "interval"} <= set(row)
 
-    scored = json.loads(run("evaluate", tmp_path / "bridge", npz, "--json").stdout)
+    scored = json.loads(run("evaluate", tmp_path / "aligner", npz, "--json").stdout)
     assert (scored["n_queries"], scored["pool"], scored["base"]) == (300, 300, None)
 
-    assert run("project", tmp_path / "bridge", npz, tmp_path / "out.npz").returncode == 0
+    assert run("project", tmp_path / "aligner", npz, "--out", tmp_path / "out.npz").returncode == 0
     with np.load(tmp_path / "out.npz") as out:
         best = (out["source"] @ out["target"].T).argmax(axis=1)
     assert np.mean(best == np.arange(300)) == pytest.approx(scored["aligned"]["recall@1"])
-    assert "verdict" in run("info", tmp_path / "bridge").stdout
+    assert "verdict" in run("info", tmp_path / "aligner").stdout
 
 
 def test_info_says_what_an_aligner_is_in_lines_that_can_be_copied(ngram_aligner):
@@ -66,13 +67,15 @@ def test_info_says_what_an_aligner_is_in_lines_that_can_be_copied(ngram_aligner)
     assert (found["output_dimension"], found["reads_texts"]) == (20, ["source", "target"])
 
 
-def test_every_rung_is_shown_whole_with_its_validation(text_aligner, capsys, monkeypatch):
+def test_every_candidate_is_shown_whole_with_its_validation(text_aligner, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     report = text_aligner.report
-    rung = replace(report.candidates[report.chosen], mode="shared", validation=0.4321)
+    candidate = replace(report.candidates[report.chosen], mode="shared", validation=0.4321)
     name = "learned-mlp+ngrams+hubness"
-    rungs = {**report.candidates, f"shared/{name}": rung}
-    print_report(replace(report, candidates=rungs, chosen=f"shared/{name}"), every_rung=True)
+    candidates = {**report.candidates, f"shared/{name}": candidate}
+    print_report(
+        replace(report, candidates=candidates, chosen=f"shared/{name}"), all_candidates=True
+    )
     printed = capsys.readouterr().out
     row = next(line for line in printed.splitlines() if name in line)
     assert "0.432" in row
@@ -94,7 +97,7 @@ def test_what_others_wrote_is_printed_as_it_stands(text_aligner, tmp_path, capsy
     assert run("info", made).stdout.count(FOREIGN) == 3
     for verdict in ("use", "do not use"):
         aligner = replace(text_aligner, report=replace(odd, verdict=verdict))
-        make._print_next_step(aligner, made, {"source": "a[/b]", "target": None})
+        NextStep(aligner, made, {"source": "a[/b]", "target": None}).print()
         assert "run[/a]:smile:" in capsys.readouterr().out
 
 
@@ -108,7 +111,7 @@ def test_findings_of_a_file_are_printed_under_its_own_name(tmp_path, capsys, mon
     monkeypatch.setenv("COLUMNS", "400")
     path = tmp_path / "[b]:smile:.csv"
     path.write_text("source,target\na,b\n,c\n")
-    read(path)
+    load_pairs(path)
     assert f"{path.name}: 2 rows given, 1 dropped" in capsys.readouterr().err
 
 
@@ -127,9 +130,9 @@ def test_curve(npz):
     [
         ("curve", "learning_curve", ("--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
         ("curve", "learning_curve", (), None),
-        ("compare", "fit_aligner", ("--fit", "--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
-        ("compare", "fit_aligner", ("--fit", "--no-unpaired"), False),
-        ("compare", "fit_aligner", ("--fit",), None),
+        ("compare", "fit", ("--fit", "--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
+        ("compare", "fit", ("--fit", "--no-unpaired"), False),
+        ("compare", "fit", ("--fit",), None),
     ],
 )
 def test_curve_and_compare_learn_from_unpaired_texts(
@@ -142,7 +145,7 @@ def test_curve_and_compare_learn_from_unpaired_texts(
         assert unpaired == passed
         raise EnoughError
 
-    monkeypatch.setattr(measure, passed_to, spy)
+    monkeypatch.setattr(f"kakehashi.cli.{command}.{passed_to}", spy)
     monkeypatch.chdir(tmp_path)
     Path("index.jsonl").write_text(json.dumps("OPEN\nTHE DOOR."))
     done = CliRunner().invoke(app, [command, str(texts_npz), *BOTH_ENCODERS, *given])
@@ -168,7 +171,7 @@ def test_unpaired_texts_that_nothing_would_read_are_refused(arguments, kind, sai
     ("command", "said"),
     [
         ("curve", ("closed forms", "from pairs alone", "Ten fits by default")),
-        ("compare", ("ridge 36 times", "a whole fit")),
+        ("compare", ("ridge is solved 36 times", "a whole fit")),
         ("robustness", ("Nothing is fitted", f"each of the {len(PERTURBATIONS)} perturbations")),
     ],
 )
@@ -184,7 +187,7 @@ def test_help_says_what_takes_time(command, said):
         ("fit", "missing.npz", "--out", "x"),
         ("fit", "missing.npz", "--out", "x", "--unpaired", "missing.txt"),
         ("info", "missing"),
-        ("project", "missing", "a", "b"),
+        ("project", "missing", "a", "--out", "b"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments):
@@ -212,7 +215,7 @@ def test_a_seed_that_cannot_be_is_refused_by_every_command(command, npz):
 )
 def test_a_bad_encoder_is_one_line_and_exit_code_2(name, said, texts):
     encoders = ("--source-encoder", f"support.command_line:{name}", *BOTH_ENCODERS[2:])
-    done = run("fit", texts, "--out", texts.parent / "bridge", *encoders)
+    done = run("fit", texts, "--out", texts.parent / "aligner", *encoders)
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {said}")
     assert done.stderr.count("\n") == 1
@@ -221,8 +224,8 @@ def test_a_bad_encoder_is_one_line_and_exit_code_2(name, said, texts):
 def test_texts_without_an_encoder_ask_for_the_option_of_the_command_line(texts, npz):
     wanted = r"has texts and no vectors of the source; name their encoder with --source-encoder"
     for arguments in (
-        ("fit", texts, "--out", texts.parent / "bridge"),
-        ("fit", npz, "--test", texts, "--out", texts.parent / "bridge"),
+        ("fit", texts, "--out", texts.parent / "aligner"),
+        ("fit", npz, "--test", texts, "--out", texts.parent / "aligner"),
         ("curve", texts),
         ("curve", npz, "--test", texts),
         ("compare", texts, "--fit"),
@@ -230,7 +233,10 @@ def test_texts_without_an_encoder_ask_for_the_option_of_the_command_line(texts, 
         with pytest.raises(EncoderError, match=wanted):
             CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
     bare = CliRunner().invoke(app, ["compare", str(texts)], catch_exceptions=False).stdout
-    assert "cosine       no source vectors: name an encoder (source=, or --source-encoder)" in bare
+    assert (
+        "cosine       no source vectors: name an encoder (source_encoder=, or --source-encoder)"
+        in bare
+    )
     assert "bm25         1.000" in bare
 
 
@@ -253,7 +259,7 @@ def texts_npz(tmp_path):
 
 
 def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tmp_path):
-    done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz", "--json")
+    done = run("project", ngram_aligner.path, texts_npz, "--out", tmp_path / "out.npz", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["shapes"] == {"source": [80, 20], "target": [80, 20]}
     pairs = machine_pairs()
@@ -274,7 +280,7 @@ def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tm
 )
 def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_path):
     np.savez(tmp_path / "in.npz", source=np.ones((2, 32), np.float32), **arrays)
-    done = run("project", ngram_aligner.path, tmp_path / "in.npz", tmp_path / "out.npz")
+    done = run("project", ngram_aligner.path, tmp_path / "in.npz", "--out", tmp_path / "out.npz")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert said in done.stderr
@@ -285,8 +291,8 @@ def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_p
 def project(ngram_aligner):
     """Run `kakehashi project` here, with an aligner that is at hand."""
 
-    def run_here(*arguments):
-        command = ["project", *map(str, (ngram_aligner.path, *arguments))]
+    def run_here(vectors, out, *options):
+        command = ["project", *map(str, (ngram_aligner.path, vectors, "--out", out, *options))]
         done = CliRunner().invoke(app, command)
         if done.exception is not None:
             raise done.exception
@@ -334,7 +340,7 @@ def test_a_projection_that_cannot_be_written_leaves_the_file_before_it(
         file.write(b"PK")
         raise OSError("No space left on device")
 
-    monkeypatch.setattr(make.np, "savez", full)
+    monkeypatch.setattr(np, "savez", full)
     (tmp_path / "out.npz").write_bytes(b"the one before")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(OSError, match="No space"):
@@ -345,7 +351,7 @@ def test_a_projection_that_cannot_be_written_leaves_the_file_before_it(
 
 def test_project_refuses_a_damaged_archive_in_one_line(ngram_aligner, texts_npz, tmp_path):
     texts_npz.write_bytes(texts_npz.read_bytes()[:700])
-    done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz")
+    done = run("project", ngram_aligner.path, texts_npz, "--out", tmp_path / "out.npz")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "vectors.npz is not an .npz of plain arrays" in done.stderr
@@ -389,8 +395,8 @@ def fit(monkeypatch, texts_npz, tmp_path):
             passed.update(options)
             return kakehashi.fit(pairs, **options)
 
-        monkeypatch.setattr(make, "fit_aligner", spy)
-        out = tmp_path / "bridge"
+        monkeypatch.setattr("kakehashi.cli.fit.fit", spy)
+        out = tmp_path / "aligner"
         done = CliRunner().invoke(app, ["fit", *map(str, (pairs, "--out", out, *arguments))])
         if done.exception is not None:
             raise done.exception
@@ -409,19 +415,19 @@ def fit(monkeypatch, texts_npz, tmp_path):
     ],
 )
 def test_fit_reads_ngrams_as_asked_or_where_encoders_are(arguments, passed, read, fit):
-    options, made = fit(*arguments, "--mode", "keep", "--learned", "none")
+    options, made = fit(*arguments, "--mode", "keep")
     assert options["ngrams"] is passed
     assert ("cca+ngrams" in made.report.candidates) is read
 
 
 def test_fit_trains_what_is_asked_for(fit):
-    options, made = fit("--mode", "keep", "--learned", "none")
+    options, made = fit()
     assert options["learned"] == "none"
     assert "learned" not in made.report.candidates
     pytest.importorskip("torch")
-    options, made = fit("--overwrite", "--mode", "shared", "--learned", "mlp")
-    assert options["learned"] == "mlp"
-    assert "learned-mlp" in made.report.candidates
+    options, made = fit("--overwrite", "--mode", "shared", "--learned")
+    assert options["learned"] == "linear"
+    assert "learned" in made.report.candidates
 
 
 @pytest.mark.parametrize(
@@ -431,9 +437,9 @@ def test_fit_trains_what_is_asked_for(fit):
         ("file", "is no folder; it is not overwritten"),
         ("dangling", "is no folder; it is not overwritten"),
         (".", r"has no name of its own|is no aligner"),
-        ("file/bridge", "file is no folder"),
-        ("dangling/bridge", "dangling is no folder"),
-        ("file/new/bridge", "file is no folder"),
+        ("file/aligner", "file is no folder"),
+        ("dangling/aligner", "dangling is no folder"),
+        ("file/new/aligner", "file is no folder"),
     ],
 )
 def test_fit_finds_out_where_it_writes_to_before_it_reads(out, said, tmp_path, monkeypatch):
@@ -456,7 +462,7 @@ def test_an_aligner_takes_no_folder_without_a_name_or_that_is_not_ours(
         text_aligner.save(".", overwrite=True)
     monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path)
     with pytest.raises(PermissionError, match="is not ours to write to"):
-        text_aligner.save(tmp_path / "new" / "bridge")
+        text_aligner.save(tmp_path / "new" / "aligner")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -471,7 +477,7 @@ def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
     path.write_bytes(
         "\ufeffOPEN THE DOOR.\r\n\r\n \t\n  弁を\u2028締める。 \nSTOP.\nSTOP.".encode()
     )
-    quick = ("--mode", "keep", "--learned", "none", *BOTH_ENCODERS)
+    quick = ("--mode", "keep", *BOTH_ENCODERS)
     options, made = fit(*quick, "--unpaired", path)
     assert options["unpaired"] == ["OPEN THE DOOR.", "弁を\u2028締める。", "STOP.", "STOP."]
     assert made.data.n_unpaired == 3
@@ -508,7 +514,7 @@ def test_fit_refuses_a_file_that_holds_no_unpaired_texts(name, content, said, fi
 @pytest.mark.parametrize(
     ("arguments", "kind", "said"),
     [
-        (("--learned", "deep"), DataError, "learned='deep' .* one of auto, linear, mlp, none"),
+        (("--mode", "both"), DataError, "mode='both' .* one of keep, shared, auto"),
         (("--unpaired", "index.txt"), EncoderError, "needs both encoders; .*--source-encoder"),
         (("--unpaired", "index.txt", *BOTH_ENCODERS[:2]), EncoderError, "--target-encoder"),
         (("--unpaired", "index.txt", "--no-unpaired"), DataError, "exclude each other"),
@@ -527,7 +533,7 @@ def test_fit_cannot_read_ngrams_without_texts(npz, fit):
 
 
 def test_fit_says_what_it_does_where_no_terminal_is(npz, tmp_path):
-    options = ("--mode", "keep", "--learned", "none", "--overwrite", "--out", tmp_path / "bridge")
+    options = ("--mode", "keep", "--overwrite", "--out", tmp_path / "aligner")
     assert run("fit", npz, *options).stderr == "keep: closed forms over vectors\n"
     assert run("fit", npz, *options, "--json").stderr == ""
 
@@ -540,19 +546,36 @@ def test_next_steps_name_the_encoders_that_the_aligner_does_not_record(
         "source": "support.toy_data:hashed_letters",
         "target": "support.toy_data:reversed_letters",
     }
-    make._print_next_step(text_aligner, Path("my bridge"), names)
+    NextStep(text_aligner, Path("my aligner"), names).print()
     said = capsys.readouterr().out
     given = "source_encoder='support.toy_data:hashed_letters', "
     given += "target_encoder='support.toy_data:reversed_letters'"
     given = given.replace("'", '"')
-    assert f'AlignedEmbeddings.load("my bridge", {given})\n' in said
-    assert f"evaluate 'my bridge' OTHER_PAIRS {' '.join(BOTH_ENCODERS)}\n" in said
+    assert f'AlignedEmbeddings.load("my aligner", {given})\n' in said
+    assert f"evaluate 'my aligner' OTHER_PAIRS {' '.join(BOTH_ENCODERS)}\n" in said
     recorded = {side: replace(e, model="some/model") for side, e in text_aligner.identities.items()}
     for known, passed in ((recorded, names), (text_aligner.identities, dict.fromkeys(names))):
-        make._print_next_step(replace(text_aligner, identities=known), Path("mk"), passed)
+        NextStep(replace(text_aligner, identities=known), Path("mk"), passed).print()
         said = capsys.readouterr().out
         assert 'AlignedEmbedding.load("mk")\n' in said
         assert "kakehashi evaluate mk OTHER_PAIRS\n" in said
+
+
+def test_the_next_steps_run_as_they_are_printed(text_aligner, texts, capsys):
+    names = dict(zip(("source", "target"), BOTH_ENCODERS[1::2], strict=True))
+    NextStep(text_aligner, text_aligner.path, names, test=texts).print()
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith(" ")]
+    *code, projection, command = lines
+    assert projection.endswith("VECTORS.npz --out PROJECTED.npz")
+    scope = {}
+    exec("\n".join(code), scope)
+    assert {"embeddings", "embedding"} <= set(scope)
+    program, *arguments = shlex.split(command)
+    assert program == "kakehashi"
+    assert run(*arguments).returncode == 0
+    columns = ("ja", "en")
+    NextStep(text_aligner, text_aligner.path, names, test=texts, columns=columns).print()
+    assert capsys.readouterr().out.endswith("--source ja --target en\n")
 
 
 def test_an_encoder_that_is_not_recorded_is_asked_for(text_aligner, texts):

@@ -259,6 +259,6 @@ class TestAsking:
         for words in ("150 pairs: ", "of vectors and words, on 30 held-out"):
             assert words in " ".join(ran.output.split())
         ran = CliRunner().invoke(app, ["info", str(real_aligner.path), "--json"])
-        learned = json.loads(ran.output)["serving"]
+        learned = json.loads(ran.output)["retrieval"]
         assert learned["calibration"]["n_pairs"] == 30
         assert learned["router"]["report"]["error"] <= 0.02

@@ -9,7 +9,7 @@ from langchain_core.embeddings import Embeddings
 from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 
 from kakehashi import Aligner, Pairs, fit
-from kakehashi.cli.make import _print_next_step
+from kakehashi.cli.next_step import NextStep
 from kakehashi.data.splits import hold_out
 from kakehashi.errors import CacheError, NotAdvisedWarning
 from kakehashi.evaluation import evaluate
@@ -154,7 +154,7 @@ def test_an_identity_that_it_beats_is_not_advised_and_the_command_line_says_who_
     assert not loaded.advised
     with pytest.warns(NotAdvisedWarning, match="ask the index with it"):
         AlignedEmbeddings(aligner=loaded)
-    _print_next_step(loaded, tmp_path / "bridge", {})
+    NextStep(loaded, tmp_path / "bridge", {}).print()
     said = " ".join(capsys.readouterr().out.split())
     assert "ask the index with the target encoder" in said
     assert "keep your pipeline" not in said

@@ -1,4 +1,4 @@
-"""The command line: demo, fit, project, bridge, info, evaluate, compare, curve, robustness."""
+"""The command line. Every command has a file of its own, under its own name."""
 
 from __future__ import annotations
 
@@ -8,21 +8,31 @@ from rich.text import Text
 
 from ..encoders.protocol import raised_by
 from ..errors import KakehashiError
-from . import make, measure, show  # noqa: F401  # importing them registers their commands
+from . import (  # noqa: F401  # importing a file registers its command
+    combine,
+    compare,
+    curve,
+    demo,
+    evaluate,
+    fit,
+    info,
+    project,
+    robustness,
+)
 from .app import app
 from .console import plain_console
 
 
 def main() -> None:
-    """Run the command line; bad input is one line on standard error and exit code 2."""
+    """Run the command line; bad input gives one line on standard error and exit code 2."""
     try:
         app()
     except Exception as error:
-        said = str(error)
-        if blame := raised_by(error):  # not our fault, and no traceback of ours
-            said = f"{type(error).__name__}: {error} ({blame})"
+        message = str(error)
+        if encoder := raised_by(error):  # an encoder of the caller's; our traceback would not help
+            message = f"{type(error).__name__}: {error} ({encoder})"
         elif not isinstance(error, (KakehashiError, OSError)):
             raise
-        said = " ".join(said.split())
-        plain_console(stderr=True).print(Text("error:", "red"), said, soft_wrap=True)
+        message = " ".join(message.split())
+        plain_console(stderr=True).print(Text("error:", "red"), message, soft_wrap=True)
         sys.exit(2)

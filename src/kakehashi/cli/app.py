@@ -11,12 +11,12 @@ from .. import __version__
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Train a small projection on pairs of texts, and see whether it helps.",
+    help="Train a small map between two embedding spaces, and see whether it helps search.",
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         print(__version__)
         raise typer.Exit
 

@@ -1,4 +1,4 @@
-"""What the command line prints: JSON for machines, short tables for people."""
+"""Output of the command line: JSON for programs, short tables for people."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ..evaluation.robustness.measure import Perturbed, RobustnessReport
+from ..evaluation.robustness.measure import PerturbedScores, RobustnessReport
 from ..metrics.ranking import METRICS
 from ..metrics.statistics import Scores
 from ..report import Report
@@ -20,10 +20,10 @@ _SHOWN = METRICS[:3]  # nDCG@10 is in the JSON; four columns do not fit into 80 
 
 
 def plain_console(*, stderr: bool = False) -> Console:
-    """Return a console that prints what it is given.
+    """Return a console that prints every string as it stands.
 
-    Paths, texts and messages of somebody else's hold brackets and colons, which rich would take
-    for markup and emoji; so neither is read, and what is to be styled is a ``Text``.
+    Paths, texts and messages of others hold brackets and colons, which rich would take for markup
+    and emoji. Styled parts are therefore ``Text`` objects.
     """
     return Console(stderr=stderr, markup=False, emoji=False)
 
@@ -33,8 +33,8 @@ def print_json(document: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
-def row(scores: Scores) -> dict[str, Any]:
-    """Return scores as JSON: the means, and their 95% intervals."""
+def scores_json(scores: Scores) -> dict[str, Any]:
+    """Return scores as a JSON-ready record: means, and their 95% intervals."""
     return {
         **scores.means,
         "interval": scores.intervals["recall@1"],
@@ -43,7 +43,7 @@ def row(scores: Scores) -> dict[str, Any]:
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """Return a report as JSON."""
+    """Return a report as a JSON-ready record."""
     return {
         "mode": report.mode,
         "chosen": report.chosen,
@@ -54,11 +54,17 @@ def report_json(report: Report) -> dict[str, Any]:
         "describes": report.describes,
         "leaked_rows_left_out": report.leaked_rows_left_out,
         "metric": report.metric,
-        "base": "not comparable" if report.base is None else row(report.base),
-        "bm25": None if report.bm25 is None else row(report.bm25),
-        "target_encoder": None if report.target_encoder is None else row(report.target_encoder),
+        "base": "not comparable" if report.base is None else scores_json(report.base),
+        "bm25": None if report.bm25 is None else scores_json(report.bm25),
+        "target_encoder": None
+        if report.target_encoder is None
+        else scores_json(report.target_encoder),
         "rungs": {
-            name: {**row(r.scores), "parameters": r.parameters, "validation_mrr": r.validation}
+            name: {
+                **scores_json(r.scores),
+                "parameters": r.parameters,
+                "validation_mrr": r.validation,
+            }
             for name, r in report.candidates.items()
         },
         "p_value": report.p_value,
@@ -67,12 +73,12 @@ def report_json(report: Report) -> dict[str, Any]:
     }
 
 
-def print_report(report: Report, *, every_rung: bool) -> None:
-    """Print the verdict, then what was chosen beside what it had to beat, or every rung."""
+def print_report(report: Report, *, all_candidates: bool) -> None:
+    """Print the verdict, and the scores of the chosen map (or of all) beside its rivals."""
     console = plain_console()
     console.print(Text.assemble((f"verdict: {report.verdict}", "bold"), f" ({report.reason})"))
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
-    shown = report.candidates if every_rung else {report.chosen: chosen}
+    shown = report.candidates if all_candidates else {report.chosen: chosen}
     heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
     table = Table("", "valid.", *_SHOWN, title=heading, pad_edge=False)
     for name, scores in report.before.items():
@@ -80,15 +86,17 @@ def print_report(report: Report, *, every_rung: bool) -> None:
         cells = ["not\ncomparable"] if scores is None else _stacked(scores)
         table.add_row(name, validation, *cells)
     table.add_row("BM25", "", *(["no texts"] if report.bm25 is None else _stacked(report.bm25)))
-    for name, rung in shown.items():
+    for name, candidate in shown.items():
         if name != "identity":
-            # The mode stands below: beside the longest names it would not fit into 80 cells.
-            bare = name.removeprefix(f"{rung.mode}/")
+            # The mode stands below the name: the longest names fill their column of 80 cells.
+            bare = name.removeprefix(f"{candidate.mode}/")
             mark = ", chosen" if name == report.chosen else ""
-            named = _dimmed(f"{bare}\n", f"{rung.mode}{mark}")
-            table.add_row(named, f"{rung.validation:.3f}", *_stacked(rung.scores))
+            label = _dimmed(f"{bare}\n", f"{candidate.mode}{mark}")
+            table.add_row(label, f"{candidate.validation:.3f}", *_stacked(candidate.scores))
     console.print(table)
-    console.print("valid.: MRR among the held-out queries that chose; they do not judge")
+    console.print(
+        "valid.: MRR on the held-out queries that choose the map; other queries give the scores"
+    )
     console.print(
         f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
     )
@@ -96,8 +104,8 @@ def print_report(report: Report, *, every_rung: bool) -> None:
         console.print(f"note: {note}")
 
 
-def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
-    """Print metrics with their intervals, a row for each name."""
+def print_scores(title: str, rows: Mapping[str, Scores | None]) -> None:
+    """Print a table of metrics with their intervals, a row for each name."""
     table = Table("", *_SHOWN, title=title)
     for name, scores in rows.items():
         if scores is None:
@@ -108,14 +116,14 @@ def print_table(title: str, rows: Mapping[str, Scores | None]) -> None:
 
 
 def print_facts(facts: Mapping[str, str]) -> None:
-    """Print facts one a line; long ones (hashes) are not broken, so that they can be copied."""
+    """Print one fact a line, unbroken, so that a long one (a hash) can be copied."""
     width = max(map(len, facts))
     for name, fact in facts.items():
         sys.stdout.write(f"{name:{width}}  {fact}\n")
 
 
 def print_robustness(report: RobustnessReport) -> None:
-    """Print a table for each system, a row for each perturbation, and what could not be run."""
+    """Print a table for each system, with a row for each perturbation."""
     console = plain_console()
     if report.base is None:
         console.print("untouched vectors: not comparable")
@@ -125,10 +133,10 @@ def print_robustness(report: RobustnessReport) -> None:
     aligned = {name: result.aligned for name, result in report.perturbations.items()}
     _print_perturbed("aligned vectors", report, report.aligned, aligned)
     console.print(
-        "% changed: the share of queries that a perturbation changes; the others score as they "
-        "are. Change: of MRR@10, over all queries, with the 95% interval paired by query."
+        "% changed: share of queries that a perturbation changes. change: difference of MRR@10 "
+        "over all queries, with its 95% interval, paired by query."
     )
-    unchanged = [name for name, found in report.perturbations.items() if not found.n_changed]
+    unchanged = [name for name, result in report.perturbations.items() if not result.n_changed]
     if unchanged:
         console.print(f"changed nothing: {', '.join(unchanged)}")
     for name, reason in report.not_run.items():
@@ -136,25 +144,25 @@ def print_robustness(report: RobustnessReport) -> None:
 
 
 def _print_perturbed(
-    title: str, report: RobustnessReport, clean: Scores, rows: Mapping[str, Perturbed | None]
+    title: str, report: RobustnessReport, clean: Scores, rows: Mapping[str, PerturbedScores | None]
 ) -> None:
     heading = f"{title}: {report.n_queries} queries in {report.pool} documents"
     table = Table("queries", *_SHOWN, "change", title=heading)
     table.add_row("as they are", *_stacked(clean), "")
-    for name, found in rows.items():
+    for name, perturbed in rows.items():
         share = report.perturbations[name].share_changed
-        if found is not None and share:
-            low, high = found.interval["mrr@10"]
+        if perturbed is not None and share:
+            low, high = perturbed.interval["mrr@10"]
             table.add_row(
                 _dimmed(f"{name}\n", f"{share:.0%} changed"),
-                *_stacked(found.scores),
-                _dimmed(f"{found.change['mrr@10']:+.3f}\n", f"{low:+.3f}, {high:+.3f}"),
+                *_stacked(perturbed.scores),
+                _dimmed(f"{perturbed.change['mrr@10']:+.3f}\n", f"{low:+.3f}, {high:+.3f}"),
             )
     plain_console().print(table)
 
 
 def _stacked(scores: Scores) -> list[Text]:
-    """Return each mean with its interval below it."""
+    """Return each mean with its interval on the next line."""
     return _cells(scores, "\n")
 
 

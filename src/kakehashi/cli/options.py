@@ -1,4 +1,4 @@
-"""What the commands share: their options, and how a file or an encoder is read from its name."""
+"""The options that commands share, and how the files that they name are read."""
 
 from __future__ import annotations
 
@@ -19,19 +19,26 @@ from .console import plain_console
 PairsFile = Annotated[
     Path,
     typer.Argument(
-        help="Pairs: .jsonl (or .ndjson), .csv, .tsv, .parquet, .tmx, .po; or stored vectors: "
-        ".npz. An .npz may hold the texts, too: beside the array NAME the array NAME_texts."
+        metavar="PAIRS",
+        help="Pairs of texts (.jsonl or .ndjson, .csv, .tsv, .parquet, .tmx, .po), or of stored "
+        "vectors (.npz). An .npz may hold the texts, too: the array NAME_texts beside NAME.",
     ),
 ]
-Folder = Annotated[Path, typer.Argument(help="Folder of a saved aligner.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")]
-Source = Annotated[str, typer.Option(help="Column, array or language of the source.")]
-Target = Annotated[str, typer.Option(help="Column, array or language of the target.")]
-Group = Annotated[
+Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a saved aligner.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace what --out already holds.")]
+SourceColumn = Annotated[
+    str, typer.Option("--source", help="Column, array or language of the source.")
+]
+TargetColumn = Annotated[
+    str, typer.Option("--target", help="Column, array or language of the target.")
+]
+GroupColumn = Annotated[
     str | None,
     typer.Option(
-        help="Column of the document that a pair comes from; none is ever on both sides of a "
-        "split. By default the column 'group', where there is one."
+        "--group",
+        help="Column with the document of each pair. The pairs of one document are never split. "
+        "By default the column 'group', if there is one.",
     ),
 ]
 EncoderName = Annotated[
@@ -40,60 +47,70 @@ EncoderName = Annotated[
         help="A sentence-transformers name or path, or module:attribute of a function or class."
     ),
 ]
-Cache = Annotated[Path | None, typer.Option(help="File that keeps encoded vectors between runs.")]
-ModeOfOne = Annotated[
-    str, typer.Option(help="keep: the index stays; shared: both sides may be projected.")
+CacheFile = Annotated[
+    Path | None, typer.Option("--cache", help="File that keeps encoded vectors between runs.")
 ]
-HeldOut = Annotated[int, typer.Option(help="Decides which pairs are held out.")]
-TestPairs = Annotated[Path | None, typer.Option(help="Pairs to report on.")]
-Unpaired = Annotated[
+MODE = (
+    "keep: only queries are projected, and the stored index stays as it is. shared: queries and "
+    "stored vectors are projected."
+)
+OneMode = Annotated[str, typer.Option("--mode", help=MODE)]
+Seed = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
+TestFile = Annotated[
+    Path | None,
+    typer.Option("--test", help="Pairs to judge by. By default a part of PAIRS is held out."),
+]
+UnpairedFile = Annotated[
     Path | None,
     typer.Option(
-        help="Texts of the target side without a pair (an index, say), which the map learns from, "
-        "too: .jsonl (a string a line, or objects), .csv, .tsv or .parquet with the column that "
-        "--target names (or else 'text'), or plain text (.txt, .md), one a line. Needs both "
-        "encoders."
+        "--unpaired",
+        help="Target texts without a pair, such as the texts of an index. The map learns from "
+        "them, too. Formats: .jsonl (strings or objects), .csv, .tsv, .parquet, with the column "
+        "that --target names (or else 'text'); or plain text (.txt, .md), one a line. Needs both "
+        "encoders.",
     ),
 ]
 NoUnpaired = Annotated[
     bool,
     typer.Option(
         "--no-unpaired",
-        help="Learn from no text without its partner. By default fit learns from the targets of "
-        "the pairs so, where there is no --unpaired.",
+        help="Learn from pairs only. By default, without --unpaired, the targets of the pairs are "
+        "also read as texts without a pair.",
     ),
 ]
-EveryRung = Annotated[bool, typer.Option("--all", help="Show every map tried.")]
+AllCandidates = Annotated[
+    bool, typer.Option("--all-candidates", help="Show every map that was tried.")
+]
 
 
-def read(path: Path, encoders: Mapping[Side, Any] | None = None, **names: Any) -> Pairs:
-    """Read pairs, drop rows that cannot be used, and say on standard error what was found.
+def load_pairs(path: Path, encoders: Mapping[Side, Any] | None = None, **names: Any) -> Pairs:
+    """Read pairs, drop rows that cannot be used, and print the findings on standard error.
 
     Raises:
-        EncoderError: a side has texts only, and no encoder among ``encoders``, if these are given.
+        EncoderError: ``encoders`` are given, and one is missing for a side that has texts only.
     """
-    found = read_pairs(path, **names, on_invalid="drop")
-    if found.validation.findings:
-        plain_console(stderr=True).print(f"{path}: {found.validation}")
+    pairs = read_pairs(path, **names, on_invalid="drop")
+    if pairs.validation.findings:
+        plain_console(stderr=True).print(f"{path}: {pairs.validation}")
     for side, encoder in (encoders or {}).items():
-        if encoder is None and found.vectors(side) is None:
+        if encoder is None and pairs.vectors(side) is None:
             raise EncoderError(
                 f"{path} has texts and no vectors of the {side}; name their encoder with "
                 f"--{side}-encoder."
             )
-    return found
+    return pairs
 
 
-def read_unpaired(
+def load_unpaired(
     path: Path | None, none: bool, column: str, *, encoders: tuple[str | None, str | None]
 ) -> list[str] | Literal[False] | None:
-    """Read what --unpaired names: texts, or False for --no-unpaired, or None for neither.
+    """Read the texts of --unpaired; return False for --no-unpaired, None without either.
 
     Args:
-        encoders: the names of the source's and the target's; such texts need both.
+        encoders: the names of the source and the target encoder; unpaired texts need both.
 
     Raises:
-        DataError: both were passed.
+        DataError: both options were passed.
         EncoderError: an encoder is missing.
         ReaderError: the file cannot be read, or has no texts.
     """
@@ -108,7 +125,7 @@ def read_unpaired(
 
 
 def require_encoder(aligner: Aligner, side: Side) -> None:
-    """Raise where an encoder is needed that is neither passed nor recorded."""
+    """Raise EncoderError where a needed encoder is neither passed nor recorded."""
     identity = aligner.identities[side]
     if aligner.encoders.get(side) is None and (identity is None or identity.model is None):
         raise EncoderError(f"the {missing_encoder(identity, side)}; pass it with --{side}-encoder.")

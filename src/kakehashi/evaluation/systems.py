@@ -105,7 +105,7 @@ class Task:
         vectors = part.vectors(side)
         if vectors is None:
             raise CannotRunError(
-                f"no {side} vectors: name an encoder ({side}=, or --{side}-encoder)"
+                f"no {side} vectors: name an encoder ({side}_encoder=, or --{side}-encoder)"
             )
         return np.asarray(vectors, np.float32)
 

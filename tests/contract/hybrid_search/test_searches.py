@@ -25,7 +25,7 @@ from support.frameworks import (
     reference,
 )
 
-from kakehashi.cli import show
+from kakehashi.cli.info import retrieval_facts
 from kakehashi.errors import DataError, DegradedWarning
 from kakehashi.integrations import langchain, llama_index
 from kakehashi.types import SIDES
@@ -465,7 +465,7 @@ def test_without_a_calibration_the_retriever_is_not_made(plain, aligner):
     with pytest.raises(ValueError, match=r"30 held-out pairs .* so pass 150 pairs"):
         f.retriever([f.arm(plain.mixed)])
     assert f.search(f.retriever([f.arm(plain.mixed)], fusion="rank"), QUERIES[0])
-    assert "none: it takes 30" in show.retrieval_facts(bare)["calibration"]
+    assert "none: it takes 30" in retrieval_facts(bare)["calibration"]
 
 
 def test_what_llama_index_would_swallow_is_refused(shops):

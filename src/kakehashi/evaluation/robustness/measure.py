@@ -24,7 +24,7 @@ System = Literal["base", "aligned"]
 
 
 @dataclass(frozen=True)
-class Perturbed:
+class PerturbedScores:
     """What one system finds with perturbed queries.
 
     Attributes:
@@ -47,8 +47,8 @@ class PerturbationResult:
     description: str
     n_changed: int
     share_changed: float
-    base: Perturbed | None
-    aligned: Perturbed
+    base: PerturbedScores | None
+    aligned: PerturbedScores
 
 
 @dataclass(frozen=True)
@@ -209,10 +209,10 @@ class _Systems:
     def scores(self, rank: NDArray[np.intp]) -> Scores:
         return Scores.of_ranks(rank, self.pool, clusters=self._clusters)
 
-    def compare(self, rank: NDArray[np.intp], reference: NDArray[np.intp]) -> Perturbed:
+    def compare(self, rank: NDArray[np.intp], reference: NDArray[np.intp]) -> PerturbedScores:
         ours, theirs = per_query(rank), per_query(reference)
         differences = {name: ours[name] - theirs[name] for name in ours}
-        return Perturbed(
+        return PerturbedScores(
             self.scores(rank),
             {name: float(values.mean()) for name, values in differences.items()},
             bootstrap(differences, clusters=self._clusters, seed=0),

@@ -1,4 +1,4 @@
-"""What a saved aligner or bridge is: info."""
+"""`kakehashi info`: the description of a saved aligner."""
 
 from __future__ import annotations
 
@@ -11,54 +11,69 @@ from ..retrieval.calibration import MIN_CALIBRATED
 from ..types import SIDES
 from .app import app
 from .console import plain_console, print_facts, print_json, print_report, report_json
-from .options import AsJson, EveryRung, Folder
+from .options import AllCandidates, Folder, Json
 
 
-@app.command()
-def info(
+@app.command("info")
+def info_command(
     folder: Folder,
-    every_rung: EveryRung = False,
-    as_json: AsJson = False,
+    all_candidates: AllCandidates = False,
+    as_json: Json = False,
 ) -> None:
-    """Show what a saved aligner or bridge is, which data made it, and what it scored."""
-    found = load(folder)
-    if isinstance(found, MultiAligner):
+    """Describe a saved aligner: its encoders, the data that made it, and its held-out scores."""
+    loaded = load(folder)
+    if isinstance(loaded, MultiAligner):
         if as_json:
-            parts = {name: _about(aligner) for name, aligner in found.aligners.items()}
-            about = {"fingerprint": found.fingerprint, "target": found.target, "aligners": parts}
-            print_json(about)
-            return
-        print_facts({"bridge": f"{', '.join(found.aligners)} into the space of {found.target}"})
-        print_facts({"fingerprint": f"{found.fingerprint} (of the bridge)"})
-        for name, aligner in found.aligners.items():
-            plain_console().print(f"\n{name}", style="bold")
-            _show(aligner, every_rung)
+            print_json(_multi_aligner_json(loaded))
+        else:
+            _show_multi_aligner(loaded, all_candidates)
     elif as_json:
-        print_json(_about(found))
+        print_json(_aligner_json(loaded))
     else:
-        _show(found, every_rung)
+        _show(loaded, all_candidates)
 
 
-def _about(aligner: Aligner) -> dict[str, Any]:
+def _multi_aligner_json(combined: MultiAligner) -> dict[str, Any]:
+    return {
+        "fingerprint": combined.fingerprint,
+        "target": combined.target,
+        "aligners": {name: _aligner_json(part) for name, part in combined.aligners.items()},
+    }
+
+
+def _aligner_json(aligner: Aligner) -> dict[str, Any]:
     return {
         "fingerprint": aligner.fingerprint,
         "mode": aligner.mode,
-        "encoders": _names(aligner),
+        "encoders": _encoder_names(aligner),
         "dimensions": aligner.dimensions,
         "output_dimension": aligner.output_dimension,
         "reads_texts": [side for side in SIDES if aligner.reads(side)],
-        "serving": aligner.retrieval_state()[0],
+        "retrieval": aligner.retrieval_state()[0],
         "data": asdict(aligner.data),
         **report_json(aligner.report),
     }
 
 
-def _names(aligner: Aligner) -> dict[str, str | None]:
+def _encoder_names(aligner: Aligner) -> dict[str, str | None]:
     return {s: None if e is None else e.name for s, e in aligner.identities.items()}
 
 
-def _show(aligner: Aligner, every_rung: bool) -> None:
-    data, names = aligner.data, _names(aligner)
+def _show_multi_aligner(combined: MultiAligner, all_candidates: bool) -> None:
+    sources = ", ".join(combined.aligners)
+    print_facts(
+        {
+            "aligners": f"{sources} into the space of {combined.target}",
+            "fingerprint": f"{combined.fingerprint} (of all together)",
+        }
+    )
+    for name, aligner in combined.aligners.items():
+        plain_console().print(f"\n{name}", style="bold")
+        _show(aligner, all_candidates)
+
+
+def _show(aligner: Aligner, all_candidates: bool) -> None:
+    data, names = aligner.data, _encoder_names(aligner)
     facts: dict[str, str] = {}
     for side in SIDES:
         facts[side] = (
@@ -72,11 +87,11 @@ def _show(aligner: Aligner, every_rung: bool) -> None:
     facts["SHA-256"] = f"{data.content_hash} (of the data)"
     facts["fingerprint"] = f"{aligner.fingerprint} (of the aligner)"
     print_facts(facts | retrieval_facts(aligner))
-    print_report(aligner.report, every_rung=every_rung)
+    print_report(aligner.report, all_candidates=all_candidates)
 
 
 def retrieval_facts(aligner: Aligner) -> dict[str, str]:
-    """Return a line for people of router and calibration each, by name."""
+    """Return a line each about router and calibration, by name."""
     facts = {} if aligner.router is None else {"router": str(aligner.router)}
     calibration = aligner.calibration
     facts["calibration"] = f"none: it takes {MIN_CALIBRATED} held-out pairs with an answer"

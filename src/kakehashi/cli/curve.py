@@ -1,0 +1,83 @@
+"""`kakehashi curve`: what more pairs are likely to bring."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..evaluation.curve import learning_curve
+from ..types import Side
+from .app import app
+from .console import print_json
+from .options import (
+    CacheFile,
+    EncoderName,
+    GroupColumn,
+    Json,
+    OneMode,
+    PairsFile,
+    Seed,
+    SourceColumn,
+    TargetColumn,
+    TestFile,
+    UnpairedFile,
+    load_pairs,
+    load_unpaired,
+)
+
+
+@app.command("curve")
+def curve_command(
+    pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    mode: OneMode = "keep",
+    size: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="Number of pairs to fit on; may be given several times. By default all, a half, "
+            "a quarter and an eighth."
+        ),
+    ] = None,
+    test: TestFile = None,
+    unpaired: UnpairedFile = None,
+    repeats: Annotated[int, typer.Option(help="Random parts of each smaller size.")] = 3,
+    seed: Seed = 0,
+    source: SourceColumn = "source",
+    target: TargetColumn = "target",
+    group: GroupColumn = None,
+    cache: CacheFile = None,
+    as_json: Json = False,
+) -> None:
+    """Fit on parts of PAIRS, and estimate the gain from twice as many pairs.
+
+    The fits are closed forms, from pairs alone or also from the texts of --unpaired. They read
+    vectors and, where texts are encoded here, character n-grams. They train no head with torch
+    (`fit --learned`), so `fit --learned` may find a little more.
+
+    Ten fits by default: one on all pairs, and --repeats on each smaller size. Each takes as long
+    as `fit` on as many pairs. Every text is encoded once; --cache keeps its vector.
+    """
+    unpaired_texts = load_unpaired(
+        unpaired, False, target, encoders=(source_encoder, target_encoder)
+    )
+    names = {"source": source, "target": target, "group": group}
+    encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
+    result = learning_curve(
+        load_pairs(pairs, encoders, **names),
+        source_encoder=source_encoder,
+        target_encoder=target_encoder,
+        mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
+        sizes=size,
+        test=None if test is None else load_pairs(test, encoders, **names),
+        unpaired=unpaired_texts,
+        seed=seed,
+        repeats=repeats,
+        cache=cache,
+        progress=not as_json,
+    )
+    if as_json:
+        print_json(result.to_dict())
+    else:
+        print(result)

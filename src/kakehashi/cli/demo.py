@@ -1,0 +1,74 @@
+"""`kakehashi demo`: the whole way on real data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from .app import app
+from .console import plain_console, print_json, print_scores, scores_json, short
+from .options import Json
+
+if TYPE_CHECKING:
+    from ..demo.pipeline import DemoResult
+
+
+@app.command("demo")
+def demo_command(
+    out: Annotated[Path, typer.Option(help="Folder to write.")] = Path("kakehashi-demo"),
+    as_json: Json = False,
+) -> None:
+    """Train on sample data that comes with the package, and search an English index in Japanese."""
+    from ..demo.pipeline import run
+
+    result = run(out, progress=not as_json)
+    if as_json:
+        print_json(
+            {
+                "rows": {name: scores_json(scores) for name, scores in result.rows.items()},
+                "questions": [asdict(question) for question in result.questions],
+                "gained": result.gained,
+                "lost": result.lost,
+                "verdict": result.verdict,
+                "n_train": result.n_train,
+                "aligner": str(result.aligner),
+                "chroma": str(result.chroma),
+                "seconds": result.seconds,
+            }
+        )
+    else:
+        _show(result, out)
+
+
+def _show(result: DemoResult, out: Path) -> None:
+    from ..demo.pipeline import COLLECTIONS, LEGEND
+
+    console = plain_console()
+    pool = next(iter(result.rows.values())).pool
+    print_scores(
+        f"{pool} Japanese queries in {pool} English documents, trained on {result.n_train} others",
+        result.rows,
+    )
+    for name, meaning in LEGEND.items():
+        console.print(f"{name:14}{meaning}", style="dim")
+    console.print(f"\nverdict (keep): {result.verdict}\n", style="bold")
+    console.print(
+        f"{result.gained} queries find their document first only with the aligner (keep), "
+        f"{result.lost} only without it. Some of both, one from each of "
+        f"{len(result.questions)} sections:"
+    )
+    for number, question in enumerate(result.questions, 1):
+        console.print(f"{number}. {short(question.text)}", style="bold")
+        for label, hit in question.hits.items():
+            mark = ("✓", "green") if hit == question.wanted else ("✗", "red")
+            console.print(Text.assemble(f"   {label:18} ", mark, f" {short(hit)}"), soft_wrap=True)
+    console.print(
+        f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
+        "train.jsonl, test.jsonl. The README's next step uses them."
+    )
+    collections = "; ".join(f"{name} ({about})" for name, about in COLLECTIONS.items())
+    console.print(f"Collections in chroma/: {collections}.")

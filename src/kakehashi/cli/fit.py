@@ -1,0 +1,109 @@
+"""`kakehashi fit`: pairs to a saved aligner."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..bundle import check_place
+from ..training.fit import fit
+from ..types import Side
+from .app import app
+from .console import print_json, print_report, report_json
+from .next_step import NextStep
+from .options import (
+    MODE,
+    AllCandidates,
+    CacheFile,
+    EncoderName,
+    GroupColumn,
+    Json,
+    NoUnpaired,
+    Overwrite,
+    PairsFile,
+    Seed,
+    SourceColumn,
+    TargetColumn,
+    TestFile,
+    UnpairedFile,
+    load_pairs,
+    load_unpaired,
+)
+
+
+@app.command("fit")
+def fit_command(
+    pairs: PairsFile,
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    mode: Annotated[
+        str, typer.Option(help=f"{MODE} auto: shared, where it is clearly better than keep.")
+    ] = "keep",
+    validation: Annotated[
+        Path | None,
+        typer.Option(help="Pairs to choose the map by. By default parts of PAIRS take turns."),
+    ] = None,
+    test: TestFile = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="Metric of the store: cosine, ip or l2. By default read off the vectors."
+        ),
+    ] = None,
+    seed: Seed = 0,
+    ngrams: Annotated[
+        bool | None,
+        typer.Option(
+            help="Whether the map also reads character n-grams of the texts, which it then needs "
+            "beside every vector. By default yes where encoders embed the texts here."
+        ),
+    ] = None,
+    learned: Annotated[
+        bool,
+        typer.Option("--learned", help="Also train a head with torch, from the best closed form."),
+    ] = False,
+    unpaired: UnpairedFile = None,
+    no_unpaired: NoUnpaired = False,
+    source: SourceColumn = "source",
+    target: TargetColumn = "target",
+    group: GroupColumn = None,
+    licence: Annotated[str, typer.Option(help="Licence of the data, kept in the aligner.")] = "",
+    cache: CacheFile = None,
+    overwrite: Overwrite = False,
+    all_candidates: AllCandidates = False,
+    as_json: Json = False,
+) -> None:
+    """Train an aligner on PAIRS, and report whether it helps on held-out queries."""
+    if os.path.lexists(out) and not overwrite:
+        raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
+    check_place(out, overwrite=overwrite)  # before the fit, which would be lost
+    unpaired_texts = load_unpaired(
+        unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder)
+    )
+    names = {"source": source, "target": target, "group": group, "licence": licence}
+    encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
+    aligner = fit(
+        load_pairs(pairs, encoders, **names),
+        source_encoder=source_encoder,
+        target_encoder=target_encoder,
+        mode=mode,  # type: ignore[arg-type]  # fit checks these strings and names the allowed ones
+        validation=None if validation is None else load_pairs(validation, encoders, **names),
+        test=None if test is None else load_pairs(test, encoders, **names),
+        metric=metric,  # type: ignore[arg-type]
+        seed=seed,
+        ngrams=ngrams,
+        learned="linear" if learned else "none",
+        unpaired=unpaired_texts,
+        cache=cache,
+        progress=not as_json,
+    )
+    aligner.save(out, overwrite=overwrite)
+    if as_json:
+        print_json({"out": str(out), **report_json(aligner.report)})
+        return
+    print_report(aligner.report, all_candidates=all_candidates)
+    NextStep(aligner, out, encoders, test=test, columns=(source, target)).print()

@@ -1,0 +1,75 @@
+"""`kakehashi robustness`: a saved aligner on queries with errors."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..aligner import Aligner
+from ..evaluation.robustness.measure import measure_robustness
+from ..evaluation.robustness.perturbations import PERTURBATIONS
+from ..types import SIDES
+from .app import app
+from .console import print_json, print_robustness
+from .options import (
+    CacheFile,
+    EncoderName,
+    Folder,
+    Json,
+    PairsFile,
+    Seed,
+    SourceColumn,
+    TargetColumn,
+    load_pairs,
+    require_encoder,
+)
+
+
+@app.command("robustness")
+def robustness_command(
+    folder: Folder,
+    pairs: PairsFile,
+    perturbation: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Run only this perturbation; may be given several times. By default all: "
+            f"{', '.join(PERTURBATIONS)}."
+        ),
+    ] = None,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    source: SourceColumn = "source",
+    target: TargetColumn = "target",
+    seed: Seed = 0,
+    cache: CacheFile = None,
+    as_json: Json = False,
+) -> None:
+    """Perturb the queries of PAIRS (typing errors, cut-offs, ...) and score what they still find.
+
+    Documents stay as they are. The output names each perturbation that could not be run.
+
+    Nothing is fitted. Most of the time goes into encoding: each of the 11 perturbations makes
+    another copy of every query that it changes. Together this is about twelve times the work of
+    `evaluate`. Choose some with --perturbation; --cache keeps the vectors. Documents are encoded
+    once, or not at all where PAIRS holds their vectors.
+    """
+    aligner = Aligner.load(folder).with_encoders(
+        source_encoder=source_encoder, target_encoder=target_encoder
+    )
+    data = load_pairs(pairs, source=source, target=target)
+    for side in SIDES:
+        if side == "source" or data.vectors(side) is None:
+            require_encoder(aligner, side)
+    report = measure_robustness(
+        aligner,
+        data,
+        names=perturbation or None,
+        seed=seed,
+        cache=cache,
+        progress=not as_json,
+    )
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        print_robustness(report)
