@@ -1,4 +1,4 @@
-"""A bridge: Japanese and shorthand, each by its own aligner, in the index of English."""
+"""A multi aligner: Japanese and shorthand, each by its own aligner, in the index of English."""
 
 import json
 import shutil
@@ -56,11 +56,11 @@ def short_aligner(use, minilm, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def bridge(real_aligner, short_aligner, use, tmp_path_factory):
+def multi_aligner(real_aligner, short_aligner, use, tmp_path_factory):
     made = MultiAligner({"ja": real_aligner, "short": short_aligner}, target="en")
-    return MultiAligner.load(made.save(tmp_path_factory.mktemp("bridge") / "b")).with_encoders(
-        ja=use, short=use
-    )
+    return MultiAligner.load(
+        made.save(tmp_path_factory.mktemp("multi_aligner") / "b")
+    ).with_encoders(ja=use, short=use)
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +72,31 @@ def corpus(kicad):
 
 
 class TestSpace:
-    def test_each_modality_goes_through_its_own_aligner(self, bridge, real_aligner, short_aligner):
+    def test_each_modality_goes_through_its_own_aligner(
+        self, multi_aligner, real_aligner, short_aligner
+    ):
         for name, aligner in (("ja", real_aligner), ("short", short_aligner)):
             text = [QUERIES[name]]
             expected = aligner.embed_documents(text, modality="source")
-            found = bridge.embed_documents(text, modality=name)
+            found = multi_aligner.embed_documents(text, modality=name)
             np.testing.assert_array_equal(found, expected)
         for aligner in (real_aligner, short_aligner):  # the target's vectors are where they were
             expected = aligner.embed_documents([QUERIES["en"]], modality="target")
-            found = bridge.embed_documents([QUERIES["en"]], modality="en")
+            found = multi_aligner.embed_documents([QUERIES["en"]], modality="en")
             np.testing.assert_array_equal(found, expected)
-        assert bridge.modalities == ("ja", "short", "en")
-        assert bridge.output_dimension == 384
-        assert repr(bridge) == "MultiAligner(ja, short -> en)"
+        assert multi_aligner.modalities == ("ja", "short", "en")
+        assert multi_aligner.output_dimension == 384
+        assert repr(multi_aligner) == "MultiAligner(ja, short -> en)"
 
     @pytest.mark.parametrize("name", QUERIES)
-    def test_a_query_is_routed_as_what_it_is(self, name, bridge):
-        asked = bridge.prepare_query(QUERIES[name])
+    def test_a_query_is_routed_as_what_it_is(self, name, multi_aligner):
+        asked = multi_aligner.prepare_query(QUERIES[name])
         assert (asked.modality, asked.how) == (name, "routed")
-        declared = bridge.prepare_query(QUERIES[name], name)
+        declared = multi_aligner.prepare_query(QUERIES[name], name)
         assert (declared.modality, declared.how) == (name, "declared")
         np.testing.assert_array_equal(asked.vector, declared.vector)
 
-    def test_texts_are_routed_with_few_errors(self, bridge, kicad):
+    def test_texts_are_routed_with_few_errors(self, multi_aligner, kicad):
         rows = range(1, 150, 2)
         english = [kicad.target_texts[i] for i in rows]
         every = {
@@ -103,20 +105,20 @@ class TestSpace:
             "en": english,
         }
         for name, texts in every.items():
-            routed = bridge.route(texts)
+            routed = multi_aligner.route(texts)
             assert sum(found not in (name, None) for found in routed) <= 0.02 * len(texts)
             assert routed.count(name) >= 0.85 * len(texts)
 
-    def test_what_is_none_of_them_goes_to_the_target_encoder(self, bridge):
-        asked = bridge.prepare_query("→ 12 ←")
+    def test_what_is_none_of_them_goes_to_the_target_encoder(self, multi_aligner):
+        asked = multi_aligner.prepare_query("→ 12 ←")
         assert (asked.modality, asked.how) == ("en", "unsure")
-        [vector] = bridge.embed_queries(["→ 12 ←"], modality="en")
+        [vector] = multi_aligner.embed_queries(["→ 12 ←"], modality="en")
         np.testing.assert_array_equal(asked.vector, vector)
 
-    def test_a_router_by_script_has_its_say(self, bridge):
+    def test_a_router_by_script_has_its_say(self, multi_aligner):
         scripts = ScriptRouter(source=("Hiragana", "Katakana", "Han"), target=("Latin",))
-        by_script = bridge.aligners["ja"].with_router(scripts)
-        routed = MultiAligner({**bridge.aligners, "ja": by_script}, "en").route(
+        by_script = multi_aligner.aligners["ja"].with_router(scripts)
+        routed = MultiAligner({**multi_aligner.aligners, "ja": by_script}, "en").route(
             list(QUERIES.values())
         )
         assert routed == list(QUERIES)
@@ -127,10 +129,10 @@ class TestSpace:
         fitted = kakehashi.fit(
             pairs, source_encoder=minilm, target_encoder=minilm, mode="keep", **quick
         )
-        bridge = MultiAligner({name: fitted.with_encoders() for name in ("ja", "zh")}, "en")
-        for name in bridge.modalities:
-            bridge.embed_queries([QUERIES["en"]], modality=name)
-        one, other = (aligner.identities["source"] for aligner in bridge.aligners.values())
+        multi_aligner = MultiAligner({name: fitted.with_encoders() for name in ("ja", "zh")}, "en")
+        for name in multi_aligner.modalities:
+            multi_aligner.embed_queries([QUERIES["en"]], modality=name)
+        one, other = (aligner.identities["source"] for aligner in multi_aligner.aligners.values())
         assert one is other
 
 
@@ -168,137 +170,143 @@ class TestRefusals:
         with pytest.raises(DataError, match="named twice"):
             MultiAligner({"en": real_aligner}, target="en")
 
-    def test_a_modality_that_it_has_not(self, bridge):
+    def test_a_modality_that_it_has_not(self, multi_aligner):
         for call in (
-            lambda: bridge.embed_queries(["a"], modality="source"),
-            lambda: bridge.prepare_query("a", "fr"),
+            lambda: multi_aligner.embed_queries(["a"], modality="source"),
+            lambda: multi_aligner.prepare_query("a", "fr"),
         ):
             with pytest.raises(DataError, match="the modalities are ja, short, en, or auto"):
                 call()
         with pytest.raises(DataError, match=r"with_encoders\(fr=...\): .* ja, short, en"):
-            bridge.with_encoders(fr=lambda texts: texts)
+            multi_aligner.with_encoders(fr=lambda texts: texts)
 
-    def test_without_a_router_the_modality_has_to_be_named(self, bridge):
-        aligner = replace(bridge.aligners["ja"], router=None, calibration=None)
+    def test_without_a_router_the_modality_has_to_be_named(self, multi_aligner):
+        aligner = replace(multi_aligner.aligners["ja"], router=None, calibration=None)
         with pytest.raises(DataError, match="aligner of ja has no router"):
-            MultiAligner({**bridge.aligners, "ja": aligner}, "en").prepare_query("a")
+            MultiAligner({**multi_aligner.aligners, "ja": aligner}, "en").prepare_query("a")
 
 
 class TestCalibration:
-    def test_every_two_modalities_have_a_line(self, bridge):
-        calibration = bridge.calibration
-        every = {(q, d) for q in bridge.modalities for d in bridge.modalities}
+    def test_every_two_modalities_have_weights(self, multi_aligner):
+        calibration = multi_aligner.calibration
+        every = {(q, d) for q in multi_aligner.modalities for d in multi_aligner.modalities}
         assert set(calibration.plain) == set(calibration.hybrid) == every
-        assert set(calibration.modalities) == set(bridge.modalities)
-        assert all(line.dense > 0 for line in calibration.plain.values())
+        assert set(calibration.modalities) == set(multi_aligner.modalities)
+        assert all(w.similarity > 0 for w in calibration.plain.values())
 
-    def test_lines_of_sources_are_their_own_and_that_within_the_target_is_the_mean(self, bridge):
-        lines, within = bridge.calibration.plain, []
-        for name, aligner in bridge.aligners.items():
+    def test_weights_of_sources_are_their_own_and_that_within_the_target_is_the_mean(
+        self, multi_aligner
+    ):
+        weights, within = multi_aligner.calibration.plain, []
+        for name, aligner in multi_aligner.aligners.items():
             own = aligner.calibration.plain
-            assert lines[name, "en"] == own["source", "target"]
-            assert lines[name, name] == own["source", "source"]
+            assert weights[name, "en"] == own["source", "target"]
+            assert weights[name, name] == own["source", "source"]
             within.append(own["target", "target"])
-        assert lines["en", "en"] == pytest.approx(np.mean(within, axis=0))
+        assert weights["en", "en"] == pytest.approx(np.mean(within, axis=0))
 
-    def test_what_words_change_to_the_target_they_change_between_two_sources(self, bridge):
-        plain, hybrid = bridge.calibration.plain, bridge.calibration.hybrid
+    def test_what_words_change_to_the_target_they_change_between_two_sources(self, multi_aligner):
+        plain, hybrid = multi_aligner.calibration.plain, multi_aligner.calibration.hybrid
         change = {key: np.array(hybrid[key]) - np.array(plain[key]) for key in plain}
         middle = (change["ja", "en"] + change["en", "short"]) / 2
         expected = np.array(plain["ja", "short"]) + middle
         expected[1] = min(0, expected[1])  # a later place never counts more
         assert hybrid["ja", "short"] == pytest.approx(expected)
         assert any(abs(middle) > 1e-3)
-        own = bridge.aligners["short"].calibration
+        own = multi_aligner.aligners["short"].calibration
         of_words = np.array(own.hybrid["target", "source"]) - own.plain["target", "source"]
         assert change["en", "short"] == pytest.approx(of_words)
-        shares = bridge.calibration.words_by_rank
+        shares = multi_aligner.calibration.words_by_rank
         both = [shares["ja", "en"], shares["en", "short"]]
         assert shares["ja", "short"] == pytest.approx(np.mean(both))
         assert shares["short", "en"] == own.words_by_rank["source", "target"]
 
-    def test_a_foreign_twin_is_the_likeliest_of_the_foreign_documents(self, bridge, kicad):
+    def test_a_foreign_twin_is_the_likeliest_of_the_foreign_documents(self, multi_aligner, kicad):
         """Translations of a held-out paragraph: what no aligner has seen a pair of."""
         english = kicad.target_texts[::3]
-        queries = bridge.embed_queries(kicad.source_texts[::3], modality="ja")
+        queries = multi_aligner.embed_queries(kicad.source_texts[::3], modality="ja")
         short = [shorthand(t) for t in english]
-        documents = bridge.embed_documents(short, modality="short")
+        documents = multi_aligner.embed_documents(short, modality="short")
         unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
         cosines = unit(queries) @ unit(documents).T
         rank = 1 + np.argsort(np.argsort(-cosines, axis=1), axis=1)
-        scores = bridge.calibration.scores(cosines, rank, query="ja", document="short")
+        scores = multi_aligner.calibration.scores(cosines, rank, query="ja", document="short")
         own, others = np.diag(scores), scores[~np.eye(len(scores), dtype=bool)]
         assert np.median(own) > np.quantile(others, 0.95)
 
-    def test_what_lies_between_two_sources_is_the_mean_of_their_lines_to_the_target(self, bridge):
-        for lines in (bridge.calibration.plain, bridge.calibration.hybrid):
-            middle = np.mean([lines["ja", "en"], lines["en", "short"]], axis=0)
-            assert lines["ja", "short"] == pytest.approx(middle)
+    def test_what_lies_between_two_sources_is_the_mean_of_their_weights_to_the_target(
+        self, multi_aligner
+    ):
+        for weights in (multi_aligner.calibration.plain, multi_aligner.calibration.hybrid):
+            middle = np.mean([weights["ja", "en"], weights["en", "short"]], axis=0)
+            assert weights["ja", "short"] == pytest.approx(middle)
 
-    def test_none_where_an_aligner_has_none(self, bridge):
-        own = {name: aligner.calibration for name, aligner in bridge.aligners.items()}
-        assert combine_calibrations(own, "en") == bridge.calibration
+    def test_none_where_an_aligner_has_none(self, multi_aligner):
+        own = {name: aligner.calibration for name, aligner in multi_aligner.aligners.items()}
+        assert combine_calibrations(own, "en") == multi_aligner.calibration
         assert combine_calibrations({**own, "ja": None}, "en") is None
 
 
 class TestFolder:
-    def test_it_comes_back_as_it_was(self, bridge, use):
-        again = kakehashi.load(bridge.path).with_encoders(ja=use, short=use)
+    def test_it_comes_back_as_it_was(self, multi_aligner, use):
+        again = kakehashi.load(multi_aligner.path).with_encoders(ja=use, short=use)
         assert isinstance(again, MultiAligner)
-        assert again.fingerprint == bridge.fingerprint
-        assert again.calibration == bridge.calibration
+        assert again.fingerprint == multi_aligner.fingerprint
+        assert again.calibration == multi_aligner.calibration
         np.testing.assert_array_equal(
-            again.prepare_query(QUERIES["ja"])[0], bridge.prepare_query(QUERIES["ja"])[0]
+            again.prepare_query(QUERIES["ja"])[0], multi_aligner.prepare_query(QUERIES["ja"])[0]
         )
 
-    def test_the_calibration_is_that_before_it_was_saved(self, bridge):
-        again = MultiAligner(bridge.aligners, "en")
-        assert again.calibration == bridge.calibration
+    def test_the_calibration_is_that_before_it_was_saved(self, multi_aligner):
+        again = MultiAligner(multi_aligner.aligners, "en")
+        assert again.calibration == multi_aligner.calibration
 
-    def test_one_kind_of_folder_is_told_from_the_other(self, bridge, real_aligner):
+    def test_one_kind_of_folder_is_told_from_the_other(self, multi_aligner, real_aligner):
         assert isinstance(kakehashi.load(real_aligner.path), Aligner)
-        with pytest.raises(BundleError, match=r"holds a bridge.* kakehashi.load"):
-            Aligner.load(bridge.path)
+        with pytest.raises(BundleError, match=r"holds a multi aligner.* kakehashi.load"):
+            Aligner.load(multi_aligner.path)
         with pytest.raises(BundleError, match=r"holds an aligner.* kakehashi.load"):
             MultiAligner.load(real_aligner.path)
 
-    def test_nothing_of_others_is_overwritten(self, bridge, real_aligner, tmp_path):
-        folder = bridge.save(tmp_path / "b")
+    def test_nothing_of_others_is_overwritten(self, multi_aligner, real_aligner, tmp_path):
+        folder = multi_aligner.save(tmp_path / "b")
         with pytest.raises(FileExistsError, match="pass overwrite=True"):
-            bridge.save(folder)
-        assert bridge.save(folder, overwrite=True) == folder
+            multi_aligner.save(folder)
+        assert multi_aligner.save(folder, overwrite=True) == folder
         with pytest.raises(FileExistsError, match="is no aligner; it is not overwritten"):
             real_aligner.save(folder, overwrite=True)
-        with pytest.raises(FileExistsError, match="is no bridge; it is not overwritten"):
-            bridge.save(real_aligner.path, overwrite=True)
+        with pytest.raises(FileExistsError, match="is no multi aligner; it is not overwritten"):
+            multi_aligner.save(real_aligner.path, overwrite=True)
         (folder / "aligners" / "ja" / "notes.txt").write_text("mine")
         with pytest.raises(FileExistsError, match="also holds notes"):
-            bridge.save(folder, overwrite=True)
+            multi_aligner.save(folder, overwrite=True)
         assert (folder / "aligners" / "ja" / "notes.txt").exists()
         assert [p.name for p in tmp_path.iterdir()] == ["b"]
 
-    def test_tampering_is_found(self, bridge, tmp_path):
+    def test_tampering_is_found(self, multi_aligner, tmp_path):
         def copy(name):
-            return shutil.copytree(bridge.path, tmp_path / name)
+            return shutil.copytree(multi_aligner.path, tmp_path / name)
 
         swapped = copy("swapped")
         one, other = swapped / "aligners" / "ja", swapped / "aligners" / "short"
         one.rename(swapped / "x")
         other.rename(one)
         (swapped / "x").rename(other)
-        with pytest.raises(BundleTamperedError, match="aligner of ja is another than"):
+        with pytest.raises(
+            BundleTamperedError, match="aligner of ja is not the one that was saved"
+        ):
             MultiAligner.load(swapped)
         for name, change, error, said in (
             ("target", {"target": "de"}, BundleTamperedError, "SHA-256"),
             ("newer", {"format": 99}, BundleError, "reads format 1"),
         ):
             folder = copy(name)
-            record = json.loads((folder / "bridge.json").read_text())
-            (folder / "bridge.json").write_text(json.dumps({**record, **change}))
+            record = json.loads((folder / "multi_aligner.json").read_text())
+            (folder / "multi_aligner.json").write_text(json.dumps({**record, **change}))
             with pytest.raises(BundleError, match=said) as caught:
                 MultiAligner.load(folder)
             assert caught.type is error
-        (copy("cut") / "bridge.json").write_text('{"format": 1,')
+        (copy("cut") / "multi_aligner.json").write_text('{"format": 1,')
         with pytest.raises(BundleError, match="not JSON"):
             MultiAligner.load(tmp_path / "cut")
         shutil.rmtree(copy("missing") / "aligners" / "ja")
@@ -306,22 +314,22 @@ class TestFolder:
             MultiAligner.load(tmp_path / "missing")
 
     @pytest.mark.parametrize("names", [["../ja"], [], {"../../ja": "x"}, None])
-    def test_no_record_leads_out_of_the_folder(self, names, bridge, tmp_path):
+    def test_no_record_leads_out_of_the_folder(self, names, multi_aligner, tmp_path):
         from kakehashi.bundle import _record_hash
 
-        folder = shutil.copytree(bridge.path, tmp_path / "b")
-        record = json.loads((folder / "bridge.json").read_text()) | {"aligners": names}
+        folder = shutil.copytree(multi_aligner.path, tmp_path / "b")
+        record = json.loads((folder / "multi_aligner.json").read_text()) | {"aligners": names}
         record["sha256"] = _record_hash(record)
-        (folder / "bridge.json").write_text(json.dumps(record))
+        (folder / "multi_aligner.json").write_text(json.dumps(record))
         with pytest.raises(BundleTamperedError):
             MultiAligner.load(folder)
 
-    def test_info_says_what_it_is_made_of(self, bridge):
-        ran = CliRunner().invoke(app, ["info", str(bridge.path)])
+    def test_info_says_what_it_is_made_of(self, multi_aligner):
+        ran = CliRunner().invoke(app, ["info", str(multi_aligner.path)])
         assert ran.exit_code == 0, ran.output
-        for words in ("ja", "short", "en", bridge.fingerprint[:12], "150 pairs"):
+        for words in ("ja", "short", "en", multi_aligner.fingerprint[:12], "150 pairs"):
             assert words in ran.output
-        ran = CliRunner().invoke(app, ["info", str(bridge.path), "--json"])
+        ran = CliRunner().invoke(app, ["info", str(multi_aligner.path), "--json"])
         assert json.loads(ran.output)["aligners"]["ja"]["mode"] == "keep"
 
     def test_the_command_line_makes_one(self, real_aligner, short_aligner, tmp_path):
@@ -341,8 +349,8 @@ class TestFolder:
 
 class TestLangChain:
     @pytest.fixture(scope="class")
-    def embeddings(self, bridge):
-        return langchain.AlignedEmbeddings(aligner=bridge)
+    def embeddings(self, multi_aligner):
+        return langchain.AlignedEmbeddings(aligner=multi_aligner)
 
     @pytest.fixture(scope="class")
     def documents(self, corpus):
@@ -357,22 +365,22 @@ class TestLangChain:
     @pytest.mark.parametrize("name", QUERIES)
     @pytest.mark.parametrize("words", [False, True])
     def test_one_list_of_three_modalities(
-        self, name, words, embeddings, store, documents, bridge, corpus
+        self, name, words, embeddings, store, documents, multi_aligner, corpus
     ):
         arms = [langchain.VectorSearch(vectorstore=store)]
         if words:
             arms.append(langchain.BM25Search(documents=documents))
         retriever = langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=8)
         found = retriever.invoke(QUERIES[name])
-        expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
+        expected = brute_force(multi_aligner, QUERIES[name], corpus, words=words)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
         said = [d.metadata["kakehashi"] for d in found]
         assert [s["score"] for s in said] == pytest.approx([s for _, s in expected], abs=1e-3)
         assert len({s["modality"] for s in said}) > 1
 
-    def test_an_index_for_each_modality(self, embeddings, documents, bridge, corpus):
+    def test_an_index_for_each_modality(self, embeddings, documents, multi_aligner, corpus):
         arms = []
-        for name in bridge.modalities:
+        for name in multi_aligner.modalities:
             part = [d for d in documents if d.metadata["modality"] == name]
             made = InMemoryVectorStore(embeddings)
             embeddings.add_documents(made, part)
@@ -381,7 +389,7 @@ class TestLangChain:
             )
         retriever = langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=8)
         found = retriever.invoke(QUERIES["ja"])
-        expected = brute_force(bridge, QUERIES["ja"], corpus)[:8]
+        expected = brute_force(multi_aligner, QUERIES["ja"], corpus)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
 
     def test_the_index_of_the_target_is_searched_as_it_is(self, embeddings, minilm, corpus):
@@ -401,15 +409,15 @@ class TestLangChain:
             else:
                 pytest.fail(f"{english[row]!r} is found by none")
 
-    def test_defaults_are_those_of_a_bridge(self, embeddings, bridge):
+    def test_defaults_are_those_of_a_bridge(self, embeddings, multi_aligner):
         assert (embeddings.query_modality, embeddings.document_modality) == ("auto", "en")
         read = type(embeddings).model_validate(embeddings.model_dump(mode="json"))
-        assert read.aligner.fingerprint == bridge.fingerprint
-        loaded = langchain.AlignedEmbeddings.load(bridge.path)
-        assert loaded.aligner.modalities == bridge.modalities
+        assert read.aligner.fingerprint == multi_aligner.fingerprint
+        loaded = langchain.AlignedEmbeddings.load(multi_aligner.path)
+        assert loaded.aligner.modalities == multi_aligner.modalities
 
-    def test_documents_that_name_no_modality_are_routed(self, bridge, corpus, documents):
-        embeddings = langchain.AlignedEmbeddings(aligner=bridge, document_modality="auto")
+    def test_documents_that_name_no_modality_are_routed(self, multi_aligner, corpus, documents):
+        embeddings = langchain.AlignedEmbeddings(aligner=multi_aligner, document_modality="auto")
         store = InMemoryVectorStore(embeddings)
         store.add_documents([Document(d.page_content) for d in documents])
         arm = langchain.VectorSearch(vectorstore=store)
@@ -417,7 +425,7 @@ class TestLangChain:
             embeddings=embeddings, searches=[arm], k=len(documents)
         )
         routed = dict(
-            zip([t for t, _ in corpus], bridge.route([t for t, _ in corpus]), strict=True)
+            zip([t for t, _ in corpus], multi_aligner.route([t for t, _ in corpus]), strict=True)
         )
         found = retriever.invoke(QUERIES["ja"])
         assert len(found) == len(documents)
@@ -426,14 +434,14 @@ class TestLangChain:
             assert document.metadata["kakehashi"]["modality"] == read_as
         vectors = embeddings.embed_documents([d.page_content for d in documents])
         for text, vector in zip(routed, vectors, strict=True):
-            [own] = bridge.embed_documents([text], modality=routed[text] or "en")
+            [own] = multi_aligner.embed_documents([text], modality=routed[text] or "en")
             np.testing.assert_allclose(vector, own, atol=1e-5)  # encoders round by their batch
 
-    def test_modalities_that_it_has_not(self, bridge, embeddings, store):
+    def test_modalities_that_it_has_not(self, multi_aligner, embeddings, store):
         with pytest.raises(ValueError, match="choose one of ja, short, en, or auto"):
-            langchain.AlignedEmbeddings(aligner=bridge, query_modality="source")
+            langchain.AlignedEmbeddings(aligner=multi_aligner, query_modality="source")
         with pytest.raises(ValueError, match="choose one of ja, short, en, or auto"):
-            langchain.AlignedEmbeddings(aligner=bridge, document_modality="target")
+            langchain.AlignedEmbeddings(aligner=multi_aligner, document_modality="target")
         with pytest.raises(DataError, match="allowed are ja, short, en"):
             embeddings.add_documents(store, [Document("a", metadata={"modality": "source"})])
         with pytest.raises(ValueError, match="choose one of ja, short, en"):
@@ -442,19 +450,21 @@ class TestLangChain:
                 searches=[langchain.VectorSearch(vectorstore=store, modality="source")],
             )
 
-    def test_an_aligner_that_is_not_advised_is_named(self, bridge):
-        report = replace(bridge.aligners["ja"].report, verdict="do not use", reason="it is worse")
-        doubted = replace(bridge.aligners["ja"], report=report)
+    def test_an_aligner_that_is_not_advised_is_named(self, multi_aligner):
+        report = replace(
+            multi_aligner.aligners["ja"].report, verdict="do not use", reason="it is worse"
+        )
+        doubted = replace(multi_aligner.aligners["ja"], report=report)
         with pytest.warns(NotAdvisedWarning, match="The aligner of ja: its report says: do not"):
             langchain.AlignedEmbeddings(
-                aligner=MultiAligner({**bridge.aligners, "ja": doubted}, "en")
+                aligner=MultiAligner({**multi_aligner.aligners, "ja": doubted}, "en")
             )
 
 
 class TestLlamaIndex:
     @pytest.fixture(scope="class")
-    def embedding(self, bridge):
-        return llama_index.AlignedEmbedding(aligner=bridge)
+    def embedding(self, multi_aligner):
+        return llama_index.AlignedEmbedding(aligner=multi_aligner)
 
     @pytest.fixture(scope="class")
     def nodes(self, corpus):
@@ -462,7 +472,9 @@ class TestLlamaIndex:
 
     @pytest.mark.parametrize("name", QUERIES)
     @pytest.mark.parametrize("words", [False, True])
-    def test_one_list_of_three_modalities(self, name, words, embedding, nodes, bridge, corpus):
+    def test_one_list_of_three_modalities(
+        self, name, words, embedding, nodes, multi_aligner, corpus
+    ):
         index = VectorStoreIndex(embedding(nodes), embed_model=MockEmbedding(384))
         arms = [llama_index.VectorSearch(index)]
         if words:
@@ -471,36 +483,36 @@ class TestLlamaIndex:
             embedding=embedding, searches=arms, similarity_top_k=8
         )
         found = retriever.retrieve(QUERIES[name])
-        expected = brute_force(bridge, QUERIES[name], corpus, words=words)[:8]
+        expected = brute_force(multi_aligner, QUERIES[name], corpus, words=words)[:8]
         assert [row.node.get_content() for row in found] == [text for text, _ in expected]
         assert [row.score for row in found] == pytest.approx([s for _, s in expected], abs=1e-3)
 
-    def test_it_is_written_down_and_read_again(self, embedding, bridge):
+    def test_it_is_written_down_and_read_again(self, embedding, multi_aligner):
         assert (embedding.query_modality, embedding.document_modality) == ("auto", "en")
         read = llama_index.AlignedEmbedding.from_dict(embedding.to_dict())
-        assert read.aligner.fingerprint == bridge.fingerprint
+        assert read.aligner.fingerprint == multi_aligner.fingerprint
         with pytest.raises(DataError, match=r"allowed are ja, short, en"):
             embedding([TextNode(text="a", metadata={"modality": "fr"})])
 
 
 class TestChroma:
-    def test_a_collection_is_asked_in_every_modality(self, bridge, corpus, tmp_path):
+    def test_a_collection_is_asked_in_every_modality(self, multi_aligner, corpus, tmp_path):
         client = chromadb.PersistentClient(tmp_path)
-        function = chroma.AlignedEmbeddingFunction(bridge)
+        function = chroma.AlignedEmbeddingFunction(multi_aligner)
         collection = chroma.open_collection(client, "english", function)
         english = [text for text, name in corpus if name == "en"]
         collection.add(ids=[str(i) for i in range(len(english))], documents=english)
         asked = list(QUERIES.values())
         found = collection.query(query_texts=asked, n_results=3)["ids"]
-        vectors = np.stack([bridge.prepare_query(text).vector for text in asked])
-        documents = bridge.embed_documents(english, modality="en")
+        vectors = np.stack([multi_aligner.prepare_query(text).vector for text in asked])
+        documents = multi_aligner.embed_documents(english, modality="en")
         expected = np.argsort(-vectors @ documents.T, axis=1, kind="stable")[:, :3]
         assert found == [[str(i) for i in row] for row in expected]
 
-    def test_another_bridge_is_refused(self, bridge, tmp_path):
+    def test_another_bridge_is_refused(self, multi_aligner, tmp_path):
         client = chromadb.PersistentClient(tmp_path)
-        chroma.open_collection(client, "english", bridge)
-        renamed = MultiAligner(bridge.aligners, "english")
+        chroma.open_collection(client, "english", multi_aligner)
+        renamed = MultiAligner(multi_aligner.aligners, "english")
         other = MultiAligner.load(renamed.save(tmp_path / "other"))
         with pytest.raises(AlignerMismatchError):
             chroma.open_collection(client, "english", other)

@@ -1,4 +1,4 @@
-"""The folder of a saved aligner or bridge, and how it is read without trusting it.
+"""The folder of a saved aligner or multi aligner, and how it is read without trusting it.
 
 ::
 
@@ -6,7 +6,7 @@
     weights.safetensors   tensors
     README.md             card for people; never read back
 
-    bridge.json           record: format number, name of the target, fingerprints of the aligners
+    multi_aligner.json    record: format number, name of the target, fingerprints of the aligners
     aligners/NAME/        a folder as above, for each source modality
 
 ``format`` is one integer, and :data:`FORMAT` is the only one that is read. A change of the layout
@@ -38,7 +38,7 @@ from .vectors import Float32Array
 
 FORMAT = 1
 RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
-BRIDGE, ALIGNERS = "bridge.json", "aligners"
+MULTI_RECORD, ALIGNERS = "multi_aligner.json", "aligners"
 _UNFINISHED = ".part"
 _ABANDONED = 24 * 3600
 """Seconds after which a folder that is still unfinished is of a save that was killed."""
@@ -50,7 +50,8 @@ def check_place(folder: Path, *, overwrite: bool, record: str = RECORD) -> None:
     """Find out whether an aligner could be written to a folder; nothing is made or changed.
 
     Args:
-        record: what marks a folder that may be overwritten: that of an aligner, or of a bridge.
+        record: name of the record in a folder that may be overwritten: that of an aligner, or that
+            of a multi aligner.
 
     Raises:
         FileExistsError: something is there that is not to be overwritten, or that is no aligner
@@ -71,14 +72,14 @@ def _check_ours(folder: Path, record: str) -> None:
         raise FileExistsError(f"{folder} is no folder; it is not overwritten.")
     present = {path.name for path in folder.iterdir()}
     if present and record not in present:
-        kind = "bridge" if record == BRIDGE else "aligner"
+        kind = "multi aligner" if record == MULTI_RECORD else "aligner"
         raise FileExistsError(f"{folder} exists and is no {kind}; it is not overwritten.")
-    ours = {BRIDGE, ALIGNERS} if record == BRIDGE else {RECORD, WEIGHTS, CARD}
+    ours = {MULTI_RECORD, ALIGNERS} if record == MULTI_RECORD else {RECORD, WEIGHTS, CARD}
     if others := sorted(present - ours):
         raise FileExistsError(
             f"{folder} also holds {', '.join(others)}; it is not overwritten. Move that away."
         )
-    if record == BRIDGE and (folder / ALIGNERS).exists():
+    if record == MULTI_RECORD and (folder / ALIGNERS).exists():
         for part in (folder / ALIGNERS).iterdir():
             _check_ours(part, RECORD)
 
@@ -126,19 +127,19 @@ def write(
 def write_multi_aligner(
     folder: Path, document: dict[str, Any], parts: Mapping[str, Saves], *, overwrite: bool
 ) -> Path:
-    """Write a bridge as :func:`write` does an aligner, with the aligners that it is made of.
+    """Write a multi aligner with its aligners, as :func:`write` does an aligner.
 
     Args:
-        parts: by name, what writes an aligner to a path.
+        parts: by name of the source, a function that writes its aligner to a path.
 
     Raises:
         OSError: as :func:`check_place` raises it, or the system's own.
     """
-    check_place(folder, overwrite=overwrite, record=BRIDGE)
+    check_place(folder, overwrite=overwrite, record=MULTI_RECORD)
     with _exchanged(folder) as made:
         for name, save in parts.items():
             save(made / ALIGNERS / name)
-        _write(made / BRIDGE, _record(document))
+        _write(made / MULTI_RECORD, _record(document))
     return folder
 
 
@@ -246,27 +247,29 @@ def _looks_pickled(blob: bytes) -> bool:
 
 
 def read_multi_aligner(folder: Path) -> dict[str, Any]:
-    """Parse the record of a bridge and check its hash."""
+    """Parse the record of a multi aligner and check its hash."""
     try:
-        record = _read_record(folder, BRIDGE)
+        record = _read_record(folder, MULTI_RECORD)
         if _record_hash(record) != record.get("sha256"):
-            raise BundleTamperedError(f"{folder / BRIDGE}: its SHA-256 differs from the record.")
+            raise BundleTamperedError(
+                f"{folder / MULTI_RECORD}: its SHA-256 differs from the record."
+            )
     except OSError as error:
         raise BundleError(f"{folder} cannot be read: {error}") from error
     except (ValueError, RuntimeError) as error:
-        raise BundleTamperedError(f"{folder} cannot be read as a bridge: {error}") from error
+        raise BundleTamperedError(f"{folder} cannot be read as a multi aligner: {error}") from error
     return record
 
 
 def holds_multi_aligner(folder: Path) -> bool:
-    """Whether a folder is a saved bridge, and not an aligner."""
-    return (folder / BRIDGE).is_file()
+    """Whether a folder is a saved multi aligner, and not an aligner."""
+    return (folder / MULTI_RECORD).is_file()
 
 
 def _read_record(folder: Path, name: str) -> dict[str, Any]:
     path = folder / name
     if not path.is_file():
-        kinds = {RECORD: "an aligner", BRIDGE: "a bridge"}
+        kinds = {RECORD: "an aligner", MULTI_RECORD: "a multi aligner"}
         for other, kind in kinds.items():
             if other != name and (folder / other).is_file():
                 raise BundleError(

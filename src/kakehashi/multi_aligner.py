@@ -27,20 +27,21 @@ _RESERVED = (AUTO,)
 
 @dataclass(frozen=True, eq=False)
 class MultiAligner:
-    """Several source modalities into the index of one target encoder.
+    """Several aligners that map their sources into the space of one target encoder.
 
-    Every aligner is of mode ``keep``, which leaves the target's vectors as they are: of one target
-    encoder they are then one space, whoever asks. Frameworks take a bridge wherever they take an
-    aligner; texts and documents are of its own modalities (``"ja"``, ``"code"``, ``"en"``), where
-    an aligner knows ``"source"`` and ``"target"``.
+    Every aligner has mode ``keep``, which leaves the vectors of the target encoder as they are. So
+    all aligners of one target encoder share one space. Integrations take a multi aligner wherever
+    they take an aligner. Its modalities have names of their own, such as ``"ja"``, ``"code"`` and
+    ``"en"``; those of an aligner are ``"source"`` and ``"target"``.
 
-    Args:
-        aligners: by the name of its source modality: letters, digits, ``_`` and ``-``.
-        target: what the target modality is called.
+    Attributes:
+        aligners: each aligner, by the name of its source modality (letters, digits, ``_``, ``-``).
+        target: the name of the target modality.
+        path: the folder that it was loaded from.
 
     Raises:
-        DataError: no aligners; a name that is none, twice or reserved; an aligner of another mode;
-            or two whose target encoder, dimension or metric differ.
+        DataError: no aligners; a name that is invalid, repeated or reserved; an aligner of another
+            mode; or two aligners whose target encoder, dimension or metric differ.
     """
 
     aligners: Mapping[str, Aligner]
@@ -48,13 +49,20 @@ class MultiAligner:
     path: Path | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what could not be one space."""
+        """Check the names, and that all aligners share one space."""
         if not isinstance(self.aligners, Mapping) or not self.aligners:
             raise DataError(
                 f"aligners={self.aligners!r:.80}; give a dictionary of aligners by the name of "
                 "their source modality."
             )
         object.__setattr__(self, "aligners", dict(self.aligners))
+        self._check_names()
+        for name, aligner in self.aligners.items():
+            if not isinstance(aligner, Aligner):
+                raise DataError(f"{name}: {aligner!r:.60} is no Aligner; load it first.")
+            self._check_shares_space(name, aligner)
+
+    def _check_names(self) -> None:
         for name in self.modalities:
             if not isinstance(name, str) or not _NAME.fullmatch(name) or name in _RESERVED:
                 raise DataError(
@@ -65,83 +73,84 @@ class MultiAligner:
         if len(set(folded)) < len(folded):
             raise DataError(
                 f"modalities {', '.join(self.modalities)}: one is named twice (they are saved in "
-                "folders, some of which do not tell capitals)."
+                "folders, and some file systems do not tell capitals)."
             )
-        for name, aligner in self.aligners.items():
-            if not isinstance(aligner, Aligner):
-                raise DataError(f"{name}: {aligner!r:.60} is no Aligner; load it first.")
-            self._check(name, aligner)
 
-    def _check(self, name: str, aligner: Aligner) -> None:
+    def _check_shares_space(self, name: str, aligner: Aligner) -> None:
+        """Compare an aligner with the first whose target encoder is known.
+
+        An aligner that was fitted on vectors does not know its target encoder.
+        """
         if aligner.mode != "keep":
             raise DataError(
                 f"the aligner of {name} is of mode {aligner.mode!r}, which moves the target's "
                 "vectors in its own way; fit it with mode='keep'."
             )
-        # Of the first whose target encoder is known: one fitted on vectors says nothing of it.
-        known = ((n, a) for n, a in self.aligners.items() if a.identities["target"] is not None)
-        first_name, first = next(known, next(iter(self.aligners.items())))
-        mine, theirs = aligner.identities["target"], first.identities["target"]
-        same = mine is None or theirs is None or mine.matches(theirs)
-        said = {
+        with_encoder = (n for n, a in self.aligners.items() if a.identities["target"] is not None)
+        first_name = next(with_encoder, next(iter(self.aligners)))
+        first = self.aligners[first_name]
+        encoder, first_encoder = aligner.identities["target"], first.identities["target"]
+        same = encoder is None or first_encoder is None or encoder.matches(first_encoder)
+        compared = {
             "target dimension": (aligner.dimensions["target"], first.dimensions["target"]),
             "metric": (aligner.report.metric, first.report.metric),
-            "target encoder": (True, same),
+            "target encoder": (same, True),
         }
-        for what, (found, wanted) in said.items():
-            if found != wanted:
+        for property_name, (value, first_value) in compared.items():
+            if value != first_value:
                 raise DataError(
-                    f"the aligners of {first_name} and {name} differ in their {what}, so they do "
-                    "not lead into one space; fit both with the same target encoder and metric."
+                    f"the aligners of {first_name} and {name} differ in their {property_name}, so "
+                    "they do not lead into one space; fit both with the same target encoder and "
+                    "metric."
                 )
 
     def __repr__(self) -> str:
-        """Name the modalities."""
+        """Return the names of the modalities."""
         return f"MultiAligner({', '.join(self.aligners)} -> {self.target})"
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The sources in their order, then the target."""
+        """The names of the sources, then that of the target."""
         return (*self.aligners, self.target)
 
     @property
     def mode(self) -> Mode:
-        """That of all its aligners."""
+        """The mode of all aligners."""
         return "keep"
 
     @property
     def output_dimension(self) -> int:
         """The dimension of projected vectors: that of the target encoder."""
-        return self._any.output_dimension
+        return self._first_aligner.output_dimension
 
     @property
     def metric(self) -> str:
-        """The metric that all its aligners were scored with."""
-        return self._any.metric
+        """The metric of all aligners."""
+        return self._first_aligner.metric
 
     @property
-    def _any(self) -> Aligner:
+    def _first_aligner(self) -> Aligner:
         return next(iter(self.aligners.values()))
 
     @cached_property
     def calibration(self) -> Calibration | None:
-        """How scores of the modalities compare; None where an aligner has no calibration.
+        """The calibration of all modalities; None where an aligner has none.
 
-        Between two sources it is the mean of their lines to the target.
+        Between two sources it has the mean of their weights to the target.
         """
         by_source = {name: aligner.calibration for name, aligner in self.aligners.items()}
         return combine_calibrations(by_source, self.target)
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 of all that decides about vectors: the names, and the aligners' fingerprints."""
+        """SHA-256 of the names and the aligners' fingerprints: equal ones give equal vectors."""
         prints = {name: aligner.fingerprint for name, aligner in self.aligners.items()}
         text = json.dumps([self.target, prints], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
     @cached_property
     def router_fingerprint(self) -> str:
-        """SHA-256 of all routers, which decide about vectors of modality ``"auto"``, too."""
+        """SHA-256 of all routers, on which vectors of modality ``"auto"`` depend, too."""
         prints = {name: aligner.router_fingerprint for name, aligner in self.aligners.items()}
         return hashlib.sha256(json.dumps(prints, sort_keys=True).encode()).hexdigest()
 
@@ -153,8 +162,8 @@ class MultiAligner:
         """Encode and project n queries: (n, d_out) float32.
 
         Args:
-            modality: of all texts, one of :attr:`modalities`; or ``"auto"``: :meth:`route` decides
-                for each text. Where it is unsure, the target encoder embeds the text.
+            modality: one of :attr:`modalities`, for all texts; or ``"auto"``: :meth:`route` tells
+                the modality of each text. Where it is unsure, the target encoder embeds the text.
 
         Raises:
             DataError: an unknown modality, or as :meth:`Aligner.embed_queries`.
@@ -174,15 +183,14 @@ class MultiAligner:
         if modality == AUTO:
             return embed_routed(self, texts, partial(self._embed, role=role))
         if modality == self.target:
-            return self._any._embed(texts, "target", role)
+            return self._first_aligner._embed(texts, "target", role)
         return self._aligner(modality)._embed(texts, "source", role)
 
     def prepare_query(self, text: str, modality: str = AUTO) -> Query:
-        """Encode and project one query, and say what it was read as.
+        """Encode and project one query; return its vector and its modality.
 
         Args:
-            modality: one of :attr:`modalities`, or ``"auto"`` to let :meth:`route` decide; where
-                that is unsure, the target encoder reads the text.
+            modality: as for :meth:`embed_queries`.
 
         Raises:
             DataError: another modality; or ``"auto"`` and an aligner has no router.
@@ -196,12 +204,13 @@ class MultiAligner:
         return all(aligner.routes for aligner in self.aligners.values())
 
     def route(self, texts: Sequence[str]) -> list[str | None]:
-        """Return the modality of each text; None where it cannot be told.
+        """Return the modality of each text; None where the routers are unsure.
 
-        Each aligner's router tells its source from the target they all share: odds of ``ja`` over
-        ``en`` and of ``fr`` over ``en`` are odds of ``ja`` over ``fr``. A router that finds a text
-        strange has no say in it. The likeliest modality has to lead the next by the threshold of
-        the more cautious of their routers.
+        The router of each aligner gives the log-odds of its source against the shared target.
+        Those of two sources subtract: ``ja`` against ``fr`` is ``ja`` against ``en`` minus
+        ``fr`` against ``en``. A router that gives no log-odds for a text is ignored. The likeliest
+        modality is returned where it leads the next by more than the larger threshold of their
+        routers.
 
         Raises:
             DataError: no list of strings, or an aligner has no router.
@@ -216,23 +225,33 @@ class MultiAligner:
                 )
             routers[name] = aligner.router
         evidence = {name: router.evidence(texts) for name, router in routers.items()}
-        found: list[str | None] = []
+        thresholds = {name: router.threshold for name, router in routers.items()}
+        modalities: list[str | None] = []
         for row in range(len(texts)):
-            odds = {n: e for n, each in evidence.items() if (e := each[row]) is not None}
-            if not odds:
-                found.append(None)
-                continue
-            order = sorted([*odds, self.target], key=lambda n: -odds.get(n, 0.0))
-            margin = odds.get(order[0], 0.0) - odds.get(order[1], 0.0)
-            asked = [routers[name].threshold for name in order[:2] if name in odds]
-            found.append(order[0] if margin > max(asked) else None)
-        return found
+            of_text = {name: values[row] for name, values in evidence.items()}
+            log_odds = {name: value for name, value in of_text.items() if value is not None}
+            modalities.append(self._likeliest(log_odds, thresholds))
+        return modalities
+
+    def _likeliest(
+        self, log_odds: Mapping[str, float], thresholds: Mapping[str, float]
+    ) -> str | None:
+        """Return the likeliest modality of a text, by the log-odds of sources against the target.
+
+        None where no router gave log-odds, or where the lead is no more than a threshold.
+        """
+        if not log_odds:
+            return None
+        odds = {**log_odds, self.target: 0.0}
+        first, second = sorted(odds, key=lambda name: -odds[name])[:2]
+        threshold = max(thresholds[name] for name in (first, second) if name in thresholds)
+        return first if odds[first] - odds[second] > threshold else None
 
     def with_encoders(self, /, **encoders: Any) -> MultiAligner:
-        """Return this bridge with encoders by modality, each checked on first use.
+        """Return this multi aligner with encoders by modality, each checked on first use.
 
         Raises:
-            DataError: a modality that it has not.
+            DataError: an unknown modality.
         """
         for name in encoders:
             if name not in self.modalities:
@@ -240,21 +259,21 @@ class MultiAligner:
                     f"with_encoders({name}=...): the modalities are {', '.join(self.modalities)}."
                 )
         target = encoders.get(self.target)
-        bound = {
-            n: a.with_encoders(source_encoder=encoders.get(n), target_encoder=target)
-            for n, a in self.aligners.items()
+        aligners = {
+            name: aligner.with_encoders(source_encoder=encoders.get(name), target_encoder=target)
+            for name, aligner in self.aligners.items()
         }
-        return replace(self, aligners=bound)
+        return replace(self, aligners=aligners)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
-        """Write the bridge with its aligners as a folder; nothing half-written is left there.
+        """Write a folder with all aligners; a save that fails leaves nothing half-written there.
 
         Raises:
             FileExistsError: something is there already and ``overwrite`` is not set.
         """
         document = {
             "target": self.target,
-            "aligners": {name: _prints(aligner) for name, aligner in self.aligners.items()},
+            "aligners": {name: _fingerprints(aligner) for name, aligner in self.aligners.items()},
             "fingerprint": self.fingerprint,
         }
         parts = {name: aligner.save for name, aligner in self.aligners.items()}
@@ -262,11 +281,11 @@ class MultiAligner:
 
     @classmethod
     def load(cls, path: str | Path) -> MultiAligner:
-        """Load a saved bridge: parse, check, build. Needs neither torch nor a framework.
+        """Load a saved multi aligner: parse, check, build. Needs neither torch nor a framework.
 
         Raises:
-            BundleError: it cannot be read; the message says why.
-            BundleTamperedError: it is not to be trusted.
+            BundleError: it cannot be read.
+            BundleTamperedError: its files contradict its record.
         """
         folder = Path(path)
         record = bundle.read_multi_aligner(folder)
@@ -275,22 +294,22 @@ class MultiAligner:
             raise BundleTamperedError(f"{folder}: the record names no aligners.")
         aligners = {name: Aligner.load(folder / bundle.ALIGNERS / name) for name in names}
         try:
-            found = cls(aligners, target, folder.resolve())
+            loaded = cls(aligners, target, folder.resolve())
         except (DataError, TypeError) as error:
             raise BundleTamperedError(
-                f"{folder}: the record does not describe a bridge: {error}"
+                f"{folder}: the record does not describe a multi aligner: {error}"
             ) from error
         for name, aligner in aligners.items():
-            if _prints(aligner) != names[name]:
+            if _fingerprints(aligner) != names[name]:
                 raise BundleTamperedError(
-                    f"{folder}: the aligner of {name} is another than the bridge was made of."
+                    f"{folder}: the aligner of {name} is not the one that was saved."
                 )
-        if found.fingerprint != record.get("fingerprint"):
+        if loaded.fingerprint != record.get("fingerprint"):
             raise BundleTamperedError(f"{folder}: the fingerprint differs from the record.")
-        return found
+        return loaded
 
     def _aligner(self, modality: str) -> Aligner:
-        """Return the aligner of a source, with an encoder that another has loaded already."""
+        """Return the aligner of a source; it shares an encoder that another has loaded already."""
         aligner = self.aligners.get(modality)
         if aligner is None:
             raise DataError(
@@ -298,24 +317,25 @@ class MultiAligner:
             )
         identity = aligner.identities["source"]
         if aligner.encoders.get("source") is None and identity is not None and identity.model:
-            wanted = (identity.model, identity.name)
             for other, side in product(self.aligners.values(), SIDES):
-                theirs, encoder = other.identities[side], other.encoders.get(side)
-                if theirs and encoder and (theirs.model, theirs.name) == wanted:
-                    aligner.encoders["source"] = encoder
+                other_identity, encoder = other.identities[side], other.encoders.get(side)
+                if other_identity and encoder:
+                    same_model = other_identity.model == identity.model
+                    if same_model and other_identity.name == identity.name:
+                        aligner.encoders["source"] = encoder
         return aligner
 
 
-def _prints(aligner: Aligner) -> list[str]:
-    """Return what tells an aligner from another, also where both give the same vectors."""
+def _fingerprints(aligner: Aligner) -> list[str]:
+    """Return the fingerprints of an aligner's vectors and of its retrieval."""
     return [aligner.fingerprint, aligner.retrieval_fingerprint]
 
 
 def load(path: str | Path) -> Aligner | MultiAligner:
-    """Load what a folder holds: an aligner or a bridge.
+    """Load an aligner or a multi aligner, whichever the folder holds.
 
     Raises:
-        BundleError: it cannot be read; the message says why.
-        BundleTamperedError: it is not to be trusted.
+        BundleError: it cannot be read.
+        BundleTamperedError: its files contradict its record.
     """
     return MultiAligner.load(path) if bundle.holds_multi_aligner(Path(path)) else Aligner.load(path)

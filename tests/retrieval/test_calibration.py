@@ -14,7 +14,12 @@ from kakehashi import Aligner
 from kakehashi.cli.app import app
 from kakehashi.errors import DataError
 from kakehashi.retrieval.calibration import Calibration, HeldOutPairs, calibrate
-from kakehashi.retrieval.conditional_logit import Choice, Line, _columns, choose
+from kakehashi.retrieval.conditional_logit import (
+    ScoredDocuments,
+    ScoreWeights,
+    _features,
+    fit_weights,
+)
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
@@ -84,7 +89,7 @@ def choices(rng, *, n=200, m=12, weights=(6.0, -0.8, 2.0), lead=1.5, words=True)
     answer = (utility + rng.gumbel(size=utility.shape)).argmax(axis=1)
     answers = np.arange(2 * m) == answer[:, None]
     return {
-        name: Choice(
+        name: ScoredDocuments(
             dense[:, part],
             shares[:, part] if words else None,
             np.ones((n, m), bool),
@@ -95,29 +100,31 @@ def choices(rng, *, n=200, m=12, weights=(6.0, -0.8, 2.0), lead=1.5, words=True)
 
 
 def test_the_weights_of_a_choice_are_found_again():
-    lines = choose(choices(np.random.default_rng(0), n=6000))
-    for line in lines.values():
+    fitted_weights = fit_weights(choices(np.random.default_rng(0), n=6000))
+    for weights in fitted_weights.values():
         # Similarity and place say nearly the same, so that they are known less well apart.
-        assert line.dense == pytest.approx(6.0, abs=1.0)
-        assert line.place == pytest.approx(-0.8, abs=0.25)
-        assert line.lexical == pytest.approx(2.0, abs=0.15)
-    # Apart from a shift that all have in common.
-    apart = {name: line.dense * 0.5 + line.offset for name, line in lines.items()}
-    assert apart["source"] - apart["target"] == pytest.approx(1.5, abs=0.15)
+        assert weights.similarity == pytest.approx(6.0, abs=1.0)
+        assert weights.place == pytest.approx(-0.8, abs=0.25)
+        assert weights.lexical == pytest.approx(2.0, abs=0.15)
+    # But for a shift that all have in common.
+    difference = {
+        name: weights.similarity * 0.5 + weights.offset for name, weights in fitted_weights.items()
+    }
+    assert difference["source"] - difference["target"] == pytest.approx(1.5, abs=0.15)
 
 
 def test_newton_agrees_with_scipy():
     """An independent optimiser, on the loss written out query by query."""
     given = choices(np.random.default_rng(1), words=False)
-    lines = choose(given)
-    columns = {name: _columns(choice) for name, choice in given.items()}
+    fitted_weights = fit_weights(given)
+    columns = {name: _features(choice) for name, choice in given.items()}
     every = np.concatenate([x.reshape(-1, 2) for x in columns.values()])
     mean, deviation = every.mean(axis=0), every.std(axis=0)
     z = {name: (x - mean) / deviation for name, x in columns.items()}
 
     def loss(beta):
         total = 0.5 * (beta[:4] ** 2).sum()
-        for row in range(len(given["target"].dense)):
+        for row in range(len(given["target"].similarity)):
             utility = np.concatenate(
                 [z["target"][row] @ beta[:2], z["source"][row] @ beta[2:4] + beta[4]]
             )
@@ -126,33 +133,39 @@ def test_newton_agrees_with_scipy():
         return total
 
     reference = minimize(loss, np.zeros(5), method="BFGS", options={"gtol": 1e-5}).x
-    for line, weights in zip(lines.values(), (reference[:2], reference[2:4]), strict=True):
-        np.testing.assert_allclose(line[:2], weights / deviation, rtol=1e-3)
-    apart = lines["source"].offset - lines["target"].offset
+    for fitted, slopes in zip(
+        fitted_weights.values(), (reference[:2], reference[2:4]), strict=True
+    ):
+        np.testing.assert_allclose(fitted[:2], slopes / deviation, rtol=1e-3)
+    difference = fitted_weights["source"].offset - fitted_weights["target"].offset
     shift = (reference[:2] - reference[2:4]) / deviation @ mean
-    assert apart == pytest.approx(reference[4] + shift, rel=1e-3)
+    assert difference == pytest.approx(reference[4] + shift, rel=1e-3)
 
 
 def test_the_mean_answer_in_the_first_modality_scores_0():
     given = choices(np.random.default_rng(2))
-    line, own = choose(given)["target"], given["target"]
-    rank = 1 + np.argsort(np.argsort(-own.dense))
-    found = line.dense * own.dense + line.place * np.log(rank) + line.lexical * own.lexical
-    assert (found + line.offset)[own.answers].mean() == pytest.approx(0)
+    weights, own = fit_weights(given)["target"], given["target"]
+    rank = 1 + np.argsort(np.argsort(-own.similarity))
+    found = (
+        weights.similarity * own.similarity
+        + weights.place * np.log(rank)
+        + weights.lexical * own.lexical
+    )
+    assert (found + weights.offset)[own.answers].mean() == pytest.approx(0)
 
 
 def test_what_would_count_against_a_document_counts_nothing():
     """Words that the answers lack, and places that say nothing."""
     given = choices(np.random.default_rng(4), weights=(6.0, 0.0, -3.0), n=1000)
-    for line in choose(given).values():
-        assert line.lexical == 0
-        assert line.place <= 0
-        assert line.dense > 0
+    for weights in fit_weights(given).values():
+        assert weights.lexical == 0
+        assert weights.place <= 0
+        assert weights.similarity > 0
 
 
 def test_answers_that_always_lead_give_finite_lines():
     given = choices(np.random.default_rng(5), weights=(500.0, 0.0, 0.0))
-    assert np.isfinite([*choose(given).values()]).all()
+    assert np.isfinite([*fit_weights(given).values()]).all()
 
 
 def test_words_count_where_there_are_texts():
@@ -162,13 +175,13 @@ def test_words_count_where_there_are_texts():
     with pytest.raises(DataError, match="fitted without texts"):
         without.scores([0.5], [1], [1.0], query="source", document="target")
     with_texts = calibrate(two_clouds(rng, gap=1.0, texts=True))
-    line = with_texts.hybrid["source", "target"]
-    assert line.lexical > 0  # the part numbers are the same on both sides
+    weights = with_texts.hybrid["source", "target"]
+    assert weights.lexical > 0  # the part numbers are the same on both sides
     plain, named = (
         with_texts.scores([0.5], [1], [share], query="source", document="target")
         for share in (0.0, 1.0)
     )
-    assert named - plain == pytest.approx(line.lexical)
+    assert named - plain == pytest.approx(weights.lexical)
 
 
 def test_words_that_tell_the_answers_get_a_share_in_fusion_by_rank():
@@ -209,8 +222,8 @@ def test_a_calibration_survives_json_and_refuses_what_is_none():
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=20), st.floats(0, 1))
 def test_scores_are_the_line(dense, share):
-    lines = {(q, d): Line(2.0, -0.5, 3.0, -1.0) for q in SIDES for d in SIDES}
-    calibration = Calibration(lines, lines, 30)
+    fitted_weights = {(q, d): ScoreWeights(2.0, -0.5, 3.0, -1.0) for q in SIDES for d in SIDES}
+    calibration = Calibration(fitted_weights, fitted_weights, 30)
     n = len(dense)
     rank = np.arange(1, n + 1)
     found = calibration.scores(dense, rank, [share] * n, query="source", document="target")

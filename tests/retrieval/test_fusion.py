@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 
 from kakehashi.errors import DataError
 from kakehashi.retrieval.calibration import Calibration
-from kakehashi.retrieval.conditional_logit import Line
+from kakehashi.retrieval.conditional_logit import ScoreWeights
 from kakehashi.retrieval.fusion import fusion_of
 from kakehashi.retrieval.hits import Hit, SearchResult
 from kakehashi.retrieval.score_scales import SCALES, detect_scale
 from kakehashi.types import SIDES
 
 # A query's own modality scores .5 higher for nothing.
-PLAIN = {(q, d): Line(10.0, 0.0, 0.0, -5.0 if q == d else 0.0) for q in SIDES for d in SIDES}
+PLAIN = {
+    (q, d): ScoreWeights(10.0, 0.0, 0.0, -5.0 if q == d else 0.0) for q in SIDES for d in SIDES
+}
 HYBRID = {key: line._replace(lexical=4.0) for key, line in PLAIN.items()}
 CALIBRATION = Calibration(PLAIN, HYBRID, 100)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kakehashi.retrieval.calibration import Calibration
-from kakehashi.retrieval.conditional_logit import Line
+from kakehashi.retrieval.conditional_logit import ScoreWeights
 from kakehashi.retrieval.document_modality import search_store
 from kakehashi.retrieval.fusion import fusion_of
 from kakehashi.retrieval.hits import Hit
@@ -64,7 +64,9 @@ class World:
         for row in rng.choice(n, 6):
             self.texts[row] += " MTR-6300"
         lines = {
-            (q, d): Line(*rng.uniform([5, -2, 0, -3], [15, 0, 4, 3])) for q in NAMES for d in NAMES
+            (q, d): ScoreWeights(*rng.uniform([5, -2, 0, -3], [15, 0, 4, 3]))
+            for q in NAMES
+            for d in NAMES
         }
         self.calibration = Calibration(lines, lines, 100)
         self.text = " ".join(rng.choice([*WORDS, "MTR-6300"], 2))
@@ -175,7 +177,7 @@ def test_what_is_asked_for_by_number_is_found():
     for row, text in wanted.items():
         texts[row] = text
     similarity = np.linspace(1, 0, n)
-    lines = {(q, d): Line(10.0, -1.5, 0.0, 0.0) for q in NAMES for d in NAMES}
+    lines = {(q, d): ScoreWeights(10.0, -1.5, 0.0, 0.0) for q in NAMES for d in NAMES}
     calibration = Calibration(lines, lines, 100, dict.fromkeys(lines, 0.0))
     arms = [Store("all", list(range(n)), similarity, sides), LexicalStore(texts, sides)]
     query = Query(np.zeros(1, np.float32), "ja", "declared")
@@ -221,7 +223,7 @@ def test_an_easy_question_is_one_search():
     world = World(0)
     level = dict(zip(NAMES, (0.0, 0.1, 0.2), strict=True))
     even = np.linspace(1, 0, 240) + np.array([level[side] for side in world.sides]) / 1000
-    lines = {(q, d): Line(10.0, -1.0, 0.0, 0.0) for q in NAMES for d in NAMES}
+    lines = {(q, d): ScoreWeights(10.0, -1.0, 0.0, 0.0) for q in NAMES for d in NAMES}
     world.similarity, world.calibration = even, Calibration(lines, {}, 100)
     arm = Store("all", list(range(240)), even, world.sides)
     world.check([arm], 5)
@@ -238,7 +240,9 @@ def test_what_is_buried_is_searched_by_itself_and_not_for_ever():
     rows, sides = list(range(9000)), ["en"] * 8990 + ["ja"] * 10
     similarity = np.linspace(1, 0.5, 9000)
     similarity[-10:] = 0.01
-    lines = {("en", side): Line(10.0, 0.0, 0.0, 9.9 if side == "ja" else 0.0) for side in NAMES}
+    lines = {
+        ("en", side): ScoreWeights(10.0, 0.0, 0.0, 9.9 if side == "ja" else 0.0) for side in NAMES
+    }
     plan = HybridSearch(fusion_of("calibrated", _asked_in_english(lines)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
     split = Store("all", rows, similarity, sides)
@@ -252,7 +256,7 @@ def test_what_is_buried_is_searched_by_itself_and_not_for_ever():
 
 
 def test_similarities_that_a_store_has_rounded_share_a_place():
-    lines = {("en", side): Line(1.0, -1.0, 0.0, 0.0) for side in NAMES}
+    lines = {("en", side): ScoreWeights(1.0, -1.0, 0.0, 0.0) for side in NAMES}
     plan = HybridSearch(fusion_of("calibrated", _asked_in_english(lines)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
     arm = Store("all", [0, 1, 2], np.array([0.9, 0.5 + 1e-8, 0.5]), ["en"] * 3)

@@ -237,7 +237,7 @@ def brute_force(space, query, documents, *, words=False):
         line = lines[asked.modality, side]
         for text, similarity, of_best in zip(texts, near, share, strict=True):
             place = 1 + (near > similarity + 1e-6).sum()
-            score = line.dense * similarity + line.place * np.log(place) + line.offset
+            score = line.similarity * similarity + line.place * np.log(place) + line.offset
             found.append((text, float(score + (line.lexical * of_best if words else 0))))
     return sorted(found, key=lambda row: -row[1])
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..aligner import Aligner
-from ..bundle import BRIDGE, check_place
+from ..bundle import MULTI_RECORD, check_place
 from ..errors import DataError
 from ..multi_aligner import MultiAligner
 from .app import app
@@ -32,7 +32,7 @@ def combine_command(
     as_json: Json = False,
 ) -> None:
     """Combine several aligners that share a target encoder, so that all search one index."""
-    check_place(out, overwrite=overwrite, record=BRIDGE)
+    check_place(out, overwrite=overwrite, record=MULTI_RECORD)
     parts: dict[str, Aligner] = {}
     for argument in aligners:
         name, equals, folder = argument.partition("=")

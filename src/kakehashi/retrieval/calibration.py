@@ -1,21 +1,19 @@
-"""Calibration: what a score is worth, so that documents of two modalities fit in one list.
+"""Calibration: make scores of documents of two modalities comparable.
 
-A query and a document of one modality share a language, an alphabet, the habits of one encoder:
-their score is high for no reason of meaning. A document of the other modality is scored on another
-scale. So for each modality of the query and each of the document there is a line that says what a
-similarity, the place that it gives among the documents of that modality, and shared words are worth
-(:mod:`kakehashi.retrieval.conditional_logit`). With the similarity alone it would be fusion by
-score, with the place alone fusion by rank; how much each counts is learned on held-out pairs.
-Words count as a share of
-the best that any document of the modality has for the query: a part number in a text of the other
-modality is then not measured by all the words that the query shares with its own. Scores are
-shifted so that the mean answer in the target modality has 0.
+A query and a document of one modality share a language, an alphabet and the habits of one encoder:
+their similarity is high without any common meaning. So similarities of two modalities are on two
+scales. For each modality of the query and each of the document, a calibration holds weights of the
+similarity, of the document's place within its modality, and of shared words. They are learned on
+held-out pairs (:mod:`kakehashi.retrieval.conditional_logit`). With the similarity alone this would
+be fusion by score, and with the place alone fusion by rank.
 
-Within a modality nobody has said what answers; but what two texts have to do with each other does
-not depend on the language they are written in, so the pair that all four views together find
-nearest counts as the answer, in each of them. A query's own pair is left out, also across, where it
-could stand: lines drawn through translations would only find translations worth something, and
-bury the documents of the query's own modality, which has none.
+Words count as a share of the best BM25 score of the modality. Otherwise a part number in a text of
+the other modality would be measured by all the words that the query shares with its own.
+
+Pairs name no answers within a modality. But how two texts relate does not depend on their language.
+So the answer of a query is the pair that all four score matrices together find nearest, and it
+counts in each modality. The pair of the query itself is excluded, because weights learned on
+translations would value only translations, and bury the documents of the query's own modality.
 """
 
 from __future__ import annotations
@@ -31,118 +29,121 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..types import SIDES, Side
 from ..vectors import Float32Array, FloatArray
-from .conditional_logit import Choice, Line, choose, places
+from .conditional_logit import ScoredDocuments, ScoreWeights, fit_weights, places
 
 MIN_CALIBRATED = 30
-"""Held-out pairs with an answer below which four lines would be drawn through next to nothing."""
+"""Least number of held-out pairs with an answer; fewer are too few for four sets of weights."""
 RANK_CONSTANT = 60
-"""Of reciprocal rank fusion: a place counts 1 / (60 + rank)."""
-_WORD_WEIGHTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""Of reciprocal rank fusion: a document scores 1 / (60 + rank)."""
+_WORD_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
-
-Lines = dict[tuple[str, str], Line]
+ModalityPair = tuple[str, str]
+"""Modality of the query, and of the document."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """The lines of each (modality of the query, modality of the document).
+    """Score weights by modality of the query and of the document.
 
     Attributes:
-        plain: of the similarity of the vectors and the place that it gives.
-        hybrid: of these and the BM25 share; empty where texts were missing.
-        n_pairs: held-out pairs behind them.
-        words_by_rank: the share of a search by words beside one by vectors in fusion by rank, 0 to
-            1, with which the answers rank best; empty where texts were missing.
+        plain: for similarity and place.
+        hybrid: for similarity, place and BM25 share; empty where the aligner has no texts.
+        n_pairs: number of held-out pairs that they were learned on.
+        words_by_rank: for rank fusion, the weight of a search by words, 0 to 1; the search by
+            vector has the rest. Empty where the aligner has no texts.
     """
 
-    plain: Mapping[tuple[str, str], Line]
-    hybrid: Mapping[tuple[str, str], Line]
+    plain: Mapping[ModalityPair, ScoreWeights]
+    hybrid: Mapping[ModalityPair, ScoreWeights]
     n_pairs: int
-    words_by_rank: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    words_by_rank: Mapping[ModalityPair, float] = field(default_factory=dict)
 
     def scores(
-        self, dense: Any, rank: Any, lexical: Any = None, *, query: str, document: str
+        self, similarity: Any, place: Any, lexical: Any = None, *, query: str, document: str
     ) -> NDArray[np.float64]:
-        """Return what documents of one modality score for a query, (n,) float64.
+        """Return the scores of n documents of one modality for a query, (n,) float64.
 
         Args:
-            dense: (n,) inner products of unit vectors.
-            rank: (n,) places among the documents of the modality, from 1, the nearest first.
-            lexical: (n,) BM25 scores, each as a share of the query's best in the modality (0 to 1).
+            similarity: (n,) inner products of unit vectors.
+            place: (n,) places among the documents of the modality, from 1, the nearest first.
+            lexical: (n,) BM25 scores divided by the best of the modality, 0 to 1; None without a
+                search by words.
+            query, document: their modalities.
 
         Raises:
-            DataError: lexical scores, and the aligner was fitted without texts.
+            DataError: lexical scores, but the aligner was fitted without texts.
         """
         if lexical is not None and not self.hybrid:
             raise DataError(
-                "This aligner, or one of this bridge, was fitted without texts, so that nothing is "
-                "known of what a BM25 score is worth. Fit on pairs with texts, or fuse by rank "
+                "This aligner, or one of this multi aligner, was fitted without texts, so the "
+                "weight of a BM25 score is not known. Fit on pairs with texts, or fuse by rank "
                 "(fusion='rank')."
             )
-        of = (self.plain if lexical is None else self.hybrid)[query, document]
-        found: NDArray[np.float64] = (
-            of.dense * np.asarray(dense, np.float64)
-            + of.place * np.log(np.asarray(rank, np.float64))
-            + of.offset
+        weights = (self.plain if lexical is None else self.hybrid)[query, document]
+        scores: NDArray[np.float64] = (
+            weights.similarity * np.asarray(similarity, np.float64)
+            + weights.place * np.log(np.asarray(place, np.float64))
+            + weights.offset
         )
-        return found if lexical is None else found + of.lexical * np.asarray(lexical, np.float64)
+        if lexical is None:
+            return scores
+        return scores + weights.lexical * np.asarray(lexical, np.float64)
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """Whose scores it compares."""
+        """The modalities whose scores compare."""
         return tuple(dict.fromkeys(query for query, _ in self.plain))
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready record that :meth:`from_dict` reads back, of source and target."""
-        found: dict[str, Any] = {"n_pairs": self.n_pairs}
+        """Return a JSON-ready record of the calibration of an aligner; see :meth:`from_dict`."""
+        record: dict[str, Any] = {"n_pairs": self.n_pairs}
         for name in ("plain", "hybrid", "words_by_rank"):
-            given: Mapping[tuple[str, str], Any] = getattr(self, name)
-            found[name] = {f"{query} {document}": x for (query, document), x in given.items()}
-        return found
+            values: Mapping[ModalityPair, Any] = getattr(self, name)
+            record[name] = {f"{query} {document}": v for (query, document), v in values.items()}
+        return record
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Calibration:
         """Rebuild from :meth:`to_dict`.
 
         Raises:
-            ValueError, KeyError, TypeError: no such record, or a number that is not finite.
+            ValueError, KeyError, TypeError: the record is incomplete or its numbers are not valid.
         """
-
-        def read(name: str) -> dict[tuple[str, str], NDArray[np.float64]]:
-            if not record[name] and name != "plain":
-                return {}
-            found: dict[tuple[str, str], NDArray[np.float64]] = {}
-            for query, document in product(SIDES, SIDES):
-                numbers = np.array(record[name][f"{query} {document}"], np.float64)
-                if not np.isfinite(numbers).all():
-                    raise ValueError(f"{name} of the calibration is not finite: {numbers}")
-                found[query, document] = numbers
-            return found
-
         plain, hybrid = (
-            {key: Line(*map(float, numbers)) for key, numbers in read(name).items()}
-            for name in ("plain", "hybrid")
+            {pair: ScoreWeights(*map(float, numbers)) for pair, numbers in values.items()}
+            for values in (_read(record, "plain"), _read(record, "hybrid"))
         )
-        shares = {key: float(share) for key, share in read("words_by_rank").items()}
-        for line in (*plain.values(), *hybrid.values()):
-            if line.dense <= 0 or line.place > 0 or line.lexical < 0:
-                raise ValueError(
-                    f"a line of the calibration counts what is nearer as worse: {line}"
-                )
+        shares = {pair: float(share) for pair, share in _read(record, "words_by_rank").items()}
+        for weights in (*plain.values(), *hybrid.values()):
+            if weights.similarity <= 0 or weights.place > 0 or weights.lexical < 0:
+                raise ValueError(f"a weight of the calibration has the wrong sign: {weights}")
         n_pairs = record["n_pairs"]
         if type(n_pairs) is not int or n_pairs < 1 or (not shares) != (not hybrid):
             raise ValueError(f"the calibration is of {n_pairs!r:.20} pairs, or lacks a part")
         if not all(0 <= share <= 1 for share in shares.values()):
-            raise ValueError(f"a share of the calibration is no share: {shares}")
+            raise ValueError(f"a share of the calibration is not between 0 and 1: {shares}")
         return cls(plain, hybrid, n_pairs, shares)
 
 
+def _read(record: Mapping[str, Any], name: str) -> dict[ModalityPair, NDArray[np.float64]]:
+    """Return the numbers of one field by modalities; only ``plain`` may not be empty."""
+    if not record[name] and name != "plain":
+        return {}
+    values: dict[ModalityPair, NDArray[np.float64]] = {}
+    for query, document in product(SIDES, SIDES):
+        numbers = np.array(record[name][f"{query} {document}"], np.float64)
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"{name} of the calibration is not finite: {numbers}")
+        values[query, document] = numbers
+    return values
+
+
 class HeldOutPairs(NamedTuple):
-    """Pairs that a projection was not fitted on, as it serves them.
+    """n pairs that the projection was not fitted on.
 
     Attributes:
-        queries, documents: (n, d) unit rows of each modality in the role.
-        texts: n of each modality, None where only vectors were given.
+        queries, documents: (n, d) projected unit rows of each modality, embedded in that role.
+        texts: n texts of each modality; None where only vectors were passed.
     """
 
     queries: Mapping[Side, Float32Array]
@@ -150,119 +151,116 @@ class HeldOutPairs(NamedTuple):
     texts: Mapping[Side, Sequence[str] | None]
 
 
-def calibrate(seen: HeldOutPairs) -> Calibration | None:
-    """Fit the lines on held-out pairs; None where they are too few, or scores order nothing.
+def calibrate(pairs: HeldOutPairs) -> Calibration | None:
+    """Learn a calibration; return None where it cannot be learned.
+
+    That is where fewer than :data:`MIN_CALIBRATED` pairs have an answer, or where a larger
+    similarity does not mean a better answer.
 
     Args:
-        seen: pairs that the projection was not fitted on, a few hundred: every query is scored
-            with every document.
+        pairs: a few hundred: every query is scored with every document.
     """
-    n = len(seen.queries["source"])
+    n = len(pairs.queries["source"])
     if n < MIN_CALIBRATED:
         return None
-    scores: dict[tuple[str, str], FloatArray] = {
-        (q, d): seen.queries[q] @ seen.documents[d].T for q in SIDES for d in SIDES
+    similarities: dict[ModalityPair, FloatArray] = {
+        (query, document): pairs.queries[query] @ pairs.documents[document].T
+        for query, document in product(SIDES, SIDES)
     }
-    own = {q: _same(seen.queries[q], seen.documents[q], seen.texts[q]) for q in SIDES}
-    barred = own["source"] | own["target"]
-    answers = likeliest(list(scores.values()), barred)
+    excluded = _same_text(pairs, "source") | _same_text(pairs, "target")
+    answers = nearest_pairs(list(similarities.values()), excluded)
     if answers.any(axis=1).sum() < MIN_CALIBRATED:
         return None
-    shares = _bm25_shares(seen.texts, barred)
-    plain: Lines = {}
-    hybrid: Lines = {}
-    for query in SIDES:
-        for lines, words in ((plain, None), (hybrid, shares)):
-            if lines is hybrid and words is None:
-                continue
-            choices: dict[str, Choice] = {
-                document: Choice(
-                    scores[query, document],
-                    None if words is None else words[query, document],
-                    ~barred,
-                    answers,
-                )
-                for document in reversed(SIDES)  # scores are told from those of the target
-            }
-            lines |= {(query, document): of for document, of in choose(choices).items()}
-    if min(found.dense for found in (*plain.values(), *hybrid.values())) <= 0:
+    documents = {
+        pair: ScoredDocuments(s, None, ~excluded, answers) for pair, s in similarities.items()
+    }
+    plain = _fit_all(documents)
+    hybrid: dict[ModalityPair, ScoreWeights] = {}
+    words_by_rank: dict[ModalityPair, float] = {}
+    if (shares := _bm25_shares(pairs.texts, excluded)) is not None:
+        documents = {pair: d._replace(lexical=shares[pair]) for pair, d in documents.items()}
+        hybrid = _fit_all(documents)
+        words_by_rank = {pair: _best_word_share(d) for pair, d in documents.items()}
+    if min(weights.similarity for weights in (*plain.values(), *hybrid.values())) <= 0:
         return None
-    by_rank = {}
-    if shares is not None:
-        by_rank = {
-            key: _word_weight(Choice(scores[key], shares[key], ~barred, answers)) for key in scores
-        }
-    return Calibration(plain, hybrid, n, by_rank)
+    return Calibration(plain, hybrid, n, words_by_rank)
 
 
-def _word_weight(choice: Choice) -> float:
-    """Return the share of words with which the answers of a modality rank best by both ranks."""
-    assert choice.lexical is not None
-    by_vector = _reciprocal_ranks(choice.dense, choice.counted)
-    by_words = _reciprocal_ranks(choice.lexical, choice.counted & (choice.lexical > 0))
-    asked, best = choice.answers.any(axis=1), []
-    for share in _WORD_WEIGHTS:
-        scores = np.where(choice.counted, (1 - share) * by_vector + share * by_words, -np.inf)
-        own = np.where(choice.answers, scores, -np.inf).max(axis=1, keepdims=True)
-        rank = (scores >= own - 1e-12).sum(axis=1)[asked]
-        best.append(float((1 / rank).mean()))
-    return _WORD_WEIGHTS[int(np.argmax(best))]
+def _fit_all(
+    documents: Mapping[ModalityPair, ScoredDocuments],
+) -> dict[ModalityPair, ScoreWeights]:
+    """Fit the weights for queries of each modality. The mean answer in the target scores 0."""
+    weights: dict[ModalityPair, ScoreWeights] = {}
+    for query in SIDES:
+        by_modality = {side: documents[query, side] for side in ("target", "source")}
+        weights |= {(query, side): w for side, w in fit_weights(by_modality).items()}
+    return weights
 
 
-def _reciprocal_ranks(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return what each place of (n, m) scores adds in fusion by rank; 0 for what is not counted."""
-    return np.where(counted, 1 / (RANK_CONSTANT + places(scores, counted)), 0)
+def _best_word_share(documents: ScoredDocuments) -> float:
+    """Return the weight of words with which rank fusion ranks the answers best.
+
+    The measure is the mean reciprocal rank of the best answer within the modality.
+    """
+    assert documents.lexical is not None
+    allowed = documents.allowed
+    by_vector = _reciprocal_ranks(documents.similarity, allowed)
+    by_words = _reciprocal_ranks(documents.lexical, allowed & (documents.lexical > 0))
+    answered = documents.answers.any(axis=1)
+    mean_reciprocal_ranks = []
+    for share in _WORD_SHARES:
+        scores = np.where(allowed, (1 - share) * by_vector + share * by_words, -np.inf)
+        best = np.where(documents.answers, scores, -np.inf).max(axis=1, keepdims=True)
+        ranks = (scores >= best - 1e-12).sum(axis=1)[answered]
+        mean_reciprocal_ranks.append(float((1 / ranks).mean()))
+    return _WORD_SHARES[int(np.argmax(mean_reciprocal_ranks))]
 
 
-def _same(
-    queries: Float32Array, documents: Float32Array, texts: Sequence[str] | None
-) -> NDArray[np.bool_]:
-    """Say which documents are the query itself: they are in no index that is worth asking."""
+def _reciprocal_ranks(scores: FloatArray, allowed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return 1 / (60 + rank) of (n, m) scores within their rows; 0 for excluded columns."""
+    return np.where(allowed, 1 / (RANK_CONSTANT + places(scores, allowed)), 0)
+
+
+def _same_text(pairs: HeldOutPairs, side: Side) -> NDArray[np.bool_]:
+    """Say which documents of a side are the query itself, (n, n) bool; no index would hold it."""
+    texts = pairs.texts[side]
     if texts is not None:
-        _, known = np.unique(np.array(texts, object), return_inverse=True)
-        found: NDArray[np.bool_] = known[:, None] == known
-        return found
-    return documents @ documents.T > 1 - 1e-5
+        _, numbers = np.unique(np.array(texts, object), return_inverse=True)
+        same: NDArray[np.bool_] = numbers[:, None] == numbers
+        return same
+    return pairs.documents[side] @ pairs.documents[side].T > 1 - 1e-5
 
 
-def likeliest(scores: Sequence[FloatArray], barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which pair is nearest to each by the mean of all views of (n, n), one a row."""
-    total = views_together(scores)
-    return nearest(total + total.T, barred)
+def nearest_pairs(scores: Sequence[FloatArray], excluded: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Say which pair is nearest to each pair by all (n, n) score matrices: at most one a row.
 
-
-def views_together(scores: Sequence[FloatArray]) -> FloatArray:
-    """Return the sum of (n, m) scores of the same things, each on one scale."""
-    found: FloatArray = np.sum(
-        [(x - x.mean()) / max(float(x.std()), 1e-12) for x in scores], axis=0
-    )
-    return found
-
-
-def nearest(scores: FloatArray, barred: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Say which column of (n, m) scores is the best of each row, of those that are not barred."""
-    found = np.zeros(scores.shape, bool)
-    found[np.arange(len(scores)), np.where(barred, -np.inf, scores).argmax(axis=1)] = True
-    return found & ~barred
+    Args:
+        excluded: (n, n) bool, pairs that are not an answer.
+    """
+    total = np.sum([(x - x.mean()) / max(float(x.std()), 1e-12) for x in scores], axis=0)
+    symmetric = np.where(excluded, -np.inf, total + total.T)
+    nearest = np.zeros(symmetric.shape, bool)
+    nearest[np.arange(len(nearest)), symmetric.argmax(axis=1)] = True
+    return nearest & ~excluded
 
 
 def _bm25_shares(
-    texts: Mapping[Side, Sequence[str] | None], barred: NDArray[np.bool_]
-) -> dict[tuple[str, str], FloatArray] | None:
-    """Return BM25 scores, as shares of the query's best among the documents of a modality."""
+    texts: Mapping[Side, Sequence[str] | None], excluded: NDArray[np.bool_]
+) -> dict[ModalityPair, FloatArray] | None:
+    """Return (n, n) BM25 scores divided by the best of each query in each modality."""
     source, target = texts["source"], texts["target"]
     if source is None or target is None:
         return None
     from .bm25 import LexicalIndex
 
     index, n = LexicalIndex([*source, *target]), len(source)
-    asked: dict[Side, Sequence[str]] = {"source": source, "target": target}
-    parts: dict[Side, slice] = {"source": slice(0, n), "target": slice(n, 2 * n)}
-    found: dict[tuple[str, str], FloatArray] = {}
+    queries: dict[Side, Sequence[str]] = {"source": source, "target": target}
+    columns: dict[Side, slice] = {"source": slice(0, n), "target": slice(n, 2 * n)}
+    shares: dict[ModalityPair, FloatArray] = {}
     for query in SIDES:
-        scores = np.stack([index.scores(text) for text in asked[query]])
+        scores = np.stack([index.scores(text) for text in queries[query]])
         for document in SIDES:
-            of_modality = np.where(barred, 0, scores[:, parts[document]])
+            of_modality = np.where(excluded, 0, scores[:, columns[document]])
             best = of_modality.max(axis=1, keepdims=True)
-            found[query, document] = of_modality / np.where(best > 0, best, 1)
-    return found
+            shares[query, document] = of_modality / np.where(best > 0, best, 1)
+    return shares

@@ -1,15 +1,22 @@
-"""Choice: which documents answer a question, learned from the lists that they have to lead.
+"""Conditional logit: weights with which the answers of a query lead all documents.
 
-All documents that a query may find stand in one list, whatever their modality, and each scores
+A query finds documents of every modality in one list. A document of modality M has the utility
 
-    dense * s + place * log(rank) + lexical * l + offset
+    u = w_M,similarity * s + w_M,place * log(rank) + w_M,lexical * l + offset_M
 
-with weights of its own modality: s is the inner product of unit vectors, rank the place that s
-gives the document among those of its modality, from 1, and l its share of BM25. The softmax of the
-scores is to fall on those that answer: a conditional logit (McFadden, Conditional logit analysis of
-qualitative choice behavior, 1974; as a loss for ranking: Cao et al., Learning to rank: from
-pairwise approach to listwise approach, ICML 2007). It reads the order within a question's list
-alone, not whether a question is hard; so scores of one question compare, and those of two do not.
+where s is the inner product of unit vectors, rank the place (from 1) that s gives the document
+among the documents of M, and l its share of BM25. The probability that the document answers the
+query is the softmax of u over all documents of the list:
+
+    p_j = exp(u_j) / sum_i exp(u_i)
+
+The weights minimise  - sum over queries of the mean of log p_j over its answers  plus an L2
+penalty. This is a conditional logit (McFadden, Conditional logit analysis of qualitative choice
+behavior, 1974); as a loss for ranking it is ListNet (Cao et al., Learning to rank: from pairwise
+approach to listwise approach, ICML 2007). It reads only the order within the list of a query: the
+scores of one query compare, and those of two queries do not.
+
+The loss is convex. Newton's method with halved steps minimises it; there are at most eight weights.
 """
 
 from __future__ import annotations
@@ -22,160 +29,168 @@ from numpy.typing import NDArray
 
 from ..vectors import FloatArray
 
-_PENALTY, _FREE = 1.0, 1e-6
-"""On half the squared weights of standardised columns, and of offsets, beside the summed loss."""
+Float64Array = NDArray[np.float64]
+
+_PENALTY, _OFFSET_PENALTY = 1.0, 1e-6
+"""On half the squared weights of standardised features, and on half the squared offsets."""
 _SIGNS = (1.0, -1.0, 1.0)
-"""A nearer document scores more, a later place less, more words more."""
-_STEPS = 100
+"""A larger similarity raises the score, a later place lowers it, and more words raise it."""
+_MAX_STEPS, _TOLERANCE = 100, 1e-9
+"""Newton steps, and the change of the summed loss below which they end."""
 
 
-class Line(NamedTuple):
-    """A score from similarity, place and words; a weight is 0 where that counts nothing."""
+class ScoreWeights(NamedTuple):
+    """Weights of similarity, log(place) and share of words, and an offset; 0 counts nothing."""
 
-    dense: float
+    similarity: float
     place: float
     lexical: float
     offset: float
 
 
-class Choice(NamedTuple):
-    """Documents of one modality beside n queries of one, as :func:`choose` reads them.
+class ScoredDocuments(NamedTuple):
+    """The m documents of one modality, scored for n queries of one modality.
 
     Attributes:
-        dense: (n, m) inner products.
+        similarity: (n, m) inner products of unit vectors.
         lexical: (n, m) shares of BM25, or None.
-        counted: (n, m) bool, which documents a query may find.
-        answers: (n, m) bool, which answer it.
+        allowed: (n, m) bool, whether a query may find the document.
+        answers: (n, m) bool, whether the document answers the query.
     """
 
-    dense: FloatArray
+    similarity: FloatArray
     lexical: FloatArray | None
-    counted: NDArray[np.bool_]
+    allowed: NDArray[np.bool_]
     answers: NDArray[np.bool_]
 
 
-def choose(choices: Mapping[str, Choice]) -> dict[str, Line]:
-    """Fit the lines by which the answers to queries of one modality lead all documents.
+def fit_weights(by_modality: Mapping[str, ScoredDocuments]) -> dict[str, ScoreWeights]:
+    """Fit the score weights for queries of one modality.
 
     Args:
-        choices: by modality of the documents; of the first the mean answer scores 0.
+        by_modality: the documents of each modality. The mean answer in the first modality scores 0.
 
     Returns:
-        a line for each modality. A weight that would count a nearer document, an earlier place or
-        more words of the query against a document is 0 (and stays so while the others are fitted
-        again: not quite the best of all such lines, within thousandths of its loss).
+        the weights for documents of each modality. Every weight has its sign of ``_SIGNS`` or is 0
+        (see :func:`_fit_signed`).
     """
-    columns = {name: _columns(choice) for name, choice in choices.items()}
-    every = np.concatenate([columns[name][choice.counted] for name, choice in choices.items()])
-    mean, deviation = every.mean(axis=0), every.std(axis=0)
+    features = {name: _features(documents) for name, documents in by_modality.items()}
+    rows = np.concatenate([features[name][d.allowed] for name, d in by_modality.items()])
+    mean, deviation = rows.mean(axis=0), rows.std(axis=0)
     deviation = np.where(deviation > 0, deviation, 1)
-    standard = {name: (own - mean) / deviation for name, own in columns.items()}
-    first = next(iter(choices))
-    counted = np.concatenate([choice.counted for choice in choices.values()], axis=1)
-    answers = np.concatenate([choice.answers for choice in choices.values()], axis=1) & counted
-    asked = answers.any(axis=1)
-    width = len(mean) + 1
-    signs = np.array([*_SIGNS[: width - 1], 0.0] * len(choices))
-    free = np.ones(len(signs), bool)
-    free[width - 1] = False  # else all offsets could be shifted alike
-    while True:
-        beta = _conditional_logit(
-            _design(standard)[asked],
-            counted[asked],
-            answers[asked],
-            free=free,
-            penalty=np.where(signs == 0, _FREE, _PENALTY),
-        )
-        wrong = free & (beta * signs < 0)
-        if not wrong.any():
-            break
-        free &= ~wrong
-    lines = {}
-    for name, of in zip(choices, beta.reshape(-1, width), strict=True):
-        weights = of[:-1] / deviation
-        dense, place, lexical = [*map(float, weights), 0.0][:3]
-        lines[name] = Line(dense, place, lexical, float(of[-1] - weights @ mean))
-    of_answers = columns[first][choices[first].answers & choices[first].counted]
-    mean_answer = (of_answers @ _weights(lines[first], of_answers)).mean() + lines[first].offset
-    return {name: of._replace(offset=of.offset - float(mean_answer)) for name, of in lines.items()}
+    design = _design([(x - mean) / deviation for x in features.values()])
+    allowed = np.concatenate([d.allowed for d in by_modality.values()], axis=1)
+    answers = np.concatenate([d.answers for d in by_modality.values()], axis=1) & allowed
+    answered = answers.any(axis=1)
+    beta = _fit_signed(design[answered], allowed[answered], answers[answered], len(features))
+    weights = {}
+    for name, standardised in zip(by_modality, beta.reshape(len(features), -1), strict=True):
+        slopes = standardised[:-1] / deviation
+        similarity, place, lexical = [*map(float, slopes), 0.0][:3]
+        offset = float(standardised[-1] - slopes @ mean)
+        weights[name] = ScoreWeights(similarity, place, lexical, offset)
+    first, documents = next(iter(by_modality.items()))
+    shift = _mean_score(weights[first], features[first][documents.answers & documents.allowed])
+    return {name: w._replace(offset=w.offset - shift) for name, w in weights.items()}
 
 
-def _design(standard: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Return columns and a one of each modality, 0 elsewhere: (n, documents, weights)."""
-    blocks = []
-    for number, own in enumerate(standard.values()):
-        n, m, c = own.shape
-        block = np.zeros((n, m, len(standard), c + 1))
-        block[:, :, number, :c] = own
-        block[:, :, number, c] = 1
-        blocks.append(block.reshape(n, m, -1))
-    return np.concatenate(blocks, axis=1)
+def places(scores: FloatArray, allowed: NDArray[np.bool_]) -> Float64Array:
+    """Return the place of each of (n, m) scores in its row, from 1; excluded columns come last.
 
-
-def _columns(choice: Choice) -> NDArray[np.float64]:
-    """Return what a line reads of each document, (n, m, 2 or 3) float64."""
-    read = [choice.dense, np.log(places(choice.dense, choice.counted))]
-    return np.stack(read if choice.lexical is None else [*read, choice.lexical], axis=2)
-
-
-def places(scores: FloatArray, counted: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the place of each of (n, m) scores in its row, from 1; what is not counted is last.
-
-    Equals stand as they come: of a few hundred documents hardly any are as near to a query.
+    Equal scores keep their order: of a few hundred documents, hardly any are equally near.
     """
-    order = np.argsort(np.where(counted, -scores, np.inf), axis=1, kind="stable")
+    order = np.argsort(np.where(allowed, -scores, np.inf), axis=1, kind="stable")
     rank = np.empty(order.shape)
     np.put_along_axis(rank, order, np.arange(1.0, order.shape[1] + 1)[None], axis=1)
     return rank
 
 
-def _weights(line: Line, columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the weights of (..., c) columns."""
-    return np.array(line[: columns.shape[-1]])
+def _features(documents: ScoredDocuments) -> Float64Array:
+    """Return similarity, log(place) and, if there are any, shares of words: (n, m, 2 or 3)."""
+    features = [documents.similarity, np.log(places(documents.similarity, documents.allowed))]
+    if documents.lexical is not None:
+        features.append(documents.lexical)
+    return np.stack(features, axis=2)
 
 
-def _conditional_logit(
-    x: NDArray[np.float64],
-    counted: NDArray[np.bool_],
-    answers: NDArray[np.bool_],
-    *,
-    free: NDArray[np.bool_],
-    penalty: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Fit softmax(x @ beta) to the answers by Newton's method, (n, m, p) -> (p,).
+def _design(features: list[Float64Array]) -> Float64Array:
+    """Put the features of each modality, and a 1 for its offset, into columns of their own.
 
-    Several answers of a query share its weight. A small penalty keeps the weights finite where the
-    answers always lead.
-
-    Args:
-        free: which of the p weights are fitted; the others stay 0.
-        penalty: (p,), on half the squared weights.
+    Returns:
+        (n, documents of all modalities, columns) float64, 0 in the columns of other modalities.
     """
-    beta = np.zeros(x.shape[2])
-    x, penalty = np.ascontiguousarray(x[:, :, free]), penalty[free]
-    flat = x.reshape(-1, x.shape[2])
+    blocks = []
+    for number, of_modality in enumerate(features):
+        n, m, c = of_modality.shape
+        block = np.zeros((n, m, len(features), c + 1))
+        block[:, :, number, :c] = of_modality
+        block[:, :, number, c] = 1
+        blocks.append(block.reshape(n, m, -1))
+    return np.concatenate(blocks, axis=1)
+
+
+def _mean_score(weights: ScoreWeights, features: Float64Array) -> float:
+    """Return the mean score of documents with (n, 2 or 3) features."""
+    slopes = np.array(weights[: features.shape[1]])
+    return float((features @ slopes).mean() + weights.offset)
+
+
+def _fit_signed(
+    x: Float64Array, allowed: NDArray[np.bool_], answers: NDArray[np.bool_], n_modalities: int
+) -> Float64Array:
+    """Fit the columns of :func:`_design`, and set weights of a wrong sign to 0.
+
+    The others are fitted again, until no sign is wrong. A weight that is 0 stays so, so the result
+    is within thousandths of the loss of the best weights of these signs, and not always the best.
+
+    Returns:
+        (columns,) float64. The offset of the first modality is 0: only differences of offsets show
+        in a softmax.
+    """
+    width = x.shape[2] // n_modalities
+    signs = np.array([*_SIGNS[: width - 1], 0.0] * n_modalities)
+    penalty = np.where(signs == 0, _OFFSET_PENALTY, _PENALTY)
+    fitted = np.ones(len(signs), bool)
+    fitted[width - 1] = False
+    while True:
+        beta = np.zeros(len(signs))
+        beta[fitted] = _newton(x[:, :, fitted], allowed, answers, penalty[fitted])
+        wrong = fitted & (beta * signs < 0)
+        if not wrong.any():
+            return beta
+        fitted &= ~wrong
+
+
+def _newton(
+    x: Float64Array, allowed: NDArray[np.bool_], answers: NDArray[np.bool_], penalty: Float64Array
+) -> Float64Array:
+    """Fit softmax(x @ beta) to the answers: (n, m, p) -> (p,).
+
+    Answers of one query share its weight. The penalty, (p,), keeps the weights finite where the
+    answers always lead.
+    """
+    x = np.ascontiguousarray(x)
+    rows = x.reshape(-1, x.shape[2])
     wanted = answers / answers.sum(axis=1, keepdims=True)
-    found, before = np.zeros(int(free.sum())), np.inf
-    step = np.zeros(len(found))
-    for _ in range(_STEPS):
-        utility = np.where(counted, x @ found, -np.inf)
+    beta, step, best_loss = np.zeros(x.shape[2]), np.zeros(x.shape[2]), np.inf
+    for _ in range(_MAX_STEPS):
+        utility = np.where(allowed, x @ beta, -np.inf)
         top = utility.max(axis=1, keepdims=True)
-        weight = np.exp(utility - top)
-        total = weight.sum(axis=1, keepdims=True)
-        p = weight / total
-        fit = (top + np.log(total)).sum() - (wanted * np.where(counted, utility, 0)).sum()
-        loss = float(fit + penalty @ found**2 / 2)
-        if loss > before + 1e-9:  # overshot: half the way is better
+        exponentials = np.exp(utility - top)
+        total = exponentials.sum(axis=1, keepdims=True)
+        probability = exponentials / total
+        fit = (top + np.log(total)).sum() - (wanted * np.where(allowed, utility, 0)).sum()
+        loss = float(fit + penalty @ beta**2 / 2)
+        if loss > best_loss + _TOLERANCE:  # too far: go back half the way
             step /= 2
-            found = found + step
+            beta = beta + step
             continue
-        if before - loss < 1e-9:
+        if best_loss - loss < _TOLERANCE:
             break
-        before = loss
-        mean = (p[:, None] @ x)[:, 0]  # of each query's documents, by their weight
-        gradient = (p - wanted).ravel() @ flat + penalty * found
-        curvature = (flat * p.reshape(-1, 1)).T @ flat - mean.T @ mean
-        step = np.linalg.solve(curvature + np.diag(penalty), gradient)
-        found = found - step
-    beta[free] = found
+        best_loss = loss
+        mean = (probability[:, None] @ x)[:, 0]  # of the documents of each query, (n, p)
+        gradient = (probability - wanted).ravel() @ rows + penalty * beta
+        hessian = (rows * probability.reshape(-1, 1)).T @ rows - mean.T @ mean + np.diag(penalty)
+        step = np.linalg.solve(hessian, gradient)
+        beta = beta - step
     return beta

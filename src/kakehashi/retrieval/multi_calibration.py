@@ -1,7 +1,8 @@
-"""How scores compare where several aligners lead into one target space.
+"""The calibration of a multi aligner, from those of its aligners.
 
-Each aligner brings the lines between its own modalities. For a query of one source and a document
-of another nobody has pairs: there the mean of the two aligners' lines to the target is taken.
+Each aligner has learned weights between its source and the shared target. No pairs join two
+sources. For a query of one source and a document of another, the weights are the mean of two: from
+the query's source to the target, and from the target to the document's source.
 """
 
 from __future__ import annotations
@@ -13,57 +14,51 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .calibration import Calibration
-from .conditional_logit import Line
+from .calibration import Calibration, ModalityPair
+from .conditional_logit import ScoreWeights
 
-Numbers = dict[tuple[str, str], NDArray[np.float64]]
+_Numbers = dict[ModalityPair, NDArray[np.float64]]
 
 
 def combine_calibrations(
     by_source: Mapping[str, Calibration | None], target: str
 ) -> Calibration | None:
-    """Put the lines of several aligners, and those between their sources, into one calibration.
+    """Combine the calibrations of several aligners.
 
     Args:
         by_source: the calibration of each aligner, by the name of its source.
-        target: the name of the modality that all of them lead to.
+        target: the name of the shared target.
 
     Returns:
-        None where an aligner has no calibration. Words count where all of them count words.
+        None where an aligner has no calibration. Weights of words are there where all aligners have
+        them.
     """
     calibrations = {name: c for name, c in by_source.items() if c is not None}
     if len(calibrations) < len(by_source):
         return None
-    plain = _combined({name: c.plain for name, c in calibrations.items()}, target)
-    hybrid: Numbers = {}
-    shares: Numbers = {}
+    plain = _combine({name: c.plain for name, c in calibrations.items()}, target)
+    hybrid: _Numbers = {}
+    shares: _Numbers = {}
     if all(c.hybrid for c in calibrations.values()):
-        hybrid = _combined({name: c.hybrid for name, c in calibrations.items()}, target)
-        shares = _combined({name: c.words_by_rank for name, c in calibrations.items()}, target)
+        hybrid = _combine({name: c.hybrid for name, c in calibrations.items()}, target)
+        shares = _combine({name: c.words_by_rank for name, c in calibrations.items()}, target)
     return Calibration(
-        {key: Line(*map(float, numbers)) for key, numbers in plain.items()},
-        {key: Line(*map(float, numbers)) for key, numbers in hybrid.items()},
+        {pair: ScoreWeights(*map(float, numbers)) for pair, numbers in plain.items()},
+        {pair: ScoreWeights(*map(float, numbers)) for pair, numbers in hybrid.items()},
         sum(c.n_pairs for c in calibrations.values()),
-        {key: float(share) for key, share in shares.items()},
+        {pair: float(share) for pair, share in shares.items()},
     )
 
 
-def _combined(by_source: Mapping[str, Mapping[tuple[str, str], Any]], target: str) -> Numbers:
-    """Return the numbers of every two modalities by their names.
-
-    Those within the target are the mean over all aligners. Those between two sources are the mean
-    of what leads from the one to the target and from the target to the other.
-    """
-    combined: Numbers = {}
-    within = []
-    for name, learned in by_source.items():
-        named = {"source": name, "target": target}
-        for (query, document), numbers in learned.items():
-            if query == document == "target":
-                within.append(numbers)
-            else:
-                combined[named[query], named[document]] = np.array(numbers)
-    combined[target, target] = np.mean(within, axis=0)
+def _combine(by_source: Mapping[str, Mapping[ModalityPair, Any]], target: str) -> _Numbers:
+    """Return the numbers of every two modalities, by their names in the multi aligner."""
+    combined: _Numbers = {}
+    for source, numbers in by_source.items():
+        combined[source, source] = np.array(numbers["source", "source"])
+        combined[source, target] = np.array(numbers["source", "target"])
+        combined[target, source] = np.array(numbers["target", "source"])
+    within_target = [numbers["target", "target"] for numbers in by_source.values()]
+    combined[target, target] = np.mean(within_target, axis=0)
     for query, document in permutations(by_source, 2):
         across = [combined[query, target], combined[target, document]]
         combined[query, document] = np.mean(across, axis=0)
