@@ -38,7 +38,8 @@ from kakehashi import Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
 from kakehashi.routing.classifier import BucketRows, ridge_classifier
-from kakehashi.routing.router import Router, ngrams_of
+from kakehashi.routing.router import Router
+from kakehashi.routing.text_features import features_of
 from kakehashi.types import SIDES
 
 TEST_SHARE = 0.2
@@ -151,7 +152,7 @@ def with_vectors(train: Pairs, test: Pairs) -> dict[str, float]:
 def columns(pairs: Pairs) -> tuple[BucketRows, Any, Any]:
     """Return n-grams, vectors and labels of both sides, one below the other."""
     texts = [*texts_of(pairs, 0), *texts_of(pairs, 1)]
-    rows = BucketRows([ngrams_of(text).buckets for text in texts], BUCKETS)
+    rows = BucketRows([features_of(text).buckets for text in texts], BUCKETS)
     dense = np.concatenate([np.asarray(pairs.required_vectors(s), np.float64) for s in SIDES])
     return rows, dense, np.repeat([1.0, -1.0], len(pairs))
 

@@ -16,7 +16,8 @@ from kakehashi import Pairs, read_pairs
 from kakehashi.errors import DataError, FitError
 from kakehashi.projection.ngrams import ngram_hashes
 from kakehashi.routing.classifier import BucketRows, platt, ridge_classifier
-from kakehashi.routing.router import Router, RoutingReport, ScriptRouter, _judged
+from kakehashi.routing.learn_router import report_on
+from kakehashi.routing.router import Router, RoutingReport, ScriptRouter
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60)
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -146,7 +147,7 @@ def judged(log_odds, y, familiar=None):
     log_odds, y = np.array(log_odds, float), np.array(y, float)
     familiar = np.ones(len(y), bool) if familiar is None else np.array(familiar)
     weights = np.where(y > 0, 0.5 / (y > 0).sum(), 0.5 / (y < 0).sum())
-    return _judged(log_odds, familiar, y, weights, len(y) // 2)
+    return report_on(log_odds, familiar, y, weights, n_pairs=len(y) // 2)
 
 
 def test_without_errors_nothing_is_undecided_but_a_tie():
@@ -325,7 +326,7 @@ def test_a_fit_is_repeatable_and_a_seed_changes_the_folds_only(manual):
 
 
 def test_of_many_pairs_a_sample_is_read(monkeypatch, manual):
-    monkeypatch.setattr("kakehashi.routing.router._MAX_PAIRS", 50)
+    monkeypatch.setattr("kakehashi.routing.learn_router._MAX_PAIRS", 50)
     assert Router.fit(manual).report.n_pairs == 50
 
 
@@ -340,10 +341,10 @@ def test_a_row_does_not_depend_on_the_batch(manual, japanese):
 def test_the_log_odds_that_serve_are_those_of_the_fit(code):
     """What is summed over a text by itself is the sparse product of the fit."""
     router = Router.fit(code)
-    from kakehashi.routing.router import ngrams_of
+    from kakehashi.routing.text_features import features_of
 
     texts = code.source_texts[:50]
-    rows = BucketRows([ngrams_of(text).buckets for text in texts], len(router.weights))
+    rows = BucketRows([features_of(text).buckets for text in texts], len(router.weights))
     expected = rows.times(router.weights.astype(np.float64)) + router.intercept
     np.testing.assert_allclose(router.log_odds(texts), expected, rtol=1e-9)
 
