@@ -18,7 +18,7 @@ answer in the other language may come first by right; an encoder as it is, the m
 or the English `minilm`, as one list by cosine or with a list for each language fused by rank; then,
 for each source -> target encoder and each mode, an aligner: "one list" by inner product, fused by
 "rank", "calibrated", and "+ words", calibrated with a BM25 arm, as the retrievers search and fuse
-(mixed_search.py). --check asks LangChain's AlignedRetriever over an InMemoryVectorStore a few
+(mixed_search.py). --check asks LangChain's HybridRetriever over an InMemoryVectorStore a few
 questions of each language and row, and counts those to which it gives the same ten documents in
 the same order.
 

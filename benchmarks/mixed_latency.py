@@ -1,6 +1,6 @@
 """What the retriever of mixed corpora adds to a search, in milliseconds a question.
 
-LangChain's AlignedRetriever over real texts, ten documents wanted, on one thread; the encoders look
+LangChain's retrievers over real texts, ten documents wanted, on one thread; the encoders look
 up vectors, so that encoding costs nothing. The store itself is timed for ten documents, for the 200
 that the arms ask for first, and for 40 of one modality, by a filter. Its search and those that the
 arms make in it are timed inside the store, the words inside their index, so that what is left is
@@ -74,7 +74,7 @@ def timed(
         AlignedEmbeddings,
         AlignedRetriever,
         BM25Search,
-        VectorSearch,
+        HybridRetriever,
     )
 
     embeddings = AlignedEmbeddings(aligner=aligner)
@@ -100,18 +100,19 @@ def timed(
             )
         }
         lexical = BM25Search(documents=documents)
-        arms = {
-            "one store": {"vectorstore": store},
-            "vectors, rank": {"searches": [VectorSearch(vectorstore=store)], "fusion": "rank"},
-            "vectors, calibrated": {"searches": [VectorSearch(vectorstore=store)]},
-            "vectors + words, calibrated": {"searches": [VectorSearch(vectorstore=store), lexical]},
+        hybrid = partial(HybridRetriever, embeddings=embeddings, k=K)
+        retrievers: dict[str, Any] = {
+            "one store": AlignedRetriever(vectorstore=store, embeddings=embeddings, k=K),
+            "vectors, rank": hybrid(searches=[store], fusion="rank"),
+            "vectors, calibrated": hybrid(searches=[store]),
+            "vectors + words, calibrated": hybrid(searches=[store, lexical]),
         }
         found = []
-        for name, given in arms.items():
-            retriever = AlignedRetriever(embeddings=embeddings, k=K, **given)
-            for arm in retriever._prepared_searches() if retriever.searches else []:
-                if isinstance(arm, BM25Search):
-                    clock.watch(arm._bound[0], "find", "words")
+        for name, retriever in retrievers.items():
+            for search in getattr(retriever, "_prepared", []):
+                if isinstance(search, BM25Search):
+                    assert search._prepared is not None
+                    clock.watch(search._prepared[0], "find", "words")
             inside: dict[str, list[Any]] = {"store": [], "words": []}
             total, searches = [], []
             for text in questions:
@@ -201,7 +202,7 @@ def in_turn_and_together(aligner: Any, questions: list[str]) -> dict[str, float]
     from langchain_core.documents import Document
     from langchain_core.vectorstores import InMemoryVectorStore
 
-    from kakehashi.integrations.langchain import AlignedEmbeddings, AlignedRetriever, VectorSearch
+    from kakehashi.integrations.langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
 
     class Slow(InMemoryVectorStore):
         def _similarity_search_with_score_by_vector(self, *args: Any, **kwargs: Any) -> Any:
@@ -216,7 +217,7 @@ def in_turn_and_together(aligner: Any, questions: list[str]) -> dict[str, float]
             store, [Document(t, metadata={"modality": "source"}) for t in questions[i::3]]
         )
         arms.append(VectorSearch(vectorstore=store, name=f"arm {i}", modality="source"))
-    retriever = AlignedRetriever(embeddings=embeddings, k=K, searches=arms)
+    retriever = HybridRetriever(searches=arms, embeddings=embeddings, k=K)
 
     async def together() -> list[float]:
         found = []

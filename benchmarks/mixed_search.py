@@ -320,8 +320,8 @@ def agreement(
 
     from kakehashi.integrations.langchain import (
         AlignedEmbeddings,
-        AlignedRetriever,
         BM25Search,
+        HybridRetriever,
         VectorSearch,
     )
 
@@ -341,7 +341,7 @@ def agreement(
     arms: list[Any] = [VectorSearch(vectorstore=store)]
     if how == "+ words":
         arms.append(BM25Search(documents=documents))
-    retriever = AlignedRetriever(
+    retriever = HybridRetriever(
         embeddings=embeddings, k=K, searches=arms, fusion="rank" if how == "rank" else "calibrated"
     )
     same = 0

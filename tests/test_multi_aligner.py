@@ -367,10 +367,10 @@ class TestLangChain:
     def test_one_list_of_three_modalities(
         self, name, words, embeddings, store, documents, multi_aligner, corpus
     ):
-        arms = [langchain.VectorSearch(vectorstore=store)]
+        searches = [langchain.VectorSearch(vectorstore=store)]
         if words:
-            arms.append(langchain.BM25Search(documents=documents))
-        retriever = langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=8)
+            searches.append(langchain.BM25Search(documents=documents))
+        retriever = langchain.HybridRetriever(searches=searches, embeddings=embeddings, k=8)
         found = retriever.invoke(QUERIES[name])
         expected = brute_force(multi_aligner, QUERIES[name], corpus, words=words)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
@@ -379,15 +379,15 @@ class TestLangChain:
         assert len({s["modality"] for s in said}) > 1
 
     def test_an_index_for_each_modality(self, embeddings, documents, multi_aligner, corpus):
-        arms = []
+        searches = []
         for name in multi_aligner.modalities:
             part = [d for d in documents if d.metadata["modality"] == name]
             made = InMemoryVectorStore(embeddings)
             embeddings.add_documents(made, part)
-            arms.append(
+            searches.append(
                 langchain.VectorSearch(vectorstore=made, name=f"index of {name}", modality=name)
             )
-        retriever = langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=8)
+        retriever = langchain.HybridRetriever(searches=searches, embeddings=embeddings, k=8)
         found = retriever.invoke(QUERIES["ja"])
         expected = brute_force(multi_aligner, QUERIES["ja"], corpus)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
@@ -420,9 +420,8 @@ class TestLangChain:
         embeddings = langchain.AlignedEmbeddings(aligner=multi_aligner, document_modality="auto")
         store = InMemoryVectorStore(embeddings)
         store.add_documents([Document(d.page_content) for d in documents])
-        arm = langchain.VectorSearch(vectorstore=store)
-        retriever = langchain.AlignedRetriever(
-            embeddings=embeddings, searches=[arm], k=len(documents)
+        retriever = langchain.HybridRetriever(
+            searches=[store], embeddings=embeddings, k=len(documents)
         )
         routed = dict(
             zip([t for t, _ in corpus], multi_aligner.route([t for t, _ in corpus]), strict=True)
@@ -445,7 +444,7 @@ class TestLangChain:
         with pytest.raises(DataError, match="allowed are ja, short, en"):
             embeddings.add_documents(store, [Document("a", metadata={"modality": "source"})])
         with pytest.raises(ValueError, match="choose one of ja, short, en"):
-            langchain.AlignedRetriever(
+            langchain.HybridRetriever(
                 embeddings=embeddings,
                 searches=[langchain.VectorSearch(vectorstore=store, modality="source")],
             )
@@ -476,12 +475,10 @@ class TestLlamaIndex:
         self, name, words, embedding, nodes, multi_aligner, corpus
     ):
         index = VectorStoreIndex(embedding(nodes), embed_model=MockEmbedding(384))
-        arms = [llama_index.VectorSearch(index)]
+        searches = [llama_index.VectorSearch(index)]
         if words:
-            arms.append(llama_index.BM25Search(nodes))
-        retriever = llama_index.AlignedRetriever(
-            embedding=embedding, searches=arms, similarity_top_k=8
-        )
+            searches.append(llama_index.BM25Search(nodes))
+        retriever = llama_index.HybridRetriever(searches, embedding, similarity_top_k=8)
         found = retriever.retrieve(QUERIES[name])
         expected = brute_force(multi_aligner, QUERIES[name], corpus, words=words)[:8]
         assert [row.node.get_content() for row in found] == [text for text, _ in expected]

@@ -54,11 +54,11 @@ def bilingual(real_aligner, entries):
     store = vector_stores.lc_in_memory(embeddings, None, None)
     documents = [Document(text, metadata={"modality": side}) for text, side in entries]
     embeddings.add_documents(store, documents)
-    arms = [
+    searches = [
         langchain.VectorSearch(vectorstore=store),
         langchain.BM25Search(documents=documents),
     ]
-    return langchain.AlignedRetriever(embeddings=embeddings, searches=arms, k=4)
+    return langchain.HybridRetriever(searches=searches, embeddings=embeddings, k=4)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +71,8 @@ def index(real_aligner, entries):
 @pytest.fixture
 def mixed(index):
     embedding, nodes, filled = index
-    arms = [llama_index.VectorSearch(filled), llama_index.BM25Search(nodes)]
-    return llama_index.AlignedRetriever(embedding=embedding, searches=arms, similarity_top_k=4)
+    searches = [llama_index.VectorSearch(filled), llama_index.BM25Search(nodes)]
+    return llama_index.HybridRetriever(searches, embedding, similarity_top_k=4)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ class TestMixedRetriever(RetrieversIntegrationTests):
 
     @property
     def retriever_constructor(self):
-        return langchain.AlignedRetriever
+        return langchain.HybridRetriever
 
     @property
     def retriever_constructor_params(self):
@@ -298,8 +298,8 @@ async def test_routers(mixed, index, reaches):
 @pytest.mark.parametrize("use_async", [False, True], ids=["one by one", "at once"])
 def test_sub_questions(use_async, mixed, index, reaches):
     embedding, _, filled = index
-    arms = [llama_index.VectorSearch(filled)]
-    other = llama_index.AlignedRetriever(embedding=embedding, searches=arms, similarity_top_k=4)
+    searches = [llama_index.VectorSearch(filled)]
+    other = llama_index.HybridRetriever(searches, embedding, similarity_top_k=4)
     tools = [
         QueryEngineTool(engine(r), ToolMetadata(description="a manual", name=name))
         for r, name in ((mixed, "one"), (other, "two"))

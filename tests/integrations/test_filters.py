@@ -72,7 +72,7 @@ EMBEDDED = [name for name in vector_stores.LANGCHAIN if "http" not in name]
 
 
 def found(store, *options, k=24):
-    rows = VectorSearch(vectorstore=store)._searched([0.3] * 8, k, joined(store, *options))
+    rows = VectorSearch(vectorstore=store)._rows([0.3] * 8, k, joined(store, *options))
     return sorted(document.page_content for document, score in rows)
 
 

@@ -81,10 +81,10 @@ class LangChain:
         store.add_documents(self.documents(entries))
         return store
 
-    def retriever(self, arms, k=7, filter=None, **fields):
+    def retriever(self, searches, k=7, filter=None, **fields):
         kwargs = {} if filter is None else {"search_kwargs": {"filter": filter}}
-        return langchain.AlignedRetriever(
-            embeddings=self.embeddings, searches=arms, k=k, **kwargs, **fields
+        return langchain.HybridRetriever(
+            searches=searches, embeddings=self.embeddings, k=k, **kwargs, **fields
         )
 
     def search(self, retriever, query):
@@ -93,7 +93,7 @@ class LangChain:
     async def asearch(self, retriever, query):
         return await retriever.ainvoke(query)
 
-    def arm(self, store, **fields):
+    def vectors(self, store, **fields):
         return self.VectorSearch(vectorstore=store, **fields)
 
     def words(self, entries, **fields):
@@ -131,10 +131,10 @@ class LlamaIndex:
     def filled_by_another(self, make, entries, folder, server):
         return self.filled(make, entries, folder, server, by=RandomNodes())
 
-    def retriever(self, arms, k=7, filter=None, **fields):
+    def retriever(self, searches, k=7, filter=None, **fields):
         options = {} if filter is None else {"filters": filter}
-        return llama_index.AlignedRetriever(
-            embedding=self.embeddings, searches=arms, similarity_top_k=k, **options, **fields
+        return llama_index.HybridRetriever(
+            searches, self.embeddings, similarity_top_k=k, **options, **fields
         )
 
     def search(self, retriever, query):
@@ -143,7 +143,7 @@ class LlamaIndex:
     async def asearch(self, retriever, query):
         return await retriever.aretrieve(query)
 
-    def arm(self, index, **fields):
+    def vectors(self, index, **fields):
         return self.VectorSearch(index, **fields)
 
     def words(self, entries, **fields):
@@ -203,8 +203,8 @@ class Shop:
     def of(self, side):
         return self.once(side, [e for e in self.corpus if e.modality == side])
 
-    def ask(self, query, arms, **fields):
-        return self.f.search(self.f.retriever(arms, **fields), query)
+    def ask(self, query, searches, **fields):
+        return self.f.search(self.f.retriever(searches, **fields), query)
 
     def rows(self, found):
         """What is compared: each text with its score."""

@@ -1,4 +1,4 @@
-"""An aligner, or a bridge of several, as a field of a pydantic model: rebuilt from a path."""
+"""An aligner as a field of a pydantic model, which can be rebuilt from the path of the aligner."""
 
 from __future__ import annotations
 
@@ -8,47 +8,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+from typing_extensions import Self
 
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, NotAdvisedWarning, add_note
 from ..multi_aligner import MultiAligner, load
 from ..retrieval.query import AUTO
-
-Space = Aligner | MultiAligner
-"""What embeds texts of several modalities into one space."""
-
-
-def query_modality_of(space: Space, given: str) -> str:
-    """Return what queries are of, which is left open by an empty string.
-
-    Raises:
-        DataError: no modality of this space, nor ``"auto"``.
-    """
-    if not given:
-        return AUTO if isinstance(space, MultiAligner) else "source"
-    if given not in (*space.modalities, AUTO):
-        raise DataError(
-            f"query_modality={given!r}; choose one of {', '.join(space.modalities)}, or auto."
-        )
-    return given
-
-
-def document_modality_of(space: Space, given: str) -> str:
-    """Return what documents are of, which is left open by an empty string: the target.
-
-    Raises:
-        DataError: no modality of this space, nor ``"auto"``.
-    """
-    if given and given not in (*space.modalities, AUTO):
-        raise DataError(
-            f"document_modality={given!r}; choose one of {', '.join(space.modalities)}, or auto."
-        )
-    return given or space.modalities[-1]
+from ._modalities import Space, document_modality_of, query_modality_of
 
 
 def load_checked(path: str | Path | None, fingerprint: str | None = None) -> Space:
-    """Load an aligner or a bridge, and refuse another one than was recorded.
+    """Load an aligner or a multi aligner, and refuse another one than was recorded.
 
     Raises:
         AlignerMismatchError: the aligner at the path has another fingerprint.
@@ -69,25 +49,24 @@ def load_checked(path: str | Path | None, fingerprint: str | None = None) -> Spa
 
 
 def with_encoders(space: Space, source_encoder: Any, target_encoder: Any) -> Space:
-    """Return an aligner with the encoders that were passed; None keeps what it has."""
+    """Return an aligner with the encoders that were passed; None keeps the encoder it has."""
     passed = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     return space.with_encoders(**{name: e for name, e in passed.items() if e is not None})
 
 
 def reference(aligner: Space) -> dict[str, str | None]:
-    """Return what names an aligner in a dump: its path, if it was saved, and its fingerprint."""
+    """Return the entry of an aligner in a dump: its path, if it was saved, and its fingerprint."""
     path = None if aligner.path is None else str(aligner.path)
     return {"path": path, "fingerprint": aligner.fingerprint}
 
 
 def warn_unless_advised(space: Space, stacklevel: int = 3) -> Space:
-    """Return the aligner or bridge; warn where an aligner's own report says not to use it.
+    """Return the aligner; warn where its own report advises against its use.
 
-    A map that loses to BM25, or between two encoders to the target encoder by itself, is still
-    what the fit had to give.
+    A fit returns a map even where the map loses: to BM25, or to the target encoder by itself.
     """
-    each = {"": space} if isinstance(space, Aligner) else space.aligners
-    for name, aligner in each.items():
+    aligners = {"": space} if isinstance(space, Aligner) else space.aligners
+    for name, aligner in aligners.items():
         if not aligner.advised:
             which = f"The aligner of {name}: its" if name else "This aligner's"
             warnings.warn(
@@ -100,38 +79,43 @@ def warn_unless_advised(space: Space, stacklevel: int = 3) -> Space:
 
 
 @contextmanager
-def index_may_need_moving(space: Space, documents: str) -> Iterator[None]:
-    """Add to a store's error that its vectors may not have been projected, where that may be why.
+def index_may_need_moving(space: Space, document_modality: str) -> Iterator[None]:
+    """Add a note to an error of a store whose vectors may not have been projected.
 
-    What a store raises over a vector of another dimension is its own affair; so its error stays
-    what it is, and says more.
+    Each store raises an error of its own over a vector of another dimension. The error stays as it
+    is, and the note names the likely cause.
     """
     try:
         yield
     except KakehashiError:
         raise
     except Exception as error:
-        if isinstance(space, MultiAligner):  # whose target vectors are where they were
+        if isinstance(space, MultiAligner):  # it leaves target vectors as they are
             raise
-        documents = "target" if documents == AUTO else documents
-        stored, given = space.dimensions[documents], space.output_dimension
-        if space.mode == "shared" and stored != given:
+        modality = "target" if document_modality == AUTO else document_modality
+        stored, projected = space.dimensions[modality], space.output_dimension
+        if space.mode == "shared" and stored != projected:
             note = (
-                f"This aligner is of shared mode: it gives {given} dimensions, and its {documents} "
-                f"encoder {stored}. An index of that encoder's vectors has to be moved first: "
-                f"aligner.project(vectors, texts=..., modality={documents!r}, role='document')."
+                f"This aligner is of shared mode: it gives {projected} dimensions, and its "
+                f"{modality} encoder {stored}. An index of that encoder's vectors has to be moved "
+                f"first: aligner.project(vectors, texts=..., modality={modality!r}, "
+                "role='document')."
             )
             add_note(error, note)
         raise
 
 
-def _validate(value: Any) -> Any:
+def _validate(value: Any) -> Space:
     if isinstance(value, (str, Path)):
         value = load_checked(value)
     elif isinstance(value, dict):
         value = load_checked(value.get("path"), value.get("fingerprint"))
+    if not isinstance(value, (Aligner, MultiAligner)):
+        raise DataError(
+            f"aligner={value!r:.80}; give an Aligner, a MultiAligner, or the folder of a saved one."
+        )
     # Past this function and pydantic: whoever builds the embeddings is to see the warning.
-    return warn_unless_advised(value, stacklevel=4) if isinstance(value, Space) else value
+    return warn_unless_advised(value, stacklevel=4)
 
 
 AlignerField = Annotated[
@@ -141,3 +125,68 @@ AlignerField = Annotated[
     WithJsonSchema({"type": "object", "description": "path and fingerprint of a saved aligner"}),
 ]
 """An ``Aligner`` or ``MultiAligner``, a path to one, or ``{"path": ..., "fingerprint": ...}``."""
+
+
+class AlignedModel(BaseModel):
+    """The fields that the embeddings of both frameworks share.
+
+    After validation, both modalities hold the resolved name.
+    """
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True, protected_namespaces=())
+
+    aligner: AlignerField
+    query_modality: str | None = Field(default=None, validate_default=True)
+    document_modality: str | None = Field(default=None, validate_default=True)
+
+    @field_validator("query_modality", "document_modality")
+    @classmethod
+    def _resolve(cls, modality: str | None, info: ValidationInfo) -> str | None:
+        space = info.data.get("aligner")
+        if space is None:  # it was refused, which the error says
+            return modality
+        of = query_modality_of if info.field_name == "query_modality" else document_modality_of
+        return of(space, modality)
+
+    @property
+    def resolved_query_modality(self) -> str:
+        """``query_modality``, or the default of the aligner."""
+        return query_modality_of(self.aligner, self.query_modality)
+
+    @property
+    def resolved_document_modality(self) -> str:
+        """``document_modality``, or the default of the aligner."""
+        return document_modality_of(self.aligner, self.document_modality)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | Path,
+        *,
+        source_encoder: Any = None,
+        target_encoder: Any = None,
+        **fields: Any,
+    ) -> Self:
+        """Load a saved aligner; pass the encoders that it does not record.
+
+        A multi aligner has encoders by modality: pass
+        ``aligner=kakehashi.load(path).with_encoders(ja=...)`` to the class.
+        """
+        return cls(aligner=with_encoders(load(path), source_encoder, target_encoder), **fields)
+
+    @classmethod
+    def of(cls, value: Any) -> Self:
+        """Return embeddings: the value, or embeddings of the aligner or the folder that it is.
+
+        Raises:
+            DataError: another value.
+        """
+        if isinstance(value, cls):
+            return value
+        if isinstance(value, (str, Path, Aligner, MultiAligner)):
+            aligner: Any = value
+            return cls(aligner=aligner)
+        raise DataError(
+            f"{value!r:.80} is no {cls.__name__}; give one, an Aligner, a MultiAligner, or the "
+            "folder of a saved one."
+        )

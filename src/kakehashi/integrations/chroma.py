@@ -12,13 +12,8 @@ from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
 from ..multi_aligner import MultiAligner, load
 from ..retrieval.query import AUTO
-from ._aligner_field import (
-    Space,
-    document_modality_of,
-    load_checked,
-    query_modality_of,
-    warn_unless_advised,
-)
+from ._aligner_field import load_checked, warn_unless_advised
+from ._modalities import Space, document_modality_of, query_modality_of
 
 try:
     from chromadb.api import ClientAPI
@@ -46,9 +41,10 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
 
     Args:
         aligner: a saved ``Aligner`` or ``MultiAligner``, or its folder.
-        query_modality, document_modality: what queries and documents are of, by default the source
-            (of a bridge: ``"auto"``) and the target. ``"auto"`` leaves it to the router, text by
-            text.
+        query_modality: the modality of queries. By default ``"source"``; for a multi aligner
+            ``"auto"``, which lets the router read each query.
+        document_modality: the modality of documents. By default the target; ``"auto"`` lets the
+            router read each text.
 
     Raises:
         DataError: no such modality.
@@ -59,8 +55,8 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         self,
         aligner: Space | str | Path,
         *,
-        query_modality: str = "",
-        document_modality: str = "",
+        query_modality: str | None = None,
+        document_modality: str | None = None,
     ) -> None:
         aligner = aligner if isinstance(aligner, (Aligner, MultiAligner)) else load(aligner)
         if aligner.path is None:

@@ -32,21 +32,21 @@ from kakehashi.types import SIDES
 
 @pytest.mark.parametrize("query", QUERIES, ids=["ja", "en"])
 def test_the_answers_are_those_of_a_search_by_brute_force(query, shop, aligner, corpus):
-    found = shop.ask(query, [shop.f.arm(shop.mixed)])
+    found = shop.ask(query, [shop.f.vectors(shop.mixed)])
     assert_same(shop.rows(found), reference(aligner, query, corpus)[:7])
     assert {shop.said(d)["modality"] for d in found} == {"source", "target"}
 
 
 @pytest.mark.parametrize("query", QUERIES, ids=["ja", "en"])
 def test_words_count_beside_vectors(query, shop, aligner, corpus):
-    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
-    found = shop.ask(query, arms)
+    searches = [shop.f.vectors(shop.mixed), shop.f.words(corpus)]
+    found = shop.ask(query, searches)
     assert_same(shop.rows(found), reference(aligner, query, corpus, words=True)[:7])
 
 
 @pytest.mark.parametrize("k", [1, 3, 7, 1000])
 def test_k_is_exact(k, shop, corpus):
-    found = shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)], k=k)
+    found = shop.ask(QUERIES[0], [shop.f.vectors(shop.mixed)], k=k)
     assert len(found) == min(k, len(corpus))
     assert len({shop.f.text(d) for d in found}) == len(found)
 
@@ -54,28 +54,28 @@ def test_k_is_exact(k, shop, corpus):
 def test_a_document_that_is_stored_twice_is_found_once(shop, aligner, corpus):
     few = corpus[:6] + corpus[PAIRS : PAIRS + 6]
     twice = shop.once("twice", few * 2)
-    arms = [shop.f.arm(twice), shop.f.arm(shop.mixed, name="all")]
-    found = shop.ask(QUERIES[1], arms, k=30)
+    searches = [shop.f.vectors(twice), shop.f.vectors(shop.mixed, name="all")]
+    found = shop.ask(QUERIES[1], searches, k=30)
     assert_same(shop.rows(found), reference(aligner, QUERIES[1], corpus)[:30])
     of_both = {shop.f.text(d) for d in found if set(shop.said(d)["searches"]) == {"vectors", "all"}}
     assert of_both == {e.text for e in few} & {shop.f.text(d) for d in found}
-    assert len(shop.ask(QUERIES[1], [shop.f.arm(twice)], k=9)) == 9
+    assert len(shop.ask(QUERIES[1], [shop.f.vectors(twice)], k=9)) == 9
 
 
-def test_a_filter_reaches_every_arm(shop, aligner, corpus):
-    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+def test_a_filter_reaches_every_search(shop, aligner, corpus):
+    searches = [shop.f.vectors(shop.mixed), shop.f.words(corpus)]
     allowed = [e for e in corpus if e.part == "b"]
     if shop.make is vector_stores.li_faiss:
         with pytest.raises(ValueError, match="filters not implemented"):
-            shop.ask(QUERIES[0], arms, filter=shop.f.filter(part="b"))
+            shop.ask(QUERIES[0], searches, filter=shop.f.filter(part="b"))
         return
-    found = shop.ask(QUERIES[0], arms, filter=shop.f.filter(part="b"))
+    found = shop.ask(QUERIES[0], searches, filter=shop.f.filter(part="b"))
     assert {shop.f.metadata(d)["part"] for d in found} == {"b"}
     assert len(found) == 7
-    vectors = shop.ask(QUERIES[0], arms[:1], filter=shop.f.filter(part="b"), k=16)
+    vectors = shop.ask(QUERIES[0], searches[:1], filter=shop.f.filter(part="b"), k=16)
     assert_same(shop.rows(vectors), reference(aligner, QUERIES[0], allowed))
     one_side = shop.f.filter(part="b", modality="target")
-    vectors = shop.ask(QUERIES[0], arms[:1], filter=one_side)
+    vectors = shop.ask(QUERIES[0], searches[:1], filter=one_side)
     targets = [e for e in allowed if e.modality == "target"]
     assert_same(shop.rows(vectors), reference(aligner, QUERIES[0], targets)[:7])
 
@@ -83,8 +83,8 @@ def test_a_filter_reaches_every_arm(shop, aligner, corpus):
 def test_a_filter_that_nothing_passes_finds_nothing(shop, corpus):
     if shop.make is vector_stores.li_faiss:
         pytest.skip("knows no metadata")
-    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
-    assert shop.ask(QUERIES[0], arms, filter=shop.f.filter(part="z")) == []
+    searches = [shop.f.vectors(shop.mixed), shop.f.words(corpus)]
+    assert shop.ask(QUERIES[0], searches, filter=shop.f.filter(part="z")) == []
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def shallow(monkeypatch):
 @pytest.mark.parametrize("k", [1, 4])
 @pytest.mark.parametrize("query", QUERIES, ids=["ja", "en"])
 def test_what_another_modality_buries_is_found(query, k, shop, aligner, corpus, shallow):
-    found = shop.ask(query, [shop.f.arm(shop.mixed)], k=k)
+    found = shop.ask(query, [shop.f.vectors(shop.mixed)], k=k)
     assert_same(shop.rows(found), reference(aligner, query, corpus)[:k])
 
 
@@ -113,7 +113,7 @@ def test_documents_that_name_no_modality_are_of_the_objects_own(
     if shop.make in (vector_stores.lc_milvus, vector_stores.lc_lancedb, vector_stores.li_lancedb):
         pytest.skip("has every document name what one names")
     older = [replace(e, modality=None) if e.modality == "target" else e for e in corpus]
-    found = shop.ask(query, [shop.f.arm(shop.once("older", older))], k=9)
+    found = shop.ask(query, [shop.f.vectors(shop.once("older", older))], k=9)
     assert_same(shop.rows(found), reference(aligner, query, corpus)[:9])
     assert {shop.said(d)["modality"] for d in found} == set(SIDES)
 
@@ -128,12 +128,12 @@ def test_documents_that_name_no_modality_are_read_by_the_router(
     shop = Shop(f, plain.make, corpus, None, None)
     filled = shop.fill([replace(e, modality=None) for e in corpus])
     for query in QUERIES:
-        found = shop.ask(query, [f.arm(filled)], k=48, fusion=fusion)
+        found = shop.ask(query, [f.vectors(filled)], k=48, fusion=fusion)
         named = {shop.f.text(d): shop.said(d)["modality"] for d in found}
         assert named == {e.text: e.modality for e in corpus}
         if fusion == "calibrated":
             assert_same(shop.rows(found), reference(aligner, query, corpus))
-            few = shop.ask(query, [f.arm(filled)], k=3)
+            few = shop.ask(query, [f.vectors(filled)], k=3)
             assert_same(shop.rows(few), reference(aligner, query, corpus)[:3])
     if isinstance(f, LangChain):
         store = f.empty(plain.make, None, None)
@@ -143,8 +143,8 @@ def test_documents_that_name_no_modality_are_read_by_the_router(
 
 
 def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, corpus):
-    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
-    found = shop.ask(QUERIES[1], arms)
+    searches = [shop.f.vectors(shop.mixed), shop.f.words(corpus)]
+    found = shop.ask(QUERIES[1], searches)
     by_text = {e.text: e for e in corpus}
     for document in found:
         said, metadata = shop.said(document), shop.f.metadata(document)
@@ -163,31 +163,31 @@ def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, co
         assert set(said["searches"]) <= {"vectors", "words"}
         assert -1 <= said["similarity"] <= 1.001
         assert all(isinstance(raw, float) for raw in said["searches"].values())
-    again = shop.ask(QUERIES[1], arms, fusion="rank")
+    again = shop.ask(QUERIES[1], searches, fusion="rank")
     assert all(shop.said(d)["fusion"] == "rank" for d in again)
     assert all("kakehashi" not in entry.metadata for entry in corpus)
     # Nothing of the first search has been written into the store.
-    assert shop.rows(shop.ask(QUERIES[1], arms)) == shop.rows(found)
+    assert shop.rows(shop.ask(QUERIES[1], searches)) == shop.rows(found)
 
 
 def test_two_indices_give_the_same_as_one(shop, aligner):
-    arms = [shop.f.arm(shop.of(side), name=side, modality=side) for side in SIDES]
+    searches = [shop.f.vectors(shop.of(side), name=side, modality=side) for side in SIDES]
     for query in QUERIES:
-        one = shop.ask(query, [shop.f.arm(shop.mixed)])
-        two = shop.ask(query, arms)
+        one = shop.ask(query, [shop.f.vectors(shop.mixed)])
+        two = shop.ask(query, searches)
         assert_same(shop.rows(two), shop.rows(one))
         assert all(set(shop.said(d)["searches"]) == {shop.said(d)["modality"]} for d in two)
 
 
 def test_an_index_of_one_modality_needs_no_declaration(shop, aligner, corpus):
-    found = shop.ask(QUERIES[0], [shop.f.arm(shop.of("target"))])
+    found = shop.ask(QUERIES[0], [shop.f.vectors(shop.of("target"))])
     targets = [e for e in corpus if e.modality == "target"]
     assert_same(shop.rows(found), reference(aligner, QUERIES[0], targets)[:7])
 
 
 def test_async_gives_the_same(shop, corpus):
-    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
-    retriever = shop.f.retriever(arms)
+    searches = [shop.f.vectors(shop.mixed), shop.f.words(corpus)]
+    retriever = shop.f.retriever(searches)
 
     async def run():
         return await asyncio.gather(*(shop.f.asearch(retriever, q) for q in QUERIES))
@@ -201,15 +201,15 @@ def test_rank_fusion_asks_for_no_scores(shop, aligner, corpus):
     for side in SIDES:
         ranked = reference(aligner, QUERIES[0], [e for e in corpus if e.modality == side])
         expected |= {text: 1 / (60 + place) for place, (text, _) in enumerate(ranked[:3], 1)}
-    found = shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)], fusion="rank", k=6)
+    found = shop.ask(QUERIES[0], [shop.f.vectors(shop.mixed)], fusion="rank", k=6)
     assert dict(shop.rows(found)) == pytest.approx(expected)
 
 
 def test_a_store_of_other_vectors_is_refused(shop, corpus):
     store = shop.fill(corpus[:4] + corpus[PAIRS : PAIRS + 4], by_another=True)
     with pytest.raises(DataError, match=r"scores of the search 'vectors' .* are not those of this"):
-        shop.ask(QUERIES[0], [shop.f.arm(store)])
-    assert len(shop.ask(QUERIES[0], [shop.f.arm(store)], fusion="rank")) == 7
+        shop.ask(QUERIES[0], [shop.f.vectors(store)])
+    assert len(shop.ask(QUERIES[0], [shop.f.vectors(store)], fusion="rank")) == 7
 
 
 def lc_chroma_by(space):
@@ -283,7 +283,7 @@ METRICS = {
 def test_whatever_the_store_measures_by_the_answers_are_the_same(case, aligner, corpus, tmp_path):
     framework, make = case
     shop = Shop(framework(aligner), make, corpus, tmp_path, None)
-    found = shop.ask(QUERIES[0], [shop.f.arm(shop.mixed)])
+    found = shop.ask(QUERIES[0], [shop.f.vectors(shop.mixed)])
     assert_same(shop.rows(found), reference(aligner, QUERIES[0], corpus)[:7])
 
 
@@ -311,26 +311,26 @@ NODE_ENTRIES = {
 @pytest.mark.parametrize("name", [name for name in vector_stores.LLAMA_INDEX if name != "faiss"])
 def test_filters_of_llama_index_go_with_the_search_by_modality(name, kind, shops, aligner, corpus):
     shop = shops("llama_index", name)
-    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
+    searches = [shop.f.vectors(shop.mixed), shop.f.words(corpus)]
     allowed = [e for e in corpus if NODE_ENTRIES[kind](e)]
-    found = shop.ask(QUERIES[0], arms[:1], filter=NODE_FILTERS[kind], k=8)
+    found = shop.ask(QUERIES[0], searches[:1], filter=NODE_FILTERS[kind], k=8)
     assert_same(shop.rows(found), reference(aligner, QUERIES[0], allowed)[:8])
-    both = shop.ask(QUERIES[1], arms, filter=NODE_FILTERS[kind], k=40)
+    both = shop.ask(QUERIES[1], searches, filter=NODE_FILTERS[kind], k=40)
     assert {shop.f.text(d) for d in both} == {e.text for e in allowed}
 
 
 def test_filters_within_filters_restrict_a_search_by_words(shops, corpus):
     shop = shops("llama_index", "chroma")
     nested = MetadataFilters(filters=[NODE_FILTERS["or"], is_("page", 9, FilterOperator.LT)])
-    arms = [shop.f.arm(shop.mixed), shop.f.words(corpus)]
-    found = shop.ask(QUERIES[1], arms, filter=nested, k=40)
+    searches = [shop.f.vectors(shop.mixed), shop.f.words(corpus)]
+    found = shop.ask(QUERIES[1], searches, filter=nested, k=40)
     allowed = {e.text for e in corpus if NODE_ENTRIES["or"](e) and e.page < 9}
     assert {shop.f.text(d) for d in found} == allowed
     neither = MetadataFilters(filters=[is_("part", "a")], condition=FilterCondition.NOT)
-    words = shop.ask(QUERIES[1], arms[1:], filter=neither, fusion="rank", k=40)
+    words = shop.ask(QUERIES[1], searches[1:], filter=neither, fusion="rank", k=40)
     assert {shop.f.metadata(d)["part"] for d in words} == {"b", "c"}
     with pytest.raises(DataError, match="filters='part = 3'; give llama_index's MetadataFilters"):
-        shop.ask(QUERIES[1], arms[1:], filter="part = 3")
+        shop.ask(QUERIES[1], searches[1:], filter="part = 3")
 
 
 def test_ids_restrict_a_search_by_words_and_a_stores_own_words_are_refused(shops, corpus):

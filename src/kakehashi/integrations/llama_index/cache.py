@@ -1,4 +1,4 @@
-"""A LlamaIndex key-value store that keeps vectors of different kinds apart."""
+"""A LlamaIndex key-value store that has a collection for each kind of vector."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from llama_index.core.storage.kvstore.types import BaseKVStore
 
 
 class CacheByKind(BaseKVStore):
-    """Pass everything on to another store, in a collection of its own for each kind of vector.
+    """Pass each call on to another store, to the collection of the kind of vector.
 
     ``BaseEmbedding`` looks a text up by itself alone, so a query and a document of the same words
     would share one vector, and two aligners would share it too.
 
     Args:
         store: any LlamaIndex key-value store.
-        kind: names what is being embedded at the moment of the call.
+        kind: returns the kind of the vectors of the current call.
     """
 
     def __init__(self, store: BaseKVStore, kind: Callable[[], str]) -> None:

@@ -1,42 +1,32 @@
-"""The arms of a mixed search in LlamaIndex: of a vector index, and of words."""
+"""The searches of a hybrid search in LlamaIndex: over a vector index, and over words."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
-from llama_index.core.vector_stores import (
-    FilterCondition,
-    FilterOperator,
-    MetadataFilter,
-    MetadataFilters,
-)
-from llama_index.core.vector_stores.utils import build_metadata_filter_fn
+from llama_index.core.vector_stores import MetadataFilters
 
 from ...errors import DataError
 from ...retrieval.document_modality import DocumentModality, check_declared_modality, search_store
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.lexical_search import LexicalSearch, key_of
-from ...retrieval.merging import FusedDocument
 from ...retrieval.query import Query
 from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
+from .embedding import AlignedEmbedding
+from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction, permits
 
-if TYPE_CHECKING:
-    from . import AlignedEmbedding
-
-_FLAT = ("SimpleVectorStore", "LanceDBVectorStore")
-"""Stores that read no filter within a filter."""
-_OURS = ("self", "index", "embed_model", "callback_manager", "object_map")
-"""What a retriever of LlamaIndex takes and the caller does not give."""
-_OF_A_STORE = ("where", "where_document", "qdrant_filters", "string_expr")
-"""What restricts a search in the words of one store."""
+_SET_BY_US = ("self", "index", "embed_model", "callback_manager", "object_map")
+"""Parameters of LlamaIndex's retriever that the caller does not pass."""
+_OF_ONE_STORE = ("where", "where_document", "qdrant_filters", "string_expr")
+"""Restrictions in the form of one store."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +35,15 @@ class VectorSearch:
 
     Args:
         index: the index as it is; its own embed model is not used.
-        name: what metadata and warnings call it; unique among the arms.
-        modality: of all its nodes; without it each names its own in its metadata, under the
-            ``modality_field`` of the embedding, or is of its ``document_modality``.
-        split: where one modality may be buried by another, search the index again, once for each.
-            With False, and where the store reads no filters (FAISS) or cannot add to those of the
-            call, it is searched deeper.
-        scores: what the store's scores are, one of ``SCALES`` in
-            ``kakehashi.retrieval.score_scales``; found out from a
-            few nodes by default.
+        name: its name in metadata and warnings; unique among the searches.
+        modality: the modality of all its nodes. Without it, the metadata of each node name one,
+            under the ``modality_field`` of the embedding; a node without a modality is of its
+            ``document_modality``.
+        split: where one modality may be buried by another, search the index again, once for each
+            modality. With False, and where the store reads no filters (FAISS) or cannot join one
+            to those of the call, the index is searched deeper.
+        scores: the scale of the store's scores, one of ``SCALES`` in
+            ``kakehashi.retrieval.score_scales``. By default a few nodes show it.
         options: passed on to ``index.as_retriever``.
     """
 
@@ -63,85 +53,90 @@ class VectorSearch:
     split: bool = True
     scores: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    _embedding: AlignedEmbedding | None = field(default=None, repr=False)
-    _document_modality: DocumentModality | None = field(default=None, repr=False)
-    _scale: ScoreScale | None = field(default=None, repr=False)
+    _prepared: tuple[AlignedEmbedding, DocumentModality, ScoreScale | None] | None = field(
+        default=None, repr=False
+    )
 
-    def prepared(self, embedding: AlignedEmbedding, *, needs_similarity: bool) -> VectorSearch:
-        """Return this arm for an embedding, whose vectors tell what the store's scores are."""
-        check_declared_modality(self.name, self.modality, embedding.aligner)
-        scale = ScoreScale(embedding.aligner, self.scores)
-        document_modality = _document_modality(embedding, self.modality)
-        return replace(
-            self,
-            _embedding=embedding,
-            _document_modality=document_modality,
-            _scale=scale if needs_similarity else None,
-        )
+    def prepared(
+        self, embedding: AlignedEmbedding, *, without_modality: str, needs_similarity: bool
+    ) -> VectorSearch:
+        """Return this search for an embedding, whose vectors show the scale of the store's scores.
+
+        Args:
+            without_modality: the modality of nodes that name none.
+            needs_similarity: whether hits need a similarity.
+        """
+        space = embedding.aligner
+        check_declared_modality(self.name, self.modality, space)
+        scale = ScoreScale(space, self.scores)
+        field_of = embedding.modality_field
+        modality = DocumentModality(space, self.modality, field_of, without_modality)
+        return replace(self, _prepared=(embedding, modality, scale if needs_similarity else None))
 
     def find(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
     ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
-        embedding, document_modality = self._embedding, self._document_modality
-        assert embedding is not None
-        assert document_modality is not None
-        restricting = [self.options.get("filters"), options.get("filters")]
-        parts = self._parts(embedding, document_modality, restricting) if per_modality else {}
-        asked = {**self.options, **options}
+        assert self._prepared is not None
+        embedding, modality, scale = self._prepared
+        filters = [self.options.get("filters"), options.get("filters")]
+        parts: Mapping[str, MetadataFilters] = {}
+        if per_modality:
+            parts = self._parts(
+                embedding.modality_field, modality, filters, needs_similarity=scale is not None
+            )
 
-        def searched(part: str | None, depth: int) -> list[Hit]:
-            asked["similarity_top_k"] = depth
-            asked["filters"] = _all_of([*restricting, None if part is None else parts[part]])
-            # A bundle of its own: the vector is written into it.
+        def search_part(part: str | None, depth: int) -> list[Hit]:
+            part_filter = None if part is None else parts[part]
+            retriever = retriever_of(
+                self.index,
+                embedding,
+                {
+                    **self.options,
+                    **options,
+                    "similarity_top_k": depth,
+                    "filters": all_of([*filters, part_filter]),
+                },
+            )
+            # Each retriever writes its vector into the bundle, so each has its own bundle.
             bundle = QueryBundle(text, embedding=query.vector.tolist())
-            found = _retrieved(retriever_of(self.index, embedding, asked), bundle)
             hits = [
                 Hit(
                     key_of(_text(row.node)),
                     row.node,
-                    document_modality.of(row.node.metadata, partial(embedding._content, row.node)),
+                    modality.of(row.node.metadata, partial(embedding.text_of, row.node)),
                     self.name,
                     row.score,
                 )
-                for row in found
+                for row in _retrieve(retriever, bundle)
             ]
-            if self._scale is None:
+            if scale is None:
                 return hits
-            return self._scale.with_similarities(query, hits, embedding._content, self.name)
+            return scale.with_similarities(query, hits, embedding.text_of, self.name)
 
-        with index_may_need_moving(embedding.aligner, document_modality.possible[-1]):
-            return search_store(
-                searched, n, parts=list(parts), modalities=document_modality.possible
-            )
+        with index_may_need_moving(embedding.aligner, modality.possible[-1]):
+            return search_store(search_part, n, parts=list(parts), modalities=modality.possible)
 
     def _parts(
         self,
-        embedding: AlignedEmbedding,
-        document_modality: DocumentModality,
-        restricting: Sequence[MetadataFilters | None],
+        modality_field: str,
+        modality: DocumentModality,
+        filters: Sequence[MetadataFilters | None],
+        *,
+        needs_similarity: bool,
     ) -> dict[str, MetadataFilters]:
         """Return what restricts the index to each part of its nodes; nothing if nothing can."""
-        if self.modality is not None or not self.split or not self._can_add_to(restricting):
+        store = type(self.index.vector_store).__name__
+        if self.modality is not None or not self.split or not can_be_joined(filters, store):
             return {}
-        store = type(self.index.vector_store).__name__
-        by_part = document_modality.parts(needs_similarity=self._scale is not None)
-        named = [name for name in by_part.values() if name is not None]
+        parts = modality.parts(needs_similarity=needs_similarity)
+        named = [name for name in parts.values() if name is not None]
         return {
-            part: _is(embedding.modality_field, part)
-            if name is not None
-            else _is_none_of(embedding.modality_field, named, part, store)
-            for part, name in by_part.items()
+            part: equals_none_of(modality_field, named, without=part, store=store)
+            if name is None
+            else equals(modality_field, name)
+            for part, name in parts.items()
         }
-
-    def _can_add_to(self, filters: Sequence[MetadataFilters | None]) -> bool:
-        """Whether the store can read the filters with one more that has to hold."""
-        store = type(self.index.vector_store).__name__
-        if store == "FaissVectorStore":  # knows no metadata
-            return False
-        if store not in _FLAT:
-            return True
-        return all(each is None or _is_conjunction(each) for each in filters)
 
 
 @dataclass(frozen=True)
@@ -149,69 +144,91 @@ class BM25Search:
     """Search nodes by their words (BM25): part numbers and error codes cross no embedding.
 
     Args:
-        nodes: what is searched; the same that the indices hold.
+        nodes: the nodes to search; the same that the indices hold.
         name, modality: as of a :class:`VectorSearch`.
 
-    ``filters``, ``node_ids`` and ``doc_ids`` of the retriever restrict it, too.
+    ``filters``, ``node_ids`` and ``doc_ids`` of the retriever restrict this search too.
     """
 
     nodes: Sequence[BaseNode] = field(repr=False)
     name: str = "words"
     modality: str | None = None
-    _words: LexicalSearch | None = field(default=None, repr=False)
+    _index: LexicalSearch | None = field(default=None, repr=False)
 
-    def prepared(self, embedding: AlignedEmbedding, *, needs_similarity: bool) -> BM25Search:
-        """Return this arm with an index of its nodes, as they are now."""
-        check_declared_modality(self.name, self.modality, embedding.aligner)
-        document_modality, nodes = _document_modality(embedding, self.modality), list(self.nodes)
+    def prepared(
+        self, embedding: AlignedEmbedding, *, without_modality: str, needs_similarity: bool
+    ) -> BM25Search:
+        """Return this search with an index of its nodes as they are now."""
+        space, nodes = embedding.aligner, list(self.nodes)
+        check_declared_modality(self.name, self.modality, space)
+        field_of = embedding.modality_field
+        modality = DocumentModality(space, self.modality, field_of, without_modality)
         texts = [_text(node) for node in nodes]
-        words = LexicalSearch(
+        index = LexicalSearch(
             self.name,
             nodes,
             texts=texts,
             keys=[key_of(text) for text in texts],
             modalities=[
-                document_modality.of(node.metadata, partial(embedding._content, node))
-                for node in nodes
+                modality.of(node.metadata, partial(embedding.text_of, node)) for node in nodes
             ],
         )
-        return replace(self, nodes=nodes, _words=words)
+        return replace(self, nodes=nodes, _index=index)
 
     def find(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
     ) -> SearchResult:
         """Return at most n nodes of each modality that share a word, the best first."""
-        assert self._words is not None
-        return self._words.find(text, n, self._allowed(options))
+        assert self._index is not None
+        return self._index.find(text, n, self._allowed(options))
 
     def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
-        """Say which nodes may be found, by the options of the retriever; None for all.
+        """Return whether the options of the retriever permit each node; None if they permit all.
 
         Raises:
-            DataError: a restriction that only a store can read. Ignoring it would let through what
-                the caller shut out.
+            DataError: a restriction that only a store can read. To ignore it would return what the
+                caller shut out.
         """
-        given = options.get("vector_store_kwargs") or {}
-        if said := [name for name in _OF_A_STORE if given.get(name) is not None]:
-            raise DataError(
-                f"A search by words cannot read vector_store_kwargs[{said[0]!r}]; give filters= "
-                "llama_index's MetadataFilters, which every search reads, or put it into the "
-                "options of the search of that store."
-            )
+        store_options = options.get("vector_store_kwargs") or {}
+        for name in _OF_ONE_STORE:
+            if store_options.get(name) is not None:
+                raise DataError(
+                    f"A search by words cannot read vector_store_kwargs[{name!r}]; give filters= "
+                    "llama_index's MetadataFilters, which every search reads, or put it into the "
+                    "options of the search of that store."
+                )
         filters, names = options.get("filters"), {"node_ids": "node_id", "doc_ids": "ref_doc_id"}
-        ids = {mine: set(options[name]) for name, mine in names.items() if options.get(name)}
+        ids = {of: set(options[name]) for name, of in names.items() if options.get(name)}
         if filters is None and not ids:
             return None
         return [
-            (filters is None or _permits(filters, node))
-            and all(getattr(node, mine) in wanted for mine, wanted in ids.items())
+            (filters is None or permits(filters, node))
+            and all(getattr(node, name) in wanted for name, wanted in ids.items())
             for node in self.nodes
         ]
 
 
-def _document_modality(embedding: AlignedEmbedding, declared: str | None) -> DocumentModality:
-    by_field, unnamed = embedding.modality_field, embedding.document_modality
-    return DocumentModality(embedding.aligner, declared, by_field, unnamed)
+def as_searches(values: Any) -> list[VectorSearch | BM25Search]:
+    """Return a list of searches; each index of the list becomes a :class:`VectorSearch`.
+
+    Raises:
+        DataError: no list, or a value that is neither.
+    """
+    single = (str, VectorStoreIndex, VectorSearch, BM25Search)
+    if isinstance(values, single) or not isinstance(values, Iterable):
+        raise DataError(f"searches={values!r:.80}; give a list, such as [index, BM25Search(...)].")
+    return [_as_search(value) for value in values]
+
+
+def _as_search(value: Any) -> VectorSearch | BM25Search:
+    if isinstance(value, VectorStoreIndex):
+        return VectorSearch(value)
+    if isinstance(value, (VectorSearch, BM25Search)):
+        return value
+    raise DataError(
+        f"searches hold {value!r:.80}; give VectorSearch(index), BM25Search(nodes), or a "
+        "VectorStoreIndex. A list of nodes is searched by words with BM25Search(nodes)."
+    )
 
 
 def retriever_of(
@@ -224,8 +241,8 @@ def retriever_of(
     """
     check_options(options)
     if options.get("node_ids") is None:
-        given = {name: value for name, value in options.items() if name != "node_ids"}
-        return index.as_retriever(embed_model=embedding, **given)
+        known = {name: value for name, value in options.items() if name != "node_ids"}
+        return index.as_retriever(embed_model=embedding, **known)
     return VectorIndexRetriever(
         index,
         embed_model=embedding,
@@ -236,9 +253,10 @@ def retriever_of(
 
 
 def check_options(options: Mapping[str, Any]) -> None:
-    """Raise DataError for what a retriever of LlamaIndex would swallow: it takes any keyword."""
-    known = inspect.signature(VectorIndexRetriever.__init__).parameters
-    allowed = [n for n, p in known.items() if p.kind is not p.VAR_KEYWORD and n not in _OURS]
+    """Raise DataError for an option that LlamaIndex's retriever would take and pass over."""
+    parameters = inspect.signature(VectorIndexRetriever.__init__).parameters
+    allowed = [n for n, p in parameters.items() if p.kind is not p.VAR_KEYWORD]
+    allowed = [name for name in allowed if name not in _SET_BY_US]
     allowed.append("vector_store_kwargs")  # which it takes from those that it does not name
     for name in options:
         if name not in allowed:
@@ -248,89 +266,19 @@ def check_options(options: Mapping[str, Any]) -> None:
                 "MetadataFilters)."
             )
     if options.get("filters") is not None:
-        _is_conjunction(options["filters"])
+        is_conjunction(options["filters"])
 
 
-def _retrieved(retriever: Any, bundle: QueryBundle) -> list[NodeWithScore]:
+def _retrieve(retriever: Any, bundle: QueryBundle) -> list[NodeWithScore]:
     try:
-        found: list[NodeWithScore] = retriever._retrieve(bundle)
-    except Warning as nothing:
-        # LanceDB's store raises a bare Warning where it finds nothing: of one modality, say.
-        if type(nothing) is Warning and "empty" in str(nothing):
+        rows: list[NodeWithScore] = retriever._retrieve(bundle)
+    except Warning as warning:
+        # LanceDB's store raises a bare Warning where it returns nothing: of one modality, say.
+        if type(warning) is Warning and "empty" in str(warning):
             return []
         raise
-    return found
+    return rows
 
 
 def _text(node: BaseNode) -> str:
     return str(node.get_content(metadata_mode=MetadataMode.NONE))
-
-
-def _is(name: str, side: str) -> MetadataFilters:
-    return MetadataFilters(filters=[MetadataFilter(key=name, value=side)])
-
-
-def _is_none_of(field: str, named: Sequence[str], unnamed: str, store: str) -> MetadataFilters:
-    """Let through what names none of the modalities, or another."""
-    if store == "LanceDBVectorStore":  # cannot say it, and has every node name what one names
-        return _is(field, unnamed)
-    none_of = MetadataFilter(key=field, value=list(named), operator=FilterOperator.NIN)
-    if store != "QdrantVectorStore":
-        return MetadataFilters(filters=[none_of])
-    # Qdrant's "except" asks for a value.
-    nothing = MetadataFilter(key=field, value=None, operator=FilterOperator.IS_EMPTY)
-    return MetadataFilters(filters=[none_of, nothing], condition=FilterCondition.OR)
-
-
-def _all_of(filters: Sequence[MetadataFilters | None]) -> MetadataFilters | None:
-    given = [each for each in filters if each is not None]
-    if len(given) < 2:
-        return given[0] if given else None
-    plain: list[Any] = []
-    for each in given:
-        plain += each.filters if _is_conjunction(each) else [each]
-    return MetadataFilters(filters=plain, condition=FilterCondition.AND)
-
-
-def _is_conjunction(filters: Any) -> bool:
-    if not isinstance(filters, MetadataFilters):
-        raise DataError(f"filters={filters!r}; give llama_index's MetadataFilters.")
-    return filters.condition in (None, FilterCondition.AND)
-
-
-def _permits(filters: Any, node: BaseNode) -> bool:
-    """Say whether filters let a node through; LlamaIndex's own reading knows no nested ones."""
-    conjunction = _is_conjunction(filters) or not filters.filters
-    each = [
-        _permits(part, node)
-        if isinstance(part, MetadataFilters)
-        else bool(
-            build_metadata_filter_fn(lambda _: node.metadata, MetadataFilters(filters=[part]))("")
-        )
-        for part in filters.filters
-    ]
-    if conjunction:
-        return all(each)
-    if filters.condition == FilterCondition.NOT:
-        return not any(each)
-    return any(each)
-
-
-def described(
-    documents: Sequence[FusedDocument], how: str, failed: Mapping[str, str]
-) -> Iterator[NodeWithScore]:
-    """Yield copies of the nodes whose metadata say how they were found.
-
-    What is said is for programs: neither an encoder nor a generator reads it.
-    """
-    for fused in documents:
-        said = fused.described(how, failed)
-        node: BaseNode = fused.payload
-        copy = node.model_copy(
-            update={
-                "metadata": {**node.metadata, "kakehashi": said},
-                "excluded_embed_metadata_keys": [*node.excluded_embed_metadata_keys, "kakehashi"],
-                "excluded_llm_metadata_keys": [*node.excluded_llm_metadata_keys, "kakehashi"],
-            }
-        )
-        yield NodeWithScore(node=copy, score=fused.score)

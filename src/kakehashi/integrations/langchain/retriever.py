@@ -1,0 +1,159 @@
+"""LangChain: a retriever over one vector store.
+
+A store that was opened with :class:`AlignedEmbeddings` needs no retriever of ours. The framework's
+own line searches it::
+
+    Chroma("notes", embedding_function=embeddings).as_retriever()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Literal
+
+from langchain_core.callbacks import (
+    AsyncCallbackManagerForRetrieverRun,
+    CallbackManagerForRetrieverRun,
+)
+from langchain_core.documents import Document
+from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
+from langchain_core.runnables.config import run_in_executor
+from langchain_core.vectorstores import VectorStore
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+
+from ...errors import DataError
+from ...retrieval.hybrid_search import check_k
+from .._aligner_field import index_may_need_moving
+from .embeddings import EmbeddingsField
+from .searches import scored_search
+
+
+class ProjectingRetriever(BaseRetriever):
+    """The fields and traces that both retrievers share."""
+
+    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    embeddings: EmbeddingsField
+    k: int = Field(default=4, ge=1)
+    search_kwargs: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("search_kwargs")
+    @classmethod
+    def _without_k(cls, search_kwargs: dict[str, Any]) -> dict[str, Any]:
+        if "k" in search_kwargs:
+            raise DataError("search_kwargs holds k; give k= to the retriever itself.")
+        return search_kwargs
+
+    def _number(self, k: int | None) -> int:
+        return check_k(self.k if k is None else k)
+
+    def _stores(self) -> Sequence[VectorStore]:
+        raise NotImplementedError
+
+    def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
+        params = super()._get_ls_params(**kwargs)
+        if names := dict.fromkeys(type(store).__name__ for store in self._stores()):
+            params["ls_vector_store_provider"] = "+".join(names)
+        params["ls_embedding_provider"] = type(self.embeddings).__name__
+        params["ls_embedding_model"] = f"kakehashi-{self.embeddings.aligner.fingerprint[:12]}"
+        return params
+
+
+def _as_store(value: Any) -> VectorStore:
+    if isinstance(value, VectorStore):
+        return value
+    raise DataError(
+        f"vectorstore={value!r:.80} is no vector store of LangChain; give one. Several are "
+        "searched together by HybridRetriever(searches=[...])."
+    )
+
+
+class AlignedRetriever(ProjectingRetriever):
+    """Search one vector store of any kind with a projected query.
+
+    The store's own embedding function is not used, so the store may have been made with another.
+    For several stores, a store of several modalities, or words beside vectors, take
+    :class:`HybridRetriever`.
+
+    Args:
+        vectorstore: the store as it is.
+        embeddings: embeds the query. An aligner, or the folder of a saved one, serves too.
+        k: number of documents.
+        search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
+        score_threshold: least relevance score, for stores that give scores by vector.
+        search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ... (not ``k``).
+
+    A call may give ``k``, ``modality`` (of this query) and options of the store:
+    ``retriever.invoke(text, k=2, modality="target")``.
+    """
+
+    vectorstore: Annotated[VectorStore, BeforeValidator(_as_store)]
+    search_type: Literal["similarity", "mmr"] = "similarity"
+    score_threshold: float | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> AlignedRetriever:
+        if self.search_type == "mmr" and self.score_threshold is not None:
+            raise DataError("score_threshold has no meaning with search_type='mmr'; drop one.")
+        return self
+
+    def _get_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: CallbackManagerForRetrieverRun,
+        k: int | None = None,
+        modality: str | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        return self._search(query, k, modality, kwargs)
+
+    async def _aget_relevant_documents(
+        self,
+        query: str,
+        *,
+        run_manager: AsyncCallbackManagerForRetrieverRun,
+        k: int | None = None,
+        modality: str | None = None,
+        **kwargs: Any,
+    ) -> list[Document]:
+        return await run_in_executor(None, self._search, query, k, modality, kwargs)
+
+    def _search(
+        self, query: str, k: int | None, modality: str | None, kwargs: dict[str, Any]
+    ) -> list[Document]:
+        n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        vector = self.embeddings.embed_query(query, modality=modality)
+        space, store = self.embeddings.aligner, self.vectorstore
+        with index_may_need_moving(space, self.embeddings.resolved_document_modality):
+            if self.search_type == "mmr":
+                return store.max_marginal_relevance_search_by_vector(vector, k=n, **options)
+            if self.score_threshold is not None:
+                return self._above_threshold(self.score_threshold, vector, n, options)
+            return store.similarity_search_by_vector(vector, k=n, **options)
+
+    def _above_threshold(
+        self, threshold: float, vector: list[float], k: int, options: dict[str, Any]
+    ) -> list[Document]:
+        search = scored_search(self.vectorstore)
+        if search is None:
+            raise DataError(
+                f"{type(self.vectorstore).__name__} gives no scores by vector; leave "
+                "score_threshold out."
+            )
+        relevance = _relevance(self.vectorstore)
+        # A row is (document, score); an older in-memory store adds the stored vector.
+        rows = search(vector, k=k, **options)
+        return [row[0] for row in rows if relevance(row[1]) >= threshold]
+
+    def _stores(self) -> Sequence[VectorStore]:
+        return [self.vectorstore]
+
+
+def _relevance(store: Any) -> Callable[[float], float]:
+    """Return the store's own function from its scores to relevance."""
+    try:
+        relevance: Callable[[float], float] = store._select_relevance_score_fn()
+    except NotImplementedError:  # the base class's answer for a store that has none
+        return float  # the scores of the in-memory store, say, are similarities
+    return relevance
