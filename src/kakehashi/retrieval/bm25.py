@@ -1,4 +1,4 @@
-"""Lexical search: what is a word, and how documents are ranked by the words they share."""
+"""BM25: cut texts into words, and score documents by the words that they share with a query."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ def tokenize(text: str) -> list[str]:
 
 
 def script_of(letter: str) -> str:
-    """Return how a character takes part in words: ``"unspaced"``, ``"word"`` or ``"between"``.
+    """Return the kind of a character: ``"unspaced"``, ``"word"`` or ``"between"``.
 
-    Unspaced are the scripts that put no spaces between words (kana, Han, Thai, Lao, Burmese,
-    Khmer); word are all other letters, marks and digits; between is whatever parts words.
+    Unspaced characters are of scripts without spaces between words: kana, Han, Thai, Lao, Burmese
+    and Khmer. Word characters are all other letters, marks and digits. The rest is between words.
     """
     if _UNSPACED.match(letter):
         return "unspaced"
@@ -62,29 +62,33 @@ class LexicalIndex:
             self._index.index(corpus, show_progress=False)
 
     def scores(self, query: str) -> NDArray[np.float32]:
-        """Score every document for a query, (m,); 0 where no word is shared."""
-        known = [] if self._index is None else tokenize(query)
-        known = [token for token in known if token in self._index.vocab_dict]
-        if not known:
+        """Return the BM25 score of every document, (m,) float32; 0 where no word is shared."""
+        tokens = [] if self._index is None else tokenize(query)
+        tokens = [token for token in tokens if token in self._index.vocab_dict]
+        if not tokens:
             return np.zeros(self._n, dtype=np.float32)
-        result: NDArray[np.float32] = self._index.get_scores(known)
-        return result
+        scores: NDArray[np.float32] = self._index.get_scores(tokens)
+        return scores
 
 
 def bm25_ranks(
     queries: Sequence[str], documents: Sequence[str], *, relevance: Relevance | None = None
 ) -> NDArray[np.intp]:
-    """Rank the best answer to each query by BM25 (Lucene's variant, k1=1.5, b=0.75), ties against.
+    """Return the rank of each query's best answer by BM25, (n,), from 1; ties count against it.
 
-    A query that shares no word with any document scores 0 everywhere and so ranks last.
+    The answer to a query that shares no word with any document ranks last.
+
+    Args:
+        relevance: the pool and the answers of each query; by default query i is answered by
+            document i.
     """
     if relevance is None:
         answers: list[Any] = list(np.arange(len(queries))[:, None])
     else:
         documents, answers = [documents[i] for i in relevance.pool], relevance.answers
     index = LexicalIndex(documents)
-    found = np.empty(len(queries), dtype=np.intp)
+    ranks = np.empty(len(queries), dtype=np.intp)
     for part in chunks(len(queries), 256):
         block = np.stack([index.scores(query) for query in queries[part]])
-        found[part] = ranks_of_scores(block, answers[part])
-    return found
+        ranks[part] = ranks_of_scores(block, answers[part])
+    return ranks

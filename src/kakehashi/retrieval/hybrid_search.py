@@ -2,7 +2,8 @@
 
 The first round searches each store as it is, which stores do fast. A document that was not
 returned can then be no better than the last hit. Only where such a document may belong among the
-best k is a search repeated: deeper, and each modality by itself, so that none buries another.
+best k is a search repeated. It then goes deeper, and searches each modality by itself, because one
+modality may bury another.
 """
 
 from __future__ import annotations

@@ -113,7 +113,7 @@ def searches_that_may_add(
 
 
 def unfinished_modalities(results: Results) -> list[str]:
-    """Return the modalities of which at least one search may hold more documents."""
+    """Return the modalities in which at least one search may hold more documents."""
     return list(dict.fromkeys(m for result in results.values() for m in result.last_hits))
 
 

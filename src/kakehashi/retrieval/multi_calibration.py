@@ -1,8 +1,8 @@
 """The calibration of a multi aligner, from those of its aligners.
 
 Each aligner has learned weights between its source and the shared target. No pairs join two
-sources. For a query of one source and a document of another, the weights are the mean of two: from
-the query's source to the target, and from the target to the document's source.
+sources. For a query of source A and a document of source B, the weights are the mean of those from
+A to the target and those from the target to B.
 """
 
 from __future__ import annotations

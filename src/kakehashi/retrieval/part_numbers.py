@@ -1,8 +1,8 @@
-"""Identifiers: which documents name what a query names by number.
+"""Identifiers: the documents that hold a part number or an error code of the query.
 
-Part numbers and error codes cross no embedding, and no pair of paraphrases teaches what they are
-worth: so it is said here, and not learned. A word with a digit that few documents of a modality
-hold is taken for an identifier; one that many hold ("2", "10") says nothing.
+Embeddings do not carry such identifiers across, and paraphrases do not teach their value. So a rule
+finds them: an identifier is a word with a digit that few documents of a modality hold. A word that
+many hold ("2", "10") says nothing.
 """
 
 from __future__ import annotations
@@ -11,39 +11,40 @@ from collections.abc import Sequence
 
 from .bm25 import tokenize
 
-_FEW = 5
-"""Documents of a modality that may hold a word with a digit for it to be an identifier."""
+_MAX_DOCUMENTS = 5
+"""Largest number of documents of a modality that hold an identifier."""
 
 
 class Identifiers:
-    """Which documents hold which words with a digit.
+    """An index of the identifiers in n documents.
 
     Args:
-        texts: of the documents.
-        modalities: of each.
+        texts: text of each document.
+        modalities: modality of each document.
     """
 
     def __init__(self, texts: Sequence[str], modalities: Sequence[str | None]) -> None:
-        rows: dict[tuple[str, str | None], list[int]] = {}
-        for row, (text, side) in enumerate(zip(texts, modalities, strict=True)):
-            for word in _numbered(text):
-                rows.setdefault((word, side), []).append(row)
-        self._rows = {key: own for key, own in rows.items() if len(own) <= _FEW}
-        self._sides = dict.fromkeys(modalities)
+        rows_of: dict[tuple[str, str | None], list[int]] = {}
+        for row, (text, modality) in enumerate(zip(texts, modalities, strict=True)):
+            for word in _words_with_digit(text):
+                rows_of.setdefault((word, modality), []).append(row)
+        self._rows_of = {key: rows for key, rows in rows_of.items() if len(rows) <= _MAX_DOCUMENTS}
+        self._modalities = dict.fromkeys(modalities)
 
     def named(self, query: str) -> dict[int, float]:
-        """Return by row the share that a document names of what a query does, above 0 to 1.
+        """Return, by row, the share of the query's words with a digit that the document holds.
 
-        A query names its words with a digit; a document names those that are identifiers.
+        Only words that are identifiers in the document's modality count. Shares are above 0 and at
+        most 1; other documents are missing.
         """
-        words = _numbered(query)
-        found: dict[int, float] = {}
+        words = _words_with_digit(query)
+        shares: dict[int, float] = {}
         for word in words:
-            for side in self._sides:
-                for row in self._rows.get((word, side), ()):
-                    found[row] = found.get(row, 0.0) + 1 / len(words)
-        return {row: min(1.0, share) for row, share in found.items()}
+            for modality in self._modalities:
+                for row in self._rows_of.get((word, modality), ()):
+                    shares[row] = shares.get(row, 0.0) + 1 / len(words)
+        return {row: min(1.0, share) for row, share in shares.items()}
 
 
-def _numbered(text: str) -> set[str]:
+def _words_with_digit(text: str) -> set[str]:
     return {word for word in tokenize(text) if any(map(str.isdigit, word))}

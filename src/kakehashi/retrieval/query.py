@@ -1,4 +1,4 @@
-"""A query: its vector, and the modality that it was read as."""
+"""A prepared query: its vector and its modality."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ AUTO = "auto"
 
 
 class Query(NamedTuple):
-    """A query as it is searched with.
+    """A query with its vector.
 
     Attributes:
         vector: (d_out,) float32.
-        modality: what it was read as.
+        modality: the modality that it was embedded as.
         how: ``"declared"`` (the caller named the modality), ``"routed"`` (the router did), or
-            ``"unsure"`` (the router could not tell; the target encoder embeds the query).
+            ``"unsure"`` (the router could not tell, and the target encoder embedded the query).
     """
 
     vector: Float32Array
@@ -29,18 +29,18 @@ class Query(NamedTuple):
 
 
 class EmbeddingSpace(Protocol):
-    """Tells modalities apart and embeds texts of each: an aligner, or a multi aligner."""
+    """An aligner or a multi aligner: it routes texts to modalities, and embeds them."""
 
     @property
     def modalities(self) -> tuple[str, ...]:
-        """The modalities of texts; the last is the target."""
+        """The modalities; the last is the target."""
 
     @property
     def output_dimension(self) -> int:
         """The dimension of projected vectors."""
 
     def route(self, texts: Sequence[str]) -> Sequence[str | None]:
-        """Return the modality of each text; None where it cannot be told."""
+        """Return the modality of each text; None where it is unsure."""
         ...
 
     def embed_queries(self, texts: Sequence[str], *, modality: str) -> Float32Array:
@@ -53,7 +53,7 @@ class EmbeddingSpace(Protocol):
 
 
 def prepare_query(space: EmbeddingSpace, text: str, modality: str) -> Query:
-    """Encode and project one query; see :meth:`kakehashi.Aligner.prepare_query`."""
+    """Embed one query; see :meth:`kakehashi.Aligner.prepare_query`."""
     how: How = "declared"
     if modality == AUTO:
         [routed] = space.route([text])
@@ -64,7 +64,7 @@ def prepare_query(space: EmbeddingSpace, text: str, modality: str) -> Query:
 
 
 def modalities_of(space: EmbeddingSpace, texts: Sequence[str]) -> list[str]:
-    """Return the modality of each text by the router; the target where it is unsure."""
+    """Return the modality of each text by the router; the target where the router is unsure."""
     routed = space.route(texts) if len(texts) else []  # an empty list needs no router
     return [space.modalities[-1] if modality is None else modality for modality in routed]
 
@@ -72,10 +72,10 @@ def modalities_of(space: EmbeddingSpace, texts: Sequence[str]) -> list[str]:
 def embed_routed(
     space: EmbeddingSpace, texts: Sequence[str], embed: Callable[[list[str], str], Float32Array]
 ) -> Float32Array:
-    """Embed each text as the modality that the router gives it.
+    """Embed each text as the modality that the router tells.
 
     Args:
-        embed: embeds texts of one modality, given both.
+        embed: a function of n texts and their modality that returns their (n, d_out) vectors.
 
     Returns:
         (n, d_out) float32.

@@ -1,4 +1,4 @@
-"""Routing: which modality is this text?"""
+"""Routing: tell the modality of a text."""
 
 from .router import Router
 from .scripts import ScriptRouter

@@ -1,7 +1,8 @@
-"""Two classes told apart by least squares, and its scores read as log-odds.
+"""A linear classifier of two classes by least squares, and log-odds from its scores.
 
-Rows are sets of hashed features of unit length: every bucket that a row has counts 1 / sqrt(m) of
-its m buckets. Kept as lists of buckets they take as long for sixteen thousand buckets as for one.
+Each row is a set of m buckets of hashed features. As a vector of unit length it has 1 / sqrt(m) in
+each of its buckets and 0 elsewhere. Rows are stored as lists of buckets, so the time of a product
+does not depend on the number of possible buckets.
 """
 
 from __future__ import annotations
@@ -14,16 +15,17 @@ from numpy.typing import NDArray
 Float64Array = NDArray[np.float64]
 Buckets = NDArray[np.intp]
 
-_ROUNDS, _TOLERANCE = 200, 1e-3
-"""A residual of a thousandth moves a score by less than where the rows were drawn does."""
+_MAX_STEPS, _TOLERANCE = 200, 1e-3
+"""Steps, and the relative residual at which they end. A residual of a thousandth moves a score by
+less than another sample of the rows does."""
 
 
 class BucketRows:
-    """n rows, each a set of buckets, as the sparse (n, dimension) matrix X of unit rows.
+    """The sparse (n, dimension) matrix X of n unit rows, each a set of buckets.
 
     Args:
-        buckets: the different buckets of each row; a row without any is zero.
-        dimension: number of buckets.
+        buckets: the different buckets of each row; a row without buckets is zero.
+        dimension: number of possible buckets.
     """
 
     def __init__(self, buckets: Sequence[Buckets], dimension: int) -> None:
@@ -49,46 +51,46 @@ class BucketRows:
 def ridge_classifier(
     x: BucketRows, y: Float64Array, weights: Float64Array, *, reg: float
 ) -> tuple[Float64Array, float]:
-    """Return w, (dimension,), and b that minimise  sum v_i (x_i w + b - y_i)^2 + reg |w|^2.
+    """Return w, (dimension,), and b that minimise  sum_i v_i (x_i w + b - y_i)^2 + reg |w|^2.
 
-    The closed form (X'VX + reg I) w = X'Vy of centred columns, solved by conjugate gradients: they
-    need products with X alone, a few dozen of them, where a factorisation would need X'X.
+    The solution is (X'VX + reg I) w = X'Vy with centred columns. Conjugate gradients solve it with
+    a few dozen products with X; a factorisation would need X'X.
 
     Args:
         y: (n,) labels, 1 or -1.
-        weights: (n,) of each row, not negative and not all zero; 0 leaves a row out.
+        weights: (n,) weights v, not negative and not all zero; 0 leaves a row out.
     """
     total = weights.sum()
     mean, y_mean = x.transposed_times(weights) / total, float(weights @ y / total)
 
     def product(p: Float64Array) -> Float64Array:
         scores = x.times(p) - mean @ p
-        # Weighted and centred scores add up to 0, so that the left factor need not be centred.
+        # Weighted, centred scores sum to 0, so the left factor need not be centred.
         return x.transposed_times(weights * scores) + reg * p
 
-    left = x.transposed_times(weights * (y - y_mean))  # weights (y - mean) add up to 0
-    w, direction = np.zeros(x.shape[1]), left.copy()
-    square = float(left @ left)
-    enough = _TOLERANCE**2 * square
-    for _ in range(_ROUNDS):
-        if square <= enough:
+    residual = x.transposed_times(weights * (y - y_mean))  # weights * (y - mean) sum to 0
+    w, direction = np.zeros(x.shape[1]), residual.copy()
+    square = float(residual @ residual)
+    target_square = _TOLERANCE**2 * square
+    for _ in range(_MAX_STEPS):
+        if square <= target_square:
             break
         image = product(direction)
         step = square / float(direction @ image)
         w += step * direction
-        left -= step * image
-        before, square = square, float(left @ left)
-        direction = left + (square / before) * direction
+        residual -= step * image
+        previous, square = square, float(residual @ residual)
+        direction = residual + (square / previous) * direction
     return w, y_mean - float(mean @ w)
 
 
 def platt(scores: Float64Array, y: Float64Array, weights: Float64Array) -> tuple[float, float]:
     """Return slope and offset: log-odds of label 1 = slope * score + offset.
 
-    The logistic regression of Platt (Probabilistic outputs for support vector machines, 1999), by
-    Newton's method with halved steps (Lin, Lin & Weng, A note on Platt's probabilistic outputs,
-    2007). Labels are softened by one row of the other class, so that classes which no held-out row
-    confuses still get finite log-odds, the bolder the more rows there are.
+    This is the logistic regression of Platt (Probabilistic outputs for support vector machines,
+    1999). Newton's method with halved steps fits it (Lin, Lin & Weng, A note on Platt's
+    probabilistic outputs, 2007). Labels are softened as by one row of the other class. So log-odds
+    are finite where no held-out row is confused, and they grow with the number of rows.
 
     Args:
         scores: (n,) of rows that the classifier was not fitted on.
@@ -98,14 +100,16 @@ def platt(scores: Float64Array, y: Float64Array, weights: Float64Array) -> tuple
     n_positive, n_negative = int((y > 0).sum()), int((y < 0).sum())
     wanted = np.where(y > 0, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     spread = float(scores.std()) or 1.0
-    x = np.stack([scores / spread, np.ones_like(scores)])  # of one scale, for the Hessian's sake
+    x = np.stack(
+        [scores / spread, np.ones_like(scores)]
+    )  # on one scale, so that the Hessian is well conditioned
 
-    def loss(parameters: Float64Array) -> float:
+    def loss_of(parameters: Float64Array) -> float:
         z = parameters @ x
         return float(weights @ (np.logaddexp(0, z) - wanted * z))
 
     parameters = np.zeros(2)
-    now = loss(parameters)
+    loss = loss_of(parameters)
     for _ in range(100):
         p = 1 / (1 + np.exp(-np.clip(parameters @ x, -500, 500)))
         gradient = x @ (weights * (p - wanted))
@@ -114,7 +118,7 @@ def platt(scores: Float64Array, y: Float64Array, weights: Float64Array) -> tuple
         if float(gradient @ step) < 1e-12:
             break
         share = 1.0
-        while (after := loss(parameters - share * step)) > now and share > 1e-9:
+        while (next_loss := loss_of(parameters - share * step)) > loss and share > 1e-9:
             share /= 2
-        parameters, now = parameters - share * step, min(after, now)
+        parameters, loss = parameters - share * step, min(next_loss, loss)
     return float(parameters[0]) / spread, float(parameters[1])

@@ -1,4 +1,4 @@
-"""Which modality is this text? By the script of its letters; nothing is learned."""
+"""A router that tells the modality of a text by the script of its letters."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from ..errors import DataError
 from ..types import SIDES, Side
 
 _CHARACTERS = 512
-"""Read of a text: a modality shows in its first words, and it bounds the memory of a fit."""
+"""Characters of a text that routers read. The first words show the modality, and the limit bounds
+the memory of a fit."""
 _CERTAIN = 30.0
-"""Log-odds of a script: beyond any threshold of a learned router."""
+"""Log-odds of a script, beyond the threshold of any learned router."""
 
 _SCRIPTS: dict[str, tuple[str, ...]] = {
     "Han": ("CJK", "IDEOGRAPHIC"),
@@ -33,17 +34,17 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
 
 
 class ScriptRouter:
-    """Tells modalities apart by the script of most letters; nothing is learned.
+    """Tells the modality by the script of most letters; nothing is learned.
 
-    Letters of scripts that are neither side's count for none, and where they are most the text is
-    undecided; so is one of no letters, or of as many of either side.
+    A text has no modality where it has no letters, where both sides have equally many, or where
+    most letters are of other scripts.
 
     Args:
         source, target: names of scripts, such as ``("Hiragana", "Katakana", "Han")`` and
             ``("Latin",)``.
 
     Raises:
-        DataError: a name that is not known, none at all, or one on both sides.
+        DataError: an unknown name, no name, or one name on both sides.
     """
 
     def __init__(self, source: Sequence[str], target: Sequence[str]) -> None:
@@ -53,21 +54,21 @@ class ScriptRouter:
                 f"{', '.join(both)} cannot tell source from target; name different scripts, or let "
                 "Router.fit learn from pairs."
             )
-        named: tuple[tuple[Side, tuple[str, ...]], ...] = tuple(
-            zip(SIDES, (self.source, self.target), strict=True)
-        )
-        self._sides: dict[str, Side] = {
-            word: side for side, scripts in named for name in scripts for word in _SCRIPTS[name]
+        self._side_of: dict[str, Side] = {
+            word: side
+            for side, scripts in zip(SIDES, (self.source, self.target), strict=True)
+            for script in scripts
+            for word in _SCRIPTS[script]
         }
 
     threshold = 0.0
-    """As of a :class:`Router`."""
+    """As in a :class:`Router`."""
 
     def __repr__(self) -> str:
         return f"ScriptRouter(source={self.source!r}, target={self.target!r})"
 
     def route(self, texts: Sequence[str]) -> list[Side | None]:
-        """Return the modality of each text; None where its letters do not tell.
+        """Return the modality of each text; None where its letters do not tell it.
 
         Raises:
             DataError: no list of strings.
@@ -75,12 +76,12 @@ class ScriptRouter:
         return [self._side(text) for text in checked_texts(texts)]
 
     def evidence(self, texts: Sequence[str]) -> list[float | None]:
-        """Return log-odds as a :class:`Router` does; a script is beyond doubt."""
-        certain = {"source": _CERTAIN, "target": -_CERTAIN, None: None}
-        return [certain[side] for side in self.route(texts)]
+        """Return log-odds as a :class:`Router` does: +30, -30 or None."""
+        log_odds = {"source": _CERTAIN, "target": -_CERTAIN, None: None}
+        return [log_odds[side] for side in self.route(texts)]
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what rebuilds this router: a JSON-ready record, and no tensors."""
+        """Return a JSON-ready record, and no tensors; see :func:`.router.router_from`."""
         return {"scripts": {"source": list(self.source), "target": list(self.target)}}, {}
 
     def _side(self, text: str) -> Side | None:
@@ -89,31 +90,31 @@ class ScriptRouter:
             if character.isalpha():
                 # "LATIN SMALL LETTER A", "CJK UNIFIED IDEOGRAPH-5727": a name begins with a script.
                 first = unicodedata.name(character, "").replace("-", " ").partition(" ")[0]
-                counts[self._sides.get(first)] += 1
+                counts[self._side_of.get(first)] += 1
         most = max(counts.values())
-        found = [side for side, count in counts.items() if count == most]
-        return found[0] if len(found) == 1 else None
+        sides = [side for side, count in counts.items() if count == most]
+        return sides[0] if len(sides) == 1 else None
 
 
 def _scripts(side: Side, names: Sequence[str]) -> tuple[str, ...]:
     """Return the names of a side's scripts as a tuple, or raise DataError."""
-    given = tuple(in_order(names, f"scripts of the {side}"))
-    unknown = [name for name in given if name not in _SCRIPTS]
-    if unknown or not given:
+    scripts = tuple(in_order(names, f"scripts of the {side}"))
+    unknown = [name for name in scripts if name not in _SCRIPTS]
+    if unknown or not scripts:
         problem = f"{unknown[0]!r} is not known" if unknown else "none is given"
         raise DataError(f"scripts of the {side}: {problem}; choose of {', '.join(_SCRIPTS)}.")
-    return given
+    return scripts
 
 
 def checked_texts(texts: Sequence[str]) -> list[str]:
     """Return texts as a list, or raise DataError where one is no string."""
-    given = in_order(texts, "texts")
-    for row, text in enumerate(given):
+    checked = in_order(texts, "texts")
+    for row, text in enumerate(checked):
         if not isinstance(text, str):
             raise DataError(f"text {row} is not a string ({type(text).__name__}).")
-    return given
+    return checked
 
 
 def folded(text: str) -> str:
-    """Return what a router reads of a text, in compatibility form."""
+    """Return the first characters of a text in compatibility form (NFKC), as routers read them."""
     return unicodedata.normalize("NFKC", text[:_CHARACTERS])[:_CHARACTERS]
