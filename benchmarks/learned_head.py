@@ -45,7 +45,7 @@ from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import MIN_GROUPS, Relevance
 from kakehashi.metrics.statistics import sums_by_cluster
 from kakehashi.threads import BLAS
-from kakehashi.training.features import views
+from kakehashi.training.features import feature_sets
 from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.model_selection import (
     Candidate,
@@ -55,7 +55,7 @@ from kakehashi.training.model_selection import (
     climb,
 )
 from kakehashi.training.spaces import share_space, store_metric
-from kakehashi.training.split_plan import plan
+from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 
 TEST_SHARE = 0.2
@@ -113,7 +113,7 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
     unpaired = Pairs(texts, texts, source_vectors=as_source[kept], target_vectors=y)
     metric = store_metric(train)
     same_space = share_space(train, {"source": None, "target": None}, seed)
-    rows = plan(train, validation=None, test=test, unpaired=unpaired, seed=seed)
+    rows = plan_split(train, validation=None, test=test, unpaired=unpaired, seed=seed)
     every = Relevance.of(pairs)
     relevance = {
         "held_out": Relevance.of(test),
@@ -130,9 +130,9 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
 
     def hits(candidate: Candidate) -> dict[str, list[int]]:
         """Say of each held-out question whether its first document answers it, in both pools."""
-        projection, view = candidate.build(candidate.data.fitted), candidate.data.view
-        sources = np.asarray(view.of(test).required_vectors("source"), np.float32)
-        targets = np.asarray(view.of(pairs).required_vectors("target"), np.float32)
+        projection, features = candidate.build(candidate.data.development), candidate.data.features
+        sources = np.asarray(features.read(test).required_vectors("source"), np.float32)
+        targets = np.asarray(features.read(pairs).required_vectors("target"), np.float32)
         queries = projection(sources, modality="source", role="query")
         documents = projection(targets, modality="target", role="document")
         of_pool = {"held_out": documents[split.held_out], "all": documents}
@@ -150,7 +150,7 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
         [trained] = _trained_on(max(plain, key=lambda c: c.score), metric, learned)
         candidates = [trained, *_best_corrected(trained.name, trained.data, [trained], metric)]
         ours = max(candidates, key=lambda c: c.score)
-        ours.build(ours.data.fitted)
+        ours.build(ours.data.development)
         return about | {
             "features": features,
             "closed": best.name,
@@ -164,10 +164,10 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
         }
 
     with BLAS:
-        read_by = views(mode, train, same_space=same_space, ngrams=True)
-        developments = [develop(rows, view, seed=seed) for view in read_by]
+        read_by = feature_sets(mode, train, same_space=same_space, ngrams=True)
+        developments = [develop(rows, features, seed=seed) for features in read_by]
         closed, _ = climb(developments, metric)
-        over_vectors = [c for c in closed if not c.data.view.ngrams]
+        over_vectors = [c for c in closed if not c.data.features.ngrams]
         return [one(*each) for each in zip(FEATURES, (over_vectors, closed), strict=True)]
 
 

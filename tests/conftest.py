@@ -75,7 +75,7 @@ def kicad() -> kakehashi.Pairs:
 @pytest.fixture(scope="session")
 def real_aligner(kicad, use, minilm, tmp_path_factory) -> kakehashi.Aligner:
     """Japanese by USE into the space of English by MiniLM, saved and loaded."""
-    quick = {"ngrams": False, "unpaired": False, "learned": "none"}
+    quick = {"ngrams": False, "unpaired": []}
     fitted = kakehashi.fit(kicad, source_encoder=use, target_encoder=minilm, mode="keep", **quick)
     folder = fitted.save(tmp_path_factory.mktemp("real") / "bridge")
     return kakehashi.Aligner.load(folder).with_encoders(source_encoder=use)

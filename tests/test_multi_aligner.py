@@ -49,7 +49,7 @@ def short_aligner(use, minilm, tmp_path_factory):
     pairs = kakehashi.read_pairs(str(path), on_invalid="drop").select(range(4, 1350, 9))
     english = pairs.target_texts
     shorts = kakehashi.Pairs([shorthand(t) for t in english], english, groups=pairs.groups)
-    quick = {"ngrams": False, "unpaired": False, "learned": "none"}
+    quick = {"ngrams": False, "unpaired": []}
     fitted = kakehashi.fit(shorts, source_encoder=use, target_encoder=minilm, mode="keep", **quick)
     folder = fitted.save(tmp_path_factory.mktemp("short") / "aligner")
     return Aligner.load(folder).with_encoders(source_encoder=use)
@@ -125,7 +125,7 @@ class TestSpace:
 
     def test_one_encoder_is_loaded_once(self, kicad, minilm):
         pairs = kicad.select(range(60))
-        quick = {"ngrams": False, "unpaired": False, "learned": "none"}
+        quick = {"ngrams": False, "unpaired": []}
         fitted = kakehashi.fit(
             pairs, source_encoder=minilm, target_encoder=minilm, mode="keep", **quick
         )

@@ -1,21 +1,43 @@
-"""Progress, on standard error and only where somebody asked for it: bars, or a line a stage."""
+"""Progress on standard error, only inside ``with show_progress()``: bars, or a line a stage."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 T = TypeVar("T")
 
+_shown: ContextVar[bool] = ContextVar("kakehashi_progress", default=False)
 
-def track(items: Sequence[T], label: str, *, enabled: bool) -> Iterator[T]:
-    """Yield the items; if ``enabled``, with a bar on standard error.
+
+@contextmanager
+def show_progress(shown: bool = True) -> Iterator[None]:
+    """Show the progress of all that runs inside, on standard error.
+
+    The setting belongs to the context: other threads and tasks that run meanwhile stay silent.
+    A thread that ``asyncio.to_thread`` starts inside shows its progress, too; any other thread has
+    to be run in a copy of the context (``contextvars.copy_context().run``).
+
+    Args:
+        shown: False silences what runs inside.
+    """
+    token = _shown.set(shown)
+    try:
+        yield
+    finally:
+        _shown.reset(token)
+
+
+def track(items: Sequence[T], label: str) -> Iterator[T]:
+    """Yield the items; inside :func:`show_progress`, with a bar on standard error.
 
     Where that is no terminal (a log, a pipe), the label is written once, before the first item: a
     bar would be written when all is done.
     """
-    if not enabled or not items:
+    if not _shown.get() or not items:
         yield from items
         return
     from rich.console import Console
@@ -24,8 +46,8 @@ def track(items: Sequence[T], label: str, *, enabled: bool) -> Iterator[T]:
     console = Console(stderr=True)
     if console.is_terminal or console.is_jupyter:
         # Labels name encoders and files; rich's own column would read brackets in them as markup.
-        named = TextColumn("{task.description}", style="progress.description", markup=False)
-        with Progress(named, *Progress.get_default_columns()[1:], console=console) as bar:
+        description = TextColumn("{task.description}", style="progress.description", markup=False)
+        with Progress(description, *Progress.get_default_columns()[1:], console=console) as bar:
             yield from bar.track(items, description=label)
         return
     print(label, file=sys.stderr, flush=True)

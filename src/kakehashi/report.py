@@ -17,7 +17,7 @@ class CandidateResult:
 
     Attributes:
         cpu_seconds: what its tuning took on the thread of the fit; with the hubness correction or
-            learned, beyond that of the rung that it starts from.
+            trained further, beyond that of the candidate that it starts from.
     """
 
     mode: str
@@ -36,7 +36,7 @@ class Report:
             the two spaces cannot be compared.
         target_encoder: the target encoder asked with the source texts, where it is at hand and not
             the source encoder, too: what the index finds without a map.
-        target_leads: the identity ships, and the status quo is shown to find more.
+        target_leads: the identity ships, and the target encoder is shown to find more.
         verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
         describes: which weights the scores belong to.
     """
@@ -61,7 +61,7 @@ class Report:
     target_leads: bool = False
 
     def __str__(self) -> str:
-        """Return the verdict, and the chosen rung beside what it had to beat."""
+        """Return the verdict, and the chosen map beside its rivals."""
         rows = {
             **self.before,
             "BM25": self.bm25,
@@ -86,11 +86,11 @@ class Report:
 
     @property
     def before(self) -> dict[str, Scores | None]:
-        """What the index finds without a map, by name: it has to be beaten."""
-        found: dict[str, Scores | None] = {"untouched vectors": self.base}
+        """Scores of the index without a map, by name: they have to be beaten."""
+        rivals: dict[str, Scores | None] = {"untouched vectors": self.base}
         if self.target_encoder is not None:
-            found[TARGET_ENCODER] = self.target_encoder
-        return found
+            rivals[TARGET_ENCODER] = self.target_encoder
+        return rivals
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""

@@ -47,7 +47,7 @@ def make(folder: Path) -> kakehashi.Aligner:
         for thing in things
     ]
     pairs = kakehashi.Pairs(*map(list, zip(*texts, strict=True)), name="pumps", licence="CC0")
-    like = kakehashi.fit(pairs, **ENCODERS, mode="shared", learned="none")
+    like = kakehashi.fit(pairs, **ENCODERS, mode="shared")
     aligner = reading_aligner(like, folder, hidden=4)
     rows = np.random.default_rng(0).standard_normal((12, aligner.output_dimension))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)

@@ -180,7 +180,7 @@ def test_every_fit_is_of_closed_forms_from_the_pairs_alone(pairs, fits):
         "source": lambda texts: hashed_letters(texts)[:, :24],
         "target": lambda texts: hashed_letters(texts)[:, :16],
     }
-    alone = {"refit": False, "unpaired": False, "learned": "none", "seed": 7}
+    alone = {"refit": False, "unpaired": [], "seed": 7}
     for given, mode, ngrams in ((pairs, "keep", False), (texts, "shared", True)):
         fits.clear()
         models = {} if given is pairs else encoders
@@ -224,8 +224,8 @@ def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
     """An index holds the held-out targets, too; no sum that is fitted may."""
     made = []
 
-    def spying(rows, view, *, seed):
-        made.append((rows, develop(rows, view, seed=seed)))
+    def spying(rows, features, *, seed):
+        made.append((rows, develop(rows, features, seed=seed)))
         return made[-1][1]
 
     monkeypatch.setattr("kakehashi.training.fit.develop", spying)
@@ -238,10 +238,10 @@ def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
     assert len(made) == 4  # with and without n-grams
     for rows, data in made:
         assert len(set(rows.judged.held.target_texts)) == 16
-        for fitted in (data.fitted, data.everything):
+        for fitted in (data.development, data.everything):
             assert fitted.unpaired.n == 100 - 16
         for part, planned in zip(data.parts, rows.parts, strict=True):
-            assert part.fitted.unpaired.n == 100 - 16 - len(planned.held)
+            assert part.statistics.unpaired.n == 100 - 16 - len(planned.held)
 
 
 def test_one_question_of_the_spaces_for_all_sizes(pairs, fits):
@@ -253,7 +253,7 @@ def test_one_question_of_the_spaces_for_all_sizes(pairs, fits):
 def test_scores_are_those_of_the_reports(pairs, curve):
     split = kakehashi.data.splits.hold_out(pairs, 0.2, seed=0)
     kept, test = pairs.select(split.kept), pairs.select(split.held_out)
-    alone = {"unpaired": False, "learned": "none", "refit": False}
+    alone = {"unpaired": [], "refit": False}
     report = kakehashi.fit(kept, test=test, mode="keep", **alone).report
     last = curve.points[-1]
     assert last.n_pairs == len(kept) == 320

@@ -67,7 +67,7 @@ def test_a_second_fit_finds_more():
     x, y, groups = two_views(1000, noise=1.2, seed=5)
     few = Pairs(source_vectors=x[:40], target_vectors=y[:40], groups=groups[:40])
     test = Pairs(source_vectors=x[700:], target_vectors=y[700:], groups=groups[700:])
-    options = {"mode": "shared", "test": test, "learned": "none"}
+    options = {"mode": "shared", "test": test}
     first = fit(few, **options, refit=False)
     shuffled = np.random.default_rng(0).permutation(np.arange(40, 700))
     more = pseudo_pairs(first, x[40:700], y[shuffled])
@@ -99,7 +99,7 @@ def test_a_map_that_was_fitted_on_its_test_part_makes_none():
     x, y = rng.standard_normal((2, 200, 256)).astype(np.float32)
     again = [v + 0.05 * rng.standard_normal(v.shape).astype(np.float32) for v in (x, y)]
     noise = Pairs(source_vectors=x, target_vectors=y)
-    options = {"mode": "keep", "learned": "none", "same_space": False}
+    options = {"mode": "keep", "same_space": False}
     with pytest.raises(DataError, match="refit=False"):
         pseudo_pairs(fit(noise, **options), *again)
     more = pseudo_pairs(fit(noise, **options, refit=False), *again)
@@ -112,7 +112,7 @@ def test_a_map_that_was_fitted_on_its_test_part_makes_none():
 def test_an_identity_was_fitted_on_nothing():
     pairs = machine_pairs()
     given = pairs.with_vectors(*(reversed_letters(pairs.target_texts),) * 2)
-    same = fit(given, same_space=True, learned="none", ngrams=False)
+    same = fit(given, same_space=True, ngrams=False)
     assert same.projection.is_identity
     assert same.report.refitted
     assert len(pseudo_pairs(same, given.source_vectors, given.target_vectors)) == len(pairs)

@@ -55,33 +55,27 @@ def encoded() -> kakehashi.Pairs:
     return pairs.with_vectors(x, y)
 
 
-def reading_aligner(like, folder, *, hidden: int = 0) -> kakehashi.Aligner:
+def reading_aligner(like, folder) -> kakehashi.Aligner:
     """Make an aligner that reads n-grams of both sides, saved, loaded and bound.
 
-    Which rung a fit chooses is its own business; this one is always of the kind that is wanted.
+    Which map a fit chooses is its own business; this one is always of the kind that is wanted.
     """
     from kakehashi.projection.cca import cca
     from kakehashi.projection.moments import Moments, Spectrum
     from kakehashi.projection.ngrams import CharacterNgrams
-    from kakehashi.training.features import View
-    from kakehashi.training.training_rows import TrainingRows
+    from kakehashi.training.features import FeatureSet
 
     pairs = encoded()
     ngrams = CharacterNgrams(64)
     prior = np.zeros((32 + 64, 24 + 64))
     prior[32:, 24:] = np.eye(64)
-    view = View("shared", {"source": ngrams, "target": ngrams}, prior=prior)
-    read = view.of(pairs)
-    spectrum = Spectrum(Moments.of(read.source_vectors, read.target_vectors), view.prior)
+    features = FeatureSet("shared", {"source": ngrams, "target": ngrams}, prior=prior)
+    read = features.read(pairs)
+    spectrum = Spectrum(Moments.of(read.source_vectors, read.target_vectors), features.prior)
     projection = cca(
         spectrum, "shared", reg_source=1.0, reg_target=1.0, power=1.0, prior=0.2, directions=20
     )
-    if hidden:
-        from kakehashi.training.gradient.contrastive import refine
-
-        rows = TrainingRows([(read, np.arange(len(read)))], 0)
-        projection = refine(projection, rows, "shared", hidden=hidden, epochs=2)[-1]
-    made = replace(like, projection=view.finish(projection), path=None)
+    made = replace(like, projection=features.finish(projection), path=None)
     return kakehashi.Aligner.load(made.save(folder)).with_encoders(**ENCODERS)
 
 

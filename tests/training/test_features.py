@@ -9,15 +9,15 @@ from kakehashi.errors import DataError
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.projection.ngrams import CharacterNgrams
-from kakehashi.training import features as views
+from kakehashi.training import features as feature_module
 from kakehashi.training import inputs as gather
-from kakehashi.training.features import View
+from kakehashi.training.features import FeatureSet
 from kakehashi.training.inputs import may_read_texts
-from kakehashi.training.split_plan import plan
+from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES
 
-QUICK = {"learned": "none", "mode": "keep"}
+QUICK = {"mode": "keep"}
 BOTH = {"source": CharacterNgrams(16), "target": CharacterNgrams(16)}
 
 # -- views ------------------------------------------------------------------------------------
@@ -30,7 +30,7 @@ def test_the_prior_marks_the_features_that_both_sides_have(mode, same_space):
     x = np.random.default_rng(0).standard_normal((20, 5))
     y = x if same_space else x[:, :4]
     pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
-    plain, read = views.views(mode, pairs, same_space=same_space, ngrams=True)
+    plain, read = feature_module.feature_sets(mode, pairs, same_space=same_space, ngrams=True)
     assert not plain.ngrams
     assert (plain.prior is None) != same_space
     assert set(read.ngrams) == ({"source"} if mode == "keep" else {"source", "target"})
@@ -54,26 +54,26 @@ def test_the_prior_marks_the_features_that_both_sides_have(mode, same_space):
 
 
 def test_many_pairs_are_read_into_more_buckets(monkeypatch):
-    monkeypatch.setattr(views, "_BUCKETS", ((80, 256),))
-    [_, read] = views.views("keep", encoded(), same_space=False, ngrams=True)
+    monkeypatch.setattr(feature_module, "_BUCKETS", ((80, 256),))
+    [_, read] = feature_module.feature_sets("keep", encoded(), same_space=False, ngrams=True)
     assert read.ngrams["source"].dimension == 1024
-    assert len(views.views("keep", encoded(), same_space=False, ngrams=False)) == 1
+    assert len(feature_module.feature_sets("keep", encoded(), same_space=False, ngrams=False)) == 1
 
 
 def test_ngrams_may_count_less_than_the_vector_beside_them():
     """A weight that is near to nothing gives the map of the vectors alone."""
-    pairs, view = encoded(), View("keep", {"source": CharacterNgrams(16)})
-    rows = plan(pairs, validation=None, test=None, seed=0)
-    alone, beside = (develop(rows, v, seed=0).fitted for v in (View("keep"), view))
-    np.testing.assert_array_equal(view.weights("source", 32 + 16, 0.5), [1] * 32 + [0.5] * 16)
-    np.testing.assert_array_equal(view.weights("target", 24, 0.5), np.ones(24))
+    pairs, features = encoded(), FeatureSet("keep", {"source": CharacterNgrams(16)})
+    rows = plan_split(pairs, validation=None, test=None, seed=0)
+    alone, beside = (develop(rows, v, seed=0).development for v in (FeatureSet("keep"), features))
+    np.testing.assert_array_equal(features.weights("source", 32 + 16, 0.5), [1] * 32 + [0.5] * 16)
+    np.testing.assert_array_equal(features.weights("target", 24, 0.5), np.ones(24))
     settings = {"reg_source": 1e-3, "reg_target": 1e-3, "power": 1.0}
     wanted = cca(alone.spectrum(), "keep", **settings)
     asked = {"modality": "source", "role": "query"}
     products = []
     for weight in (1.0, 0.1, 1e-4):
-        found = view.folded(cca(beside.spectrum(ngrams=weight), "keep", **settings), weight)
-        read = view.of(pairs).source_vectors
+        found = features.folded(cca(beside.spectrum(ngrams=weight), "keep", **settings), weight)
+        read = features.read(pairs).source_vectors
         projected = found(read, **asked), wanted(pairs.source_vectors, **asked)
         products.append(np.einsum("ij,ij->i", *projected).mean())
     assert products[0] < products[1] < products[2]
@@ -84,18 +84,20 @@ def test_ngrams_may_count_less_than_the_vector_beside_them():
 def test_a_folded_map_of_weighted_rows_is_the_map_of_multiplied_rows(mode):
     """Scores of any pair of rows: folded, and from rows whose n-grams were multiplied by hand."""
     pairs = encoded()
-    view = View(mode, {"source": CharacterNgrams(16)} if mode == "keep" else BOTH)
-    read = view.of(pairs)
+    features = FeatureSet(mode, {"source": CharacterNgrams(16)} if mode == "keep" else BOTH)
+    read = features.read(pairs)
     x, y = read.source_vectors, read.target_vectors
     x, y = (v / np.linalg.norm(v, axis=1, keepdims=True) for v in (x, y))
-    wx, wy = view.weights("source", 48, 0.25), view.weights("target", y.shape[1], 0.25)
+    wx, wy = features.weights("source", 48, 0.25), features.weights("target", y.shape[1], 0.25)
     settings = {"reg_source": 1.0, "reg_target": 0.5, "power": 1.5}
-    fitted = develop(plan(pairs, validation=None, test=None, seed=0), view, seed=0).everything
-    found = view.folded(cca(fitted.spectrum(ngrams=0.25), mode, **settings), 0.25)
+    fitted = develop(
+        plan_split(pairs, validation=None, test=None, seed=0), features, seed=0
+    ).everything
+    found = features.folded(cca(fitted.spectrum(ngrams=0.25), mode, **settings), 0.25)
 
     a, b = (x * wx).astype(np.float64), (y * wy).astype(np.float64)
     moments = Moments(len(a), a.sum(0), b.sum(0), a.T @ a, b.T @ b, a.T @ b)
-    by_hand = cca(Spectrum(moments, view.prior), mode, **settings)
+    by_hand = cca(Spectrum(moments, features.prior), mode, **settings)
     sides = {"source": (x, a), "target": (y, b)}
     got, wanted = [], []
     for side, (as_read, multiplied) in sides.items():
@@ -111,14 +113,17 @@ def test_a_folded_map_of_weighted_rows_is_the_map_of_multiplied_rows(mode):
 
 
 def test_a_projection_of_a_view_reads_what_the_view_read():
-    pairs, view = encoded(), View("shared", BOTH)
-    read = view.of(pairs)
+    pairs, features = encoded(), FeatureSet("shared", BOTH)
+    read = features.read(pairs)
     for side in SIDES:
         expected = BOTH[side].beside(pairs.vectors(side), pairs.texts(side))
         assert np.array_equal(read.vectors(side), expected)
         assert pairs.vectors(side).shape[1] == expected.shape[1] - 16  # the pairs stay as they are
-    assert View("keep").of(pairs) is pairs
-    assert View("keep", {"source": BOTH["source"]}).of(pairs).target_vectors is pairs.target_vectors
+    assert FeatureSet("keep").of(pairs) is pairs
+    assert (
+        FeatureSet("keep", {"source": BOTH["source"]}).of(pairs).target_vectors
+        is pairs.target_vectors
+    )
 
 
 def test_keys_of_vectors_are_those_of_the_vectors_that_are_there():
@@ -192,11 +197,11 @@ def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
         lambda found, *_: next(c for c in found if "ngrams" in c.name),
     )
     pairs = machine_pairs()
-    aligner = fit(pairs, **ENCODERS, mode="keep", learned="none", refit=False)
+    aligner = fit(pairs, **ENCODERS, mode="keep", refit=False)
     assert aligner.reads("source")
     assert not aligner.reads("target")
     assert aligner.report.chosen == "cca+ngrams"
-    test = plan(encoded(), validation=None, test=None, seed=0).judged.held
+    test = plan_split(encoded(), validation=None, test=None, seed=0).judged.held
     q = aligner.embed_queries(list(test.source_texts), modality="source")
     d = aligner.embed_documents(list(test.target_texts), modality="target")
     recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))

@@ -15,11 +15,11 @@ from kakehashi.metrics.relevance import Relevance
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.threads import Limit
-from kakehashi.training.features import View
+from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.model_selection import choose, climb
 from kakehashi.training.spaces import share_space
-from kakehashi.training.split_plan import plan
+from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.training.verdict import Evidence, by_chance, judge
 
@@ -116,9 +116,7 @@ def test_a_map_ships_only_if_it_is_shown_to_help_on_the_test_part(helps, monkeyp
     rng = np.random.default_rng(1)
     y = rng.standard_normal((300, 12))
     x = y + 0.15 * rng.standard_normal(y.shape) + (4.0 if helps else 0.0)
-    aligner = fit(
-        Pairs(source_vectors=x, target_vectors=y), mode="keep", same_space=True, learned="none"
-    )
+    aligner = fit(Pairs(source_vectors=x, target_vectors=y), mode="keep", same_space=True)
     report = aligner.report
     base, chosen = report.base, report.candidates[report.chosen].scores
     if helps:
@@ -176,10 +174,10 @@ def test_a_validation_set_does_not_choose_by_rows_of_the_test_set():
 
     with pytest.raises(FitError, match="what judges must not choose"):
         fit(part(range(100)), validation=part(range(100, 200)), test=part(range(100, 200)))
-    rows = plan(
+    rows = plan_split(
         part(range(100)), validation=part(range(100, 160)), test=part(range(150, 200)), seed=0
     )
-    assert len(develop(rows, View("keep"), seed=0).parts[0].questions.source) == 50
+    assert len(develop(rows, FeatureSet("keep"), seed=0).parts[0].queries.source) == 50
 
 
 def test_a_row_leaks_in_any_precision():
@@ -201,11 +199,13 @@ def test_the_correction_does_not_depend_on_the_length_of_targets():
     offsets = []
     for scale in (0.1, 1, 10):
         pairs = Pairs(source_vectors=x, target_vectors=scale * y, groups=groups)
-        data = develop(plan(pairs, validation=None, test=None, seed=0), View("keep"), seed=0)
+        data = develop(
+            plan_split(pairs, validation=None, test=None, seed=0), FeatureSet("keep"), seed=0
+        )
         [p] = corrected(
-            procrustes(data.fitted.spectrum(), "keep", target_mean=0.0),
+            procrustes(data.development.spectrum(), "keep", target_mean=0.0),
             "keep",
-            data.fitted.bank,
+            data.development.bank,
             [{"strength": 1.0, "offset_reg": 1.0}],
         )
         offsets.append(p.query_offset)
@@ -261,7 +261,7 @@ def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
     pairs = machine_pairs()
     order = np.random.default_rng(0).permutation(len(pairs))
     shuffled = Pairs(pairs.source_texts, [pairs.target_texts[i] for i in order])
-    quick = {"mode": "keep", "learned": "none", "ngrams": False, "unpaired": False}
+    quick = {"mode": "keep", "ngrams": False, "unpaired": []}
     report = fit(
         shuffled, source_encoder=hashed_letters, target_encoder=hashed_letters, **quick
     ).report
@@ -310,7 +310,7 @@ def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
     with pytest.raises(DataError, match="gives other vectors than those stored"):
         fit(stored, source_encoder=lambda texts: hashed_letters(texts)[:, ::-1])
     half = stored.with_vectors(stored.source_vectors.astype(np.float16), None)
-    fit(half, source_encoder=hashed_letters, mode="keep", learned="none", ngrams=False)
+    fit(half, source_encoder=hashed_letters, mode="keep", ngrams=False)
 
 
 def ranks_with(gains, n):
@@ -371,7 +371,7 @@ def test_noise_is_not_advised_where_bm25_finds_nothing_either(n):
         source_vectors=rng.standard_normal((n, 16)),
         target_vectors=rng.standard_normal((n, 12)),
     )
-    report = fit(pairs, mode="keep", learned="none").report
+    report = fit(pairs, mode="keep").report
     assert report.verdict == "do not use"
     assert "random order" in report.reason
 
@@ -386,7 +386,7 @@ def test_a_seed_is_a_whole_number(seed):
 def test_a_seed_may_come_from_numpy(tmp_path):
     x, y, _ = two_views(60)
     pairs = Pairs(source_vectors=x, target_vectors=y)
-    aligner = fit(pairs, mode="keep", seed=np.int64(3), learned="none")
+    aligner = fit(pairs, mode="keep", seed=np.int64(3))
     aligner.save(tmp_path / "a")
     assert aligner.report.seed == 3
 
@@ -394,7 +394,7 @@ def test_a_seed_may_come_from_numpy(tmp_path):
 def test_what_ships_is_fitted_on_everything_unless_told_not_to():
     x, y, groups = two_views(300)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    options = {"mode": "keep", "learned": "none", "ngrams": False}
+    options = {"mode": "keep", "ngrams": False}
     again, as_judged = (fit(pairs, **options, refit=refit) for refit in (True, False))
     assert again.report.chosen == as_judged.report.chosen != "identity"
     scores = [a.report.candidates[a.report.chosen].scores for a in (again, as_judged)]
@@ -466,14 +466,14 @@ def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
     y, _, groups = two_views(120, 8, 8, noise=1.0)
     x = y @ np.linalg.qr(np.eye(8) + 0.3)[0].astype(np.float32)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    fit(pairs, mode="keep", learned="none", same_space=True)
+    fit(pairs, mode="keep", same_space=True)
     [folds] = seen
     held_out = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
     assert len(folds.gains) == 120 - len(held_out)
     assert len(folds.clusters) == 120  # the test queries stand before those of the folds
     assert len(np.unique(folds.clusters)) == len(set(groups))
     assert not {*folds.clusters[: len(held_out)]} & {*folds.clusters[len(held_out) :]}
-    fit(pairs, mode="keep", learned="none", same_space=False)
+    fit(pairs, mode="keep", same_space=False)
     assert seen[-1] is None  # nothing to gain over
     half = np.arange(0, 60), np.arange(60, 120)
     fit(
@@ -494,9 +494,9 @@ def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
         return choose(candidates, base, mode, clusters)
 
     monkeypatch.setattr("kakehashi.training.fit.choose", spying)
-    fit(vector_pairs, mode="keep", learned="none")
+    fit(vector_pairs, mode="keep")
     [(candidates, clusters)] = seen
-    parts = plan(vector_pairs, validation=None, test=None, seed=0).parts
+    parts = plan_split(vector_pairs, validation=None, test=None, seed=0).parts
     groups = [group for part in parts for group in part.held.groups]
     assert len(clusters) == len(groups) == len(candidates[0].per_query)
     assert len(set(zip(clusters, groups, strict=True))) == len(set(clusters)) == len(set(groups))
@@ -520,6 +520,6 @@ def test_blas_has_one_thread_while_a_fit_runs_and_what_it_had_after_it(vector_pa
             # Some builds cannot be told: Apple's Accelerate, an OpenBLAS without threads. There
             # fit has nothing to limit, and what follows would hold whatever it did.
             pytest.skip("this BLAS has no threads to limit")
-        fit(vector_pairs, mode="keep", learned="none")
+        fit(vector_pairs, mode="keep")
         assert threads() == before
     assert seen == [[1] * len(before)] * 3

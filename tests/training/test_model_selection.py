@@ -12,16 +12,16 @@ from kakehashi.projection.linear import ridge
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import model_selection as search
 from kakehashi.training.closed_forms import Rung, rungs
-from kakehashi.training.features import View
+from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected, hubness_grid
 from kakehashi.training.model_selection import Candidate, choose
-from kakehashi.training.split_plan import plan
-from kakehashi.training.sufficient_statistics import Development, develop
+from kakehashi.training.split_plan import plan_split
+from kakehashi.training.sufficient_statistics import FeatureData, develop
 
 
 def candidate(name, mode, per_query):
     scores = np.asarray(per_query, float)
-    data = Development(View(mode), [], None, None, None)
+    data = FeatureData(FeatureSet(mode), [], None, None, None)
     return Candidate(name, data, {}, scores, lambda fitted: Projection())
 
 
@@ -55,9 +55,9 @@ def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch
         x, y, _ = two_views(60, 8, 6, seed=seed, noise=0.8)
         texts = [f"{i * 37 % 101} {seed}" for i in range(60)]
         pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
-        view = View("keep", {"source": CharacterNgrams(8)})
-        data = develop(plan(pairs, validation=None, test=None, seed=0), view, seed=0)
-        [(name, rung)] = rungs(view, unpaired=False).items()
+        features = FeatureSet("keep", {"source": CharacterNgrams(8)})
+        data = develop(plan_split(pairs, validation=None, test=None, seed=0), features, seed=0)
+        [(name, rung)] = rungs(features, unpaired=False).items()
         ranked = search._tuned(name, data, rung, "ip")
         assert len(ranked) == search._TOP
         assert [len(c.per_query) for c in ranked] == [48, 48]  # every fold counts in the end
@@ -80,13 +80,13 @@ def test_one_round_moves_every_hyper_parameter_from_the_best_setting_so_far(roun
     """Each of two has to move: a map is the better, the nearer (a, b) is to (1, 2)."""
     x, y, groups = two_views(200, noise=1.0)
     data = develop(
-        plan(
+        plan_split(
             Pairs(source_vectors=x, target_vectors=y, groups=groups),
             validation=None,
             test=None,
             seed=0,
         ),
-        View("keep"),
+        FeatureSet("keep"),
         seed=0,
     )
     asked = []
@@ -119,7 +119,7 @@ def test_ngrams_that_say_nothing_count_little():
     rng = np.random.default_rng(0)
     noise = ["".join(rng.choice(list("abcdefghij"), 30)) for _ in range(400)]
     pairs = Pairs(noise, noise[::-1], source_vectors=x, target_vectors=y, groups=groups)
-    report = fit(pairs, mode="keep", ngrams=True, learned="none").report
+    report = fit(pairs, mode="keep", ngrams=True).report
     assert report.candidates["cca+ngrams"].parameters["ngrams"] == 0.25
 
 
@@ -128,7 +128,7 @@ def test_ngrams_that_say_nothing_count_little():
 def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, best):
     x, y, groups = two_views(200, noise=1.2)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    data = develop(plan(pairs, validation=None, test=None, seed=0), View(mode), seed=0)
+    data = develop(plan_split(pairs, validation=None, test=None, seed=0), FeatureSet(mode), seed=0)
 
     def plain(reg):
         def make(fitted):
@@ -139,8 +139,8 @@ def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, be
     def score(c, setting):
         found = []
         for part in data.parts:
-            [made] = corrected(c.build(part.fitted), mode, part.fitted.bank, [setting])
-            found.append(reciprocal(search.rank(made, part.questions, "cosine", roughly=True)))
+            [made] = corrected(c.build(part.statistics), mode, part.statistics.bank, [setting])
+            found.append(reciprocal(search.rank(made, part.queries, "cosine", roughly=True)))
         return np.concatenate(found).mean()
 
     regs = (30.0, 100.0) if best == "first" else (100.0, 30.0)
@@ -153,8 +153,8 @@ def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, be
     assert found.name == "ridge+hubness"
     assert found.parameters == of.parameters | setting
     assert found.score == highest > min(score for score, _, _ in tried)
-    [expected] = corrected(of.build(data.fitted), mode, data.fitted.bank, [setting])
-    made = found.build(data.fitted)
+    [expected] = corrected(of.build(data.development), mode, data.development.bank, [setting])
+    made = found.build(data.development)
     for vectors, side, role in ((x, "source", "query"), (y, "target", "document")):
         of_both = (p(vectors, modality=side, role=role) for p in (made, expected))
         assert np.array_equal(*of_both)
@@ -163,7 +163,9 @@ def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, be
 def test_the_correction_is_tried_on_the_two_best_settings_of_every_rung(monkeypatch):
     x, y, groups = two_views(200)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    data = develop(plan(pairs, validation=None, test=None, seed=0), View("keep"), seed=0)
+    data = develop(
+        plan_split(pairs, validation=None, test=None, seed=0), FeatureSet("keep"), seed=0
+    )
     tuned, corrections = {}, {}
     real = search._tuned, search._best_corrected
 

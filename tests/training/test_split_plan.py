@@ -8,14 +8,16 @@ from kakehashi import Pairs, fit
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import sufficient_statistics as development
 from kakehashi.training.closed_forms import rungs
-from kakehashi.training.features import View
-from kakehashi.training.split_plan import plan
+from kakehashi.training.features import FeatureSet
+from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
 BOTH = {"source": CharacterNgrams(16), "target": CharacterNgrams(16)}
-VIEWS = pytest.mark.parametrize("view", [View("keep"), View("shared", BOTH)], ids=["plain", "read"])
+VIEWS = pytest.mark.parametrize(
+    "features", [FeatureSet("keep"), FeatureSet("shared", BOTH)], ids=["plain", "read"]
+)
 
 
 def same_texts(texts):
@@ -46,10 +48,10 @@ def row_numbers(all_pairs, some, side="source"):
 
 
 @VIEWS
-def test_what_is_fitted_holds_no_row_that_chooses_or_judges(view):
+def test_what_is_fitted_holds_no_row_that_chooses_or_judges(features):
     pairs = encoded()
-    rows = plan(pairs, validation=None, test=None, seed=0)
-    read, data = view.of(pairs), develop(rows, view, seed=0)
+    rows = plan_split(pairs, validation=None, test=None, seed=0)
+    read, data = features.read(pairs), develop(rows, features, seed=0)
     fitted, test = rows.judged.train, row_numbers(pairs, rows.judged.held)
     assert sorted([*fitted, *test]) == list(range(80))
     assert len(test) == 16
@@ -58,58 +60,60 @@ def test_what_is_fitted_holds_no_row_that_chooses_or_judges(view):
     for part, planned in zip(data.parts, rows.parts, strict=True):
         train, held = planned.train, row_numbers(pairs, planned.held)
         assert not {*train} & ({*held} | {*test})
-        assert_moments(part.fitted.moments, read, train)
-        asked = part.questions
+        assert_moments(part.statistics.moments, read, train)
+        asked = part.queries
         assert np.array_equal(asked.source, read.source_vectors[held])
         assert np.array_equal(asked.documents, read.target_vectors[held])
-        assert row_numbers(read, part.fitted.bank) == sorted(train)
-        assert row_numbers(read, part.fitted.training.sample(999)) == sorted(train)
+        assert row_numbers(read, part.statistics.bank) == sorted(train)
+        assert row_numbers(read, part.statistics.training.sample(999)) == sorted(train)
         chose += [*held]
     assert sorted(chose) == sorted(fitted)
-    assert_moments(data.fitted.moments, read, fitted)
-    assert row_numbers(read, data.fitted.training.sample(999)) == sorted(fitted)
-    assert row_numbers(read, data.fitted.bank) == sorted(fitted)
+    assert_moments(data.development.moments, read, fitted)
+    assert row_numbers(read, data.development.training.sample(999)) == sorted(fitted)
+    assert row_numbers(read, data.development.bank) == sorted(fitted)
     assert_moments(data.everything.moments, read, np.arange(80))
     assert len(data.everything.training.sample(999)) == 80
-    assert np.array_equal(data.test.source, view.of(rows.judged.held).source_vectors)
+    assert np.array_equal(data.test.source, features.read(rows.judged.held).source_vectors)
 
 
 @VIEWS
-def test_sets_of_the_callers_are_kept_apart_and_the_test_set_is_never_fitted(view):
+def test_sets_of_the_callers_are_kept_apart_and_the_test_set_is_never_fitted(features):
     whole = encoded()
     pairs, validation, test = (whole.select(r) for r in (range(50), range(40, 65), range(60, 80)))
-    rows = plan(pairs, validation=validation, test=test, seed=0)
-    data = develop(rows, view, seed=0)
+    rows = plan_split(pairs, validation=validation, test=test, seed=0)
+    data = develop(rows, features, seed=0)
     [part] = data.parts
     # 60 to 64 stand in the test set and may not choose; 40 to 49 choose and are not fitted.
     chose = (
-        row_numbers(view.of(whole), View("keep").of(rows.validation)) if not view.ngrams else None
+        row_numbers(features.read(whole), FeatureSet("keep").of(rows.validation))
+        if not features.ngrams
+        else None
     )
     assert chose is None or chose == list(range(40, 60))
-    assert len(part.questions.source) == 20
-    read = view.of(whole)
-    assert_moments(part.fitted.moments, read, np.arange(40))
-    assert row_numbers(read, part.fitted.training.sample(999)) == list(range(40))
-    for fitted in (data.fitted, data.everything):
+    assert len(part.queries.source) == 20
+    read = features.read(whole)
+    assert_moments(part.statistics.moments, read, np.arange(40))
+    assert row_numbers(read, part.statistics.training.sample(999)) == list(range(40))
+    for fitted in (data.development, data.everything):
         assert_moments(fitted.moments, read, np.arange(60))
         assert row_numbers(read, fitted.training.sample(999)) == list(range(60))
 
 
 @VIEWS
-def test_unpaired_rows_of_a_held_out_text_are_left_out(view):
+def test_unpaired_rows_of_a_held_out_text_are_left_out(features):
     pairs = encoded()
     extra = [f"unpaired text number {i}" for i in range(30)]
     free = same_texts([*pairs.target_texts, *extra])
-    rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
-    data, read = develop(rows, view, seed=0), view.of(free)
+    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    data, read = develop(rows, features, seed=0), features.read(free)
     judged = {*rows.judged.held.target_texts}
     for part, planned in zip(data.parts, rows.parts, strict=True):
         hidden = judged | {*planned.held.target_texts}
         kept = [i for i, text in enumerate(free.target_texts) if text not in hidden]
         assert len(kept) < 110
-        assert_moments(part.fitted.unpaired, read, kept)
+        assert_moments(part.statistics.unpaired, read, kept)
     kept = [i for i, text in enumerate(free.target_texts) if text not in judged]
-    assert_moments(data.fitted.unpaired, read, kept)
+    assert_moments(data.development.unpaired, read, kept)
     assert_moments(data.everything.unpaired, read, np.arange(110))
 
 
@@ -117,10 +121,10 @@ def test_unpaired_vectors_without_texts_are_told_by_their_vectors():
     pairs = encoded()
     y = pairs.target_vectors
     free = Pairs(source_vectors=hashed_letters(pairs.target_texts), target_vectors=y)
-    rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
-    data = develop(rows, View("keep"), seed=0)
+    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    data = develop(rows, FeatureSet("keep"), seed=0)
     held = row_numbers(pairs, rows.judged.held, "target")
-    assert_moments(data.fitted.unpaired, free, np.setdiff1d(np.arange(80), held))
+    assert_moments(data.development.unpaired, free, np.setdiff1d(np.arange(80), held))
 
 
 def test_unpaired_vectors_without_texts_are_not_read_by_their_texts():
@@ -129,37 +133,37 @@ def test_unpaired_vectors_without_texts_are_not_read_by_their_texts():
     free = Pairs(
         source_vectors=hashed_letters(pairs.target_texts), target_vectors=pairs.target_vectors
     )
-    rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
-    assert develop(rows, View("keep"), seed=0).fitted.unpaired is not None
-    read = View("keep", {"source": CharacterNgrams(16)})
+    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    assert develop(rows, FeatureSet("keep"), seed=0).development.unpaired is not None
+    read = FeatureSet("keep", {"source": CharacterNgrams(16)})
     data = develop(rows, read, seed=0)
-    assert data.fitted.unpaired is data.parts[0].fitted.unpaired is None
-    [name] = rungs(read, unpaired=data.fitted.unpaired is not None)
+    assert data.development.unpaired is data.parts[0].statistics.unpaired is None
+    [name] = rungs(read, unpaired=data.development.unpaired is not None)
     assert name == "cca+ngrams"
 
 
 def test_a_fold_may_leave_no_unpaired_row():
     """Six unpaired texts, of which a fold holds two: there the pairs alone are fitted."""
     pairs = encoded()
-    rows = plan(pairs, validation=None, test=None, seed=0)
+    rows = plan_split(pairs, validation=None, test=None, seed=0)
     held = rows.parts[0].held.target_texts[:2]
     free = same_texts([*held, "a b", "c d", "e f", "g h"])
-    rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
-    data = develop(rows, View("keep"), seed=0)
-    assert data.fitted.unpaired.n == 6
-    assert data.parts[0].fitted.unpaired is None
-    alone = data.parts[0].fitted.spectrum(unpaired=0.3)
-    np.testing.assert_allclose(alone.cxy, data.parts[0].fitted.spectrum().cxy)
-    fit(pairs, unpaired=free, mode="keep", learned="none")
+    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    data = develop(rows, FeatureSet("keep"), seed=0)
+    assert data.development.unpaired.n == 6
+    assert data.parts[0].statistics.unpaired is None
+    alone = data.parts[0].statistics.spectrum(unpaired=0.3)
+    np.testing.assert_allclose(alone.cxy, data.parts[0].statistics.spectrum().cxy)
+    fit(pairs, unpaired=free, mode="keep")
 
 
 def test_so_many_unpaired_rows_are_thinned_before_their_texts_are_read(monkeypatch):
     monkeypatch.setattr(development, "MAX_NGRAM_PAIRS", 20)
     pairs, free = encoded(), same_texts([f"unpaired {i}" for i in range(70)])
-    rows = plan(pairs, validation=None, test=None, unpaired=free, seed=0)
-    read = View("keep", {"source": CharacterNgrams(16)})
-    assert develop(rows, View("keep"), seed=0).fitted.unpaired.n == 70
-    assert 10 <= develop(rows, read, seed=0).fitted.unpaired.n <= 20
+    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    read = FeatureSet("keep", {"source": CharacterNgrams(16)})
+    assert develop(rows, FeatureSet("keep"), seed=0).development.unpaired.n == 70
+    assert 10 <= develop(rows, read, seed=0).development.unpaired.n <= 20
 
 
 @pytest.mark.parametrize("change", ["noise", "float16", "length"])
@@ -169,15 +173,15 @@ def test_an_unpaired_text_is_a_held_out_one_but_for_rounding(change):
     again = y + 1e-7 * np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
     again = {"noise": again, "float16": y.astype(np.float16), "length": 3 * again}[change]
     free = Pairs(source_vectors=x, target_vectors=again)
-    rows = plan(
+    rows = plan_split(
         Pairs(source_vectors=x, target_vectors=y),
         validation=None,
         test=None,
         unpaired=free,
         seed=0,
     )
-    data = develop(rows, View("keep"), seed=0)
-    assert data.fitted.unpaired.n == len(rows.judged.train)
+    data = develop(rows, FeatureSet("keep"), seed=0)
+    assert data.development.unpaired.n == len(rows.judged.train)
     for part, planned in zip(data.parts, rows.parts, strict=True):
-        assert part.fitted.unpaired.n == len(planned.train)
+        assert part.statistics.unpaired.n == len(planned.train)
     assert data.everything.unpaired.n == 120

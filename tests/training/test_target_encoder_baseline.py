@@ -20,7 +20,7 @@ from kakehashi.report import Report
 from kakehashi.training.split_plan import MAX_TEST, TEST_SHARE
 from kakehashi.training.verdict import judge
 
-QUICK = {"mode": "keep", "learned": "none", "ngrams": False, "unpaired": False}
+QUICK = {"mode": "keep", "ngrams": False, "unpaired": []}
 
 
 @pytest.mark.parametrize(

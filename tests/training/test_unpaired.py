@@ -24,7 +24,7 @@ from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
-QUICK = {"learned": "none", "mode": "keep"}
+QUICK = {"mode": "keep"}
 
 
 def test_unpaired_texts_are_read_by_both_encoders_once_each():
@@ -126,8 +126,8 @@ def test_unpaired_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch
     """An index holds the targets of the caller's own test set, too."""
     made = []
 
-    def spying(rows, view, *, seed):
-        made.append(develop(rows, view, seed=seed))
+    def spying(rows, features, *, seed):
+        made.append(develop(rows, features, seed=seed))
         return made[-1]
 
     monkeypatch.setattr("kakehashi.training.fit.develop", spying)
@@ -137,7 +137,7 @@ def test_unpaired_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch
     fit(kept, test=test, **ENCODERS, unpaired=index, **QUICK)
     assert len(made) == 2
     for data in made:
-        assert data.fitted.unpaired.n == data.everything.unpaired.n == 80
+        assert data.development.unpaired.n == data.everything.unpaired.n == 80
 
 
 def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):

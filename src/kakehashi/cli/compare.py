@@ -13,6 +13,7 @@ from ..errors import DataError
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import compare
 from ..evaluation.named_baselines import NAMES
+from ..progress import show_progress
 from ..training.fit import fit
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MAX_TEST, TEST_SHARE
@@ -86,18 +87,19 @@ def compare_command(
     )
     rows = _rows(baseline, both)
     options: dict[str, Any] = {"mode": mode, "seed": checked_seed(seed), "cache": cache}
-    options["progress"] = not as_json
     encoders = as_encoders(source_encoder, target_encoder)
     # A fit needs the encoders; a baseline that lacks one gives the reason as its row.
     data = load_pairs(
         pairs, encoders if with_fit else None, source=source, target=target, group=group
     )
-    data = with_vectors(data, encoders, cache, not as_json, required=False)
+    with show_progress(not as_json):
+        data = with_vectors(data, encoders, cache, required=False)
     split = hold_out(data, test_share, seed=options["seed"], at_most=MAX_TEST)
     train, test = data.select(split.kept), data.select(split.held_out)
     options |= {f"{side}_encoder": encoder for side, encoder in encoders.items()}
-    aligner = fit(train, test=test, unpaired=unpaired_texts, **options) if with_fit else None
-    result = compare(train, test, rows, aligner=aligner, **options)
+    with show_progress(not as_json):
+        aligner = fit(train, test=test, unpaired=unpaired_texts, **options) if with_fit else None
+        result = compare(train, test, rows, aligner=aligner, **options)
     if as_json:
         print_json(result.to_dict())
     else:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ..evaluation.curve import learning_curve
+from ..progress import show_progress
 from ..types import Side
 from .app import app
 from .console import print_json
@@ -64,19 +65,19 @@ def curve_command(
     )
     names = {"source": source, "target": target, "group": group}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
-    result = learning_curve(
-        load_pairs(pairs, encoders, **names),
-        source_encoder=source_encoder,
-        target_encoder=target_encoder,
-        mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
-        sizes=size,
-        test=None if test is None else load_pairs(test, encoders, **names),
-        unpaired=unpaired_texts,
-        seed=seed,
-        repeats=repeats,
-        cache=cache,
-        progress=not as_json,
-    )
+    with show_progress(not as_json):
+        result = learning_curve(
+            load_pairs(pairs, encoders, **names),
+            source_encoder=source_encoder,
+            target_encoder=target_encoder,
+            mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
+            sizes=size,
+            test=None if test is None else load_pairs(test, encoders, **names),
+            unpaired=unpaired_texts,
+            seed=seed,
+            repeats=repeats,
+            cache=cache,
+        )
     if as_json:
         print_json(result.to_dict())
     else:

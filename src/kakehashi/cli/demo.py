@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+from ..progress import show_progress
 from .app import app
 from .console import plain_console, print_json, print_scores, scores_json, short
 from .options import Json
@@ -25,7 +26,8 @@ def demo_command(
     """Train on sample data that comes with the package, and search an English index in Japanese."""
     from ..demo.pipeline import run
 
-    result = run(out, progress=not as_json)
+    with show_progress(not as_json):
+        result = run(out)
     if as_json:
         print_json(
             {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..aligner import Aligner
 from ..evaluation.scoring import evaluate
+from ..progress import show_progress
 from ..report import TARGET_ENCODER
 from ..types import SIDES
 from .app import app
@@ -44,7 +45,8 @@ def evaluate_command(
     for side in SIDES:
         if data.vectors(side) is None:
             require_encoder(aligner, side)
-    result = evaluate(aligner, data, cache=cache, progress=not as_json)
+    with show_progress(not as_json):
+        result = evaluate(aligner, data, cache=cache)
     pool = result.aligned.pool
     if as_json:
         scores = {

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..bundle import check_place
+from ..progress import show_progress
 from ..training.fit import fit
 from ..types import Side
 from .app import app
@@ -86,21 +87,21 @@ def fit_command(
     )
     names = {"source": source, "target": target, "group": group, "licence": licence}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
-    aligner = fit(
-        load_pairs(pairs, encoders, **names),
-        source_encoder=source_encoder,
-        target_encoder=target_encoder,
-        mode=mode,  # type: ignore[arg-type]  # fit checks these strings and names the allowed ones
-        validation=None if validation is None else load_pairs(validation, encoders, **names),
-        test=None if test is None else load_pairs(test, encoders, **names),
-        metric=metric,  # type: ignore[arg-type]
-        seed=seed,
-        ngrams=ngrams,
-        learned="linear" if learned else "none",
-        unpaired=unpaired_texts,
-        cache=cache,
-        progress=not as_json,
-    )
+    with show_progress(not as_json):
+        aligner = fit(
+            load_pairs(pairs, encoders, **names),
+            source_encoder=source_encoder,
+            target_encoder=target_encoder,
+            mode=mode,  # type: ignore[arg-type]  # fit checks these strings and names the allowed ones
+            validation=None if validation is None else load_pairs(validation, encoders, **names),
+            test=None if test is None else load_pairs(test, encoders, **names),
+            metric=metric,  # type: ignore[arg-type]
+            seed=seed,
+            ngrams=ngrams,
+            learned=learned,
+            unpaired=unpaired_texts,
+            cache=cache,
+        )
     aligner.save(out, overwrite=overwrite)
     if as_json:
         print_json({"out": str(out), **report_json(aligner.report)})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -103,8 +103,8 @@ def load_pairs(path: Path, encoders: Mapping[Side, Any] | None = None, **names: 
 
 def load_unpaired(
     path: Path | None, none: bool, column: str, *, encoders: tuple[str | None, str | None]
-) -> list[str] | Literal[False] | None:
-    """Read the texts of --unpaired; return False for --no-unpaired, None without either.
+) -> list[str] | None:
+    """Read the texts of --unpaired; return none for --no-unpaired, None without either.
 
     Args:
         encoders: the names of the source and the target encoder; unpaired texts need both.
@@ -115,7 +115,7 @@ def load_unpaired(
         ReaderError: the file cannot be read, or has no texts.
     """
     if path is None:
-        return False if none else None
+        return [] if none else None
     if none:
         raise DataError(f"--unpaired {path} and --no-unpaired exclude each other; pass one.")
     for side, name in zip(SIDES, encoders, strict=True):

@@ -9,6 +9,7 @@ import typer
 from ..aligner import Aligner
 from ..evaluation.robustness.measure import measure_robustness
 from ..evaluation.robustness.perturbations import PERTURBATIONS
+from ..progress import show_progress
 from ..types import SIDES
 from .app import app
 from .console import print_json, print_robustness
@@ -61,14 +62,14 @@ def robustness_command(
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:
             require_encoder(aligner, side)
-    report = measure_robustness(
-        aligner,
-        data,
-        names=perturbation or None,
-        seed=seed,
-        cache=cache,
-        progress=not as_json,
-    )
+    with show_progress(not as_json):
+        report = measure_robustness(
+            aligner,
+            data,
+            names=perturbation or None,
+            seed=seed,
+            cache=cache,
+        )
     if as_json:
         print_json(report.to_dict())
     else:

@@ -82,7 +82,7 @@ class DemoResult:
     seconds: float
 
 
-def run(folder: Path, *, progress: bool = True) -> DemoResult:
+def run(folder: Path) -> DemoResult:
     """Build the pipeline as it was, train, drop the aligner in, and measure before and after.
 
     Args:
@@ -108,7 +108,7 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
     def encode(encoder: Encoder, texts: Sequence[str] | None, role: Role, what: str) -> Any:
         assert texts is not None
         label = f"encoding {what}"
-        return encode_texts(encoder, texts, role, cache=cache, progress=progress, label=label)
+        return encode_texts(encoder, texts, role, cache=cache, label=label)
 
     stored = encode(english, test.target_texts, "document", "the English index")
     index = _fresh_collections(folder / "chroma")
@@ -124,7 +124,6 @@ def run(folder: Path, *, progress: bool = True) -> DemoResult:
             mode=mode,  # type: ignore[arg-type]
             test=test,
             cache=cache,
-            progress=progress,
         )
         saved = fitted.save(folder / name, overwrite=True)
         aligners[mode] = Aligner.load(saved).with_encoders(

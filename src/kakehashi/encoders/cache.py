@@ -130,7 +130,6 @@ def encode_texts(
     *,
     cache: str | Path | None = None,
     batch_size: int = 64,
-    progress: bool = False,
     label: str = "encoding",
 ) -> Float32Array:
     """Encode n texts -> (n, d) float32, each different text once.
@@ -159,7 +158,7 @@ def encode_texts(
         missing = [text for text in unique if text not in known]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
         label = f"{label} ({len(missing)}, {encoder.name})"
-        for batch in track(batches, label, enabled=progress):
+        for batch in track(batches, label):
             vectors = checked_encode(encoder, batch, role)
             width = width or vectors.shape[1]
             if vectors.shape[1] != width:

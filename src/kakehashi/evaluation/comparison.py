@@ -129,7 +129,6 @@ def compare(
     mode: Mode = "keep",
     seed: int = 0,
     cache: str | Path | None = None,
-    progress: bool = False,
 ) -> Comparison:
     """Fit baselines on the training pairs, and score each on the same test queries.
 
@@ -157,7 +156,6 @@ def compare(
             and ridge centre them.
         seed: of folds, initial weights, order of the batches, and intervals.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
 
     Returns:
         a row for each baseline, in the order given; where one cannot run (spaces that are not
@@ -178,9 +176,7 @@ def compare(
     bound = {} if aligner is None else aligner.encoders
     made = as_encoders(source_encoder, target_encoder)
     encoders = {side: bound.get(side) if made[side] is None else made[side] for side in SIDES}
-    train, test = (
-        with_vectors(part, encoders, cache, progress, required=False) for part in (train, test)
-    )
+    train, test = (with_vectors(part, encoders, cache, required=False) for part in (train, test))
     leaked = find_leaks(train, test)
     train = train.select(np.delete(np.arange(len(train)), leaked))
     if len(train) < MIN_PAIRS:
@@ -188,7 +184,7 @@ def compare(
             f"{len(train)} training pairs and {len(leaked)} that share a side with a test pair; "
             f"at least {MIN_PAIRS} of the former are needed."
         )
-    task = Task(train, test, encoders, mode, seed, cache, progress)
+    task = Task(train, test, encoders, mode, seed, cache)
     _check_dimensions(task)
     clusters = clusters_of(test)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}

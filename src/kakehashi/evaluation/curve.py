@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs, check_pairs
-from ..data.splits import hold_out, nested_rows
+from ..data.splits import Rows, hold_out, nested_rows
 from ..data.validation import checked_seed
 from ..errors import DataError, FitError
-from ..metrics.ranking import METRICS, per_query, ranks
-from ..metrics.relevance import Clusters, Relevance, clusters_of
+from ..metrics.ranking import METRICS, per_query
+from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import Scores, bootstrap
 from ..progress import track
-from ..report import Report
-from ..training.fit import fit
-from ..training.inputs import (
-    as_encoders,
-    check_unpaired,
-    gather_unpaired,
-    may_read_texts,
-    with_vectors,
+from ..threads import BLAS
+from ..training.assemble import notes_on
+from ..training.judge import Judged, judge
+from ..training.model_selection import tune
+from ..training.prepare import (
+    EncodedInputs,
+    FitInputs,
+    FitSettings,
+    Prepared,
+    encode_inputs,
+    prepare_encoded,
 )
 from ..training.split_plan import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from ..types import Mode
 from .forecast import Forecast, forecast
-from .scoring import served
 
 FORECAST = ("recall@1", "mrr@10")
 _HALVINGS = 3
@@ -46,7 +47,7 @@ class CurvePoint:
         n_pairs: pairs that were fitted on.
         scores: means over queries and fits; the 95% bootstrap intervals are over the queries.
         per_query: for each metric the score of each test query in each fit, (fits, queries).
-        chosen, verdicts: the rung and the advice of each fit.
+        chosen, verdicts: the candidate that ships and the advice, of each fit.
     """
 
     n_pairs: int
@@ -81,10 +82,12 @@ class LearningCurve:
         """Return the curve as a short text."""
         scores = self.points[-1].scores
         read = "vectors and character n-grams" if self.ngrams else "vectors alone"
-        free = f"pairs and {self.n_unpaired:,} unpaired texts" if self.n_unpaired else "pairs alone"
+        learned_from = "pairs alone"
+        if self.n_unpaired:
+            learned_from = f"pairs and {self.n_unpaired:,} unpaired texts"
         lines = [
             f"{scores.n_queries} held-out queries in {scores.pool} documents, mode {self.mode}",
-            f"fits of closed forms, over {read}, from {free}; `fit` also trains by contrast",
+            f"fits of closed forms, over {read}, from {learned_from}",
             f"{'pairs':>8}  fits  recall@1               MRR@10",
         ]
         for point in self.points:
@@ -99,11 +102,11 @@ class LearningCurve:
                 f"{advice if use else 'do not use'}"
             )
         for name, label in zip(FORECAST, ("recall@1", "MRR@10"), strict=True):
-            found = self.next_doubling[name]
-            low, high = found.interval
+            gain = self.next_doubling[name]
+            low, high = gain.interval
             lines.append(
-                f"the next doubling ({found.n_from:,} -> {found.n_to:,} pairs) is likely to bring "
-                f"{found.gain:+.3f} [{low:+.3f}, {high:+.3f}] {label}"
+                f"the next doubling ({gain.n_from:,} -> {gain.n_to:,} pairs) is likely to bring "
+                f"{gain.gain:+.3f} [{low:+.3f}, {high:+.3f}] {label}"
             )
         lines.append("intervals: 95% of a score, over the queries; 90% of what the doubling brings")
         return "\n".join(lines + [f"note: {note}" for note in self.notes])
@@ -127,7 +130,7 @@ class LearningCurve:
                 }
                 for point in self.points
             ],
-            "next_doubling": {k: found._asdict() for k, found in self.next_doubling.items()},
+            "next_doubling": {name: gain._asdict() for name, gain in self.next_doubling.items()},
             "notes": self.notes,
         }
 
@@ -140,20 +143,19 @@ def learning_curve(
     mode: Mode = "keep",
     sizes: Iterable[int] | None = None,
     test: Pairs | None = None,
-    unpaired: Pairs | Sequence[str] | Literal[False] | None = None,
+    unpaired: Pairs | Sequence[str] | None = None,
     seed: int = 0,
     repeats: int = 3,
     cache: str | Path | None = None,
-    progress: bool = False,
 ) -> LearningCurve:
     """Fit on nested parts of the pairs, and say what twice as many pairs are likely to bring.
 
     Every fit is judged on the same test part, which none of them sees. The parts of one repeat
     are nested: a smaller one is the beginning of a larger one, whole groups in random order (the
     last one cut). ``3 * repeats + 1`` fits are made by default. They are of closed forms, over
-    vectors and, where texts are encoded here, character n-grams; nothing is trained by contrast,
-    and no text is learned from without its partner unless ``unpaired`` has it: the curve is to say
-    what pairs bring.
+    vectors and, where texts are encoded here, character n-grams. No head is trained by gradient
+    descent, and no text is learned from without its partner unless ``unpaired`` has it: the curve
+    is to say what pairs bring.
 
     The forecast assumes that the next pairs are like these; see :mod:`.forecast` for its formula.
 
@@ -169,12 +171,12 @@ def learning_curve(
             with them are left out.
         unpaired: texts of the target side that have no pair, or pairs of stored vectors of the same
             texts, as :func:`kakehashi.fit` takes them; every fit learns from all of them but those
-            of the test part. By default from none, not even the targets of the pairs.
+            of the test part. By default (and from an empty list) none, not even the targets of the
+            pairs.
         repeats: random orders that the smaller sizes are taken from. Their spread is part of the
             interval. All pairs are fitted once.
         seed: decides which pairs are held out, and the orders.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Raises:
         FitError: too few pairs for two sizes, or a size that cannot be fitted.
@@ -183,7 +185,91 @@ def learning_curve(
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
     """
     check_pairs(pairs, optional=[test])
-    seed = checked_seed(seed)
+    settings = FitSettings(mode, seed=checked_seed(seed), cache=cache)
+    _check_options(mode, repeats)
+    wanted = None if sizes is None else _listed(sizes)
+    split = None
+    if test is None:
+        split = hold_out(pairs, TEST_SHARE, seed=settings.seed, at_most=MAX_TEST)
+    kept = np.arange(len(pairs)) if split is None else split.kept
+    _fitted_sizes(wanted, len(kept))  # before anything is encoded
+    inputs = FitInputs(pairs, test=test, unpaired=[] if unpaired is None else unpaired)
+    encoded = encode_inputs(inputs, source_encoder, target_encoder, settings)
+    pairs, test = encoded.inputs.pairs, encoded.inputs.test
+    if test is None:
+        assert split is not None
+        test = pairs.select(split.held_out)
+    rows = np.setdiff1d(kept, find_leaks(pairs, test))
+    fitted, too_small = _fitted_sizes(wanted, len(rows), leaked=len(kept) - len(rows))
+    orders = [nested_rows(pairs, seed=settings.seed + i, rows=rows) for i in range(repeats)]
+    encoded = replace(encoded, inputs=replace(encoded.inputs, pairs=pairs, test=test))
+    fits = _fits(encoded, fitted, orders)
+    return _curve(encoded, fits, fitted, too_small)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """One fit of the curve: its data, and what the test part says of it."""
+
+    prepared: Prepared
+    judged: Judged
+
+
+def _fits(encoded: EncodedInputs, sizes: list[int], orders: list[Rows]) -> dict[int, list[_Fit]]:
+    """Fit on the beginnings of each order, the largest first; the largest of all rows once.
+
+    Whether the spaces are one is decided by the most pairs, the first fit, for all sizes. So are
+    the metric, the unpaired rows and the queries of the target encoder.
+    """
+    pairs, n_rows = encoded.inputs.pairs, len(orders[0])
+    jobs = [(n, order) for n in sizes[::-1] for order in orders[: 1 if n == n_rows else None]]
+    fits: dict[int, list[_Fit]] = {n: [] for n in sizes}
+    prepared = None
+    for n, order in track(jobs, "fits of the curve"):
+        some = pairs.select(order[:n])
+        try:
+            if prepared is None:
+                inputs = replace(encoded.inputs, pairs=some)
+                prepared = prepare_encoded(replace(encoded, inputs=inputs))
+            else:
+                prepared = prepared.with_pairs(some)
+            fits[n].append(_Fit(prepared, _judged(prepared)))
+        except FitError as error:
+            raise FitError(f"A fit on {n} pairs failed; pass larger sizes. {error}") from error
+    return fits
+
+
+def _judged(prepared: Prepared) -> Judged:
+    """Tune and judge as :func:`kakehashi.fit` does."""
+    with BLAS:
+        return judge(prepared, tune(prepared))
+
+
+def _curve(
+    encoded: EncodedInputs, fits: dict[int, list[_Fit]], sizes: list[int], too_small: list[str]
+) -> LearningCurve:
+    """Put the scores of all fits together."""
+    assert encoded.inputs.test is not None
+    clusters = clusters_of(encoded.inputs.test)
+    points = tuple(_point(n, fits[n], clusters) for n in sizes)
+    settings, largest = encoded.settings, fits[sizes[-1]][0]
+    [mode] = settings.modes
+    unpaired = largest.prepared.plan.unpaired
+    forecasts = {
+        name: forecast(sizes, [p.per_query[name] for p in points], clusters, seed=settings.seed)
+        for name in FORECAST
+    }
+    return LearningCurve(
+        points=points,
+        next_doubling=forecasts,
+        mode=mode,
+        ngrams=encoded.reads_texts[mode],
+        n_unpaired=0 if unpaired is None else len(unpaired),
+        notes=(*too_small, *notes_on(largest.prepared), *_advice(points, largest)),
+    )
+
+
+def _check_options(mode: str, repeats: int) -> None:
     if mode not in ("keep", "shared"):
         raise DataError(
             f"mode={mode!r}: a curve is of one mode, and auto may choose another at each size; "
@@ -191,77 +277,17 @@ def learning_curve(
         )
     if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
         raise DataError(f"repeats={repeats!r}: choose a whole number of 1 or more.")
-    if sizes is not None:
-        try:
-            sizes = list(sizes)  # a generator can be read but once
-        except TypeError as error:
-            raise DataError(f"sizes={sizes!r}: pass a list of numbers of pairs.") from error
-    split = None
-    if test is None:
-        split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
-    rows = np.arange(len(pairs)) if split is None else split.kept
-    _sizes(sizes, len(rows))  # before anything is encoded
-    encoders = as_encoders(source_encoder, target_encoder)
-    for side, encoder in encoders.items():
-        if encoder is None and any(p and p.vectors(side) is None for p in (pairs, test)):
-            raise DataError(f"The {side} side has texts only; pass {side}=an encoder.")
-    check_unpaired(unpaired, encoders)
-    pairs = with_vectors(pairs, encoders, cache, progress)
-    if split is not None:
-        test = pairs.select(split.held_out)
-    assert test is not None
-    test = with_vectors(test, encoders, cache, progress)
-    free = np.setdiff1d(rows, find_leaks(pairs, test))
-    fitted, too_small = _sizes(sizes, len(free), leaked=len(rows) - len(free))
-    rows = free
-    alone = None
-    if unpaired is not None:  # encoded once for all fits
-        alone = gather_unpaired(unpaired, pairs, encoders, False, cache, progress)
-
-    orders = [nested_rows(pairs, seed=seed + repeat, rows=rows) for repeat in range(repeats)]
-    jobs = [(n, order) for n in fitted[::-1] for order in orders[: 1 if n == len(rows) else None]]
-    options: dict[str, Any] = {
-        "source_encoder": encoders["source"],
-        "target_encoder": encoders["target"],
-        "mode": mode,
-        "test": test,
-        "seed": seed,
-        "refit": False,
-        "ngrams": may_read_texts(mode, None, encoders, [pairs, test]),
-        "unpaired": False if alone is None else alone,
-        "learned": "none",
-    }
-    reports: dict[int, list[Report]] = {n: [] for n in fitted}
-    found: dict[int, list[NDArray[np.intp]]] = {n: [] for n in fitted}
-    relevance, clusters = Relevance.of(test), clusters_of(test)
-    with TemporaryDirectory() as folder:
-        # Every fit asks the target encoder for the test queries; only the first has to encode them.
-        options["cache"] = cache or Path(folder) / "vectors.sqlite"
-        for n, order in track(jobs, "fits of the curve", enabled=progress):
-            try:
-                aligner = fit(pairs.select(order[:n]), **options)
-            except FitError as error:
-                raise FitError(f"A fit on {n} pairs failed; pass larger sizes. {error}") from error
-            # Whether the spaces are one is asked of the most pairs, the first fit, for all sizes.
-            report = aligner.report
-            options |= {"same_space": report.base is not None, "metric": report.metric}
-            reports[n].append(report)
-            found[n].append(ranks(*served(aligner, test), report.metric, relevance=relevance))
-    points = tuple(_point(n, reports[n], found[n], len(relevance.pool), clusters) for n in fitted)
-    return LearningCurve(
-        points=points,
-        next_doubling={
-            name: forecast(fitted, [p.per_query[name] for p in points], clusters, seed=seed)
-            for name in FORECAST
-        },
-        mode=mode,
-        ngrams=options["ngrams"],
-        n_unpaired=0 if alone is None else len(alone),
-        notes=(*too_small, *reports[fitted[-1]][0].notes, *_advice(points, reports[fitted[-1]][0])),
-    )
 
 
-def _sizes(sizes: list[int] | None, n: int, leaked: int = 0) -> tuple[list[int], list[str]]:
+def _listed(sizes: Iterable[int]) -> list[int]:
+    """Read the sizes once: they may come from a generator."""
+    try:
+        return list(sizes)
+    except TypeError as error:
+        raise DataError(f"sizes={sizes!r}: pass a list of numbers of pairs.") from error
+
+
+def _fitted_sizes(sizes: list[int] | None, n: int, leaked: int = 0) -> tuple[list[int], list[str]]:
     """Return the sizes to fit on, ascending, and what to say of those that are too small."""
     why = f" ({leaked} share a side with it and are left out)" if leaked else ""
     if sizes is not None:
@@ -290,31 +316,32 @@ def _sizes(sizes: list[int] | None, n: int, leaked: int = 0) -> tuple[list[int],
     return fitted, small
 
 
-def _point(
-    n: int, reports: list[Report], found: list[NDArray[np.intp]], pool: int, clusters: Clusters
-) -> CurvePoint:
-    by_fit = [per_query(rank) for rank in found]
+def _point(n: int, fits: list[_Fit], clusters: Clusters) -> CurvePoint:
+    by_fit = [per_query(fit.judged.ranks[fit.judged.shipped]) for fit in fits]
     values = {name: np.stack([scores[name] for scores in by_fit]) for name in METRICS}
     means = {name: v.mean(axis=0) for name, v in values.items()}
+    first = fits[0].judged
     return CurvePoint(
         n_pairs=n,
         scores=Scores(
-            n_queries=len(found[0]),
-            pool=pool,
+            n_queries=len(first.ranks[first.shipped]),
+            pool=first.scores[first.shipped].pool,
             means={name: float(v.mean()) for name, v in means.items()},
             intervals=bootstrap(means, clusters=clusters, seed=0),
         ),
         per_query=values,
-        chosen=tuple(report.chosen for report in reports),
-        verdicts=tuple(report.verdict for report in reports),
+        chosen=tuple(fit.judged.shipped.name for fit in fits),
+        verdicts=tuple(fit.judged.verdict.advice for fit in fits),
     )
 
 
-def _advice(points: tuple[CurvePoint, ...], largest: Report) -> list[str]:
+def _advice(points: tuple[CurvePoint, ...], largest: _Fit) -> list[str]:
     """Say so where no fit is advised."""
     if any(verdict == "use" for point in points for verdict in point.verdicts):
         return []
+    reasons = (largest.judged.verdict.reason, largest.prepared.target_encoder.unknown)
     return [
-        f"every fit says 'do not use', at {largest.n_pairs:,} pairs because: {largest.reason}. "
+        f"every fit says 'do not use', at {points[-1].n_pairs:,} pairs because: "
+        f"{'; '.join(filter(None, reasons))}. "
         "A curve of maps that do not help says little about more pairs"
     ]

@@ -65,7 +65,7 @@ def _mind_the_gap(task: Task) -> Index:
     from ..training.gradient import mind_the_gap
 
     x, y = (task.vectors(task.train, side) for side in SIDES)
-    network = mind_the_gap.train(x, y, seed=task.seed, progress=task.progress)
+    network = mind_the_gap.train(x, y, seed=task.seed)
 
     def index() -> System:
         queries, documents = (task.vectors(task.test, side) for side in SIDES)

@@ -13,7 +13,8 @@ from ..data.pairs import Pairs, check_pairs
 from ..metrics.ranking import ranks
 from ..metrics.relevance import Relevance, clusters_of
 from ..metrics.statistics import Scores
-from ..training.inputs import ROLES, SeenByTarget, ask_target, with_vectors
+from ..training.inputs import ROLES, with_vectors
+from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
 from ..types import SIDES
 from ..vectors import Float32Array
 
@@ -45,7 +46,6 @@ def evaluate(
     pairs: Pairs,
     *,
     cache: str | Path | None = None,
-    progress: bool = False,
 ) -> Evaluation:
     """Score an aligner: each query's own target among all different targets of the pairs.
 
@@ -55,7 +55,6 @@ def evaluate(
     Args:
         pairs: others than the aligner was fitted on; nothing here can tell.
         cache: a file that keeps encoded vectors between runs.
-        progress: show a bar on standard error.
 
     Raises:
         DataError: no Pairs, vectors of another dimension, or texts that the aligner reads are
@@ -66,7 +65,7 @@ def evaluate(
     check_pairs(pairs)
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
-    pairs = with_vectors(pairs, encoders, cache, progress)
+    pairs = with_vectors(pairs, encoders, cache)
     relevance, clusters = Relevance.of(pairs, own_only=True), clusters_of(pairs)
 
     def scored(queries: Float32Array, documents: Float32Array) -> Scores:
@@ -76,12 +75,15 @@ def evaluate(
     aligned = scored(*served(aligner, pairs))
     x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
     base = None if aligner.report.base is None else scored(x, y)
-    alone = SeenByTarget()
+    by_target_encoder = TargetEncoderQueries()
     if aligner.report.target_encoder is not None and pairs.source_texts is not None:
         texts = pairs.source_texts
-        alone = ask_target(lambda: aligner.encoder("target"), texts, cache, progress)
-    target_encoder = None if alone.vectors is None else scored(alone.vectors, y)
-    return Evaluation(base, aligned, target_encoder, alone.note)
+        by_target_encoder = encode_by_target_encoder(
+            lambda: aligner.encoder("target"), texts, cache
+        )
+    vectors = by_target_encoder.vectors
+    target_encoder = None if vectors is None else scored(vectors, y)
+    return Evaluation(base, aligned, target_encoder, by_target_encoder.note)
 
 
 def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:

@@ -86,7 +86,6 @@ class Task:
     mode: Mode
     seed: int
     cache: str | Path | None
-    progress: bool
 
     @cached_property
     def relevance(self) -> Relevance:
@@ -124,7 +123,7 @@ class Task:
     def encode(self, encoder: Encoder, texts: Sequence[str], role: Role) -> Float32Array:
         """Encode texts -> (n, d) float32, each different one once."""
         made = guarded(encoder)
-        return encode_texts(made, texts, role, cache=self.cache, progress=self.progress)
+        return encode_texts(made, texts, role, cache=self.cache)
 
     def encode_one(self, encoder: Encoder | None) -> Callable[[str], Float32Array] | None:
         """Return what encodes one query -> (1, d), or None where queries come as vectors."""

@@ -27,7 +27,6 @@ def pseudo_pairs(
     target: Any,
     *,
     cache: str | Path | None = None,
-    progress: bool = False,
 ) -> Pairs:
     """Pair each source with a target where both are the other's nearest, as the aligner sees them.
 
@@ -35,21 +34,20 @@ def pseudo_pairs(
     knows which says what. Mutual nearest neighbours are right most of the time (Artetxe, Labaka &
     Agirre, ACL 2018, teach one map by another's so). Fit again with them beside the pairs::
 
-        first = kakehashi.fit(pairs, ..., refit=False)
+        first = kakehashi.fit(pairs, ..., test=test)
         more = kakehashi.pairing.pseudo_pairs(first, notes, chunks)
-        aligner = kakehashi.fit(pairs, ..., unpaired=more)
+        aligner = kakehashi.fit(pairs, ..., test=test, unpaired=more)
 
-    where validation chooses how much they count, none included, and they never judge. With
-    ``refit=False`` and the same seed, what judges had no say in them: a map that was fitted on its
-    test part finds the answers of that part, and a second fit would be judged by what it was told.
+    where validation chooses how much they count, none included, and they never judge. The test set
+    has to be the same in both fits. Without one, the first fit learns from its test part in the
+    end, and the pairs that it finds would tell the second fit the answers by which it is judged.
     What they bring: ``benchmarks/accuracy.py DATA OUT --only ideas``.
 
     Args:
-        aligner: fitted on few pairs with ``refit=False``, or judged by a test set of your own.
+        aligner: fitted on few pairs, and judged by a test set of your own.
         source, target: n and m texts of each side, which the aligner's encoders embed; or their
             vectors, (n, d_x) and (m, d_y), for an aligner that reads no texts of that side.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error.
 
     Returns:
         at most min(n, m) pairs with their vectors; a text that stands twice is taken once.
@@ -63,8 +61,8 @@ def pseudo_pairs(
     if aligner.report.refitted and not aligner.projection.is_identity:
         raise DataError(
             "This aligner was fitted on its test part, too, so that its pairs would tell a second "
-            "fit the answers by which it is judged. Fit it again with refit=False, or with a test "
-            "set of your own (test=), which is never trained on."
+            "fit the answers by which it is judged. Fit it again with a test set of your own "
+            "(test=), which is never trained on."
         )
     sides: dict[Side, Any] = {"source": source, "target": target}
     texts: dict[Side, list[str] | None] = {}
@@ -82,7 +80,6 @@ def pseudo_pairs(
                 known,
                 ROLES[side],
                 cache=cache,
-                progress=progress,
                 label=f"encoding {side} texts",
             )
     asked, stored = (

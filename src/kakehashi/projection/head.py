@@ -1,4 +1,4 @@
-"""Heads: an affine map into the common space, alone or with a small network beside it."""
+"""The head of a side: an affine map into the common space."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..vectors import Float32Array, FloatArray, chunks, squared_norms, unit_rows
+from ..vectors import Float32Array, FloatArray, chunks, unit_rows
 from .exact import GRID, exact_product, on_grid
 
 _TINY = 1e-150  # a row that the map sends to zero stays zero
@@ -40,13 +40,10 @@ class AffineHead:
         """
         projected = np.empty((len(x), self.weight.shape[1]), dtype=np.float32)
         for part in chunks(len(x), 1024):
-            y = self._before_scaling(x[part])
+            y = exact_product(x[part], self._scaled) + self.bias
             y /= np.sqrt(np.einsum("ij,ij->i", y, y)).clip(_TINY)[:, None]
             projected[part] = y
         return projected
-
-    def _before_scaling(self, x: Float32Array) -> NDArray[np.float64]:
-        return exact_product(x, self._scaled) + self.bias
 
     def roughly(self, x: Float32Array) -> Float32Array:
         """Project in float32 throughout: half the time, and bits that depend on the batch.
@@ -65,59 +62,7 @@ class AffineHead:
         return self.weight.astype(np.float64) / GRID
 
 
-@dataclass(frozen=True, eq=False)
-class ResidualHead(AffineHead):
-    """An affine head and a network of one hidden layer beside it.
-
-        y = unit(x W + b + relu(x U + u) D),   x of unit length
-
-    Attributes:
-        up: (d_in, hidden) float32, U, on the grid.
-        up_bias: (hidden,) float32, u.
-        down: (hidden, d_out) float32, D, on the grid.
-    """
-
-    up: Float32Array
-    up_bias: Float32Array
-    down: Float32Array
-
-    def _before_scaling(self, x: Float32Array) -> NDArray[np.float64]:
-        hidden = np.maximum(exact_product(x, self._scaled_up) + self.up_bias, 0).astype(np.float32)
-        # The product is of directions; a row's length is its own sum, whatever the batch.
-        lengths = np.sqrt(squared_norms(hidden)).astype(np.float64)
-        network = exact_product(hidden, self._scaled_down) * lengths[:, None]
-        return super()._before_scaling(x) + network
-
-    def roughly(self, x: Float32Array) -> Float32Array:
-        """Project in float32 throughout, as :meth:`AffineHead.roughly`."""
-        x = unit_rows(x)
-        hidden = np.maximum(x @ self.up + self.up_bias, 0)
-        return unit_rows(x @ self.weight + self.bias + hidden @ self.down)
-
-    def check(self) -> None:
-        """Raise ValueError where the tensors do not fit together."""
-        super().check()
-        hidden = self.up.shape[1:]
-        if (
-            self.up.ndim != 2
-            or self.up.shape[:1] != self.weight.shape[:1]
-            or self.up_bias.shape != hidden
-        ):
-            raise ValueError("a head's hidden layer does not fit its input")
-        if self.down.shape != (*hidden, self.weight.shape[1]):
-            raise ValueError("a head's hidden layer does not fit its output")
-
-    @cached_property
-    def _scaled_up(self) -> NDArray[np.float64]:
-        return self.up.astype(np.float64) / GRID
-
-    @cached_property
-    def _scaled_down(self) -> NDArray[np.float64]:
-        return self.down.astype(np.float64) / GRID
-
-
-Head = AffineHead
-_AFFINE, _RESIDUAL = ("weight", "bias"), ("weight", "bias", "up", "up_bias", "down")
+_TENSORS = ("weight", "bias")
 
 
 def grid_weight(weight: FloatArray) -> Float32Array:
@@ -128,13 +73,12 @@ def grid_weight(weight: FloatArray) -> Float32Array:
     return np.ascontiguousarray(on_grid(weight / scale) * scale, np.float32)
 
 
-def tensors_of(head: Head) -> dict[str, Float32Array]:
+def tensors_of(head: AffineHead) -> dict[str, Float32Array]:
     """Return a head's tensors by name."""
-    names = _RESIDUAL if isinstance(head, ResidualHead) else _AFFINE
-    return {name: getattr(head, name) for name in names}
+    return {name: getattr(head, name) for name in _TENSORS}
 
 
-def head_of(tensors: Mapping[str, NDArray[Any]], side: str) -> Head | None:
+def head_of(tensors: Mapping[str, NDArray[Any]], side: str) -> AffineHead | None:
     """Rebuild the head of one side from all tensors of a projection; None if there is none.
 
     Raises:
@@ -142,6 +86,4 @@ def head_of(tensors: Mapping[str, NDArray[Any]], side: str) -> Head | None:
     """
     if f"{side}.weight" not in tensors:
         return None
-    residual = f"{side}.up" in tensors
-    names = _RESIDUAL if residual else _AFFINE
-    return (ResidualHead if residual else AffineHead)(*(tensors[f"{side}.{n}"] for n in names))
+    return AffineHead(*(tensors[f"{side}.{name}"] for name in _TENSORS))

@@ -13,7 +13,7 @@ from ..data.validation import in_order
 from ..errors import DataError
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, chunks, unit_rows
-from .head import Head, head_of, tensors_of
+from .head import AffineHead, head_of, tensors_of
 from .hubness import HubnessCorrection
 from .ngrams import CharacterNgrams
 
@@ -34,8 +34,8 @@ class Projection:
             takes encoder vector and n-grams side by side.
     """
 
-    source: Head | None = None
-    target: Head | None = None
+    source: AffineHead | None = None
+    target: AffineHead | None = None
     query_offset: Float32Array | None = None
     hubness: HubnessCorrection | None = None
     ngrams: Mapping[Side, CharacterNgrams] = field(default_factory=dict)

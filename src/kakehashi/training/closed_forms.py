@@ -1,4 +1,4 @@
-"""The closed forms of the ladder, each with the hyper-parameters that it is tried with."""
+"""The closed forms, each with the hyper-parameters that it is tried with."""
 
 from __future__ import annotations
 
@@ -11,74 +11,90 @@ from typing import Any
 from ..projection import Projection
 from ..projection.cca import cca
 from ..projection.linear import centring, procrustes, ridge
-from .features import View
+from .features import FeatureSet
 
 Parameters = dict[str, Any]
 Step = Callable[[Parameters], list[Parameters]]
 NGRAMS, HUBNESS = "+ngrams", "+hubness"
 RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-"""Strengths of ridge in units of the mean source variance: of the rung, and of the baseline."""
+"""Strengths of ridge in units of the mean source variance: of the candidate and the baseline."""
 COUNTS = ("unpaired", "ngrams")
 """Hyper-parameters that say how much something counts in the sums that a form is built from."""
 
 
 @dataclass(frozen=True)
-class Rung:
+class ClosedForm:
     """A closed form, the grid that the search for its hyper-parameters starts on, and its steps.
 
     Attributes:
+        name: of the candidate maps that it gives.
         steps: each gives other values of one hyper-parameter (or two that go together) for the
             best setting so far.
         rounds: how often all steps are gone through.
     """
 
+    name: str
     build: Callable[..., Projection]
     grid: list[Parameters]
     steps: tuple[Step, ...] = ()
     rounds: int = 2
 
 
-def rungs(view: View, *, unpaired: bool) -> dict[str, Rung]:
-    """Return the rungs that make sense for a view, by name.
+def closed_forms(features: FeatureSet, *, unpaired: bool) -> list[ClosedForm]:
+    """Return the closed forms that make sense for a feature set.
 
-    With n-grams there is one: what few columns say, regularisation of each kind finds in CCA.
+    With n-grams there is one: CCA finds by regularisation of each kind what few columns say.
 
     Args:
-        view: what is read. Where both sides share features (it has a prior), centring is a rung,
-            too, and ridge and CCA may lean on what is shared.
+        features: what is read. Where both sides share features (it has a prior), centring is
+            tried, too, and ridge and CCA may lean on what is shared.
         unpaired: whether there are unpaired rows; how much they count is then searched.
     """
-    mode, shares = view.mode, view.prior is not None
-    priors = (0.2, 1.0) if shares else (0.0,)
-    prior_steps: tuple[Step, ...] = (_prior,) if shares else ()
     unpaired_steps: tuple[Step, ...] = (_unpaired, _unpaired) if unpaired else ()
-    if view.ngrams:
-        starts = ((1.0, priors[0]), (3.0, priors[-1]))
-        grid = [
-            {"reg_source": r, "reg_target": r, "prior": prior, "power": 1.75}
-            | {"unpaired": 0.0, "ngrams": weight}
-            for weight, (r, prior) in itertools.product((0.5, 1.0), starts)
-        ]
-        build = partial(cca, directions=view.directions)
-        steps = (_strength, *prior_steps, _power, _ngrams, *unpaired_steps)
-        return {"cca" + NGRAMS: Rung(build, grid, steps, rounds=1)}
-    means = [{"target_mean": m} for m in ((0.0, 0.5, 1.0) if mode == "keep" else (0.0,))]
+    if features.ngrams:
+        return [_cca_with_ngrams(features, unpaired_steps)]
+    shares = features.prior is not None
+    target_means = (0.0, 0.5, 1.0) if features.mode == "keep" else (0.0,)
+    means = [{"target_mean": mean} for mean in target_means]
     towards = ("zero", "identity") if shares else ("zero",)
-    ladder = {"centring": Rung(centring, means)} if shares else {}
-    ladder["procrustes"] = Rung(procrustes, means)
-    ladder["ridge"] = Rung(
-        ridge,
-        [{"reg": r, "towards": t} | m for r, t, m in itertools.product(RIDGE_GRID, towards, means)],
-    )
-    ladder["cca"] = Rung(
-        cca,
-        [
-            {"reg_source": r, "reg_target": r, "prior": prior, "power": p, "unpaired": 0.0}
-            for r, prior, p in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
-        ],
-        (_strength, _strength_source, _strength_target, *prior_steps, _power, *unpaired_steps),
-    )
-    return ladder
+    ridge_grid = [
+        {"reg": reg, "towards": goal} | mean
+        for reg, goal, mean in itertools.product(RIDGE_GRID, towards, means)
+    ]
+    return [
+        *([ClosedForm("centring", centring, means)] if shares else []),
+        ClosedForm("procrustes", procrustes, means),
+        ClosedForm("ridge", ridge, ridge_grid),
+        _cca(features, unpaired_steps),
+    ]
+
+
+def _cca(features: FeatureSet, unpaired_steps: tuple[Step, ...]) -> ClosedForm:
+    priors, prior_steps = _priors(features)
+    grid = [
+        {"reg_source": reg, "reg_target": reg, "prior": prior, "power": power, "unpaired": 0.0}
+        for reg, prior, power in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
+    ]
+    strengths = (_strength, _strength_source, _strength_target)
+    return ClosedForm("cca", cca, grid, (*strengths, *prior_steps, _power, *unpaired_steps))
+
+
+def _cca_with_ngrams(features: FeatureSet, unpaired_steps: tuple[Step, ...]) -> ClosedForm:
+    priors, prior_steps = _priors(features)
+    starts = ((1.0, priors[0]), (3.0, priors[-1]))
+    grid = [
+        {"reg_source": reg, "reg_target": reg, "prior": prior, "power": 1.75}
+        | {"unpaired": 0.0, "ngrams": weight}
+        for weight, (reg, prior) in itertools.product((0.5, 1.0), starts)
+    ]
+    build = partial(cca, directions=features.directions)
+    steps = (_strength, *prior_steps, _power, _ngrams, *unpaired_steps)
+    return ClosedForm("cca" + NGRAMS, build, grid, steps, rounds=1)
+
+
+def _priors(features: FeatureSet) -> tuple[tuple[float, ...], tuple[Step, ...]]:
+    """Return the weights of the prior to start with, and the step that moves it."""
+    return ((0.2, 1.0), (_prior,)) if features.prior is not None else ((0.0,), ())
 
 
 def _times(best: Parameters, factors: tuple[float, ...], *names: str) -> list[Parameters]:

@@ -24,11 +24,11 @@ time of the full dimension."""
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class FeatureSet:
     """What is read of each side, and what both sides have in common before any pair is seen.
 
     Attributes:
-        mode: the mode of the maps over this view.
+        mode: the mode of the maps over this feature set.
         ngrams: for a side of which the texts are read, how.
         same_space: whether the encoders' own vectors of the two sides can be compared.
         prior: (d_x, d_y), ones where both sides have the same feature; None where they have none.
@@ -41,17 +41,17 @@ class View:
     prior: Matrix | None = None
     directions: int | None = None
 
-    def of(self, pairs: Pairs) -> Pairs:
-        """Return the pairs with their vectors as this view reads them."""
+    def read(self, pairs: Pairs) -> Pairs:
+        """Return the pairs with the features of each text in place of its vector."""
         if not self.ngrams:
             return pairs
-        read: dict[Side, Float32Array | None] = dict.fromkeys(SIDES)
+        vectors: dict[Side, Float32Array | None] = dict.fromkeys(SIDES)
         for side in SIDES:
             texts, ngrams = pairs.texts(side), self.ngrams.get(side)
             if ngrams is not None:
                 assert texts is not None
-                read[side] = ngrams.beside(pairs.required_vectors(side), texts)
-        return pairs.with_vectors(read["source"], read["target"])
+                vectors[side] = ngrams.beside(pairs.required_vectors(side), texts)
+        return pairs.with_vectors(vectors["source"], vectors["target"])
 
     def weights(self, side: Side, width: int, weight: float) -> Matrix:
         """Return a one for each dimension of the encoder, and ``weight`` for each of the n-grams.
@@ -74,14 +74,15 @@ class View:
         return replace(projection, **heads)  # type: ignore[arg-type]  # a head a side
 
     def finish(self, projection: Projection) -> Projection:
-        """Return a projection that reads for itself what this view put beside the vectors."""
+        """Return a projection that reads the n-grams of this feature set for itself."""
         return replace(projection, ngrams=self.ngrams) if self.ngrams else projection
 
 
-def views(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) -> list[View]:
-    """Return the views that maps of a mode are fitted on: vectors, and vectors with n-grams.
+def feature_sets(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) -> list[FeatureSet]:
+    """Return the feature sets that maps of a mode are fitted on.
 
-    ``keep`` mode reads n-grams of the source alone, since stored targets stay as they are.
+    They are the vectors, and the vectors with n-grams. Mode ``keep`` reads n-grams of the source
+    alone, since stored targets stay as they are.
 
     Args:
         mode: of the maps.
@@ -90,17 +91,17 @@ def views(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) -> list[V
         ngrams: whether texts may be read; the pairs then have those of the sides that are read.
     """
     dx, dy = (pairs.required_vectors(side).shape[1] for side in SIDES)
-    found = [View(mode, {}, same_space, np.eye(dx, dy) if same_space else None)]
-    if ngrams:
-        few = [buckets for below, buckets in _BUCKETS if len(pairs) < below]
-        feature = CharacterNgrams(*few[:1])
-        if mode == "keep":
-            prior = np.eye(dx + feature.dimension, dy) if same_space else None
-            found.append(View(mode, {"source": feature}, same_space, prior))
-        else:
-            both = np.zeros((dx + feature.dimension, dy + feature.dimension))
-            both[dx:, dy:] = np.eye(feature.dimension)
-            if same_space:
-                both[:dx, :dy] = np.eye(dx)
-            found.append(View(mode, {"source": feature, "target": feature}, same_space, both, dy))
-    return found
+    vectors_only = FeatureSet(mode, {}, same_space, np.eye(dx, dy) if same_space else None)
+    if not ngrams:
+        return [vectors_only]
+    buckets = [buckets for below, buckets in _BUCKETS if len(pairs) < below]
+    feature = CharacterNgrams(*buckets[:1])
+    if mode == "keep":
+        prior = np.eye(dx + feature.dimension, dy) if same_space else None
+        return [vectors_only, FeatureSet(mode, {"source": feature}, same_space, prior)]
+    prior = np.zeros((dx + feature.dimension, dy + feature.dimension))
+    prior[dx:, dy:] = np.eye(feature.dimension)
+    if same_space:
+        prior[:dx, :dy] = np.eye(dx)
+    both_sides: dict[Side, CharacterNgrams] = {"source": feature, "target": feature}
+    return [vectors_only, FeatureSet(mode, both_sides, same_space, prior, dy)]

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
-
 import numpy as np
 
 from ..data.pairs import Pairs
-from ..encoders import EncoderIdentity
 from ..encoders.cache import encode_texts
 from ..errors import FitError
 from ..projection import Projection
@@ -17,40 +12,10 @@ from ..retrieval.calibration import Calibration, HeldOutPairs, calibrate
 from ..routing.router import Router
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, FloatArray, unit_rows
-from .inputs import ROLES, Cache, Encoders
+from .inputs import ROLES, Cache, Encoders, Identities
 
-_READ = 500
-"""Held-out pairs that are read in the other role, at most; some encoders tell the two apart."""
-
-Identities = Mapping[Side, EncoderIdentity | None]
-
-
-def learn_calibration(
-    tested: Projection,
-    held: Pairs,
-    encoders: Encoders,
-    identities: Identities,
-    *,
-    seed: int,
-    cache: Cache = None,
-    progress: bool = False,
-) -> Calibration | None:
-    """Learn on held-out pairs how scores of the modalities compare.
-
-    Args:
-        tested: the projection that the test part judged, which has seen none of it.
-        held: the pairs of the test part.
-    """
-    if len(held) > _READ:
-        keep = np.sort(np.random.default_rng(seed).choice(len(held), _READ, replace=False))
-        held = held.select(keep)
-    texts = {side: held.texts(side) for side in SIDES}
-    reader = _Reader(held, encoders, identities, cache, progress)
-    as_served: dict[Role, dict[Side, Float32Array]] = {"query": {}, "document": {}}
-    for role, by_side in as_served.items():
-        for side in SIDES:
-            by_side[side] = _project(tested, reader.vectors(side, role), texts[side], side, role)
-    return calibrate(HeldOutPairs(as_served["query"], as_served["document"], texts))
+_MAX_PAIRS = 500
+"""Held-out pairs that a calibration is learned from, at most: some are encoded once more."""
 
 
 def learn_router(pairs: Pairs, seed: int) -> Router | None:
@@ -63,32 +28,65 @@ def learn_router(pairs: Pairs, seed: int) -> Router | None:
         return None
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """The held-out pairs, read as a fit does not read them: in the other role."""
+def learn_calibration(
+    projection: Projection,
+    held_out: Pairs,
+    encoders: Encoders,
+    identities: Identities,
+    *,
+    seed: int,
+    cache: Cache = None,
+) -> Calibration | None:
+    """Learn on held-out pairs how scores of the modalities compare.
 
-    held: Pairs
-    encoders: Encoders
-    identities: Identities
-    cache: Cache
-    progress: bool
+    Args:
+        projection: the one that the test part judged; it was fitted on none of these pairs.
+        held_out: the pairs of the test part.
+        seed: decides which of many pairs are taken.
+    """
+    sample = _sample(held_out, seed)
+    projected: dict[Role, dict[Side, Float32Array]] = {"query": {}, "document": {}}
+    for role, by_side in projected.items():
+        for side in SIDES:
+            vectors = _in_role(sample, side, role, encoders, identities, cache)
+            by_side[side] = _project(projection, vectors, sample, side, role)
+    texts = {side: sample.texts(side) for side in SIDES}
+    return calibrate(HeldOutPairs(projected["query"], projected["document"], texts))
 
-    def vectors(self, side: Side, role: Role) -> FloatArray:
-        """Return the (n, d) vectors of a side in a role; most encoders know no roles."""
-        texts, encoder, identity = self.held.texts(side), self.encoders[side], self.identities[side]
-        stored = self.held.required_vectors(side)
-        if role == ROLES[side] or texts is None or encoder is None or identity is None:
-            return stored
-        if not identity.tells_roles:
-            return stored
-        label = f"encoding held-out texts as {role}"
-        return encode_texts(
-            encoder, texts, role, cache=self.cache, progress=self.progress, label=label
-        )
+
+def _sample(held_out: Pairs, seed: int) -> Pairs:
+    """Return all pairs, or so many of them drawn evenly."""
+    if len(held_out) <= _MAX_PAIRS:
+        return held_out
+    rng = np.random.default_rng(seed)
+    return held_out.select(np.sort(rng.choice(len(held_out), _MAX_PAIRS, replace=False)))
+
+
+def _in_role(
+    pairs: Pairs,
+    side: Side,
+    role: Role,
+    encoders: Encoders,
+    identities: Identities,
+    cache: Cache,
+) -> FloatArray:
+    """Return the (n, d) vectors of a side as queries or as documents.
+
+    A fit has encoded sources as queries and targets as documents. Most encoders know no roles: the
+    vectors at hand serve for both. The others encode the texts again.
+    """
+    texts, encoder, identity = pairs.texts(side), encoders[side], identities[side]
+    knows_roles = identity is not None and identity.tells_roles
+    if role == ROLES[side] or texts is None or encoder is None or not knows_roles:
+        return pairs.required_vectors(side)
+    return encode_texts(
+        encoder, texts, role, cache=cache, label=f"encoding held-out texts as {role}"
+    )
 
 
 def _project(
-    tested: Projection, vectors: FloatArray, texts: Any, side: Side, role: Role
+    projection: Projection, vectors: FloatArray, pairs: Pairs, side: Side, role: Role
 ) -> Float32Array:
+    """Project vectors as they are served, to unit length."""
     x = np.asarray(vectors, np.float32)
-    return unit_rows(tested(x, modality=side, role=role, texts=texts, roughly=True))
+    return unit_rows(projection(x, modality=side, role=role, texts=pairs.texts(side), roughly=True))

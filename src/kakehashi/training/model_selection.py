@@ -1,258 +1,256 @@
-"""The search for the best rung: every setting scored on validation, and the choice."""
+"""Model selection: every candidate map is tuned and scored on validation, and one is chosen."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.ranking import ranks, reciprocal
-from ..metrics.relevance import Clusters
+from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import sums_by_cluster
 from ..progress import track
 from ..projection import Projection
 from ..types import Metric, Mode
-from .closed_forms import COUNTS, HUBNESS, NGRAMS, Parameters, Rung, rungs
+from .candidates import (
+    Candidate,
+    ClosedFormMap,
+    CorrectedMap,
+    IdentityMap,
+    TrainedMap,
+    trained,
+    training_label,
+)
+from .closed_forms import HUBNESS, NGRAMS, ClosedForm, Parameters, closed_forms
+from .gradient.contrastive import LEARNED
 from .hubness_bank import corrected, hubness_grid
-from .sufficient_statistics import Development, Fitted, Questions, ValidationPart
-from .training_rows import TrainingRows
+from .prepare import Prepared
+from .sufficient_statistics import FeatureData, HeldOutQueries, ValidationPart, develop
 
-_TOP = 2  # plain settings of a rung that the hubness correction is tried on
+_TOP = 2  # plain settings of a closed form that the hubness correction is tried on
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
 
-
-class Refine(Protocol):
-    """Trains on from a closed form: :func:`kakehashi.training.gradient.contrastive.refine`."""
-
-    def __call__(
-        self,
-        start: Projection,
-        training: TrainingRows,
-        mode: Mode,
-        *,
-        stop_after: int | None,
-        label: str,
-    ) -> list[Projection]:
-        """Return the projection after each epoch, the same ones however early it stops."""
-        ...
-
-
-class Learned(NamedTuple):
-    """A learned rung: its name, and how it is trained."""
-
-    name: str
-    refine: Refine
+PerQuery = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Candidate:
-    """A rung with its hyper-parameters, and the reciprocal rank of each validation query.
+class Tuned:
+    """The best setting of every kind of map, and the choice among them.
 
     Attributes:
-        data: the development that it was tuned on.
-        make: builds the projection from what was fitted, over what the view reads.
-        cpu_seconds: what the search for it took.
+        candidates: of every closed form, plain and corrected, and of trained heads.
+        identity: the candidate that changes nothing; None where the two spaces differ.
     """
 
-    name: str
-    data: Development
-    parameters: Parameters
-    per_query: NDArray[np.float64]
-    make: Callable[[Fitted], Projection]
-    cpu_seconds: float = 0.0
-    _made: dict[Fitted, Projection] = field(default_factory=dict, repr=False)
-
-    @property
-    def mode(self) -> Mode:
-        """The mode of its view."""
-        return self.data.view.mode
-
-    @property
-    def score(self) -> float:
-        """Mean reciprocal rank on validation."""
-        return float(self.per_query.mean())
-
-    def build(self, fitted: Fitted) -> Projection:
-        """Build the projection, once for what was fitted."""
-        if fitted not in self._made:
-            self._made[fitted] = self.make(fitted)
-        return self._made[fitted]
+    candidates: list[Candidate]
+    identity: Candidate | None
+    chosen: Candidate
 
 
-def climb(
-    developments: list[Development],
-    metric: Metric,
-    *,
-    learned: Learned | None = None,
-    progress: bool = False,
+def tune(prepared: Prepared) -> Tuned:
+    """Tune every candidate map on the validation parts, and choose among them."""
+    plan, settings = prepared.plan, prepared.settings
+    data = [develop(plan, features, seed=settings.seed) for features in prepared.feature_sets]
+    candidates, identity = tune_candidates(data, prepared.metric)
+    if settings.learned:
+        candidates += tune_heads(candidates, prepared.metric, settings.seed)
+    clusters = clusters_of(*(part.held for part in plan.parts))
+    return Tuned(candidates, identity, choose(candidates, identity, settings.mode, clusters))
+
+
+def tune_candidates(
+    data: list[FeatureData], metric: Metric
 ) -> tuple[list[Candidate], Candidate | None]:
-    """Tune every rung, plain and corrected; return the best setting of each, and the base.
+    """Tune every closed form, plain and corrected; return the best setting of each.
 
     Args:
-        developments: the plan on each view; the first reads vectors only.
-        learned: trains on from the best closed form of each mode, where it is given.
+        data: the plan on each feature set; the first reads vectors only.
+
+    Returns:
+        the candidates, and the identity among them, where the two spaces are one.
     """
-    base = None
-    if developments[0].view.same_space:
-        [scores] = _score(developments[0].parts, metric, lambda fitted: [Projection()])
-        base = Candidate("identity", developments[0], {}, scores, lambda fitted: Projection())
-    found = [] if base is None else [base]
-    by_mode: dict[Mode, list[Candidate]] = {}
-    for data in developments:
-        mode = data.view.mode
-        if base is not None and not data.view.ngrams:
-            found += _timed(_best_corrected, "identity", data, [base], metric)
-        ladder = rungs(data.view, unpaired=data.fitted.unpaired is not None)
-        what = f"{mode}: closed forms over vectors{' and n-grams' if data.view.ngrams else ''}"
-        for name, rung in track(list(ladder.items()), what, enabled=progress):
-            ranked = _timed(_tuned, name, data, rung, metric)
-            found.append(ranked[0])
-            found += _timed(_best_corrected, name, data, ranked[:_TOP], metric)
-            by_mode.setdefault(mode, []).append(ranked[0])
-        for part in data.parts:
-            part.fitted.forget()
-    for closed in by_mode.values() if learned is not None else ():
-        start = max(closed, key=lambda c: c.score)
-        [trained] = _timed(_trained_on, start, metric, learned)
-        found.append(trained)
-        found += _timed(_best_corrected, trained.name, trained.data, [trained], metric)
-    return found, base
+    identity = None
+    if data[0].features.same_space:
+        projections = ([Projection()] for _ in data[0].parts)
+        [per_query] = _reciprocal_ranks(data[0].parts, projections, metric)
+        identity = Candidate("identity", data[0], {}, IdentityMap(), per_query)
+    candidates = [] if identity is None else [identity]
+    for of_features in data:
+        if identity is not None and not of_features.features.ngrams:
+            candidates += _timed(tune_correction, "identity", of_features, [identity], metric)
+        candidates += _tune_closed_forms(of_features, metric)
+    return candidates, identity
+
+
+def _tune_closed_forms(data: FeatureData, metric: Metric) -> list[Candidate]:
+    """Tune the closed forms of one feature set, each plain and corrected."""
+    read = " and n-grams" if data.features.ngrams else ""
+    label = f"{data.features.mode}: closed forms over vectors{read}"
+    forms = closed_forms(data.features, unpaired=data.development.unpaired is not None)
+    candidates = []
+    for form in track(forms, label):
+        ranked = _timed(tune_closed_form, form, data, metric)
+        candidates.append(ranked[0])
+        candidates += _timed(tune_correction, form.name, data, ranked[:_TOP], metric)
+    for part in data.parts:
+        part.statistics.forget()
+    return candidates
+
+
+def tune_heads(candidates: list[Candidate], metric: Metric, seed: int) -> list[Candidate]:
+    """Train a head from the best plain closed form of each mode; return it plain and corrected."""
+    plain_by_mode: dict[Mode, list[Candidate]] = {}
+    for candidate in candidates:
+        if isinstance(candidate.recipe, ClosedFormMap):
+            plain_by_mode.setdefault(candidate.mode, []).append(candidate)
+    heads = []
+    for plain in plain_by_mode.values():
+        start = max(plain, key=lambda c: c.score)
+        [head] = _timed(tune_head, start, metric, seed)
+        heads += [head, *_timed(tune_correction, head.name, head.data, [head], metric)]
+    return heads
 
 
 def _timed(search: Callable[..., list[Candidate]], *args: Any) -> list[Candidate]:
-    """Write down what a search took, on this thread: BLAS and torch are held to one."""
-    begun = time.thread_time()
-    found = search(*args)
-    return [replace(c, cpu_seconds=time.thread_time() - begun) for c in found]
+    """Note the CPU time of a search on this thread: BLAS and torch are held to one."""
+    started = time.thread_time()
+    candidates = search(*args)
+    return [replace(c, cpu_seconds=time.thread_time() - started) for c in candidates]
 
 
-def _tuned(name: str, data: Development, rung: Rung, metric: Metric) -> list[Candidate]:
-    """Score a rung's grid, then step by step from its best point; the best comes first.
+def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> list[Candidate]:
+    """Score the grid of a form, then step by step from its best point; the best comes first.
 
     One hyper-parameter is moved at a time, each from the best setting so far.
     """
-
-    def scored(grid: list[Parameters], parts: list[ValidationPart]) -> list[Candidate]:
-        def maker(parameters: Parameters) -> Callable[[Fitted], Projection]:
-            return lambda fitted: _build(rung, fitted, parameters)
-
-        makers = [maker(p) for p in grid]
-        scores = _score(parts, metric, lambda fitted: [make(fitted) for make in makers])
-        return [Candidate(name, data, *each) for each in zip(grid, scores, makers, strict=True)]
-
-    sizes = np.cumsum([len(part.questions.source) for part in data.parts])
+    sizes = np.cumsum([len(part.queries.source) for part in data.parts])
     enough = int((sizes < _TUNED_ON).sum()) + 1
-    few = data.parts[:enough] if data.view.ngrams else data.parts
-    tried = scored(rung.grid, few)
-    for _ in range(rung.rounds):
-        begun_with = max(tried, key=lambda c: c.score)
-        for step in rung.steps:
+    parts = data.parts[:enough] if data.features.ngrams else data.parts
+    tried = _scored(form, form.grid, data, parts, metric)
+    for _ in range(form.rounds):
+        best_before = max(tried, key=lambda c: c.score)
+        for step in form.steps:
             best = max(tried, key=lambda c: c.score)
-            known = [c.parameters for c in tried]
-            tried += scored([p for p in step(best.parameters) if p not in known], few)
-        if max(tried, key=lambda c: c.score) is begun_with:
+            settings = [c.parameters for c in tried]
+            new = [p for p in step(best.parameters) if p not in settings]
+            tried += _scored(form, new, data, parts, metric)
+        if max(tried, key=lambda c: c.score) is best_before:
             break
     ranked = sorted(tried, key=lambda c: -c.score)
-    if len(few) < len(data.parts):
-        again = scored([c.parameters for c in ranked[:_TOP]], data.parts)
+    if len(parts) < len(data.parts):
+        on_all_parts = [c.parameters for c in ranked[:_TOP]]
+        again = _scored(form, on_all_parts, data, data.parts, metric)
         ranked = sorted(again, key=lambda c: -c.score)
     return ranked
 
 
-def _best_corrected(
-    name: str, data: Development, plain: list[Candidate], metric: Metric
+def _scored(
+    form: ClosedForm,
+    grid: list[Parameters],
+    data: FeatureData,
+    parts: list[ValidationPart],
+    metric: Metric,
 ) -> list[Candidate]:
-    """Score the hubness correction of a rung's best settings; return the best of them all."""
-    mode, grid = data.view.mode, hubness_grid(data.view.mode)
-
-    def scored(c: Candidate) -> list[Candidate]:
-        def maker(setting: Parameters) -> Callable[[Fitted], Projection]:
-            return lambda fitted: corrected(c.build(fitted), mode, fitted.bank, [setting])[0]
-
-        scores = _score(
-            data.parts, metric, lambda fitted: corrected(c.build(fitted), mode, fitted.bank, grid)
-        )
-        return [
-            Candidate(name + HUBNESS, data, c.parameters | h, s, maker(h))
-            for h, s in zip(grid, scores, strict=True)
-        ]
-
-    return [max((found for c in plain for found in scored(c)), key=lambda c: c.score)]
-
-
-def _trained_on(closed: Candidate, metric: Metric, learned: Learned) -> list[Candidate]:
-    """Train on from a closed form; validation says after how many epochs to stop."""
-    data, mode = closed.data, closed.mode
-
-    def refined(fitted: Fitted, what: str, stop_after: int | None = None) -> list[Projection]:
-        label = f"{mode}: training {learned.name}, {what}"
-        start = closed.build(fitted)
-        return learned.refine(start, fitted.training, mode, stop_after=stop_after, label=label)
-
-    n = len(data.parts)
-    histories = {
-        part.fitted: refined(part.fitted, f"to choose ({i} of {n})")
-        for i, part in enumerate(data.parts, 1)
-    }
-    by_epoch = _score(data.parts, metric, lambda fitted: histories[fitted])
-    epochs = int(np.argmax([scores.mean() for scores in by_epoch])) + 1
-    made = {fitted: history[epochs - 1] for fitted, history in histories.items()}
-    name = learned.name + (NGRAMS if data.view.ngrams else "")
-    parameters = closed.parameters | {"start": closed.name, "epochs": epochs}
-
-    def make(fitted: Fitted) -> Projection:
-        return refined(fitted, "to judge and ship", epochs)[-1]
-
-    return [Candidate(name, data, parameters, by_epoch[epochs - 1], make, _made=made)]
-
-
-def _build(rung: Rung, fitted: Fitted, parameters: Parameters) -> Projection:
-    """Build a closed form; what counts how much is asked of the sums, not of the form."""
-    counts = {k: parameters[k] for k in COUNTS if k in parameters}
-    plain = {k: v for k, v in parameters.items() if k not in COUNTS}
-    made = rung.build(fitted.spectrum(**counts), fitted.view.mode, **plain)
-    return fitted.view.folded(made, counts.get("ngrams", 1.0))
-
-
-def _score(
-    parts: list[ValidationPart], metric: Metric, build_all: Callable[[Fitted], list[Projection]]
-) -> list[NDArray[np.float64]]:
-    """Return, for each projection that is built, the reciprocal rank of every validation query."""
-    found = [
-        [reciprocal(rank(p, part.questions, metric, roughly=True)) for p in build_all(part.fitted)]
-        for part in parts
+    """Score a closed form on some validation parts, once for each setting."""
+    recipes = [ClosedFormMap(form, parameters) for parameters in grid]
+    # Not by Candidate.build, which keeps what it builds: a whole grid would be large.
+    projections = ([recipe.build(part.statistics) for recipe in recipes] for part in parts)
+    scores = _reciprocal_ranks(parts, projections, metric)
+    return [
+        Candidate(form.name, data, recipe.parameters, recipe, per_query)
+        for recipe, per_query in zip(recipes, scores, strict=True)
     ]
-    return [np.concatenate(of_parts) for of_parts in zip(*found, strict=True)]
+
+
+def tune_correction(
+    name: str, data: FeatureData, plain: list[Candidate], metric: Metric
+) -> list[Candidate]:
+    """Score the hubness correction of the best plain settings; return the best one of all."""
+    grid = hubness_grid(data.features.mode)
+    candidates = []
+    for start in plain:
+        # One call for the whole grid: the similarities with the bank are computed once.
+        projections = (
+            corrected(start.build(part.statistics), data.features.mode, part.statistics.bank, grid)
+            for part in data.parts
+        )
+        scores = _reciprocal_ranks(data.parts, projections, metric)
+        candidates += [
+            Candidate(
+                name + HUBNESS,
+                data,
+                start.parameters | setting,
+                CorrectedMap(start, setting),
+                per_query,
+            )
+            for setting, per_query in zip(grid, scores, strict=True)
+        ]
+    return [max(candidates, key=lambda c: c.score)]
+
+
+def tune_head(start: Candidate, metric: Metric, seed: int) -> list[Candidate]:
+    """Train a closed form further; validation chooses the number of epochs."""
+    data, n = start.data, len(start.data.parts)
+    histories = []
+    for i, part in enumerate(data.parts, 1):
+        label = training_label(part.statistics, f"to choose ({i} of {n})")
+        histories.append(trained(start, part.statistics, seed, label))
+    by_epoch = _reciprocal_ranks(data.parts, histories, metric)
+    epochs = int(np.argmax([per_query.mean() for per_query in by_epoch])) + 1
+    name = LEARNED + (NGRAMS if data.features.ngrams else "")
+    parameters = start.parameters | {"start": start.name, "epochs": epochs}
+    built = {
+        part.statistics: history[epochs - 1]
+        for part, history in zip(data.parts, histories, strict=True)
+    }
+    recipe = TrainedMap(start, epochs, seed)
+    return [Candidate(name, data, parameters, recipe, by_epoch[epochs - 1], _built=built)]
+
+
+def _reciprocal_ranks(
+    parts: list[ValidationPart], projections: Iterable[list[Projection]], metric: Metric
+) -> list[PerQuery]:
+    """Return the reciprocal rank of every validation query, once for each map.
+
+    Args:
+        projections: for each part the same maps, built without it. A generator builds the maps of
+            one part while they are needed.
+    """
+    by_part = [
+        [reciprocal(rank(p, part.queries, metric, roughly=True)) for p in of_part]
+        for part, of_part in zip(parts, projections, strict=True)
+    ]
+    return [np.concatenate(of_map) for of_map in zip(*by_part, strict=True)]
 
 
 def rank(
-    projection: Projection, asked: Questions, metric: Metric, *, roughly: bool = False
+    projection: Projection, held_out: HeldOutQueries, metric: Metric, *, roughly: bool = False
 ) -> NDArray[np.intp]:
-    """Rank as a store would: from the vectors that it is asked and the vectors that it holds."""
-    queries = projection(asked.source, modality="source", role="query", roughly=roughly)
-    documents = projection(asked.documents, modality="target", role="document", roughly=roughly)
-    return ranks(queries, documents, metric, relevance=asked.relevance)
+    """Rank as a store would: from the vectors of queries and the vectors that it holds."""
+    queries = projection(held_out.source, modality="source", role="query", roughly=roughly)
+    documents = projection(held_out.documents, modality="target", role="document", roughly=roughly)
+    return ranks(queries, documents, metric, relevance=held_out.relevance)
 
 
 def choose(
-    candidates: list[Candidate], base: Candidate | None, mode: str, clusters: Clusters
+    candidates: list[Candidate], identity: Candidate | None, mode: str, clusters: Clusters
 ) -> Candidate:
-    """Take the best by validation, if it beats the base by more than its own uncertainty.
+    """Take the best by validation, if it beats the identity by more than its own uncertainty.
 
     The best of many is lucky; a lead of less than one standard error of the paired difference is
-    no lead. In ``auto``, ``shared`` has to lead ``keep`` by two: it asks for a new index.
+    no lead. In ``auto``, ``shared`` has to lead ``keep`` by two: it needs a new index.
     """
     chosen = max(candidates, key=lambda c: c.score)
     if mode == "auto" and chosen.mode == "shared":
         keep = max((c for c in candidates if c.mode == "keep"), key=lambda c: c.score)
         if not _leads(chosen, keep, clusters, 2.0):
             chosen = keep
-    if base is not None and not _leads(chosen, base, clusters, 1.0):
-        return base
+    if identity is not None and not _leads(chosen, identity, clusters, 1.0):
+        return identity
     return chosen
 
 

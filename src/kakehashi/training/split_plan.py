@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class SplitPlan:
     """The rows of a fit, sorted by what they are for.
 
     Attributes:
@@ -71,14 +71,14 @@ class Plan:
         return len(self.every) + len(self.seen)
 
 
-def plan(
+def plan_split(
     pairs: Pairs,
     *,
     validation: Pairs | None,
     test: Pairs | None,
     unpaired: Pairs | None = None,
     seed: int,
-) -> Plan:
+) -> SplitPlan:
     """Split the pairs.
 
     Args:
@@ -111,7 +111,7 @@ def plan(
         seen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, pairs))
     else:
         parts = _folds(pairs, rows, seed)
-    return Plan(
+    return SplitPlan(
         pairs=pairs,
         every=np.arange(n) if split_off else rows,  # what was split off here may be learned from
         parts=parts,

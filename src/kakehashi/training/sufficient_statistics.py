@@ -1,4 +1,4 @@
-"""A plan carried out on a view: the sums over the rows of each part, read once."""
+"""A split plan carried out on a feature set: the sums over the rows of each part, read once."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from ..metrics.relevance import Relevance
 from ..projection.moments import Moments, Spectrum
 from ..types import SIDES
 from ..vectors import Float32Array, thinned
-from .features import MAX_NGRAM_PAIRS, View
+from .features import MAX_NGRAM_PAIRS, FeatureSet
 from .hubness_bank import Bank
-from .split_plan import LEAST_FITTED, Plan
+from .split_plan import LEAST_FITTED, Part, SplitPlan
 from .training_rows import TrainingRows
 
 _SPECTRA_KEPT = 3  # of 1,408 dimensions a side, 110 MB each
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
-    """All that a rung is built from: sums over some rows, a bank of them, and the rows themselves.
+class TrainStatistics:
+    """What a map is built from: sums over some rows, a sample of them, and the rows themselves.
 
     Attributes:
         unpaired: sums over unpaired rows, if there are any.
     """
 
-    view: View
+    features: FeatureSet
     moments: Moments
     bank: Bank
     training: TrainingRows
@@ -44,7 +44,7 @@ class Fitted:
         Args:
             unpaired: how much unpaired rows count beside the pairs.
             ngrams: how much n-grams count beside the encoder's vector, where they are read; what
-                is built then takes weighted rows (:meth:`.views.View.folded`).
+                is built then takes weighted rows (:meth:`.features.FeatureSet.folded`).
         """
         setting = (unpaired, ngrams)
         if setting not in self._spectra:
@@ -55,21 +55,21 @@ class Fitted:
                 moments = moments.pooled(self.unpaired, unpaired)
             if ngrams != 1:
                 dx, dy = moments.xy.shape
-                weights = self.view.weights
+                weights = self.features.weights
                 moments = moments.weighted(
                     weights("source", dx, ngrams), weights("target", dy, ngrams)
                 )
-            self._spectra[setting] = Spectrum(moments, self.view.prior)
+            self._spectra[setting] = Spectrum(moments, self.features.prior)
         return self._spectra[setting]
 
     def forget(self) -> None:
-        """Drop what was decomposed, once the settings of a view are chosen."""
+        """Drop what was decomposed, once the settings of a feature set are chosen."""
         self._spectra.clear()
 
 
 @dataclass(frozen=True, eq=False)
-class Questions:
-    """Held-out queries and the documents that they are ranked among, as a view reads them.
+class HeldOutQueries:
+    """Held-out queries and the documents that they are ranked among, as a feature set reads them.
 
     Attributes:
         source, documents: (n, d_x) and (n, d_y) float32, both sides of the n pairs.
@@ -81,79 +81,119 @@ class Questions:
     relevance: Relevance
 
     @classmethod
-    def of(cls, held: Pairs) -> Questions:
+    def of(cls, held_out: Pairs) -> HeldOutQueries:
         """Take both sides of held-out pairs."""
-        x, y = (np.asarray(held.required_vectors(side), np.float32) for side in SIDES)
-        return cls(x, y, Relevance.of(held))
+        x, y = (np.asarray(held_out.required_vectors(side), np.float32) for side in SIDES)
+        return cls(x, y, Relevance.of(held_out))
 
 
 @dataclass(frozen=True, eq=False)
 class ValidationPart:
-    """Queries that choose, and what was fitted without them."""
+    """Queries that choose, and the statistics of the rows that are fitted without them."""
 
-    fitted: Fitted
-    questions: Questions
+    statistics: TrainStatistics
+    queries: HeldOutQueries
 
 
 @dataclass(frozen=True, eq=False)
-class Development:
-    """A plan carried out on one view.
+class FeatureData:
+    """A split plan carried out on one feature set.
 
     Attributes:
-        parts: what hyper-parameters are chosen by.
-        fitted: on every pair that may be seen before the test; this is what the test judges.
-        everything: on the test part as well, where it was split off here.
+        parts: hyper-parameters are chosen by them.
+        development: of every pair that may be seen before the test; the test judges their map.
+        everything: of the test part as well, where it was split off here.
         test: the queries that judge.
     """
 
-    view: View
+    features: FeatureSet
     parts: list[ValidationPart]
-    fitted: Fitted
-    everything: Fitted
-    test: Questions
+    development: TrainStatistics
+    everything: TrainStatistics
+    test: HeldOutQueries
 
 
-def develop(plan: Plan, view: View, *, seed: int) -> Development:
-    """Accumulate the sums of every part of a plan, as a view reads its texts.
+def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
+    """Accumulate the sums of every part of a plan, over the features of its texts.
 
     Moments add up. The sums over all development rows are read once; leaving a validation part
     out subtracts its own few rows. So a million memory-mapped pairs are never copied. (The
     folds of a small set read each row a second time.)
 
     Args:
-        plan: its pairs with vectors on both sides, and with texts where the view reads them.
-        view: what is read of a text; vectors become (n, d) or (n, d + buckets) float32.
-        seed: of the samples of rows that hubs are told by and that learned rungs train on.
+        plan: its pairs with vectors on both sides, and with texts where the features read them.
+        features: what is read of a text; vectors become (n, d) or (n, d + buckets) float32.
+        seed: of the samples of rows that hubs are found by and that a head is trained on.
     """
-    pairs, rows, test = view.of(plan.pairs), plan.judged.train, plan.judged.held
-    validation = None if plan.validation is None else view.of(plan.validation)
-    unpaired = _unpaired(plan.unpaired, view)
-    moments = _moments(pairs, rows)
-
-    def fitted(of: Moments, on: Rows, *, hidden: list[Pairs], seen: Rows = rows[:0]) -> Fitted:
-        """Put together what is fitted on some rows; ``hidden`` pairs, as they are, stay unread."""
-        sets = [(pairs, on)]
-        if validation is not None and len(seen):
-            sets.append((validation, seen))
-        alone = None if unpaired is None else unpaired.without(hidden)
-        return Fitted(view, of, _bank(pairs, on, seed), TrainingRows(sets, seed), alone)
-
-    parts = []
-    for part in plan.parts:
-        rest = _moments(pairs, np.setdiff1d(rows, part.train))
-        without = fitted(moments - rest, part.train, hidden=[part.held, test])
-        parts.append(ValidationPart(without, Questions.of(view.of(part.held))))
-    if validation is not None:
-        moments = moments + _moments(validation, plan.seen)
-    judged = fitted(moments, rows, hidden=[test], seen=plan.seen)
-    everything = judged
-    if len(plan.every) > len(rows):
-        rest = _moments(pairs, np.setdiff1d(plan.every, rows))
-        everything = fitted(moments + rest, plan.every, hidden=[], seen=plan.seen)
-    return Development(view, parts, judged, everything, Questions.of(view.of(test)))
+    reader = _PlanReader.of(plan, features, seed)
+    moments = _moments(reader.pairs, plan.judged.train)
+    parts = [reader.validation_part(part, moments) for part in plan.parts]
+    development = reader.development(moments)
+    everything = reader.everything(development)
+    test = HeldOutQueries.of(features.read(plan.judged.held))
+    return FeatureData(features, parts, development, everything, test)
 
 
-def unpaired_note(plan: Plan) -> str:
+@dataclass(frozen=True, eq=False)
+class _PlanReader:
+    """A split plan, and its pairs as a feature set reads them."""
+
+    plan: SplitPlan
+    features: FeatureSet
+    seed: int
+    pairs: Pairs
+    validation: Pairs | None
+    unpaired: _Unpaired | None
+
+    @classmethod
+    def of(cls, plan: SplitPlan, features: FeatureSet, seed: int) -> _PlanReader:
+        validation = None if plan.validation is None else features.read(plan.validation)
+        unpaired = _unpaired(plan.unpaired, features)
+        return cls(plan, features, seed, features.read(plan.pairs), validation, unpaired)
+
+    def validation_part(self, part: Part, moments: Moments) -> ValidationPart:
+        """Subtract from the moments of all development rows those that a part does not fit."""
+        not_fitted = np.setdiff1d(self.plan.judged.train, part.train)
+        fitted = moments - _moments(self.pairs, not_fitted)
+        hidden = [part.held, self.plan.judged.held]
+        statistics = self._statistics(fitted, [(self.pairs, part.train)], hidden)
+        return ValidationPart(statistics, HeldOutQueries.of(self.features.read(part.held)))
+
+    def development(self, moments: Moments) -> TrainStatistics:
+        """Add the validation set of the caller to the development rows."""
+        if self.validation is not None:
+            moments = moments + _moments(self.validation, self.plan.seen)
+        sets = self._with_validation(self.plan.judged.train)
+        return self._statistics(moments, sets, [self.plan.judged.held])
+
+    def everything(self, development: TrainStatistics) -> TrainStatistics:
+        """Add the test part, where it was split off the pairs."""
+        every, train = self.plan.every, self.plan.judged.train
+        if len(every) <= len(train):
+            return development
+        moments = development.moments + _moments(self.pairs, np.setdiff1d(every, train))
+        return self._statistics(moments, self._with_validation(every), [])
+
+    def _with_validation(self, rows: Rows) -> list[tuple[Pairs, Rows]]:
+        sets = [(self.pairs, rows)]
+        if self.validation is not None and len(self.plan.seen):
+            sets.append((self.validation, self.plan.seen))
+        return sets
+
+    def _statistics(
+        self, moments: Moments, sets: list[tuple[Pairs, Rows]], hidden: list[Pairs]
+    ) -> TrainStatistics:
+        """Put statistics together; no unpaired row that stands in ``hidden`` pairs is counted."""
+        unpaired = None if self.unpaired is None else self.unpaired.without(hidden)
+        pairs, rows = sets[0]
+        x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
+        bank = Bank.sample(x, y, rows, seed=self.seed)
+        return TrainStatistics(
+            self.features, moments, bank, TrainingRows(sets, self.seed), unpaired
+        )
+
+
+def unpaired_note(plan: SplitPlan) -> str:
     """Say how many unpaired rows the test part leaves unread, or too few; nothing if all serve."""
     if plan.unpaired is None:
         return ""
@@ -167,26 +207,28 @@ def unpaired_note(plan: Plan) -> str:
     return f"{leaks} of {n} unpaired rows also stand in the test part: {used}"
 
 
-def _unpaired(rows: Pairs | None, view: View) -> _Unpaired | None:
-    """Return unpaired rows as a view reads them; none where it reads texts that they lack."""
-    if rows is None or any(rows.texts(side) is None for side in view.ngrams):
+def _unpaired(unpaired: Pairs | None, features: FeatureSet) -> _Unpaired | None:
+    """Return unpaired rows as features are read; none where texts are read that they lack."""
+    if unpaired is None or any(unpaired.texts(side) is None for side in features.ngrams):
         return None
-    if view.ngrams and len(rows) > MAX_NGRAM_PAIRS:  # both sides side by side would be large
-        rows = rows.select(np.arange(len(rows))[thinned(len(rows), MAX_NGRAM_PAIRS)])
-    return _Unpaired(rows, view)
+    if features.ngrams and len(unpaired) > MAX_NGRAM_PAIRS:  # both sides side by side are large
+        unpaired = unpaired.select(
+            np.arange(len(unpaired))[thinned(len(unpaired), MAX_NGRAM_PAIRS)]
+        )
+    return _Unpaired(unpaired, features)
 
 
 class _Unpaired:
-    """Sums over unpaired rows, without those of which a text is held out."""
+    """Sums over unpaired rows, without those that stand in a held-out set."""
 
-    def __init__(self, rows: Pairs, view: View) -> None:
-        self._rows, self._read = rows, view.of(rows)
-        self._all = _moments(self._read, np.arange(len(rows)))
+    def __init__(self, pairs: Pairs, features: FeatureSet) -> None:
+        self._pairs, self._read = pairs, features.read(pairs)
+        self._all = _moments(self._read, np.arange(len(pairs)))
 
-    def without(self, held: list[Pairs]) -> Moments | None:
-        known = [find_leaks(self._rows, part) for part in held]
-        leaks = np.unique(np.concatenate([np.arange(0), *known]))
-        if len(leaks) > len(self._rows) - LEAST_FITTED:
+    def without(self, held_out: list[Pairs]) -> Moments | None:
+        leaks_by_set = [find_leaks(self._pairs, part) for part in held_out]
+        leaks = np.unique(np.concatenate([np.arange(0), *leaks_by_set]))
+        if len(leaks) > len(self._pairs) - LEAST_FITTED:
             return None  # unpaired_note says so
         return self._all - _moments(self._read, leaks)
 
@@ -194,8 +236,3 @@ class _Unpaired:
 def _moments(pairs: Pairs, rows: Rows) -> Moments:
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     return Moments.of(x, y, rows)
-
-
-def _bank(pairs: Pairs, rows: Rows, seed: int) -> Bank:
-    x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
-    return Bank.sample(x, y, rows, seed=seed)

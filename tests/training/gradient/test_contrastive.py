@@ -17,11 +17,11 @@ from kakehashi.projection.head import AffineHead, ResidualHead
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.training import model_selection as search
-from kakehashi.training.features import View
+from kakehashi.training.features import FeatureSet
 from kakehashi.training.gradient import contrastive
 from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.gradient.mind_the_gap import train
-from kakehashi.training.split_plan import plan
+from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.training.training_rows import TrainingRows
 from kakehashi.vectors import unit_rows
@@ -452,8 +452,10 @@ def test_stopping_early_gives_what_the_whole_run_had_there(mode):
 def test_validation_chooses_the_epoch():
     x, y, groups = two_views(120, 6, 6, noise=0.1)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    data = develop(plan(pairs, validation=None, test=None, seed=0), View("keep"), seed=0)
-    good = procrustes(data.fitted.spectrum(), "keep", target_mean=0.0)
+    data = develop(
+        plan_split(pairs, validation=None, test=None, seed=0), FeatureSet("keep"), seed=0
+    )
+    good = procrustes(data.development.spectrum(), "keep", target_mean=0.0)
     bad = Projection(source=AffineHead.of(-good.source.weight, good.source.bias))
     asked = []
 
@@ -466,7 +468,7 @@ def test_validation_chooses_the_epoch():
     assert found.parameters == {"a": 1, "start": "procrustes", "epochs": 2}
     assert found.build(data.everything) is good
     assert asked == [None] * len(data.parts) + [2]
-    assert found.build(data.parts[0].fitted) is good  # not trained again
+    assert found.build(data.parts[0].statistics) is good  # not trained again
     assert len(asked) == len(data.parts) + 1
 
 
@@ -484,7 +486,7 @@ pairs = kakehashi.Pairs(source_vectors=x, target_vectors=y)
 report = kakehashi.fit(pairs, mode="keep").report
 assert not any("learned" in name for name in report.candidates), report.candidates
 assert any("torch cannot be imported" in note for note in report.notes), report.notes
-quiet = kakehashi.fit(pairs, mode="keep", learned="none").report
+quiet = kakehashi.fit(pairs, mode="keep").report
 assert not any("torch" in note for note in quiet.notes)
 for learned in ("linear", "mlp"):
     try:

@@ -84,7 +84,6 @@ def measure_robustness(
     names: Sequence[str] | None = None,
     seed: int = 0,
     cache: str | Path | None = None,
-    progress: bool = False,
 ) -> RobustnessReport:
     """Perturb the queries of some pairs and score what they still find; documents stay.
 
@@ -100,7 +99,6 @@ def measure_robustness(
             texts, is named in the report; if it was asked for, it raises.
         seed: decides what the perturbations draw.
         cache: a file that keeps encoded vectors between runs.
-        progress: show bars on standard error (where that is no terminal, a line a stage).
 
     Raises:
         DataError: no Pairs, no source texts, an unknown name, or mixed languages without target
@@ -115,8 +113,8 @@ def measure_robustness(
             "The pairs have source vectors only; a perturbation changes texts. Pass source texts."
         )
     queries, not_run = _perturbed(pairs, clean, names, seed)
-    look_up = _encoded(aligner, [clean, *(texts for _, texts in queries.values())], cache, progress)
-    systems = _Systems(aligner, pairs, _documents(aligner, pairs, cache, progress))
+    look_up = _encoded(aligner, [clean, *(texts for _, texts in queries.values())], cache)
+    systems = _Systems(aligner, pairs, _documents(aligner, pairs, cache))
     reference = systems.rank(look_up(clean), clean)
     results = {}
     for name, (description, texts) in queries.items():
@@ -158,12 +156,12 @@ def _perturbed(
 
 
 def _encoded(
-    aligner: Aligner, lists: list[Sequence[str]], cache: str | Path | None, progress: bool
+    aligner: Aligner, lists: list[Sequence[str]], cache: str | Path | None
 ) -> Callable[[Sequence[str]], Float32Array]:
     """Encode every different text of all the lists once; return what looks up their vectors."""
     unique = list(dict.fromkeys(text for texts in lists for text in texts))
     encoder, label = aligner.encoder("source"), "encoding queries"
-    vectors = encode_texts(encoder, unique, "query", cache=cache, progress=progress, label=label)
+    vectors = encode_texts(encoder, unique, "query", cache=cache, label=label)
     row = {text: i for i, text in enumerate(unique)}
 
     def look_up(texts: Sequence[str]) -> Float32Array:
@@ -173,15 +171,13 @@ def _encoded(
     return look_up
 
 
-def _documents(
-    aligner: Aligner, pairs: Pairs, cache: str | Path | None, progress: bool
-) -> Float32Array:
+def _documents(aligner: Aligner, pairs: Pairs, cache: str | Path | None) -> Float32Array:
     if pairs.target_vectors is not None:
         return np.asarray(pairs.target_vectors, np.float32)
     encoder, texts = aligner.encoder("target"), pairs.target_texts
     assert texts is not None
     label = "encoding documents"
-    return encode_texts(encoder, texts, "document", cache=cache, progress=progress, label=label)
+    return encode_texts(encoder, texts, "document", cache=cache, label=label)
 
 
 class _Systems:

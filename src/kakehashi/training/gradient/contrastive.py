@@ -1,4 +1,4 @@
-"""Learned rungs: heads that start from a closed form and are trained on by contrast.
+"""Trained heads: affine maps that start from a closed form and are trained further by contrast.
 
 For each query of a batch the loss asks that its own targets score above all others:
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from ...data.pairs import Pairs
 from ...errors import MissingExtraError
 from ...progress import track
 from ...projection import Projection
-from ...projection.head import AffineHead, Head, ResidualHead, grid_weight
+from ...projection.head import AffineHead, grid_weight
 from ...types import Mode
 from ...vectors import chunks, unit_rows
 from ..training_rows import TrainingRows
@@ -44,9 +44,8 @@ N_HARD, N_LOOKED_AT, MINE_EVERY = 1, 8, 2
 NEAR_DUPLICATE = 0.98
 """Cosine of two unprojected targets from which neither is mined as a wrong answer to the other."""
 TEMPERATURE = 0.05
-HIDDEN = 256
-LEARNED = {"linear": ("learned", 0), "mlp": ("learned-mlp", HIDDEN)}
-"""What :func:`kakehashi.fit` calls a head: the name of its rung, and its hidden units."""
+LEARNED = "learned"
+"""The name of the candidate in the report of :func:`kakehashi.fit`."""
 MAX_ROWS = 20_000
 """Pairs trained on; a sample of more. It bounds memory (120 MB of 384 + 1,024 float32)."""
 
@@ -59,27 +58,23 @@ def refine(
     training: TrainingRows,
     mode: Mode,
     *,
-    hidden: int = 0,
     epochs: int = EPOCHS,
     stop_after: int | None = None,
     learning_rate: float = LEARNING_RATE,
     seed: int = 0,
-    progress: bool = False,
     label: str = "training",
 ) -> list[Projection]:
     """Train on from a closed form; return the projection after each epoch.
 
     Args:
         start: a projection without hubness correction; its heads are where training starts.
-        training: the pairs, as the view of ``start`` reads them.
+        training: the pairs, as the feature set of ``start`` reads them.
         mode: in ``keep`` the source head alone is trained, against the untouched targets.
-        hidden: units of a hidden layer beside the affine map of each head; 0 for none. It starts
-            at zero, so that the closed form is where training starts either way.
         epochs: passes over the pairs; the learning rate falls to zero over all of them.
         stop_after: passes to make of these, if not all.
         seed: decides the order of the rows and the negatives; the same seed gives the same bits on
             one machine and device (a GPU if torch finds one).
-        progress: show a bar on standard error, called ``label``.
+        label: of the progress bar.
 
     Raises:
         MissingExtraError: torch is not installed.
@@ -93,13 +88,13 @@ def refine(
     with undisturbed(device):
         generator = torch.Generator().manual_seed(seed)
         task = _Task.of(pairs, mode, device)
-        heads = _Heads(start, task, hidden, generator)
+        heads = _Heads(start, task)
         optimiser = torch.optim.Adam(heads.parameters, lr=learning_rate)
         steps = -(-len(pairs) // BATCH_SIZE)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
         n_random = N_RANDOM if mode == "keep" else 0
         history, hard = [], torch.empty(0)
-        for epoch in track(range(epochs)[:stop_after], label, enabled=progress):
+        for epoch in track(range(epochs)[:stop_after], label):
             if epoch % MINE_EVERY == 0:
                 hard = _mine(heads, task)
             order = torch.randperm(len(pairs), generator=generator)
@@ -161,23 +156,23 @@ class _Task:
         if len(self.asked_again):
             again = self.asked_again
             row, pair = (self.asks[rows][:, None] == self.asks[again][None]).nonzero(as_tuple=True)
-            known = torch.zeros(len(rows), len(self.x), dtype=torch.bool, device=rows.device)
-            known[row, self.answers[again[pair]]] = True
-            same |= known[:, self.answers[candidates]]
+            answered = torch.zeros(len(rows), len(self.x), dtype=torch.bool, device=rows.device)
+            answered[row, self.answers[again[pair]]] = True
+            same |= answered[:, self.answers[candidates]]
         return same
 
 
 class _Heads:
     """The parameters that are trained."""
 
-    def __init__(self, start: Projection, task: _Task, hidden: int, generator: Any) -> None:
+    def __init__(self, start: Projection, task: _Task) -> None:
         import torch
 
         self._task = task
-        self.source = self._layers(start.source, task.x, hidden, generator)
+        self.source = self._layers(start.source, task.x)
         self.target = None
         if task.mode == "shared":
-            self.target = self._layers(start.target, task.y, hidden, generator)
+            self.target = self._layers(start.target, task.y)
         self.log_scale = torch.tensor(
             math.log(1 / TEMPERATURE),
             dtype=torch.float32,
@@ -186,7 +181,7 @@ class _Heads:
         )
         self.parameters = [*self.source, *(self.target or []), self.log_scale]
 
-    def _layers(self, head: Head | None, x: Tensor, hidden: int, generator: Any) -> list[Tensor]:
+    def _layers(self, head: AffineHead | None, x: Tensor) -> list[Tensor]:
         import torch
 
         d = x.shape[1]
@@ -196,10 +191,6 @@ class _Heads:
         lengths = np.linalg.norm(x.cpu().numpy() @ weight + bias, axis=1)
         scale = float(np.sqrt((lengths**2).mean())) or 1.0
         layers = [torch.from_numpy(a / np.float32(scale)) for a in (weight, bias)]
-        if hidden:
-            made: Any = {"dtype": torch.float32}
-            layers.append(torch.randn(d, hidden, generator=generator, **made) / math.sqrt(d))
-            layers += [torch.zeros(hidden, **made), torch.zeros(hidden, weight.shape[1], **made)]
         return [layer.to(x.device).requires_grad_() for layer in layers]
 
     def queries(self, rows: Tensor) -> Tensor:
@@ -218,22 +209,13 @@ class _Heads:
 
 
 def _forward(layers: list[Tensor], x: Tensor) -> Tensor:
-    weight, bias, *network = layers
-    y = x @ weight + bias
-    if network:
-        up, up_bias, down = network
-        y = y + (x @ up + up_bias).relu() @ down
-    return y
+    weight, bias = layers
+    return x @ weight + bias
 
 
-def _head(layers: list[Tensor]) -> Head:
-    arrays = [layer.detach().cpu().numpy() for layer in layers]
-    weight, bias = grid_weight(arrays[0]), arrays[1].copy()
-    if len(arrays) == 2:
-        return AffineHead(weight, bias)
-    return ResidualHead(
-        weight, bias, grid_weight(arrays[2]), arrays[3].copy(), grid_weight(arrays[4])
-    )
+def _head(layers: list[Tensor]) -> AffineHead:
+    weight, bias = (layer.detach().cpu().numpy() for layer in layers)
+    return AffineHead(grid_weight(weight), bias.copy())
 
 
 def _loss(heads: _Heads, task: _Task, rows: Tensor, candidates: Tensor) -> Tensor:
@@ -269,14 +251,14 @@ def _mine(heads: _Heads, task: _Task) -> Tensor:
     every = torch.arange(n, device=task.x.device)
     with torch.no_grad():
         documents = normalize(heads.documents(every), dim=1)
-        found = []
+        hardest = []
         for part in chunks(n, 1024):
             rows = every[part]
             scores = normalize(heads.queries(rows), dim=1) @ documents.T
             scores[task.positives(rows, every)] = float("-inf")
             nearest = scores.topk(min(N_LOOKED_AT, n), dim=1).indices  # (b, k), the hardest first
-            own = task.y[rows][:, :, None]
-            alike = (task.y[nearest] @ own)[:, :, 0] > NEAR_DUPLICATE
+            answer = task.y[rows][:, :, None]
+            alike = (task.y[nearest] @ answer)[:, :, 0] > NEAR_DUPLICATE
             order = alike.to(torch.int8).argsort(dim=1, stable=True)
-            found.append(nearest.gather(1, order)[:, :N_HARD])
-    return torch.cat(found).cpu()
+            hardest.append(nearest.gather(1, order)[:, :N_HARD])
+    return torch.cat(hardest).cpu()

@@ -46,9 +46,7 @@ class ProjectionNetwork:
         return result
 
 
-def train(
-    source: FloatArray, target: FloatArray, *, seed: int = 0, progress: bool = False
-) -> ProjectionNetwork:
+def train(source: FloatArray, target: FloatArray, *, seed: int = 0) -> ProjectionNetwork:
     """Train Linear d-2048, ReLU, 2048-2048, ReLU, 2048-d' by the paper's recipe.
 
     Adam at 1e-4, batches of 32, 5 epochs, :func:`triplet_loss` with margin 1; PyTorch's own
@@ -59,7 +57,6 @@ def train(
         target: (n, d') vectors of the same rows, in whose space the projections are to lie.
         seed: decides the initial weights and the order of the rows; the same seed gives the same
             bits on one machine with one number of threads. torch's global state is left as it was.
-        progress: show a bar on standard error.
 
     Raises:
         DataError: fewer than two rows, or a different number of them.
@@ -87,7 +84,7 @@ def train(
             optimiser = torch.optim.Adam(network.parameters(), lr=LEARNING_RATE)
             orders = [torch.randperm(n).numpy() for _ in range(EPOCHS)]
         batches = [order[i : i + BATCH_SIZE] for order in orders for i in range(0, n, BATCH_SIZE)]
-        for rows in track(batches, "training mind-the-gap", enabled=progress):
+        for rows in track(batches, "training mind-the-gap"):
             if len(rows) < 2:
                 continue
             anchors = torch.from_numpy(np.asarray(target[rows], np.float32))  # (b, d')

@@ -1,0 +1,159 @@
+"""Last step of a fit: the final map, the router, the calibration and the report in one aligner."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+
+from ..aligner import Aligner
+from ..data.pairs import Pairs
+from ..data.record import DataRecord
+from ..report import CandidateResult, Report
+from .candidates import Candidate
+from .judge import Judged
+from .learn_serving import learn_calibration, learn_router
+from .model_selection import Tuned, label
+from .prepare import Prepared
+from .sufficient_statistics import unpaired_note
+from .verdict import FEW_QUERIES
+
+
+def assemble(
+    prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float, refit: bool = True
+) -> Aligner:
+    """Fit the map that ships, learn what serving needs, and write the report.
+
+    Args:
+        started: ``time.perf_counter()`` when the fit began.
+        refit: fit the map again on all pairs (a test set of the caller is never among them);
+            False ships the weights that the test part judged.
+    """
+    encoded, shipped, settings = prepared.encoded, judged.shipped, prepared.settings
+    features = shipped.data.features
+    statistics = shipped.data.everything if refit else shipped.data.development
+    return Aligner(
+        projection=features.finish(shipped.build(statistics)),
+        mode=shipped.mode,
+        dimensions=encoded.dimensions,
+        identities=encoded.identities,
+        data=_data_record(prepared),
+        encoders=encoded.encoders,
+        router=learn_router(encoded.inputs.pairs, settings.seed),
+        calibration=learn_calibration(
+            features.finish(shipped.build(shipped.data.development)),
+            prepared.plan.judged.held,
+            encoded.encoders,
+            encoded.identities,
+            seed=settings.seed,
+            cache=settings.cache,
+        ),
+        report=_report(prepared, tuned, judged, started=started, refit=refit),
+    )
+
+
+def _report(
+    prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float, refit: bool
+) -> Report:
+    plan, settings, verdict = prepared.plan, prepared.settings, judged.verdict
+    n_fitted = plan.n_every if refit else plan.n_fitted
+    hint = (
+        "only mode keep was tried; mode='shared' also projects the stored vectors, and may find "
+        "more"
+    )
+    return Report(
+        verdict=verdict.advice,
+        reason="; ".join(filter(None, (verdict.reason, prepared.target_encoder.unknown))),
+        p_value=verdict.p_value,
+        candidates={label(c, settings.mode): _result(c, judged) for c in judged.scores},
+        base=None if tuned.identity is None else judged.scores[tuned.identity],
+        bm25=judged.bm25,
+        target_encoder=judged.target_encoder,
+        target_leads=verdict.target_leads,
+        mode=judged.shipped.mode,
+        chosen=label(judged.shipped, settings.mode),
+        describes=_describes(prepared, tuned, judged, n_fitted),
+        n_pairs=len(prepared.inputs.pairs),
+        sizes={
+            "fitted": n_fitted,
+            "development": plan.n_fitted,
+            "test": len(plan.judged.held),
+        },
+        leaked_rows_left_out=plan.leaked,
+        metric=prepared.metric,
+        seed=settings.seed,
+        seconds=time.perf_counter() - started,
+        notes=(*notes_on(prepared), *([hint] if settings.mode == "keep" else [])),
+    )
+
+
+def _result(candidate: Candidate, judged: Judged) -> CandidateResult:
+    return CandidateResult(
+        candidate.mode,
+        candidate.parameters,
+        candidate.score,
+        judged.scores[candidate],
+        candidate.cpu_seconds,
+    )
+
+
+def _describes(prepared: Prepared, tuned: Tuned, judged: Judged, n_fitted: int) -> str:
+    """Say which weights the scores belong to."""
+    if judged.shipped is tuned.identity:
+        return "the untouched vectors; nothing was fitted"
+    n_judged = prepared.plan.n_fitted
+    if n_fitted == n_judged:
+        return "the very weights that ship"
+    return f"the same map fitted on {n_judged} pairs; refitted on {n_fitted} to ship"
+
+
+def notes_on(prepared: Prepared) -> tuple[str, ...]:
+    """Return what a reader of the scores has to know about the data."""
+    plan, inputs = prepared.plan, prepared.inputs
+    notes = [] if prepared.same_space else ["raw vectors of the two sides are not comparable"]
+    if plan.leaked:
+        notes.append(
+            f"{plan.leaked} of {len(inputs.pairs)} pairs were left out: a side of them also stands "
+            "in the test part"
+        )
+    notes += _shared_groups(prepared)
+    if len(plan.judged.held) < FEW_QUERIES:
+        notes.append(
+            f"{len(plan.judged.held)} held-out queries say little, and so few documents are easily "
+            "told apart: expect lower scores in a larger index, where the map may even lose to the "
+            "vectors as they are"
+        )
+    if prepared.target_encoder.note:
+        notes.append(prepared.target_encoder.note)
+    # By default the targets of the pairs serve, those of the test part always among them.
+    if inputs.unpaired is not None and (note := unpaired_note(plan)):
+        notes.append(note)
+    return tuple(notes)
+
+
+def _shared_groups(prepared: Prepared) -> Iterator[str]:
+    inputs = prepared.inputs
+    for name, held_out in (("validation", inputs.validation), ("test", inputs.test)):
+        if held_out is None or held_out.groups is None or inputs.pairs.groups is None:
+            continue
+        groups = set(held_out.groups)
+        if shared := groups & set(inputs.pairs.groups):
+            yield (
+                f"{len(shared)} of {len(groups)} groups of the {name} set also stand in the "
+                "pairs: the scores say nothing about documents that are new"
+            )
+
+
+def _data_record(prepared: Prepared) -> DataRecord:
+    """Name the data that made the weights: a validation set is fitted in the end, too."""
+    inputs = prepared.inputs
+    sets = [part for part in (inputs.pairs, inputs.validation) if part is not None]
+    unpaired: Pairs | None = None if inputs.unpaired is None else prepared.plan.unpaired
+    hashes = [part.content_hash for part in (*sets, unpaired) if part is not None]
+    content = hashes[0]
+    if len(hashes) > 1:
+        content = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+    names = " + ".join(dict.fromkeys(part.name for part in sets if part.name))
+    licences = " + ".join(dict.fromkeys(part.licence for part in sets if part.licence))
+    n_unpaired = 0 if unpaired is None else len(unpaired)
+    return DataRecord(names, licences, content, sum(map(len, sets)), n_unpaired)

@@ -1,0 +1,230 @@
+"""First step of a fit: encode all texts, find out about both spaces, split the pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from ..data.pairs import Pairs, check_pairs
+from ..data.validation import checked_seed
+from ..encoders import Encoder, EncoderIdentity
+from ..errors import DataError, FitError, MissingExtraError
+from ..types import Metric, Mode, Side
+from .features import FeatureSet, feature_sets
+from .gradient.torch_state import import_failure
+from .inputs import (
+    Cache,
+    as_encoders,
+    check_dimensions,
+    check_made_by,
+    checked_dimensions,
+    identities_of,
+    may_read_texts,
+    with_vectors,
+)
+from .spaces import share_space, store_metric
+from .split_plan import MIN_PAIRS, SplitPlan, plan_split
+from .target_encoder import TargetEncoderQueries, target_encoder_queries
+from .unpaired import Unpaired, check_unpaired, gather_unpaired
+
+_CHOICES: dict[str, tuple[str | bool | None, ...]] = {
+    "mode": ("keep", "shared", "auto"),
+    "metric": (None, "cosine", "ip", "l2"),
+    "learned": (False, True),
+}
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """The options of :func:`kakehashi.fit` that are no data."""
+
+    mode: Literal["keep", "shared", "auto"] = "keep"
+    metric: Metric | None = None
+    ngrams: bool | None = None
+    learned: bool = False
+    seed: int = 0
+    cache: Cache = None
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The modes that are tried."""
+        return ("keep", "shared") if self.mode == "auto" else (self.mode,)
+
+    def checked(self) -> FitSettings:
+        """Return the settings with the seed as int.
+
+        Raises:
+            DataError: an unknown option.
+            MissingExtraError: a head is to be trained, and torch cannot be imported.
+        """
+        for option, choices in _CHOICES.items():
+            value = getattr(self, option)
+            if value not in choices:
+                allowed = ", ".join(map(str, choices))
+                raise DataError(f"{option}={value!r} is not known; choose one of {allowed}.")
+        if self.learned and (failure := import_failure()) is not None:
+            raise MissingExtraError("torch", "training") from failure
+        return replace(self, seed=checked_seed(self.seed))
+
+
+@dataclass(frozen=True, eq=False)
+class FitInputs:
+    """The data of a fit, as the caller gave it."""
+
+    pairs: Pairs
+    validation: Pairs | None = None
+    test: Pairs | None = None
+    unpaired: Unpaired = None
+
+    @property
+    def sets(self) -> list[Pairs]:
+        """All sets of pairs that there are."""
+        return [part for part in (self.pairs, self.validation, self.test) if part is not None]
+
+
+@dataclass(frozen=True, eq=False)
+class EncodedInputs:
+    """The data of a fit, with vectors on both sides of every set.
+
+    Attributes:
+        dimensions: of the vectors of each side.
+        reads_texts: for each mode that is tried, whether its maps may read n-grams of the texts.
+    """
+
+    inputs: FitInputs
+    settings: FitSettings
+    encoders: dict[Side, Encoder | None]
+    identities: dict[Side, EncoderIdentity | None]
+    dimensions: dict[str, int]
+    reads_texts: Mapping[Mode, bool]
+
+
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """All that maps are tuned and judged on.
+
+    Attributes:
+        same_space: whether raw vectors of the two sides can be compared.
+        metric: the store's.
+        plan: which rows are fitted, which choose and which judge.
+        target_encoder: the queries of the test part as the target encoder sees them.
+        feature_sets: for each mode that is tried, what its maps read.
+    """
+
+    encoded: EncodedInputs
+    same_space: bool
+    metric: Metric
+    plan: SplitPlan
+    target_encoder: TargetEncoderQueries
+    feature_sets: tuple[FeatureSet, ...]
+
+    @property
+    def settings(self) -> FitSettings:
+        """The options of the fit."""
+        return self.encoded.settings
+
+    @property
+    def inputs(self) -> FitInputs:
+        """The data of the fit, with vectors."""
+        return self.encoded.inputs
+
+    def with_pairs(self, pairs: Pairs) -> Prepared:
+        """Return the same with other training pairs, judged by the same test set of the caller.
+
+        The spaces, the metric and the unpaired rows stay as they were found.
+
+        Args:
+            pairs: with vectors on both sides.
+        """
+        encoded = replace(self.encoded, inputs=replace(self.inputs, pairs=pairs))
+        plan = _plan(encoded, self.plan.unpaired)
+        sets = _feature_sets(encoded, self.same_space)
+        return replace(self, encoded=encoded, plan=plan, feature_sets=sets)
+
+
+def prepare(
+    inputs: FitInputs,
+    source_encoder: Any,
+    target_encoder: Any,
+    settings: FitSettings,
+    *,
+    same_space: bool | None = None,
+) -> Prepared:
+    """Encode the inputs, and split them.
+
+    Args:
+        same_space: whether raw vectors of both sides can be compared; found out by default.
+
+    Raises:
+        KakehashiError: as :func:`kakehashi.fit` says.
+    """
+    encoded = encode_inputs(inputs, source_encoder, target_encoder, settings)
+    return prepare_encoded(encoded, same_space=same_space)
+
+
+def encode_inputs(
+    inputs: FitInputs, source_encoder: Any, target_encoder: Any, settings: FitSettings
+) -> EncodedInputs:
+    """Check the inputs, then encode the texts that have no vectors."""
+    check_pairs(inputs.pairs, optional=(inputs.validation, inputs.test))
+    settings = settings.checked()
+    if len(inputs.pairs) < MIN_PAIRS:  # before anything is encoded
+        raise FitError(f"{len(inputs.pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
+    encoders = as_encoders(source_encoder, target_encoder)
+    reads_texts = {
+        mode: may_read_texts(mode, settings.ngrams, encoders, inputs.sets)
+        for mode in settings.modes
+    }
+    check_unpaired(inputs.unpaired, encoders)
+    identities = identities_of(encoders)  # one that cannot be loaded is found before minutes go by
+    pairs, validation, test = (
+        part and with_vectors(part, encoders, settings.cache)
+        for part in (inputs.pairs, inputs.validation, inputs.test)
+    )
+    assert pairs is not None
+    dimensions = checked_dimensions(pairs, validation, test)
+    check_dimensions(inputs.pairs, identities, dimensions)
+    check_made_by(inputs.pairs, encoders)
+    encoded = FitInputs(pairs, validation, test, inputs.unpaired)
+    return EncodedInputs(encoded, settings, encoders, identities, dimensions, reads_texts)
+
+
+def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -> Prepared:
+    """Find out about the spaces, gather unpaired rows, split the pairs, and ask the rival."""
+    inputs, settings = encoded.inputs, encoded.settings
+    encoders, identities = encoded.encoders, encoded.identities
+    if same_space is None:
+        same_space = share_space(inputs.pairs, identities, settings.seed)
+    metric = settings.metric or store_metric(inputs.pairs)
+    unpaired = gather_unpaired(
+        inputs.unpaired, inputs.pairs, encoders, same_space=same_space, cache=settings.cache
+    )
+    plan = _plan(encoded, unpaired)
+    queries = target_encoder_queries(plan.judged.held, encoders, identities, settings.cache)
+    sets = _feature_sets(encoded, same_space)
+    return Prepared(encoded, same_space, metric, plan, queries, sets)
+
+
+def _plan(encoded: EncodedInputs, unpaired: Pairs | None) -> SplitPlan:
+    inputs = encoded.inputs
+    return plan_split(
+        inputs.pairs,
+        validation=inputs.validation,
+        test=inputs.test,
+        unpaired=unpaired,
+        seed=encoded.settings.seed,
+    )
+
+
+def _feature_sets(encoded: EncodedInputs, same_space: bool) -> tuple[FeatureSet, ...]:
+    return tuple(
+        features
+        for mode in encoded.settings.modes
+        for features in feature_sets(
+            mode,
+            encoded.inputs.pairs,
+            same_space=same_space,
+            ngrams=encoded.reads_texts[mode],
+        )
+    )
