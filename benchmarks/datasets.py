@@ -91,7 +91,7 @@ class DataSet:
                 if known is None:
                     raise SystemExit(f"{self.label}: no {name}_{side} stored, and no texts")
                 role, of = ROLES[side], encoder(name)
-                found = encode_texts(of, known, role, cache=cache, progress=True)
+                found = encode_texts(of, known, role, cache=cache)
             given |= {f"{side}_vectors": found, f"{side}_texts": known}
         groups = stored["group"].tolist() if "group" in stored else None
         if groups is None and records is not None and all("group" in r for r in records):
@@ -116,9 +116,7 @@ class DataSet:
             return found[[int(row) for row in pairs.ids]]
         if pairs.target_texts is None:
             raise SystemExit(f"{self.label}: no {self.source}_target stored, and no texts")
-        return encode_texts(
-            encoder(self.source), pairs.target_texts, "query", cache=cache, progress=True
-        )
+        return encode_texts(encoder(self.source), pairs.target_texts, "query", cache=cache)
 
 
 def encoder(name: str) -> Encoder:

@@ -60,7 +60,7 @@ def main() -> None:
     groups = texts.pop("group")
     cache, minilm = args.out / "vectors.sqlite", encoder("minilm")
     vectors = {
-        language: encode_texts(minilm, texts[language], role, cache=cache, progress=True)
+        language: encode_texts(minilm, texts[language], role, cache=cache)
         for language, role in zip(LANGUAGES, ("document", "query", "query"), strict=True)
     }
     asked = Pairs(texts["fr"], texts["en"], groups=groups)

@@ -28,7 +28,6 @@ import json
 import os
 import time
 import zlib
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,15 +44,9 @@ from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import MIN_GROUPS, Relevance
 from kakehashi.metrics.statistics import sums_by_cluster
 from kakehashi.threads import BLAS
+from kakehashi.training.candidates import Candidate
 from kakehashi.training.features import feature_sets
-from kakehashi.training.gradient.contrastive import refine
-from kakehashi.training.model_selection import (
-    Candidate,
-    Learned,
-    _best_corrected,
-    _trained_on,
-    climb,
-)
+from kakehashi.training.model_selection import tune_candidates, tune_correction, tune_head
 from kakehashi.training.spaces import share_space, store_metric
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
@@ -145,10 +138,9 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
         """Train a head from the best of some closed forms, and hold it against them."""
         best = max(closed, key=lambda c: c.score)
         plain = [c for c in closed if c.name != "identity" and not c.name.endswith("+hubness")]
-        learned = Learned("learned", partial(refine, seed=seed))
         begun = time.thread_time()
-        [trained] = _trained_on(max(plain, key=lambda c: c.score), metric, learned)
-        candidates = [trained, *_best_corrected(trained.name, trained.data, [trained], metric)]
+        [trained] = tune_head(max(plain, key=lambda c: c.score), metric, seed)
+        candidates = [trained, *tune_correction(trained.name, trained.data, [trained], metric)]
         ours = max(candidates, key=lambda c: c.score)
         ours.build(ours.data.development)
         return about | {
@@ -166,7 +158,7 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
     with BLAS:
         read_by = feature_sets(mode, train, same_space=same_space, ngrams=True)
         developments = [develop(rows, features, seed=seed) for features in read_by]
-        closed, _ = climb(developments, metric)
+        closed, _ = tune_candidates(developments, metric)
         over_vectors = [c for c in closed if not c.data.features.ngrams]
         return [one(*each) for each in zip(FEATURES, (over_vectors, closed), strict=True)]
 

@@ -92,9 +92,7 @@ class Encoded:
     def __call__(self, name: str, texts: Sequence[str]) -> np.ndarray:
         """Return (n, d) unit rows."""
         # The encoders here read a question as they read a document; the fits ask for both.
-        found = encode_texts(
-            self.encoders[name], texts, "document", cache=self.cache, progress=True, label=name
-        )
+        found = encode_texts(self.encoders[name], texts, "document", cache=self.cache, label=name)
         return unit_rows(found)
 
 

@@ -248,7 +248,7 @@ def by_cca(fitted: Pairs, test: Pairs, same: bool) -> Any:
 
 def by_fit(fitted: Pairs, test: Pairs, same: bool) -> Any:
     """Return the test ranks of what `kakehashi.fit` ships."""
-    aligner = kakehashi.fit(fitted, test=test, mode="keep", refit=False)
+    aligner = kakehashi.fit(fitted, test=test, mode="keep")
     metric: Any = aligner.report.metric
     return ranks(*served(aligner, test), metric, relevance=Relevance.of(test))
 

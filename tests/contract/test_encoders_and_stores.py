@@ -94,9 +94,7 @@ INTEGRATIONS = [
 ]
 
 
-@pytest.mark.parametrize(
-    "encoders", ["text_aligner", "ngram_aligner", "residual_aligner", "real_aligner"]
-)
+@pytest.mark.parametrize("encoders", ["text_aligner", "ngram_aligner", "real_aligner"])
 @pytest.mark.parametrize("modality", ["source", "target"])
 @pytest.mark.parametrize("role", ["query", "document"])
 @pytest.mark.parametrize("integration", INTEGRATIONS, ids=lambda f: f.__name__)

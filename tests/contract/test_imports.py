@@ -108,7 +108,7 @@ def test_fitting_needs_neither_network_nor_a_framework():
         f"{NO_NETWORK}\nimport sys, numpy as np, kakehashi\n"
         "x = np.random.default_rng(0).standard_normal((40, 5))\n"
         "pairs = kakehashi.Pairs(source_vectors=x, target_vectors=x[:, :4])\n"
-        "kakehashi.fit(pairs, mode='keep', learned='none')\n"
+        "kakehashi.fit(pairs, mode='keep')\n"
         f"print([name for name in {frameworks!r} if name in sys.modules])"
     )
     assert run(code) == "[]"

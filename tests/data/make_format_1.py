@@ -35,8 +35,8 @@ them, too. The data are toy sentences and the encoders count letters.
 def make(folder: Path) -> kakehashi.Aligner:
     """Make an aligner with everything that the format can hold.
 
-    Both sides read n-grams and have a network beside the affine map. It has the hubness correction,
-    identities of both encoders, a router and a calibration.
+    Both sides read n-grams. It has the hubness correction, identities of both encoders, a router
+    and a calibration.
     """
     verbs = {"開く": "open", "閉じる": "close", "調べる": "check", "外す": "remove"}
     things = {"弁": "the valve", "ポンプ": "the pump", "蓋": "the lid", "油槽": "the oil tank"}
@@ -48,7 +48,7 @@ def make(folder: Path) -> kakehashi.Aligner:
     ]
     pairs = kakehashi.Pairs(*map(list, zip(*texts, strict=True)), name="pumps", licence="CC0")
     like = kakehashi.fit(pairs, **ENCODERS, mode="shared")
-    aligner = reading_aligner(like, folder, hidden=4)
+    aligner = reading_aligner(like, folder)
     rows = np.random.default_rng(0).standard_normal((12, aligner.output_dimension))
     rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
     correction = HubnessCorrection({"source": rows[:6], "target": rows[6:]}, 0.5)

@@ -517,7 +517,7 @@ def test_training_pairs_that_share_a_side_with_the_test_are_left_out(stored):
 
 def test_an_aligner_is_a_row_with_the_scores_of_its_report(stored):
     train, test = stored
-    fitted = kakehashi.fit(train, test=test, mode="keep", refit=False)
+    fitted = kakehashi.fit(train, test=test, mode="keep")
     row = compare(train, test, ["procrustes"], aligner=fitted).rows["aligner"]
     assert row.scores == fitted.report.candidates[fitted.report.chosen].scores
     assert row.train_seconds == fitted.report.seconds

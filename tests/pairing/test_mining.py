@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.inner_fit import inner_fit
 from support.toy_data import ENCODERS, encoded, machine_pairs, reversed_letters, two_views
 
 from kakehashi import Pairs, fit
@@ -68,7 +69,7 @@ def test_a_second_fit_finds_more():
     few = Pairs(source_vectors=x[:40], target_vectors=y[:40], groups=groups[:40])
     test = Pairs(source_vectors=x[700:], target_vectors=y[700:], groups=groups[700:])
     options = {"mode": "shared", "test": test}
-    first = fit(few, **options, refit=False)
+    first = fit(few, **options)
     shuffled = np.random.default_rng(0).permutation(np.arange(40, 700))
     more = pseudo_pairs(first, x[40:700], y[shuffled])
     second = fit(few, **options, unpaired=more)
@@ -100,11 +101,11 @@ def test_a_map_that_was_fitted_on_its_test_part_makes_none():
     again = [v + 0.05 * rng.standard_normal(v.shape).astype(np.float32) for v in (x, y)]
     noise = Pairs(source_vectors=x, target_vectors=y)
     options = {"mode": "keep", "same_space": False}
-    with pytest.raises(DataError, match="refit=False"):
-        pseudo_pairs(fit(noise, **options), *again)
-    more = pseudo_pairs(fit(noise, **options, refit=False), *again)
-    assert fit(noise, **options, unpaired=more).report.verdict == "do not use"
-    own = fit(noise.select(range(160)), test=noise.select(range(160, 200)), **options)
+    with pytest.raises(DataError, match="a test set of your own"):
+        pseudo_pairs(inner_fit(noise, **options), *again)
+    more = pseudo_pairs(inner_fit(noise, **options, refit=False), *again)
+    assert inner_fit(noise, **options, unpaired=more).report.verdict == "do not use"
+    own = inner_fit(noise.select(range(160)), test=noise.select(range(160, 200)), **options)
     assert not own.report.refitted
     pseudo_pairs(own, *again)
 
@@ -112,7 +113,7 @@ def test_a_map_that_was_fitted_on_its_test_part_makes_none():
 def test_an_identity_was_fitted_on_nothing():
     pairs = machine_pairs()
     given = pairs.with_vectors(*(reversed_letters(pairs.target_texts),) * 2)
-    same = fit(given, same_space=True, ngrams=False)
+    same = inner_fit(given, same_space=True, ngrams=False)
     assert same.projection.is_identity
     assert same.report.refitted
     assert len(pseudo_pairs(same, given.source_vectors, given.target_vectors)) == len(pairs)

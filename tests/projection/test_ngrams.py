@@ -15,7 +15,7 @@ from kakehashi import Aligner, bundle
 from kakehashi.errors import BundleError, BundleTamperedError, DataError
 from kakehashi.projection import Projection
 from kakehashi.projection.exact import GRID
-from kakehashi.projection.head import AffineHead, ResidualHead, grid_weight
+from kakehashi.projection.head import AffineHead
 from kakehashi.projection.ngrams import CharacterNgrams
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60)
@@ -150,24 +150,14 @@ def test_a_row_of_no_count_stays_zero_beside_its_vector(monkeypatch):
 TEXTS = ["drain the pump 3", "部品の値 R12", "", "🙂", "x" * 500, "Drain the tank.", "\0"]
 
 
-def random_head(rng, d_in, d_out, hidden):
-    weight, bias = rng.standard_normal((d_in, d_out)), rng.standard_normal(d_out)
-    if not hidden:
-        return AffineHead.of(weight, bias)
-    return ResidualHead(
-        grid_weight(weight),
-        bias.astype(np.float32),
-        grid_weight(rng.standard_normal((d_in, hidden)) / 3),
-        rng.standard_normal(hidden).astype(np.float32),
-        grid_weight(rng.standard_normal((hidden, d_out))),
-    )
+def random_head(rng, d_in, d_out):
+    return AffineHead.of(rng.standard_normal((d_in, d_out)), rng.standard_normal(d_out))
 
 
-@pytest.mark.parametrize("hidden", [0, 5, 300])
 @pytest.mark.parametrize(("d_in", "d_out"), [(24, 10), (384, 384), (512, 384)])
-def test_a_row_has_the_same_bits_alone_and_in_any_batch(hidden, d_in, d_out):
+def test_a_row_has_the_same_bits_alone_and_in_any_batch(d_in, d_out):
     rng = np.random.default_rng(0)
-    head = random_head(rng, d_in + 128, d_out, hidden)
+    head = random_head(rng, d_in + 128, d_out)
     projection = Projection(source=head, ngrams={"source": CharacterNgrams(128)})
     x = rng.standard_normal((70, d_in)).astype(np.float32)
     texts = [TEXTS[i % len(TEXTS)] + str(i) for i in range(70)]
@@ -183,35 +173,15 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(hidden, d_in, d_out):
     assert np.array_equal(project(order), alone[order])
 
 
-@pytest.mark.parametrize("hidden", [1, 5, 64])
-def test_a_residual_head_is_its_formula(hidden):
-    rng = np.random.default_rng(1)
-    head = random_head(rng, 12, 7, hidden)
-    x = rng.standard_normal((40, 12)).astype(np.float32)
-    x[3] = head.weight[:, 0]  # a row whose hidden units may all be silent is no special case
-    unit = x.astype(np.float64) / np.linalg.norm(x.astype(np.float64), axis=1, keepdims=True)
-    y = unit @ head.weight + head.bias + np.maximum(unit @ head.up + head.up_bias, 0) @ head.down
-    y /= np.linalg.norm(y, axis=1, keepdims=True)
-    np.testing.assert_allclose(head(x), y, atol=2e-5)
-    np.testing.assert_allclose(head.roughly(x), y, atol=2e-5)
-    silent = ResidualHead(
-        head.weight, head.bias, head.up, np.full(hidden, -99, np.float32), head.down
-    )
-    assert np.array_equal(silent(x), AffineHead(head.weight, head.bias)(x))
+@pytest.fixture
+def reader(ngram_aligner):
+    return ngram_aligner
 
 
-@pytest.fixture(params=["ngram_aligner", "residual_aligner"])
-def reader(request):
-    return request.getfixturevalue(request.param)
-
-
-def test_the_fixtures_are_what_they_are_called(ngram_aligner, residual_aligner):
+def test_the_fixture_is_what_it_is_called(ngram_aligner):
     assert ngram_aligner.reads("source")
     assert ngram_aligner.reads("target")
     assert type(ngram_aligner.projection.source) is AffineHead
-    head = residual_aligner.projection.source
-    assert isinstance(head, ResidualHead)
-    assert np.abs(head.down).max() > 0
 
 
 @pytest.mark.parametrize("modality", ["source", "target"])
@@ -277,7 +247,7 @@ def test_many_stored_vectors_are_projected_a_part_at_a_time():
     """Beside 1,024 n-grams a row of 8 numbers takes 4 KB; of all rows at once that would be 25 MB,
     and the sums in float64 as much again."""
     rng = np.random.default_rng(0)
-    head = random_head(rng, 8 + 1024, 4, 0)
+    head = random_head(rng, 8 + 1024, 4)
     projection = Projection(source=head, ngrams={"source": CharacterNgrams(1024)})
     n = 6 * 1024 + 5
     x, texts = rng.standard_normal((n, 8)).astype(np.float32), [f"part {i}" for i in range(n)]
@@ -378,30 +348,16 @@ def test_weights_that_contradict_the_record_are_refused(folder, change):
 @pytest.mark.parametrize(
     "change",
     [
-        lambda t: t.update({"source.up": t["source.up"][:-1]}),
-        lambda t: t.update({"source.up": t["source.up"][:, :-1]}),
-        lambda t: t.update({"source.up_bias": t["source.up_bias"][:-1]}),
-        lambda t: t.update({"source.down": t["source.down"][:, :-1]}),
-        lambda t: t.update({"source.down": t["source.down"][:-1]}),
-        lambda t: t.update({"source.down": t["source.down"].astype(np.float64)}),
-        lambda t: t.update({"source.up": t["source.up"] * np.nan}),
-        lambda t: t.update({"source.weight": t["source.weight"][:-1]}),
-        lambda t: t.update({"source.weight": t["source.weight"][0]}),
-        lambda t: t.pop("source.up"),
-        lambda t: t.pop("source.down"),
+        lambda t: t.update({"source.bias": t["source.bias"][1:]}),
+        lambda t: t.update({"source.weight": t["source.weight"][:, 0]}),
+        lambda t: t.update({"source.up": t["source.weight"]}),
+        lambda t: t.pop("source.bias"),
         lambda t: t.pop("source.weight"),
-        lambda t: t.update(
-            {
-                "source.up": t["source.up"][:, 0],
-                "source.up_bias": t["source.up_bias"][0],
-                "source.down": t["source.down"][0],
-            }
-        ),
     ],
 )
-def test_residual_tensors_that_do_not_fit_are_refused(residual_aligner, change):
+def test_tensors_that_do_not_fit_are_refused(ngram_aligner, change):
     """Also where every hash is right: what is loaded must be able to serve."""
-    record, tensors = residual_aligner.projection.state()
+    record, tensors = ngram_aligner.projection.state()
     Projection.from_state(record, tensors)
     change(tensors)
     with pytest.raises((ValueError, KeyError)):

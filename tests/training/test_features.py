@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from support.inner_fit import inner_fit
 from support.toy_data import ENCODER_OF, ENCODERS, encoded, hashed_letters, machine_pairs
 
 from kakehashi import Pairs, fit
@@ -36,7 +37,7 @@ def test_the_prior_marks_the_features_that_both_sides_have(mode, same_space):
     assert set(read.ngrams) == ({"source"} if mode == "keep" else {"source", "target"})
     buckets, dy = read.ngrams["source"].dimension, y.shape[1]
     assert buckets == 256  # of few pairs
-    seen = read.of(pairs)
+    seen = read.read(pairs)
     assert seen.source_vectors.shape == (20, 5 + buckets)
     assert seen.target_vectors.shape == (20, dy if mode == "keep" else dy + buckets)
     if mode == "keep" and not same_space:
@@ -119,9 +120,9 @@ def test_a_projection_of_a_view_reads_what_the_view_read():
         expected = BOTH[side].beside(pairs.vectors(side), pairs.texts(side))
         assert np.array_equal(read.vectors(side), expected)
         assert pairs.vectors(side).shape[1] == expected.shape[1] - 16  # the pairs stay as they are
-    assert FeatureSet("keep").of(pairs) is pairs
+    assert FeatureSet("keep").read(pairs) is pairs
     assert (
-        FeatureSet("keep", {"source": BOTH["source"]}).of(pairs).target_vectors
+        FeatureSet("keep", {"source": BOTH["source"]}).read(pairs).target_vectors
         is pairs.target_vectors
     )
 
@@ -193,11 +194,11 @@ def test_the_rung_of_n_grams_is_tried_only_where_texts_may_be_read():
 def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
     """What the report says is what a store would find from the vectors that are served."""
     monkeypatch.setattr(
-        "kakehashi.training.fit.choose",
+        "kakehashi.training.model_selection.choose",
         lambda found, *_: next(c for c in found if "ngrams" in c.name),
     )
     pairs = machine_pairs()
-    aligner = fit(pairs, **ENCODERS, mode="keep", refit=False)
+    aligner = inner_fit(pairs, **ENCODERS, mode="keep", refit=False)
     assert aligner.reads("source")
     assert not aligner.reads("target")
     assert aligner.report.chosen == "cca+ngrams"

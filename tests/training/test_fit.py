@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from support.inner_fit import inner_fit
 from support.toy_data import hashed_letters, machine_pairs, two_views
 from threadpoolctl import threadpool_info, threadpool_limits
 
@@ -12,20 +13,23 @@ from kakehashi.data.splits import folds, hold_out
 from kakehashi.errors import DataError, FitError
 from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import Relevance
+from kakehashi.progress import show_progress
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.threads import Limit
+from kakehashi.training.assemble import assemble
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected
-from kakehashi.training.model_selection import choose, climb
+from kakehashi.training.judge import judge as judge_step
+from kakehashi.training.model_selection import choose, tune
 from kakehashi.training.spaces import share_space
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
-from kakehashi.training.verdict import Evidence, by_chance, judge
+from kakehashi.training.verdict import FoldGains, HeldOutRanks, by_chance, decide
 
 
 @pytest.mark.parametrize("mode", ["keep", "shared", "auto"])
-def test_a_linear_bridge_is_found_between_different_dimensions(vector_pairs, mode):
+def test_a_linear_map_is_found_between_different_dimensions(vector_pairs, mode):
     report = fit(vector_pairs, mode=mode).report
     assert report.verdict == "use"
     assert report.base is None
@@ -40,7 +44,7 @@ def test_keep_mode_leaves_targets_alone(vector_pairs):
 
 def test_the_report_is_what_a_store_would_measure(vector_pairs):
     """Recompute a rung's recall by hand from projected vectors of the held-out rows."""
-    aligner = fit(vector_pairs, mode="shared", refit=False)
+    aligner = inner_fit(vector_pairs, mode="shared", refit=False)
     test = vector_pairs.select(hold_out(vector_pairs, 0.2, seed=0, at_most=5000).held_out)
     q = aligner.project(test.source_vectors, modality="source", role="query")
     d = aligner.project(test.target_vectors, modality="target", role="document")
@@ -86,7 +90,9 @@ def test_a_leaked_row_is_left_out_of_training():
 def test_the_bars_of_a_fit_have_names_of_their_own(capsys):
     pytest.importorskip("torch")
     x, y, groups = two_views(120)
-    fit(Pairs(source_vectors=x, target_vectors=y, groups=groups), learned="linear", progress=True)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    with show_progress():
+        fit(pairs, mode="auto", learned=True)
     printed = capsys.readouterr().err
     names = printed.splitlines()
     for mode in ("keep", "shared"):
@@ -96,11 +102,23 @@ def test_the_bars_of_a_fit_have_names_of_their_own(capsys):
     assert len(chosen) == len(set(chosen))
 
 
+def judge(chosen, base, bm25, *, is_identity, **rest):
+    return decide(HeldOutRanks(chosen, base, bm25, **rest), is_identity=is_identity)
+
+
 def test_bad_options_are_named(vector_pairs):
     with pytest.raises(DataError, match="choose one of keep, shared, auto"):
         fit(vector_pairs, mode="both")
+    with pytest.raises(DataError, match=r"learned='mlp' .* one of False, True"):
+        fit(vector_pairs, learned="mlp")
     with pytest.raises(FitError, match="at least 10"):
         fit(vector_pairs.select([0, 1, 2]))
+
+
+def test_the_report_says_how_to_try_the_other_mode_where_it_was_not(vector_pairs):
+    for mode, noted in (("keep", 1), ("shared", 0), ("auto", 0)):
+        notes = fit(vector_pairs, mode=mode).report.notes
+        assert len([note for note in notes if "mode='shared'" in note]) == noted
 
 
 @pytest.mark.parametrize("helps", [False, True])
@@ -112,11 +130,11 @@ def test_a_map_ships_only_if_it_is_shown_to_help_on_the_test_part(helps, monkeyp
         lucky.append(max((c for c in candidates if c is not base), key=lambda c: c.score))
         return lucky[-1]
 
-    monkeypatch.setattr("kakehashi.training.fit.choose", choose)
+    monkeypatch.setattr("kakehashi.training.model_selection.choose", choose)
     rng = np.random.default_rng(1)
     y = rng.standard_normal((300, 12))
     x = y + 0.15 * rng.standard_normal(y.shape) + (4.0 if helps else 0.0)
-    aligner = fit(Pairs(source_vectors=x, target_vectors=y), mode="keep", same_space=True)
+    aligner = inner_fit(Pairs(source_vectors=x, target_vectors=y), mode="keep", same_space=True)
     report = aligner.report
     base, chosen = report.base, report.candidates[report.chosen].scores
     if helps:
@@ -322,7 +340,7 @@ def ranks_with(gains, n):
 
 def evidence(gain, n):
     """Folds of n queries, of which every second one gains or loses so much."""
-    return Evidence(np.resize([gain, 0.0], n), None)
+    return FoldGains(np.resize([gain, 0.0], n), None)
 
 
 def test_the_folds_count_where_the_test_queries_are_few():
@@ -356,7 +374,7 @@ def test_with_the_folds_the_level_is_stricter():
     """Seven gains and no loss have p = 2 / 2 ** 7: enough for 5%, and not for 1%."""
     ours, before = ranks_with(1, 20)
     for gains, advice in ((6, "do not use"), (12, "use")):
-        folds = Evidence(np.repeat([0.5, 0.0], [gains, 40]), None)
+        folds = FoldGains(np.repeat([0.5, 0.0], [gains, 40]), None)
         verdict = judge(ours, before, None, is_identity=False, folds=folds)
         assert verdict.advice == advice
 
@@ -395,7 +413,7 @@ def test_what_ships_is_fitted_on_everything_unless_told_not_to():
     x, y, groups = two_views(300)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     options = {"mode": "keep", "ngrams": False}
-    again, as_judged = (fit(pairs, **options, refit=refit) for refit in (True, False))
+    again, as_judged = (inner_fit(pairs, **options, refit=refit) for refit in (True, False))
     assert again.report.chosen == as_judged.report.chosen != "identity"
     scores = [a.report.candidates[a.report.chosen].scores for a in (again, as_judged)]
     assert scores[0] == scores[1]  # the report is of what was judged either way
@@ -428,7 +446,7 @@ def test_a_process_wide_setting_outlasts_the_first_of_two_that_need_it():
 
 def test_queries_that_repeat_are_not_enough():
     ours, before = ranks_with(30, 30)
-    found = judge(ours, before, None, is_identity=False, n_questions=9, clusters=np.arange(30) % 9)
+    found = judge(ours, before, None, is_identity=False, n_different=9, clusters=np.arange(30) % 9)
     assert (found.advice, found.beats_base) == ("do not use", False)
     assert "9 held-out queries are too few" in found.reason
     rng = np.random.default_rng(0)
@@ -452,7 +470,7 @@ def test_groups_of_the_folds_are_tested_whole_with_those_of_the_test_queries():
     each = np.arange(20 + 72)
     together = np.where((each >= 20) & (each < 32), 20, each)
     for clusters, advice in ((each, "use"), (together, "do not use")):
-        folds = Evidence(gains, clusters)
+        folds = FoldGains(gains, clusters)
         own = np.arange(20)
         verdict = judge(ours, before, None, is_identity=False, clusters=own, folds=folds)
         assert verdict.advice == advice
@@ -461,26 +479,26 @@ def test_groups_of_the_folds_are_tested_whole_with_those_of_the_test_queries():
 def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
     seen = []
     monkeypatch.setattr(
-        "kakehashi.training.fit.judge", lambda *a, **k: seen.append(k["folds"]) or judge(*a, **k)
+        "kakehashi.training.judge.decide",
+        lambda ranks, **options: seen.append(ranks.folds) or decide(ranks, **options),
     )
     y, _, groups = two_views(120, 8, 8, noise=1.0)
     x = y @ np.linalg.qr(np.eye(8) + 0.3)[0].astype(np.float32)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    fit(pairs, mode="keep", same_space=True)
+    inner_fit(pairs, mode="keep", same_space=True)
     [folds] = seen
     held_out = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
     assert len(folds.gains) == 120 - len(held_out)
     assert len(folds.clusters) == 120  # the test queries stand before those of the folds
     assert len(np.unique(folds.clusters)) == len(set(groups))
     assert not {*folds.clusters[: len(held_out)]} & {*folds.clusters[len(held_out) :]}
-    fit(pairs, mode="keep", same_space=False)
+    inner_fit(pairs, mode="keep", same_space=False)
     assert seen[-1] is None  # nothing to gain over
     half = np.arange(0, 60), np.arange(60, 120)
-    fit(
+    inner_fit(
         pairs.select(half[0]),
         validation=pairs.select(half[1]),
         mode="keep",
-        learned="none",
         same_space=True,
     )
     assert seen[-1] is None  # a validation set is no fold
@@ -493,7 +511,7 @@ def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
         seen.append((candidates, clusters))
         return choose(candidates, base, mode, clusters)
 
-    monkeypatch.setattr("kakehashi.training.fit.choose", spying)
+    monkeypatch.setattr("kakehashi.training.model_selection.choose", spying)
     fit(vector_pairs, mode="keep")
     [(candidates, clusters)] = seen
     parts = plan_split(vector_pairs, validation=None, test=None, seed=0).parts
@@ -507,7 +525,7 @@ def test_blas_has_one_thread_while_a_fit_runs_and_what_it_had_after_it(vector_pa
         return [blas["num_threads"] for blas in threadpool_info() if blas["user_api"] == "blas"]
 
     seen = []
-    for name, real in (("develop", develop), ("climb", climb), ("judge", judge)):
+    for name, real in (("tune", tune), ("judge", judge_step), ("assemble", assemble)):
 
         def spying(*args, real=real, **options):
             seen.append(threads())

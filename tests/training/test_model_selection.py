@@ -1,4 +1,6 @@
-"""The search for the best rung: what is tried, how it is scored, and what is chosen."""
+"""The search for the best map: what is tried, how it is scored, and what is chosen."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -11,10 +13,11 @@ from kakehashi.projection.head import AffineHead
 from kakehashi.projection.linear import ridge
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import model_selection as search
-from kakehashi.training.closed_forms import Rung, rungs
+from kakehashi.training.candidates import Candidate, ClosedFormMap, IdentityMap
+from kakehashi.training.closed_forms import ClosedForm, closed_forms
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected, hubness_grid
-from kakehashi.training.model_selection import Candidate, choose
+from kakehashi.training.model_selection import choose
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import FeatureData, develop
 
@@ -22,7 +25,7 @@ from kakehashi.training.sufficient_statistics import FeatureData, develop
 def candidate(name, mode, per_query):
     scores = np.asarray(per_query, float)
     data = FeatureData(FeatureSet(mode), [], None, None, None)
-    return Candidate(name, data, {}, scores, lambda fitted: Projection())
+    return Candidate(name, data, {}, IdentityMap(), scores)
 
 
 def leading(reference, name, mode, errors):
@@ -57,8 +60,8 @@ def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch
         pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
         features = FeatureSet("keep", {"source": CharacterNgrams(8)})
         data = develop(plan_split(pairs, validation=None, test=None, seed=0), features, seed=0)
-        [(name, rung)] = rungs(features, unpaired=False).items()
-        ranked = search._tuned(name, data, rung, "ip")
+        [form] = closed_forms(features, unpaired=False)
+        ranked = search.tune_closed_form(form, data, "ip")
         assert len(ranked) == search._TOP
         assert [len(c.per_query) for c in ranked] == [48, 48]  # every fold counts in the end
         turned += ranked[0].score < ranked[1].score
@@ -99,7 +102,8 @@ def test_one_round_moves_every_hyper_parameter_from_the_best_setting_so_far(roun
             AffineHead.of(good.weight + 0.2 * (abs(a - 1) + abs(b - 2)) * off, good.bias)
         )
 
-    rung = Rung(
+    form = ClosedForm(
+        "form",
         build,
         [{"a": 0, "b": 0}],
         (
@@ -108,7 +112,7 @@ def test_one_round_moves_every_hyper_parameter_from_the_best_setting_so_far(roun
         ),
         rounds=rounds,
     )
-    best = search._tuned("rung", data, rung, "cosine")[0]
+    best = search.tune_closed_form(form, data, "cosine")[0]
     assert best.parameters == {"a": 1, "b": rounds}
     assert len(asked) == len(data.parts) * len(set(asked))  # no setting twice
 
@@ -130,11 +134,11 @@ def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, be
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     data = develop(plan_split(pairs, validation=None, test=None, seed=0), FeatureSet(mode), seed=0)
 
-    def plain(reg):
-        def make(fitted):
-            return ridge(fitted.spectrum(), mode, reg=reg, towards="zero")
+    form = ClosedForm("ridge", partial(ridge, towards="zero"), [])
 
-        return Candidate("ridge", data, {"reg": reg}, np.zeros(1), make)
+    def plain(reg):
+        recipe = ClosedFormMap(form, {"reg": reg})
+        return Candidate("ridge", data, {"reg": reg}, recipe, np.zeros(1))
 
     def score(c, setting):
         found = []
@@ -149,7 +153,7 @@ def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, be
     highest, of, setting = max(tried, key=lambda each: each[0])
     assert of is candidates[0 if best == "first" else -1]
     assert setting != hubness_grid(mode)[0]
-    [found] = search._best_corrected("ridge", data, candidates, "cosine")
+    [found] = search.tune_correction("ridge", data, candidates, "cosine")
     assert found.name == "ridge+hubness"
     assert found.parameters == of.parameters | setting
     assert found.score == highest > min(score for score, _, _ in tried)
@@ -160,26 +164,26 @@ def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, be
         assert np.array_equal(*of_both)
 
 
-def test_the_correction_is_tried_on_the_two_best_settings_of_every_rung(monkeypatch):
+def test_the_correction_is_tried_on_the_two_best_settings_of_every_closed_form(monkeypatch):
     x, y, groups = two_views(200)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     data = develop(
         plan_split(pairs, validation=None, test=None, seed=0), FeatureSet("keep"), seed=0
     )
     tuned, corrections = {}, {}
-    real = search._tuned, search._best_corrected
+    real = search.tune_closed_form, search.tune_correction
 
-    def tuning(name, *args):
-        tuned[name] = real[0](name, *args)
-        return tuned[name]
+    def tuning(form, *args):
+        tuned[form.name] = real[0](form, *args)
+        return tuned[form.name]
 
     def correcting(name, data, plain, metric):
         corrections[name] = plain
         return real[1](name, data, plain, metric)
 
-    monkeypatch.setattr(search, "_tuned", tuning)
-    monkeypatch.setattr(search, "_best_corrected", correcting)
-    found, _ = search.climb([data], "cosine")
+    monkeypatch.setattr(search, "tune_closed_form", tuning)
+    monkeypatch.setattr(search, "tune_correction", correcting)
+    found, _ = search.tune_candidates([data], "cosine")
     assert [c.name for c in found] == [n for name in tuned for n in (name, name + "+hubness")]
     assert corrections.keys() == tuned.keys()
     for name, plain in corrections.items():

@@ -7,7 +7,7 @@ from support.toy_data import encoded, hashed_letters, reversed_letters, two_view
 from kakehashi import Pairs, fit
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import sufficient_statistics as development
-from kakehashi.training.closed_forms import rungs
+from kakehashi.training.closed_forms import closed_forms
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
@@ -85,7 +85,7 @@ def test_sets_of_the_callers_are_kept_apart_and_the_test_set_is_never_fitted(fea
     [part] = data.parts
     # 60 to 64 stand in the test set and may not choose; 40 to 49 choose and are not fitted.
     chose = (
-        row_numbers(features.read(whole), FeatureSet("keep").of(rows.validation))
+        row_numbers(features.read(whole), FeatureSet("keep").read(rows.validation))
         if not features.ngrams
         else None
     )
@@ -138,8 +138,8 @@ def test_unpaired_vectors_without_texts_are_not_read_by_their_texts():
     read = FeatureSet("keep", {"source": CharacterNgrams(16)})
     data = develop(rows, read, seed=0)
     assert data.development.unpaired is data.parts[0].statistics.unpaired is None
-    [name] = rungs(read, unpaired=data.development.unpaired is not None)
-    assert name == "cca+ngrams"
+    [form] = closed_forms(read, unpaired=data.development.unpaired is not None)
+    assert form.name == "cca+ngrams"
 
 
 def test_a_fold_may_leave_no_unpaired_row():

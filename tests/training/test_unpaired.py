@@ -18,9 +18,9 @@ from kakehashi import Pairs, fit
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.training import inputs as gather
-from kakehashi.training.inputs import gather_unpaired
+from kakehashi.training import unpaired as unpaired_module
 from kakehashi.training.sufficient_statistics import develop
+from kakehashi.training.unpaired import gather_unpaired
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
@@ -35,7 +35,9 @@ def test_unpaired_texts_are_read_by_both_encoders_once_each():
         return hashed_letters(texts)
 
     encoders = {"source": as_encoder(counting), "target": as_encoder(reversed_letters)}
-    found = gather_unpaired(["a b", "c d", "a b"], encoded(), encoders, False, None, False)
+    found = gather_unpaired(
+        ["a b", "c d", "a b"], encoded(), encoders, same_space=False, cache=None
+    )
     assert asked == [["a b", "c d"]]
     assert found.source_texts == found.target_texts == ("a b", "c d")
     assert np.array_equal(found.source_vectors, hashed_letters(["a b", "c d"]))
@@ -44,12 +46,14 @@ def test_unpaired_texts_are_read_by_both_encoders_once_each():
 
 def test_unpaired_texts_without_encoders_are_refused():
     pairs, texts = encoded(), ["a b", "c d"]
-    for given, missing in (({}, "source"), ({"source": hashed_letters}, "target")):
-        with pytest.raises(DataError, match=f"need both encoders; pass {missing}="):
+    for given, missing in (({}, "source"), ({"source_encoder": hashed_letters}, "target")):
+        with pytest.raises(DataError, match=f"need both encoders; pass {missing}_encoder="):
             fit(pairs, unpaired=texts, **given, **QUICK)
-    for wrong in ("one text", [], (), True, np.array([], str), iter(texts)):
+    for wrong in ("one text", True, False, iter(texts)):
         with pytest.raises(DataError, match="expected a list of texts, Pairs of stored"):
             fit(pairs, unpaired=wrong, **ENCODERS, **QUICK)
+    for none in ([], (), np.array([], str)):
+        assert gather_unpaired(none, pairs, {}, same_space=False, cache=None) is None
     other = Pairs(source_vectors=pairs.target_vectors, target_vectors=pairs.target_vectors)
     with pytest.raises(DataError, match="dimension 32 in the pairs and 24"):
         fit(pairs, unpaired=other, **QUICK)
@@ -118,7 +122,9 @@ def test_the_targets_that_serve_unasked_are_no_note():
 
 def test_unpaired_texts_may_stand_in_an_array():
     encoders = {side: as_encoder(encoder) for side, encoder in ENCODER_OF.items()}
-    found = gather_unpaired(np.array(["a b", "c d"]), encoded(), encoders, False, None, False)
+    found = gather_unpaired(
+        np.array(["a b", "c d"]), encoded(), encoders, same_space=False, cache=None
+    )
     assert found.target_texts == ("a b", "c d")
 
 
@@ -130,7 +136,7 @@ def test_unpaired_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch
         made.append(develop(rows, features, seed=seed))
         return made[-1]
 
-    monkeypatch.setattr("kakehashi.training.fit.develop", spying)
+    monkeypatch.setattr("kakehashi.training.model_selection.develop", spying)
     pairs = encoded()
     kept, test = pairs.select(range(60)), pairs.select(range(60, 80))
     index = [*pairs.target_texts, *(f"text number {i}" for i in range(20))]
@@ -144,22 +150,22 @@ def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):
     encoders = {side: as_encoder(encoder) for side, encoder in ENCODER_OF.items()}
     nobody = dict.fromkeys(SIDES)
     pairs = encoded()
-    found = gather_unpaired(None, pairs, encoders, False, None, False)
+    found = gather_unpaired(None, pairs, encoders, same_space=False, cache=None)
     assert found.target_texts == pairs.target_texts
     assert np.array_equal(found.source_vectors, hashed_letters(pairs.target_texts))
     assert found.target_vectors is not None
-    assert gather_unpaired(None, pairs, nobody, False, None, False) is None
-    assert gather_unpaired(False, pairs, encoders, False, None, False) is None
-    shared = gather_unpaired(None, pairs, nobody, True, None, False)
+    assert gather_unpaired(None, pairs, nobody, same_space=False, cache=None) is None
+    assert gather_unpaired([], pairs, encoders, same_space=False, cache=None) is None
+    shared = gather_unpaired(None, pairs, nobody, same_space=True, cache=None)
     assert np.array_equal(shared.source_vectors, pairs.target_vectors)
-    monkeypatch.setattr(gather, "MAX_ENCODED_TARGETS", 79)
-    assert gather_unpaired(None, pairs, encoders, False, None, False) is None
+    monkeypatch.setattr(unpaired_module, "MAX_ENCODED_TARGETS", 79)
+    assert gather_unpaired(None, pairs, encoders, same_space=False, cache=None) is None
 
 
 def test_so_many_targets_of_one_space_are_thinned(monkeypatch):
-    monkeypatch.setattr(gather, "MAX_NGRAM_PAIRS", 7)
+    monkeypatch.setattr(unpaired_module, "MAX_NGRAM_PAIRS", 7)
     pairs = encoded()
-    found = gather_unpaired(None, pairs, dict.fromkeys(SIDES), True, None, False)
+    found = gather_unpaired(None, pairs, dict.fromkeys(SIDES), same_space=True, cache=None)
     assert 4 <= len(found) <= 7
     assert set(found.target_texts) < set(pairs.target_texts)
     assert np.array_equal(found.target_vectors, reversed_letters(found.target_texts))
@@ -186,7 +192,7 @@ def test_unpaired_texts_make_up_for_few_pairs():
     pairs = Pairs(texts[:30], texts[:30])
     test = Pairs(texts[30:130], texts[30:130])
     found = {}
-    for unpaired in (texts[130:], False):
+    for unpaired in (texts[130:], []):
         aligner = fit(
             pairs,
             source_encoder=hashed_letters,

@@ -1,7 +1,5 @@
-"""The learned rungs: the loss, the mining, and what training leaves as it was."""
+"""The trained head: the loss, the mining, and what training leaves as it was."""
 
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,18 +7,18 @@ import pytest
 import torch
 from support.toy_data import two_views
 
-from kakehashi import Pairs, fit
-from kakehashi.errors import MissingExtraError
+from kakehashi import Pairs
 from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
-from kakehashi.projection.head import AffineHead, ResidualHead
+from kakehashi.projection.head import AffineHead
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
-from kakehashi.training import model_selection as search
+from kakehashi.training.candidates import Candidate, IdentityMap
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.gradient import contrastive
 from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.gradient.mind_the_gap import train
+from kakehashi.training.model_selection import tune_head
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.training.training_rows import TrainingRows
@@ -48,11 +46,11 @@ def closed(pairs, mode):
     return cca(spectrum, mode, reg_source=1.0, reg_target=1.0, power=1.0)
 
 
-def ready(pairs, mode, *, hidden=0, seed=0, spread=0.1):
+def ready(pairs, mode, *, seed=0, spread=0.1):
     """Return a task and heads that are somewhere on their way, not at their start."""
     task = contrastive._Task.of(pairs, mode, "cpu")
     generator = torch.Generator().manual_seed(seed)
-    heads = contrastive._Heads(closed(pairs, mode), task, hidden, generator)
+    heads = contrastive._Heads(closed(pairs, mode), task)
     with torch.no_grad():
         for parameter in heads.parameters[:-1]:
             parameter.add_(spread * torch.randn(parameter.shape, generator=generator))
@@ -71,12 +69,11 @@ def score(projection, pairs):
 
 
 @MODES
-@pytest.mark.parametrize("hidden", [0, 12])
-def test_what_serves_computes_what_was_trained(mode, hidden):
+def test_what_serves_computes_what_was_trained(mode):
     pairs = some_pairs()
-    heads, task = ready(pairs, mode, hidden=hidden)
+    heads, task = ready(pairs, mode)
     projection, every = heads.projection(), torch.arange(len(pairs))
-    assert isinstance(projection.source, ResidualHead if hidden else AffineHead)
+    assert isinstance(projection.source, AffineHead)
     assert (projection.target is None) == (mode == "keep")
     for trained, side, x in (
         (heads.queries(every), "source", pairs.source_vectors),
@@ -91,9 +88,8 @@ def test_what_serves_computes_what_was_trained(mode, hidden):
 
 
 @MODES
-@pytest.mark.parametrize("hidden", [0, 12])
 @pytest.mark.parametrize("length", [0.01, 1.0, 100.0])
-def test_without_a_step_the_start_comes_back(mode, hidden, length):
+def test_without_a_step_the_start_comes_back(mode, length):
     pairs = some_pairs()
     start = closed(pairs, mode)
     heads = (
@@ -101,7 +97,7 @@ def test_without_a_step_the_start_comes_back(mode, hidden, length):
         for h in (start.source, start.target)
     )
     start = Projection(*heads)
-    [same] = refine(start, rows_of(pairs), mode, hidden=hidden, epochs=1, learning_rate=0.0)
+    [same] = refine(start, rows_of(pairs), mode, epochs=1, learning_rate=0.0)
     for side, x in (("source", pairs.source_vectors), ("target", pairs.target_vectors)):
         np.testing.assert_allclose(
             same(x, modality=side, role="document"),
@@ -117,7 +113,7 @@ def test_training_starts_at_unit_length_whatever_the_closed_form_gave(mode, leng
     head = closed(pairs, mode).source
     start = Projection(AffineHead.of(head.weight * length, head.bias * length))
     task = contrastive._Task.of(pairs, mode, "cpu")
-    heads = contrastive._Heads(start, task, 0, torch.Generator())
+    heads = contrastive._Heads(start, task)
     lengths = heads.queries(torch.arange(len(pairs))).detach().norm(dim=1).square().mean()
     assert float(lengths) == pytest.approx(1, rel=1e-4)
 
@@ -132,15 +128,14 @@ def test_the_identity_is_a_start_as_well():
 
 
 @MODES
-@pytest.mark.parametrize("hidden", [0, 16])
-def test_training_helps_on_rows_that_it_has_not_seen(mode, hidden):
+def test_training_helps_on_rows_that_it_has_not_seen(mode):
     x, y, _ = two_views(500, noise=0.6)
     train, test = (
         Pairs(source_vectors=x[s], target_vectors=y[s]) for s in (np.s_[:300], np.s_[300:])
     )
     spectrum = Spectrum(Moments.of(train.source_vectors, train.target_vectors))
     start = procrustes(spectrum, mode)
-    history = refine(start, rows_of(train), mode, hidden=hidden, epochs=8, learning_rate=0.01)
+    history = refine(start, rows_of(train), mode, epochs=8, learning_rate=0.01)
     assert len(history) == 8
     assert score(history[-1], test) > score(start, test) + 0.03
     assert len({p.source.weight.tobytes() for p in history}) == 8
@@ -262,7 +257,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(mode):
     pairs = some_pairs(texts=False)
 
     def trained(seed):
-        found = refine(closed(pairs, mode), rows_of(pairs), mode, hidden=6, epochs=2, seed=seed)
+        found = refine(closed(pairs, mode), rows_of(pairs), mode, epochs=2, seed=seed)
         return [b"".join(t.tobytes() for _, t in sorted(p.state()[1].items())) for p in found]
 
     torch.manual_seed(1)
@@ -281,7 +276,7 @@ def test_torchs_own_state_is_left_as_it_was(monkeypatch):
     enabled = torch.is_grad_enabled()
     torch.set_num_threads(2)
     try:
-        refine(closed(pairs, "keep"), rows_of(pairs), "keep", hidden=4, epochs=1)
+        refine(closed(pairs, "keep"), rows_of(pairs), "keep", epochs=1)
         assert torch.get_num_threads() == 2
         assert used == [1]
         monkeypatch.setattr(contrastive, "_loss", lambda *a: 1 / 0)
@@ -314,7 +309,7 @@ def float64_by_default():
 @pytest.mark.parametrize(("name", "surrounding"), surroundings())
 def test_training_is_the_same_whatever_torch_is_set_to(name, surrounding):
     pairs = some_pairs(60)
-    options = {"hidden": 4, "epochs": 2}
+    options = {"epochs": 2}
     expected = refine(closed(pairs, "shared"), rows_of(pairs), "shared", **options)[-1]
     network = train(pairs.source_vectors, pairs.target_vectors)
     with surrounding:
@@ -441,15 +436,15 @@ def test_the_temperature_is_learned(monkeypatch):
 def test_stopping_early_gives_what_the_whole_run_had_there(mode):
     """What ships is trained for the epochs that validation chose, and must be what it saw."""
     pairs = some_pairs(100)
-    whole = refine(closed(pairs, mode), rows_of(pairs), mode, hidden=4, epochs=4)
+    whole = refine(closed(pairs, mode), rows_of(pairs), mode, epochs=4)
     for k in (1, 3):
-        early = refine(closed(pairs, mode), rows_of(pairs), mode, hidden=4, epochs=4, stop_after=k)
+        early = refine(closed(pairs, mode), rows_of(pairs), mode, epochs=4, stop_after=k)
         assert len(early) == k
         for key, tensor in whole[k - 1].state()[1].items():
             assert np.array_equal(early[-1].state()[1][key], tensor)
 
 
-def test_validation_chooses_the_epoch():
+def test_validation_chooses_the_epoch(monkeypatch):
     x, y, groups = two_views(120, 6, 6, noise=0.1)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     data = develop(
@@ -457,84 +452,17 @@ def test_validation_chooses_the_epoch():
     )
     good = procrustes(data.development.spectrum(), "keep", target_mean=0.0)
     bad = Projection(source=AffineHead.of(-good.source.weight, good.source.bias))
-    asked = []
+    stops = []
 
-    def stub(start, training, mode, *, stop_after=None, label=""):
-        asked.append(stop_after)
+    def stub(start, training, mode, *, seed, stop_after=None, label=""):
+        stops.append(stop_after)
         return [bad, good, bad][:stop_after]
 
-    start = search.Candidate("procrustes", data, {"a": 1}, np.zeros(3), lambda fitted: good)
-    [found] = search._trained_on(start, "ip", search.Learned("learned", stub))
-    assert found.parameters == {"a": 1, "start": "procrustes", "epochs": 2}
-    assert found.build(data.everything) is good
-    assert asked == [None] * len(data.parts) + [2]
-    assert found.build(data.parts[0].statistics) is good  # not trained again
-    assert len(asked) == len(data.parts) + 1
-
-
-# -- in a fit ---------------------------------------------------------------------------------
-
-WITHOUT_TORCH = """
-import sys
-from contextlib import contextmanager
-{without}
-sys.path.insert(0, {tests!r})
-from support.toy_data import two_views
-import kakehashi
-x, y, _ = two_views(60, 6, 5)
-pairs = kakehashi.Pairs(source_vectors=x, target_vectors=y)
-report = kakehashi.fit(pairs, mode="keep").report
-assert not any("learned" in name for name in report.candidates), report.candidates
-assert any("torch cannot be imported" in note for note in report.notes), report.notes
-quiet = kakehashi.fit(pairs, mode="keep").report
-assert not any("torch" in note for note in quiet.notes)
-for learned in ("linear", "mlp"):
-    try:
-        kakehashi.fit(pairs, mode="keep", learned=learned)
-    except kakehashi.errors.MissingExtraError as error:
-        assert "[training]" in str(error)
-    else:
-        raise SystemExit("no error")
-print("all well")
-"""
-
-
-@pytest.mark.parametrize("broken", [False, True], ids=["absent", "broken"])
-def test_without_torch_a_fit_goes_on_and_says_so(broken, request, tmp_path):
-    without = "sys.modules['torch'] = None"
-    if broken:  # installed, and a library of it does not load
-        (tmp_path / "torch.py").write_text("raise OSError('libtorch_cpu.so: cannot open')")
-        without = f"sys.path.insert(0, {str(tmp_path)!r})"
-    code = WITHOUT_TORCH.format(tests=str(request.config.rootpath / "tests"), without=without)
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "all well", done.stderr
-
-
-def test_refining_without_torch_names_the_extra(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    pairs = some_pairs(40)
-    with pytest.raises(MissingExtraError, match="training"):
-        refine(closed(pairs, "keep"), rows_of(pairs), "keep")
-
-
-@pytest.mark.parametrize(
-    ("learned", "name", "head"),
-    [("linear", "learned", AffineHead), ("mlp", "learned-mlp", ResidualHead)],
-)
-def test_a_fit_trains_the_head_that_was_asked_for(learned, name, head, monkeypatch):
-    monkeypatch.setattr("kakehashi.training.fit.choose", lambda found, *rest: pick(found))
-
-    def pick(found):
-        return next(c for c in found if c.name == name)
-
-    x, y, _ = two_views(80, 6, 5)
-    pairs = Pairs(source_vectors=x, target_vectors=y)
-    aligner = fit(pairs, mode="shared", learned=learned, seed=3)
-    assert type(aligner.projection.source) is type(aligner.projection.target) is head
-    parameters = aligner.report.candidates[name].parameters
-    assert 1 <= parameters["epochs"] <= contrastive.EPOCHS
-    assert parameters["start"] in aligner.report.candidates
-    assert f"{name}+hubness" in aligner.report.candidates
-    again = fit(pairs, mode="shared", learned=learned, seed=3)
-    assert again.fingerprint == aligner.fingerprint
-    assert not any("torch" in note for note in aligner.report.notes)
+    monkeypatch.setattr(contrastive, "refine", stub)
+    start = Candidate("procrustes", data, {"a": 1}, IdentityMap(), np.zeros(3))
+    [head] = tune_head(start, "ip", 0)
+    assert head.parameters == {"a": 1, "start": "procrustes", "epochs": 2}
+    assert head.build(data.everything) is good
+    assert stops == [None] * len(data.parts) + [2]
+    assert head.build(data.parts[0].statistics) is good  # not trained again
+    assert len(stops) == len(data.parts) + 1

@@ -1,0 +1,36 @@
+"""A fit by its inner steps, with what the public signature does not offer."""
+
+from __future__ import annotations
+
+import time
+
+from kakehashi import Aligner
+from kakehashi.threads import BLAS
+from kakehashi.training.assemble import assemble
+from kakehashi.training.judge import judge
+from kakehashi.training.model_selection import tune
+from kakehashi.training.prepare import FitInputs, FitSettings, prepare
+
+
+def inner_fit(
+    pairs,
+    *,
+    source_encoder=None,
+    target_encoder=None,
+    validation=None,
+    test=None,
+    unpaired=None,
+    same_space=None,
+    refit=True,
+    **settings,
+) -> Aligner:
+    """Fit where it is known whether the spaces are one, or ship the weights that were judged."""
+    started = time.perf_counter()
+    inputs = FitInputs(pairs, validation, test, unpaired)
+    prepared = prepare(
+        inputs, source_encoder, target_encoder, FitSettings(**settings), same_space=same_space
+    )
+    with BLAS:
+        tuned = tune(prepared)
+        judged = judge(prepared, tuned)
+        return assemble(prepared, tuned, judged, started=started, refit=refit)
