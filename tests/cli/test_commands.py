@@ -131,7 +131,7 @@ def test_curve(npz):
         ("curve", "learning_curve", ("--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
         ("curve", "learning_curve", (), None),
         ("compare", "fit", ("--fit", "--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
-        ("compare", "fit", ("--fit", "--no-unpaired"), False),
+        ("compare", "fit", ("--fit", "--no-unpaired"), []),
         ("compare", "fit", ("--fit",), None),
     ],
 )
@@ -490,9 +490,9 @@ def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
     options, made = fit(*quick, *columns, pairs=tmp_path / "en.npz")
     assert options["unpaired"] == ["Open\nthe door.", "STOP."]
     assert made.data.n_unpaired == 2
-    for given, passed in (((), None), (("--no-unpaired",), False)):
+    for given, passed in (((), None), (("--no-unpaired",), [])):
         options, made = fit(*quick, *given, "--overwrite")
-        assert options["unpaired"] is passed
+        assert options["unpaired"] == passed
         assert made.data.n_unpaired == 0
 
 
