@@ -19,8 +19,9 @@ from ..data.splits import folds
 from ..data.validation import checked_seed
 from ..errors import DataError, FitError
 from ..types import SIDES
+from ..vectors import Float32Array
 from .classifier import BucketRows, Float64Array, platt, ridge_classifier
-from .router import MAX_UNSURE, WANTED_ERROR, Router, RoutingReport
+from .routing_report import MAX_UNSURE, WANTED_ERROR, RoutingReport
 from .text_features import CLASSIFIER_BUCKETS, SEEN_BUCKETS, TextFeatures, features_of
 
 _REG = 1.0
@@ -48,8 +49,18 @@ class _Texts(NamedTuple):
     folds: NDArray[np.intp]
 
 
-def learn_router(pairs: Pairs, seed: int) -> Router:
-    """Learn a router; see :meth:`kakehashi.routing.router.Router.fit`."""
+class LearnedParts(NamedTuple):
+    """The fields of a :class:`kakehashi.routing.router.Router`, as documented there."""
+
+    weights: Float32Array
+    intercept: float
+    known: NDArray[np.uint8]
+    least_known: float
+    report: RoutingReport
+
+
+def learn_router(pairs: Pairs, seed: int) -> LearnedParts:
+    """Learn the fields of a router; see :meth:`kakehashi.routing.router.Router.fit`."""
     check_pairs(pairs)
     rng = np.random.default_rng(checked_seed(seed))
     for side in SIDES:
@@ -78,7 +89,7 @@ def learn_router(pairs: Pairs, seed: int) -> Router:
         slope * scores + offset, familiar, texts.y, texts.weights, n_pairs=len(pairs)
     )
     weights, intercept = ridge_classifier(x, texts.y, texts.weights, reg=_REG)
-    return Router(
+    return LearnedParts(
         (slope * weights).astype(np.float32),
         slope * intercept + offset,
         np.packbits(_count_texts(texts.features) > 0),

@@ -19,51 +19,12 @@ from numpy.typing import NDArray
 from ..data.pairs import Pairs
 from ..types import Side
 from ..vectors import Float32Array
+from .learn_router import learn_router
+from .routing_report import RoutingReport
 from .scripts import ScriptRouter, checked_texts
 from .text_features import CLASSIFIER_BUCKETS, SEEN_BUCKETS, TextFeatures, features_of
 
 __all__ = ["Router", "RoutingReport", "ScriptRouter", "router_from"]
-
-WANTED_ERROR, MAX_UNSURE = 0.01, 0.2
-"""Share of the answers that may be wrong, and of the texts that may get no answer."""
-
-
-@dataclass(frozen=True)
-class RoutingReport:
-    """Errors of a router on held-out texts. Both modalities have the same weight.
-
-    Attributes:
-        n_pairs: number of pairs that the router was learned from.
-        error: share of wrong answers where every text gets one, the mean of
-            ``source_as_target`` and ``target_as_source``.
-        source_as_target, target_as_source: share of wrong answers within one modality.
-        error_answered: share of wrong answers among the texts that get an answer.
-        unsure: share of texts without an answer.
-        threshold: a text with log-odds of this size or less gets no answer. It is the smallest
-            threshold with at most 1% wrong answers and at most 20% texts without one. Where there
-            is none, it is the one with the fewest wrong answers (see ``reached``).
-    """
-
-    n_pairs: int
-    error: float
-    source_as_target: float
-    target_as_source: float
-    error_answered: float
-    unsure: float
-    threshold: float
-
-    @property
-    def reached(self) -> bool:
-        """Whether at most 1% of the answers are wrong, and at most 20% of the texts get none."""
-        return self.error_answered <= WANTED_ERROR and self.unsure <= MAX_UNSURE
-
-    def __str__(self) -> str:
-        missed = "" if self.reached else "; more than 1% wrong with at most 20% undecided"
-        return (
-            f"{self.n_pairs} pairs: {self.error:.1%} of held-out texts read as the wrong side "
-            f"(source {self.source_as_target:.1%}, target {self.target_as_source:.1%}); with "
-            f"{self.unsure:.1%} undecided {self.error_answered:.1%} of the answers{missed}"
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,9 +70,7 @@ class Router:
             DataError: no Pairs, a side without texts, or an invalid seed.
             FitError: fewer than ten pairs, or pairs that are all linked by shared texts.
         """
-        from .learn_router import learn_router
-
-        return learn_router(pairs, seed)
+        return cls(*learn_router(pairs, seed))
 
     def log_odds(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return the log-odds that each text is a source text, (n,) float64.
