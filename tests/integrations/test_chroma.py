@@ -153,8 +153,9 @@ def test_an_incomplete_configuration_names_what_is_missing():
 
 
 def test_an_unknown_modality_is_refused(text_aligner):
-    with pytest.raises(DataError, match="French"):
-        AlignedEmbeddingFunction(text_aligner, query_modality="French")
+    for name in ("French", ""):
+        with pytest.raises(DataError, match=f"query_modality={name!r}; choose one of source, tar"):
+            AlignedEmbeddingFunction(text_aligner, query_modality=name)
 
 
 def test_bound_encoders_are_used(text_aligner):

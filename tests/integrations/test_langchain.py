@@ -15,9 +15,16 @@ from langchain_tests.integration_tests import EmbeddingsIntegrationTests, Retrie
 from langchain_tests.unit_tests import EmbeddingsUnitTests
 from support.toy_data import reversed_letters
 
-from kakehashi import Aligner
+from kakehashi import Aligner, MultiAligner
 from kakehashi.errors import DataError
-from kakehashi.integrations.langchain import AlignedEmbeddings, AlignedRetriever
+from kakehashi.integrations.langchain import (
+    AlignedEmbeddings,
+    AlignedRetriever,
+    BM25Search,
+    HybridRetriever,
+    VectorSearch,
+)
+from kakehashi.types import SIDES
 
 TEXTS = ["reset the pump", "check the valve", "replace the seal", "drain the tank"]
 
@@ -67,6 +74,19 @@ class TestRetriever(RetrieversIntegrationTests):
     @property
     def retriever_query_example(self):
         return "pump"
+
+
+class TestHybridRetriever(TestRetriever):
+    @property
+    def retriever_constructor(self):
+        return HybridRetriever
+
+    @property
+    def retriever_constructor_params(self):
+        embeddings = AlignedEmbeddings(aligner=self.aligner)
+        documents = [Document(text) for text in TEXTS]
+        searches = [_store(embeddings), BM25Search(documents=documents)]
+        return {"searches": searches, "embeddings": embeddings, "fusion": "rank"}
 
 
 def chroma(embeddings, texts=TEXTS):
@@ -261,3 +281,106 @@ def test_other_errors_of_a_store_are_left_as_they_are(ngram_aligner):
     with pytest.raises(ConnectionError) as raised:
         AlignedRetriever(vectorstore=Down(), embeddings=embeddings).invoke("pump")
     assert not hasattr(raised.value, "__notes__")
+
+
+# What a newcomer passes
+
+
+def both_retrievers(store, embeddings):
+    yield AlignedRetriever(vectorstore=store, embeddings=embeddings)
+    yield HybridRetriever(searches=[store], embeddings=embeddings, fusion="rank")
+
+
+def test_the_embeddings_of_a_retriever_may_be_an_aligner_or_its_folder(text_aligner, embeddings):
+    store = _store(embeddings)
+    expected = [contents(r.invoke("pump")) for r in both_retrievers(store, embeddings)]
+    of_aligner = both_retrievers(store, text_aligner)
+    assert [contents(retriever.invoke("pump")) for retriever in of_aligner] == expected
+    for folder in (text_aligner.path, str(text_aligner.path)):
+        for retriever in both_retrievers(store, folder):
+            assert retriever.embeddings.aligner.fingerprint == text_aligner.fingerprint
+
+
+def test_the_embeddings_of_a_retriever_may_be_a_multi_aligner(ngram_aligner, embeddings):
+    several = MultiAligner({"ja": replace(ngram_aligner, mode="keep")}, target="en")
+    for retriever in both_retrievers(_store(embeddings), several):
+        assert retriever.embeddings.query_modality == "auto"
+        assert retriever.embeddings.document_modality == "en"
+
+
+@pytest.mark.parametrize("wrong", [None, 5, reversed_letters, ["aligner"]])
+def test_what_is_no_embeddings_is_named_with_what_may_be_passed(wrong, embeddings):
+    store = _store(embeddings)
+    said = r"is no AlignedEmbeddings; give one, an Aligner, a MultiAligner, or the folder of a"
+    with pytest.raises(ValueError, match=said):
+        AlignedRetriever(vectorstore=store, embeddings=wrong)
+    with pytest.raises(ValueError, match=said):
+        HybridRetriever(searches=[store], embeddings=wrong)
+    with pytest.raises(ValueError, match=r"aligner=.*; give an Aligner, a MultiAligner, or the fo"):
+        AlignedEmbeddings(aligner=wrong)
+
+
+def test_a_vector_store_is_taken_for_a_search_of_it(embeddings):
+    store, words = _store(embeddings), BM25Search(documents=[Document(text) for text in TEXTS])
+
+    def retriever(*searches):
+        return HybridRetriever(searches=searches, embeddings=embeddings, fusion="rank")
+
+    short, full = retriever(store, words), retriever(VectorSearch(vectorstore=store), words)
+    assert short.invoke("pump") == full.invoke("pump")
+    assert set(short.invoke("pump")[0].metadata["kakehashi"]["searches"]) == {"vectors", "words"}
+
+
+def test_documents_are_taken_for_no_search_and_their_search_is_named(embeddings):
+    documents = [Document(text) for text in TEXTS]
+    for wrong in ([documents], documents, [None], [_store(embeddings).as_retriever()]):
+        with pytest.raises(ValueError, match=r"searches hold .*BM25Search\(documents=documents\)"):
+            HybridRetriever(searches=wrong, embeddings=embeddings)
+    for wrong in (_store(embeddings), VectorSearch(vectorstore=_store(embeddings)), None, "words"):
+        with pytest.raises(ValueError, match=r"give a list, such as \[store, BM25Search\("):
+            HybridRetriever(searches=wrong, embeddings=embeddings)
+
+
+def test_several_stores_are_refused_where_one_is_searched(embeddings):
+    store = _store(embeddings)
+    with pytest.raises(ValueError, match=r"Several are searched .*HybridRetriever\(searches="):
+        AlignedRetriever(vectorstore=[store, store], embeddings=embeddings)
+    with pytest.raises(ValueError, match="searches"):
+        AlignedRetriever(vectorstore=store, embeddings=embeddings, searches=[store])
+    with pytest.raises(ValueError, match="score_threshold"):
+        HybridRetriever(searches=[store], embeddings=embeddings, score_threshold=0.5)
+
+
+def test_one_store_is_searched_by_the_frameworks_own_line(embeddings):
+    """A store that was opened with these embeddings needs no retriever of ours."""
+    name = f"c{uuid.uuid4().hex}"
+    Chroma(name, embedding_function=embeddings).add_texts(TEXTS)
+    store = Chroma(name, embedding_function=embeddings)
+    ours = AlignedRetriever(vectorstore=store, embeddings=embeddings)
+    for text in TEXTS:
+        assert contents(store.as_retriever().invoke(text)) == contents(ours.invoke(text))
+
+
+def test_modalities_that_are_not_declared_are_those_of_the_aligner(text_aligner):
+    embeddings = AlignedEmbeddings(aligner=text_aligner, query_modality=None)
+    assert (embeddings.query_modality, embeddings.document_modality) == ("source", "target")
+    with pytest.raises(ValueError, match="query_modality=''; choose one of source, target, or aut"):
+        AlignedEmbeddings(aligner=text_aligner, query_modality="")
+    with pytest.raises(ValueError, match="document_modality='French'; choose one of source, targ"):
+        AlignedEmbeddings(aligner=text_aligner, document_modality="French")
+
+
+def test_a_store_may_embed_with_another_object_of_the_same_aligner_only(
+    text_aligner, ngram_aligner
+):
+    embeddings = AlignedEmbeddings(aligner=text_aligner)
+    documents = [Document("reset the pump", metadata={"modality": side}) for side in SIDES]
+    store = InMemoryVectorStore(AlignedEmbeddings(aligner=text_aligner, document_modality="source"))
+    ids = embeddings.add_documents(store, documents)
+    for side, id_ in zip(SIDES, ids, strict=True):
+        expected = text_aligner.embed_documents(["reset the pump"], modality=side)[0]
+        assert np.array_equal(np.float32(store.store[id_]["vector"]), expected)
+    other = InMemoryVectorStore(AlignedEmbeddings(aligner=ngram_aligner))
+    with pytest.raises(DataError, match="not with this object"):
+        embeddings.add_documents(other, documents)
+    assert not other.store

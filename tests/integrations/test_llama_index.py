@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import chromadb
 import numpy as np
@@ -24,7 +25,13 @@ from support.toy_data import embed, hashed_letters, reversed_letters
 
 import kakehashi
 from kakehashi.errors import AlignerMismatchError, DataError, KakehashiError
-from kakehashi.integrations.llama_index import AlignedEmbedding, AlignedRetriever
+from kakehashi.integrations.llama_index import (
+    AlignedEmbedding,
+    AlignedRetriever,
+    BM25Search,
+    HybridRetriever,
+    VectorSearch,
+)
 
 TEXTS = ["reset the pump 1", "check the valve 2", "fit the seal 3", "drain the tank 0"]
 
@@ -330,3 +337,80 @@ def test_an_index_that_was_not_moved_is_named_beside_the_stores_error(ngram_alig
             ask("pump")
         [note] = raised.value.__notes__
         assert "shared mode: it gives 20 dimensions, and its target encoder 24" in note
+
+
+# What a newcomer passes
+
+
+def both_retrievers(index, embedding):
+    yield AlignedRetriever(index, embedding)
+    yield HybridRetriever([index], embedding, fusion="rank")
+
+
+def texts_of(rows):
+    return [row.text for row in rows]
+
+
+def test_the_embedding_of_a_retriever_may_be_an_aligner_or_its_folder(
+    text_aligner, embedding, index
+):
+    expected = [texts_of(r.retrieve("pump")) for r in both_retrievers(index, embedding)]
+    of_aligner = both_retrievers(index, text_aligner)
+    assert [texts_of(retriever.retrieve("pump")) for retriever in of_aligner] == expected
+    for folder in (text_aligner.path, str(text_aligner.path)):
+        for retriever in both_retrievers(index, folder):
+            assert retriever.embedding.aligner.fingerprint == text_aligner.fingerprint
+
+
+def test_the_embedding_of_a_retriever_may_be_a_multi_aligner(ngram_aligner, index):
+    keep = replace(ngram_aligner, mode="keep")
+    several = kakehashi.MultiAligner({"ja": keep}, target="en")
+    for retriever in both_retrievers(index, several):
+        assert retriever.embedding.query_modality == "auto"
+        assert retriever.embedding.document_modality == "en"
+
+
+@pytest.mark.parametrize("wrong", [None, 5, reversed_letters, ["aligner"]])
+def test_what_is_no_embedding_is_named_with_what_may_be_passed(wrong, index):
+    said = r"is no AlignedEmbedding; give one, an Aligner, a MultiAligner, or the folder of a"
+    with pytest.raises(DataError, match=said):
+        AlignedRetriever(index, wrong)
+    with pytest.raises(DataError, match=said):
+        HybridRetriever([index], wrong)
+    with pytest.raises(ValueError, match=r"aligner=.*; give an Aligner, a MultiAligner, or the fo"):
+        AlignedEmbedding(aligner=wrong)
+
+
+def test_an_index_is_taken_for_a_search_of_it(embedding, index):
+    def retriever(*searches):
+        return HybridRetriever(searches, embedding, fusion="rank")
+
+    words = BM25Search(nodes())
+    short, full = retriever(index, words), retriever(VectorSearch(index), words)
+    assert short.retrieve("pump") == full.retrieve("pump")
+    found_by = short.retrieve("pump")[0].metadata["kakehashi"]["searches"]
+    assert set(found_by) == {"vectors", "words"}
+
+
+def test_nodes_are_taken_for_no_search_and_their_search_is_named(embedding, index):
+    for wrong in ([nodes()], nodes(), [None], [index.vector_store]):
+        with pytest.raises(DataError, match=r"searches hold .*by words with BM25Search\(nodes\)"):
+            HybridRetriever(wrong, embedding)
+    for wrong in (index, VectorSearch(index), None, "words"):
+        with pytest.raises(DataError, match=r"give a list, such as \[index, BM25Search\("):
+            HybridRetriever(wrong, embedding)
+
+
+def test_what_is_no_index_is_named_with_the_way_to_one(embedding, index):
+    for wrong in (index.vector_store, [index, index], nodes()):
+        with pytest.raises(DataError, match=r"VectorStoreIndex.from_vector_store\(.*Several"):
+            AlignedRetriever(wrong, embedding)
+
+
+def test_modalities_that_are_not_declared_are_those_of_the_aligner(text_aligner):
+    embedding = AlignedEmbedding(aligner=text_aligner, query_modality=None)
+    assert (embedding.query_modality, embedding.document_modality) == ("source", "target")
+    with pytest.raises(ValueError, match="query_modality=''; choose one of source, target, or aut"):
+        AlignedEmbedding(aligner=text_aligner, query_modality="")
+    with pytest.raises(ValueError, match="document_modality='French'; choose one of source, targ"):
+        AlignedEmbedding(aligner=text_aligner, document_modality="French")

@@ -1,7 +1,7 @@
-"""A value that one object has during one call: what a framework does not pass on.
+"""A value that one object has during one call, for facts that a framework does not pass on.
 
 LangChain's stores embed documents themselves. They pass texts, and nothing else, to the embeddings
-object that they were made with, so the modality of the documents has to come by another way. No
+object that they were made with. The modality of the documents has to come by another way. No
 method of every store takes vectors. A copy of a store with another embeddings object is no way
 either: some stores create their table at the first write, and the original would not know of it.
 LlamaIndex's cache reads a text before the embedding model learns whether it is a query.

@@ -142,7 +142,7 @@ def open_collection(
     """Open a collection with an embedding function, or create it; refuse another aligner.
 
     Args:
-        function: or the aligner, or its folder, of which one is made.
+        function: an embedding function; or an aligner, or the folder of a saved one.
         options: passed on to ``client.get_or_create_collection``, for a collection that is new.
 
     Raises:

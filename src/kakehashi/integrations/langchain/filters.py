@@ -1,7 +1,7 @@
-"""Filters in LangChain: one dictionary, said to each store in its own words.
+"""Filters in LangChain: one dictionary, translated into the form of each store.
 
-Every store of LangChain filters by metadata, and hardly two in the same form. A mixed search has to
-restrict all its arms alike, and to search a store once for each modality.
+Every store of LangChain filters by metadata, and hardly two in the same form. A hybrid search
+restricts all its searches alike, and searches a store once for each modality.
 """
 
 from __future__ import annotations
@@ -17,52 +17,52 @@ from ...errors import DataError
 from ...retrieval.filters import checked_filter, conditions, matches
 
 _FIELD = re.compile(r"[^\W\d]\w*(\.\w+)*")
-"""A field that can be pasted into an expression."""
+"""A field whose name can stand in an expression."""
 
 
 def kind_of(store: VectorStore) -> str | None:
-    """Return which of the stores whose filters are known this is, or None."""
-    kinds = {kind.__name__ for kind in type(store).__mro__}
-    return next((name for name in _OWN_FORM if name in kinds), None)
+    """Return the name of a store whose form of filters is known, or None."""
+    names = {base.__name__ for base in type(store).__mro__}
+    return next((name for name in _TRANSLATIONS if name in names), None)
 
 
 def joined(store: VectorStore, *options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return all options as the store takes them, later ones before earlier ones.
+    """Return all options in the form of the store; of one name, the last counts.
 
     Of several filters, all have to hold.
 
     Raises:
         DataError: filters that cannot be put together, or an operator that is not known.
     """
-    found: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for each in options:
-        own = _in_own_form(each, store)
+        translated = _translated(each, store)
         both = {
-            name: _both(found[name], own[name])
+            name: _both(merged[name], translated[name])
             for name in ("filter", "expr")
-            if found.get(name) is not None and own.get(name) is not None
+            if merged.get(name) is not None and translated.get(name) is not None
         }
-        found |= own | both
-    return found
+        merged |= translated | both
+    return merged
 
 
-def _in_own_form(options: Mapping[str, Any], store: VectorStore) -> dict[str, Any]:
-    kind, given = kind_of(store), options.get("filter")
+def _translated(options: Mapping[str, Any], store: VectorStore) -> dict[str, Any]:
+    kind, wanted = kind_of(store), options.get("filter")
     if kind in ("InMemoryVectorStore", "FAISS") and not (
-        given is None or isinstance(given, dict) or callable(given)
+        wanted is None or isinstance(wanted, dict) or callable(wanted)
     ):
         raise DataError(
-            f"filter={given!r:.80}; give a dictionary in the way of Chroma, or a function."
+            f"filter={wanted!r:.80}; give a dictionary in the way of Chroma, or a function."
         )
-    if kind is None or not isinstance(given, dict):
+    if kind is None or not isinstance(wanted, dict):
         return dict(options)
     rest = {name: value for name, value in options.items() if name != "filter"}
-    if not given:
+    if not wanted:
         return rest
-    own = _OWN_FORM[kind](checked_filter(given), store)
+    translated = _TRANSLATIONS[kind](checked_filter(wanted), store)
     if kind == "Milvus" and rest.get("expr") is not None:
-        own["expr"] = _both(rest["expr"], own["expr"])
-    return rest | own
+        translated["expr"] = _both(rest["expr"], translated["expr"])
+    return rest | translated
 
 
 def _both(one: Any, other: Any) -> Any:
@@ -90,25 +90,25 @@ _OPPOSITE = {
 _OPPOSITE |= {opposite: operator for operator, opposite in _OPPOSITE.items()}
 
 
-def _chroma(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": _where(given)}
+def _chroma(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
+    return {"filter": _where(wanted)}
 
 
-def _where(given: Mapping[str, Any], *, opposite: bool = False) -> dict[str, Any]:
-    """Say a filter, or its opposite, without ``$not`` and with one condition a dictionary.
+def _where(wanted: Mapping[str, Any], *, opposite: bool = False) -> dict[str, Any]:
+    """Write a filter, or its opposite, without ``$not`` and with one condition a dictionary.
 
-    By size (``$gt`` and its like) Chroma finds no document without the field; so ``$not`` of one
-    shuts it out, where other stores let it through.
+    By size (``$gt`` and its like), Chroma returns no document without the field. So its ``$not``
+    shuts such a document out, and other stores let it through.
     """
     parts: list[dict[str, Any]] = []
-    for field, operator, value in conditions(given):
+    for field, operator, value in conditions(wanted):
         turned = _OPPOSITE[operator] if opposite and operator != "$not" else operator
         if field:
             parts.append({field: {turned: value}})
         elif operator == "$not":
             parts.append(_where(value[0], opposite=not opposite))
         else:
-            parts.append(_all({turned: [_where(each, opposite=opposite) for each in value]}))
+            parts.append(_all({turned: [_where(part, opposite=opposite) for part in value]}))
     return _all({"$or" if opposite else "$and": parts})
 
 
@@ -118,75 +118,79 @@ def _all(joined: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     return parts[0] if len(parts) == 1 else joined
 
 
-def _faiss(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": lambda metadata: matches(given, metadata)}
+def _faiss(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
+    return {"filter": lambda metadata: matches(wanted, metadata)}
 
 
-def _in_memory(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": lambda document: matches(given, document.metadata)}
+def _in_memory(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
+    return {"filter": lambda document: matches(wanted, document.metadata)}
 
 
-def _qdrant(given: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": _qdrant_filter(given, getattr(store, "metadata_payload_key", "metadata"))}
+def _qdrant(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
+    return {"filter": _qdrant_filter(wanted, getattr(store, "metadata_payload_key", "metadata"))}
 
 
-def _qdrant_filter(given: Mapping[str, Any], payload: str) -> Any:
+def _qdrant_filter(wanted: Mapping[str, Any], payload: str) -> Any:
     from qdrant_client import models
 
     must: list[Any] = []
     must_not: list[Any] = []
-    for field, operator, value in conditions(given):
+    for field, operator, value in conditions(wanted):
         if not field:
-            each = [_qdrant_filter(part, payload) for part in value]
+            parts = [_qdrant_filter(part, payload) for part in value]
             if operator == "$or":
-                must.append(models.Filter(should=each))
+                must.append(models.Filter(should=parts))
             else:
-                (must if operator == "$and" else must_not).extend(each)
+                (must if operator == "$and" else must_not).extend(parts)
             continue
         if operator in ("$in", "$nin"):
-            says: dict[str, Any] = {"match": models.MatchAny(any=list(value))}
+            test: dict[str, Any] = {"match": models.MatchAny(any=list(value))}
         elif operator in ("$eq", "$ne"):
             # It matches texts, whole numbers and truths; a fraction is a range of one.
-            says = (
+            test = (
                 {"range": models.Range(gte=value, lte=value)}
                 if isinstance(value, float)
                 else {"match": models.MatchValue(value=value)}
             )
         else:
-            says = {"range": models.Range(**{operator[1:]: value})}
-        condition = models.FieldCondition(key=f"{payload}.{field}", **says)
+            test = {"range": models.Range(**{operator[1:]: value})}
+        condition = models.FieldCondition(key=f"{payload}.{field}", **test)
         (must_not if operator in ("$ne", "$nin") else must).append(condition)
     return models.Filter(must=must or None, must_not=must_not or None)
 
 
-def _milvus(given: dict[str, Any], store: Any) -> dict[str, Any]:
+def _milvus(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
     within = getattr(store, "_metadata_field", None)  # all metadata in one field, as JSON
     names = {"$eq": "==", "$in": "in", "$nin": "not in"}
 
     def field(key: str) -> str:
-        return _pasted(key) if within is None else f"{within}[{json.dumps(key)}]"
+        return _checked_field(key) if within is None else f"{within}[{json.dumps(key)}]"
 
     def literal(value: Any) -> str:
         return json.dumps(value, ensure_ascii=False)
 
-    return {"expr": _expression(given, names, field, literal, "[]")}
+    return {"expr": _expression(wanted, names, field, literal, "[]")}
 
 
-def _lancedb(given: dict[str, Any], store: Any) -> dict[str, Any]:
+def _lancedb(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
     names = {"$eq": "=", "$in": "IN", "$nin": "NOT IN"}
 
     def field(key: str) -> str:
-        return _pasted(key) if key.startswith("metadata.") else f"metadata.{_pasted(key)}"
+        return (
+            _checked_field(key)
+            if key.startswith("metadata.")
+            else f"metadata.{_checked_field(key)}"
+        )
 
     def literal(value: Any) -> str:
         return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else json.dumps(value)
 
-    # Without prefilter it filters the k that it has found.
-    return {"filter": _expression(given, names, field, literal, "()"), "prefilter": True}
+    # Without prefilter it filters the k documents after the search.
+    return {"filter": _expression(wanted, names, field, literal, "()"), "prefilter": True}
 
 
-def _pasted(field: str) -> str:
-    """Return a field, or raise DataError where it is more than the name of one."""
+def _checked_field(field: str) -> str:
+    """Return the name of a field; raise DataError where it would be more in an expression."""
     if not _FIELD.fullmatch(field):
         raise DataError(
             f"the field {field!r:.80} of a filter cannot be named in this store's expressions; "
@@ -199,31 +203,38 @@ _SIGNS = {"$ne": "!=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
 def _expression(
-    given: Mapping[str, Any],
+    wanted: Mapping[str, Any],
     names: Mapping[str, str],
     field: Callable[[str], str],
     literal: Callable[[Any], str],
     brackets: str,
 ) -> str:
-    found = []
-    for key, operator, value in conditions(given):
+    """Write a filter as an expression.
+
+    Args:
+        names: the store's names of operators.
+        field, literal: write a field and a value in the form of the store.
+        brackets: of a list.
+    """
+    parts = []
+    for key, operator, value in conditions(wanted):
         if not key:
-            each = [f"({_expression(part, names, field, literal, brackets)})" for part in value]
-            found.append(
-                f"not {each[0]}"
+            inner = [f"({_expression(part, names, field, literal, brackets)})" for part in value]
+            parts.append(
+                f"not {inner[0]}"
                 if operator == "$not"
-                else f"({(' and ' if operator == '$and' else ' or ').join(each)})"
+                else f"({(' and ' if operator == '$and' else ' or ').join(inner)})"
             )
             continue
         if isinstance(value, Sequence) and not isinstance(value, str):
-            said = brackets[0] + ", ".join(map(literal, value)) + brackets[1]
+            written = brackets[0] + ", ".join(map(literal, value)) + brackets[1]
         else:
-            said = literal(value)
-        found.append(f"{field(key)} {(names | _SIGNS)[operator]} {said}")  # type: ignore[operator]
-    return " and ".join(found)
+            written = literal(value)
+        parts.append(f"{field(key)} {(names | _SIGNS)[operator]} {written}")  # type: ignore[operator]
+    return " and ".join(parts)
 
 
-_OWN_FORM: Mapping[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {
+_TRANSLATIONS: Mapping[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {
     "Chroma": _chroma,
     "FAISS": _faiss,
     "InMemoryVectorStore": _in_memory,

@@ -60,12 +60,12 @@ class VectorSearch(BaseModel):
         modality: the modality of all its documents. Without it, the metadata of each document name
             one; a document without a modality is of the ``document_modality`` of the embeddings.
         modality_field: the metadata field that names it.
-        split: returns what restricts a search to one modality, as keyword arguments of the store's
-            search (``lambda modality: {"filter": {"modality": modality}}``). Where one modality
-            may be buried by another, the store is searched again, once for each modality; a
-            document without one is then not found. ``"auto"`` knows Chroma, FAISS, Qdrant,
-            LanceDB, Milvus and the in-memory store, and finds documents without a modality too.
-            Another store is searched deeper.
+        split: how to restrict a search to one modality: a function that returns keyword arguments
+            of the store's search (``lambda modality: {"filter": {"modality": modality}}``). Where
+            one modality may be buried by another, the store is searched once for each. Such a
+            search returns no document without a modality. ``"auto"`` knows Chroma, FAISS, Qdrant,
+            LanceDB, Milvus and the in-memory store, and returns those documents too. With None,
+            and for any other store, the store is searched deeper.
         scores: the scale of the store's scores, one of ``SCALES`` in
             ``kakehashi.retrieval.score_scales``. By default a few documents show it.
         search_kwargs: passed on to the store. A ``filter`` that is a dictionary in the way of

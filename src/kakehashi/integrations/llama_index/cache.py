@@ -11,8 +11,8 @@ from llama_index.core.storage.kvstore.types import BaseKVStore
 class CacheByKind(BaseKVStore):
     """Pass each call on to another store, to the collection of the kind of vector.
 
-    ``BaseEmbedding`` looks a text up by itself alone, so a query and a document of the same words
-    would share one vector, and two aligners would share it too.
+    ``BaseEmbedding`` looks up the text, and nothing else. So a query and a document of the same
+    words would share one vector, and so would two aligners.
 
     Args:
         store: any LlamaIndex key-value store.
