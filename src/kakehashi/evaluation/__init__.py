@@ -1,4 +1,4 @@
-"""Metrics, intervals and baselines: what a map is judged by."""
+"""Evaluation: scores with intervals, baselines, learning curves and robustness."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Baselines that take a model or a function of yours: encoders, translations, rerankers.
+"""Baselines with a model or a function of yours: encoders, translations, rerankers.
 
-Anything with a ``name`` and a ``fit`` is a baseline; those known by name alone are in ``named``.
+Anything with a ``name`` and a ``fit`` is a baseline; ``named_baselines`` holds those with a name
+only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from ..training.inputs import ROLES, as_encoders
 from ..types import SIDES, Metric, Side
 from ..vectors import Float32Array
 from .named_baselines import FITS, NAMES, projected
-from .systems import Dense, Index, Lexical, System, Task, TwoStage, calling, guarded
+from .systems import Dense, Lexical, System, SystemFactory, Task, TwoStage, calling, guarded
 
 __all__ = [
     "NAMES",
@@ -36,25 +37,24 @@ __all__ = [
 
 
 class Baseline(Protocol):
-    """Anything that can be a row: a name, and a fit on the training pairs of a task."""
+    """A row of a comparison: a name, and a fit on the training pairs of a task."""
 
     @property
     def name(self) -> str:
-        """What its row is called."""
+        """The name of its row."""
 
-    def fit(self, task: Task) -> Index:
-        """Learn what there is to learn from ``task.train``; this is timed as training."""
+    def fit(self, task: Task) -> SystemFactory:
+        """Fit on ``task.train``; the time counts as training."""
 
 
 @dataclass(frozen=True)
 class Encoders:
-    """An encoder of its own for each side, or for one: a dual encoder such as DPR.
+    """One encoder for each side, or for one side only: a dual encoder such as DPR.
 
     Args:
-        name: what its row is called.
-        source_encoder, target_encoder: the encoder of each modality, as
-            :func:`kakehashi.encoders.as_encoder` takes it (a model, a callable,
-            a path or a hub name); None leaves that side's vectors as ``compare`` has them.
+        name: the name of its row.
+        source_encoder, target_encoder: a model, a callable, a path or a hub name, as
+            :func:`kakehashi.encoders.as_encoder` takes it. None keeps that side's vectors.
         metric: how the vectors are compared: ``cosine``, ``ip`` (DPR) or ``l2``.
     """
 
@@ -67,23 +67,23 @@ class Encoders:
         if self.metric not in get_args(Metric):
             raise DataError(f"metric={self.metric!r} is not known; choose cosine, ip or l2.")
 
-    def fit(self, task: Task) -> Index:
+    def fit(self, task: Task) -> SystemFactory:
         """Fit nothing; the test texts are encoded when the index is prepared."""
         return partial(self._index, task)
 
     def _index(self, task: Task) -> System:
-        made = as_encoders(self.source_encoder, self.target_encoder)
-        queries, documents = (_encoded(task, made[side], side) for side in SIDES)
-        encoder = made["source"] or task.encoders["source"]
+        encoders = as_encoders(self.source_encoder, self.target_encoder)
+        queries, documents = (_encoded(task, encoders[side], side) for side in SIDES)
+        encoder = encoders["source"] or task.encoders["source"]
         return Dense(task, queries, documents, self.metric, encode=task.encode_one(encoder))
 
 
 @dataclass(frozen=True)
 class Both:
-    """One encoder for both sides: a multilingual one, or any of Sentence Transformers.
+    """One encoder for both sides, such as a multilingual one.
 
     Args:
-        name: what its row is called.
+        name: the name of its row.
         encoder: as :func:`kakehashi.encoders.as_encoder` takes it.
         metric: how the vectors are compared: ``cosine``, ``ip`` or ``l2``.
     """
@@ -92,7 +92,7 @@ class Both:
     encoder: Any
     metric: Metric = "cosine"
 
-    def fit(self, task: Task) -> Index:
+    def fit(self, task: Task) -> SystemFactory:
         """Fit nothing; the test texts are encoded when the index is prepared."""
         encoder = as_encoder(self.encoder)
         return Encoders(self.name, encoder, encoder, self.metric).fit(task)
@@ -103,16 +103,16 @@ class Translated:
     """Translate the queries, then search by one encoder for both sides, or by BM25.
 
     Args:
-        name: what its row is called.
-        translate: n source texts to n texts of the target modality.
-        encoder: what encodes the translations and the documents; None searches by BM25.
+        name: the name of its row.
+        translate: takes n source texts, and returns n texts of the target modality.
+        encoder: encodes the translations and the documents; None searches by BM25.
     """
 
     name: str
     translate: Callable[[list[str]], Sequence[str]]
     encoder: Any = None
 
-    def fit(self, task: Task) -> Index:
+    def fit(self, task: Task) -> SystemFactory:
         """Fit nothing; queries are translated when the index is prepared."""
         return partial(self._index, task)
 
@@ -132,26 +132,27 @@ class Translated:
 
     def _translated(self, texts: list[str]) -> list[str]:
         with calling(f"the translation {self.name!r}"):
-            given = self.translate(texts)
-        found = in_order(given, f"what the translation {self.name!r} returned")
-        if len(found) != len(texts) or not all(isinstance(text, str) for text in found):
+            returned = self.translate(texts)
+        translations = in_order(returned, f"what the translation {self.name!r} returned")
+        all_texts = all(isinstance(text, str) for text in translations)
+        if len(translations) != len(texts) or not all_texts:
             raise DataError(
-                f"The translation {self.name!r} returned {len(found)} results for {len(texts)} "
-                "texts; it must return one string for each."
+                f"The translation {self.name!r} returned {len(translations)} results for "
+                f"{len(texts)} texts; it must return one string for each."
             )
-        return found
+        return translations
 
 
 @dataclass(frozen=True)
 class Reranked:
-    """Search by another baseline, then put the best documents into a reranker's order.
+    """Search by another baseline, then rerank the best documents.
 
     Args:
-        name: what its row is called.
+        name: the name of its row.
         base: a baseline, or the name of one.
-        rerank: a query's text and k documents to k scores, higher is better: a cross-encoder's
-            ``lambda query, documents: model.predict([(query, d) for d in documents])``.
-        top: how many documents are put to it; the rank of an answer beyond them stays.
+        rerank: takes a query and k documents, and returns k scores, higher is better. For a
+            cross-encoder: ``lambda q, documents: model.predict([(q, d) for d in documents])``.
+        top: number of documents to rerank; an answer beyond them keeps its rank.
     """
 
     name: str
@@ -167,8 +168,8 @@ class Reranked:
                 f"top={self.top!r}: a reranker needs a whole number of documents, 1 or more."
             )
 
-    def fit(self, task: Task) -> Index:
-        """Fit what is searched by first."""
+    def fit(self, task: Task) -> SystemFactory:
+        """Fit the baseline that searches first."""
         for side in SIDES:
             task.texts(side)
         base = named(self.base).fit(task)
@@ -176,45 +177,45 @@ class Reranked:
 
     def _scored(self, query: str, documents: list[str]) -> Float32Array:
         with calling(f"the reranker {self.name!r}"):
-            given: Any = self.rerank(query, documents)
-        found = f"The reranker {self.name!r} returned a {type(given).__name__}"
+            returned: Any = self.rerank(query, documents)
+        fault = f"The reranker {self.name!r} returned a {type(returned).__name__}"
         wanted = f"for {len(documents)} documents; it must return one finite number for each."
         try:
-            scores = np.asarray(given)
+            scores = np.asarray(returned)
         except (TypeError, ValueError, RuntimeError) as error:  # ragged, or torch's requires_grad
-            raise DataError(f"{found} {wanted} NumPy cannot read it: {error}") from error
-        found += f" (shape {scores.shape}, {scores.dtype})"
+            raise DataError(f"{fault} {wanted} NumPy cannot read it: {error}") from error
+        fault += f" (shape {scores.shape}, {scores.dtype})"
         if scores.dtype.kind in "biuf":
-            with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite
+            with np.errstate(over="ignore"):  # float64 may exceed float32
                 scores = scores.astype(np.float32)
             if scores.shape == (len(documents),) and np.isfinite(scores).all():
                 return scores
-        raise DataError(f"{found} {wanted}")
+        raise DataError(f"{fault} {wanted}")
 
 
 @dataclass(frozen=True)
 class Aligned:
-    """A fitted aligner, as it serves."""
+    """A fitted aligner."""
 
     name: str
     aligner: Aligner
 
-    def fit(self, task: Task) -> Index:
+    def fit(self, task: Task) -> SystemFactory:
         """Fit nothing; check that the aligner is for these vectors.
 
         Raises:
-            EncoderMismatchError: an encoder is known, and is not the one of the training.
+            EncoderMismatchError: an encoder at hand is not that of the training.
             DataError: vectors of other dimensions.
         """
         for side in SIDES:
             trained, at_hand = self.aligner.identities[side], task.identities[side]
             if trained is not None and at_hand is not None:
                 trained.require(at_hand, side)
-        found = {side: task.vectors(task.test, side).shape[1] for side in SIDES}
-        if found != self.aligner.dimensions:
+        dimensions = {side: task.vectors(task.test, side).shape[1] for side in SIDES}
+        if dimensions != self.aligner.dimensions:
             raise DataError(
                 f"The aligner takes vectors of {self.aligner.dimensions} dimensions, the test "
-                f"pairs have {found}; pass those of the encoders that it was trained with."
+                f"pairs have {dimensions}; pass those of the encoders that it was trained with."
             )
         return partial(projected, task, self.aligner.projection, self.aligner.report.metric)
 
@@ -222,14 +223,14 @@ class Aligned:
 @dataclass(frozen=True)
 class _Named:
     name: str
-    fit: Callable[[Task], Index]
+    fit: Callable[[Task], SystemFactory]
 
 
 def named(baseline: str | Baseline) -> Baseline:
-    """Return a baseline by its name; one that is no name is returned as it is.
+    """Return the baseline of a name; an object that is a baseline is returned as it is.
 
     Raises:
-        DataError: no baseline is called so.
+        DataError: an unknown name, or an object that is no baseline.
     """
     if not isinstance(baseline, str):
         if isinstance(baseline, type) or not hasattr(baseline, "fit"):

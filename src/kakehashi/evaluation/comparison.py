@@ -15,12 +15,13 @@ from ..aligner import Aligner
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs, check_pairs
 from ..data.validation import checked_seed
+from ..encoders import Encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import Interval, Scores, bootstrap
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MIN_PAIRS
-from ..types import SIDES, Mode
+from ..types import SIDES, Mode, Side
 from .baselines import NAMES, Aligned, Baseline, named
 from .paper_metrics import INSTANT, POOL, accuracy_in_pool, harmonic_mean
 from .systems import CannotRunError, System, Task
@@ -30,20 +31,19 @@ _TIMED = 50  # queries, evenly spaced over the test part
 
 
 @dataclass(frozen=True, eq=False)
-class Measured:
-    """What one baseline scored, and what it cost.
+class BaselineResult:
+    """The scores of one baseline, and its time.
 
     Attributes:
         scores: recall@1, recall@10, MRR@10 and nDCG@10 with 95% intervals.
-        accuracy: top-1 accuracy in a pool of 250; see :func:`.paper.accuracy_in_pool`.
+        accuracy: top-1 accuracy in a pool of 250; see :func:`.paper_metrics.accuracy_in_pool`.
         accuracy_interval: its 95% bootstrap interval.
-        latency: mean seconds from a query to its scores, asked one by one, after a first one that
-            is not counted: up to 50 queries, evenly spaced. A query that comes as a text is
-            translated, encoded and reranked within it; one that comes as a vector is only projected
-            and searched. Search is exact, among all test documents.
-        harmonic_mean: of accuracy and speed; see :func:`.paper.harmonic_mean`.
-        train_seconds: seconds of fitting; of an aligner, those that its report states. Encoding
-            the training texts and indexing the documents are not counted.
+        latency: mean seconds of one query, over up to 50 evenly spaced ones, after a first that is
+            not counted. It includes translating, encoding and reranking a text; a query that
+            comes as a vector is only projected and searched. Search is exact.
+        harmonic_mean: of accuracy and speed; see :func:`.paper_metrics.harmonic_mean`.
+        train_seconds: seconds of fitting; for an aligner, the seconds of its report. Encoding the
+            training texts and indexing the documents are not counted.
         ranks: (n,) rank of the best answer to each test query, for paired tests of two rows.
     """
 
@@ -61,20 +61,20 @@ class Comparison:
     """Baselines on the same test queries.
 
     Attributes:
-        rows: for each name what was measured, or the reason why the baseline cannot run.
+        rows: the result of each baseline by name, or the reason why it cannot run.
         n_train: pairs that were fitted on.
         leaked: training pairs left out because a side of them also stands in the test part.
         n_queries, pool: test queries, and different documents among which they search.
     """
 
-    rows: dict[str, Measured | str]
+    rows: dict[str, BaselineResult | str]
     n_train: int
     leaked: int
     n_queries: int
     pool: int
 
     def __str__(self) -> str:
-        """Return the table (means, and the 95% interval of recall@1) and what its columns are."""
+        """Return a table (means, and the 95% interval of recall@1) with notes on its columns."""
         width = max(8, *map(len, self.rows))
         drawn = min(POOL, self.pool)
         top = f"top-1/{drawn}"
@@ -95,13 +95,13 @@ class Comparison:
         lines += [
             f"{top}: share of queries whose answer comes first among {drawn} documents, the answer "
             "and others at random",
-            f"ms/query: mean time of one query, asked alone; h-mean: harmonic mean of {top} and of "
+            f"ms/query: mean time of one query; h-mean: harmonic mean of {top} and of "
             f"speed, {INSTANT} s / ({INSTANT} s + time)",
         ]
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready record without ranks; what cannot run has a ``reason`` alone."""
+        """Return a JSON-ready record without ranks; a baseline that cannot run has a ``reason``."""
         rows: dict[str, Any] = {}
         for name, row in self.rows.items():
             if isinstance(row, str):
@@ -132,63 +132,57 @@ def compare(
 ) -> Comparison:
     """Fit baselines on the training pairs, and score each on the same test queries.
 
-    The pool is the different targets of ``test``, every target paired with a query's text answers
-    it, and ties count against; as in the report of :func:`kakehashi.fit`. Training pairs that
-    share a side with a test pair are left out. Equal seeds give equal scores, bit for bit; times
-    differ.
+    The documents are the different targets of ``test``. Every target that is paired with a query's
+    text answers it, and ties count against the query, as in the report of :func:`kakehashi.fit`.
+    Training pairs that share a side with a test pair are left out. Equal seeds give equal scores.
 
     Args:
         train, test: pairs to fit on, and pairs to judge by. Sides without vectors are encoded.
-        baselines: names, or objects: ``Both``, ``Encoders``, ``Translated``, ``Reranked``. By name:
-            ``cosine`` compares the vectors as they are; ``centring`` moves the sources by the
-            difference of the means; ``procrustes`` rotates them as well; ``ridge`` regresses the
-            targets on them, with the strength that does best in five folds of ``train``;
-            ``mind-the-gap`` is the paper's network, loss and schedule (needs the extra
-            ``training``); ``bm25`` searches the texts.
-        source_encoder, target_encoder: the encoder of each modality, as
-            :func:`kakehashi.encoders.as_encoder` takes it. A side that brings vectors needs none.
-            With an encoder, latency includes the encoding of the query.
-        aligner: is scored as the row ``aligner``. Fit it on ``train``, with ``test=test``, which
-            also keeps the test targets out of ``unpaired``: nothing here can tell whether it has
-            seen the test pairs, nor, where both sides are stored vectors without an encoder,
-            whether they are of its encoders.
-        mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` lets centring, Procrustes
-            and ridge centre them.
+        baselines: names, described in :mod:`.named_baselines`; or objects: ``Both``,
+            ``Encoders``, ``Translated``, ``Reranked``.
+        source_encoder, target_encoder: as :func:`kakehashi.encoders.as_encoder` takes them. A side
+            that brings vectors needs none. With an encoder, latency includes encoding the query.
+        aligner: scored as the row ``aligner``. Fit it on ``train`` with ``test=test``, which keeps
+            the test targets out of ``unpaired``. Whether it has seen them cannot be checked here.
+        mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` also centres them.
         seed: of folds, initial weights, order of the batches, and intervals.
         cache: a file that keeps encoded vectors between runs.
 
     Returns:
-        a row for each baseline, in the order given; where one cannot run (spaces that are not
-        comparable, no texts, a missing extra, an encoder of its own that does not load, raises or
-        returns what cannot be used, one that is not the one that the aligner was trained with, a
-        translation or reranker that raises) the reason.
+        a row for each baseline, in the order given; or the reason why it cannot run.
 
     Raises:
-        DataError: no Pairs; an unknown or repeated name or mode; an aligner or a seed that is
-            none; vectors and encoders that do not fit together; or what a translation or reranker
-            returns cannot be used.
+        DataError: no Pairs; an unknown or repeated name; an unknown mode; an unusable aligner or
+            seed; vectors and encoders that do not fit together; or a translation or reranker
+            returns a result that cannot be used.
         FitError: fewer than ten training pairs, or none that is not in the test part.
-        EncoderError, VectorError: ``source`` or ``target`` cannot be used.
+        EncoderError, VectorError: an encoder of the two sides cannot be used.
     """
     check_pairs(train, test)
     seed = checked_seed(seed)
     systems = _checked(baselines, aligner, mode)
-    bound = {} if aligner is None else aligner.encoders
-    made = as_encoders(source_encoder, target_encoder)
-    encoders = {side: bound.get(side) if made[side] is None else made[side] for side in SIDES}
+    encoders: dict[Side, Encoder | None] = {} if aligner is None else dict(aligner.encoders)
+    passed = as_encoders(source_encoder, target_encoder)
+    encoders = {s: encoders.get(s) if passed[s] is None else passed[s] for s in SIDES}
     train, test = (with_vectors(part, encoders, cache, required=False) for part in (train, test))
-    leaked = find_leaks(train, test)
-    train = train.select(np.delete(np.arange(len(train)), leaked))
-    if len(train) < MIN_PAIRS:
-        raise FitError(
-            f"{len(train)} training pairs and {len(leaked)} that share a side with a test pair; "
-            f"at least {MIN_PAIRS} of the former are needed."
-        )
+    train, n_leaked = _without_leaks(train, test)
     task = Task(train, test, encoders, mode, seed, cache)
     _check_dimensions(task)
     clusters = clusters_of(test)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
-    return Comparison(rows, len(train), len(leaked), len(test), len(task.relevance.pool))
+    return Comparison(rows, len(train), n_leaked, len(test), len(task.relevance.pool))
+
+
+def _without_leaks(train: Pairs, test: Pairs) -> tuple[Pairs, int]:
+    """Return the training pairs that share no side with a test pair, and the number of others."""
+    leaked = find_leaks(train, test)
+    kept = train.select(np.delete(np.arange(len(train)), leaked))
+    if len(kept) < MIN_PAIRS:
+        raise FitError(
+            f"{len(kept)} training pairs and {len(leaked)} that share a side with a test pair; "
+            f"at least {MIN_PAIRS} of the former are needed."
+        )
+    return kept, len(leaked)
 
 
 def _checked(baselines: Sequence[str | Baseline], aligner: Any, mode: str) -> list[Baseline]:
@@ -198,33 +192,33 @@ def _checked(baselines: Sequence[str | Baseline], aligner: Any, mode: str) -> li
         raise DataError(f"aligner={aligner!r} is no Aligner; pass Aligner.load(folder).")
     if isinstance(baselines, str):
         raise DataError(f"baselines={baselines!r}: expected a list, such as [{baselines!r}].")
-    found = [named(baseline) for baseline in baselines]
+    systems = [named(baseline) for baseline in baselines]
     if aligner is not None:
-        found.append(Aligned(ALIGNER, aligner))
-    names = [baseline.name for baseline in found]
+        systems.append(Aligned(ALIGNER, aligner))
+    names = [baseline.name for baseline in systems]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise DataError(f"{sorted(repeated)} name two rows each; give every row its own name.")
-    if not found:
+    if not systems:
         raise DataError(f"nothing to compare; choose among {', '.join(NAMES)}.")
-    return found
+    return systems
 
 
 def _check_dimensions(task: Task) -> None:
     for side in SIDES:
         identity = task.identities[side]
-        found = {"encoder": identity.dimension} if identity is not None else {}
+        dimensions = {"encoder": identity.dimension} if identity is not None else {}
         for name, part in (("train", task.train), ("test", task.test)):
             vectors = part.vectors(side)
             if vectors is not None:
-                found[name] = vectors.shape[1]
-        if len(set(found.values())) > 1:
+                dimensions[name] = vectors.shape[1]
+        if len(set(dimensions.values())) > 1:
             raise DataError(
-                f"The {side} side has different dimensions: {found}; pass the encoder that made "
-                "the stored vectors, and encode both sets alike."
+                f"The {side} side has different dimensions: {dimensions}; pass the encoder that "
+                "made the stored vectors, and encode both sets alike."
             )
 
 
-def _row(baseline: Baseline, task: Task, clusters: Clusters) -> Measured | str:
+def _row(baseline: Baseline, task: Task, clusters: Clusters) -> BaselineResult | str:
     try:
         started = time.perf_counter()
         index = baseline.fit(task)
@@ -238,7 +232,7 @@ def _row(baseline: Baseline, task: Task, clusters: Clusters) -> Measured | str:
         return str(error)
     top_1 = accuracy_in_pool(ranks, task.relevance)
     accuracy = float(top_1.mean())
-    return Measured(
+    return BaselineResult(
         scores=Scores.of_ranks(ranks, len(task.relevance.pool), clusters=clusters, seed=task.seed),
         accuracy=accuracy,
         accuracy_interval=bootstrap({"": top_1}, clusters=clusters, seed=task.seed)[""],
@@ -250,7 +244,7 @@ def _row(baseline: Baseline, task: Task, clusters: Clusters) -> Measured | str:
 
 
 def _latency(system: System, n_queries: int) -> float:
-    """Return the mean seconds of one query, asked by itself."""
+    """Return the mean seconds of one query, searched by itself."""
     system.ask(0)
     queries = np.unique(np.linspace(0, n_queries - 1, _TIMED, dtype=int))
     started = time.perf_counter()

@@ -1,7 +1,16 @@
-"""Baselines that need nothing but the pairs and their vectors, by name.
+"""Baselines by name: they need only the pairs and their vectors.
 
-Each is a function that learns from the training pairs of a task and returns what prepares the test
-documents for search.
+=============  =================================================================================
+cosine         compares the vectors as they are
+centring       moves the sources by the difference of the means
+procrustes     centres, and rotates the sources
+ridge          regresses targets on sources; five folds of the training pairs choose its strength
+mind-the-gap   trains the paper's network by its loss and schedule (extra ``training``)
+bm25           searches the texts
+=============  =================================================================================
+
+Each is a function that learns from the training pairs of a task, and returns the function that
+prepares the test documents for search.
 """
 
 from __future__ import annotations
@@ -21,47 +30,47 @@ from ..projection.moments import Moments, Spectrum
 from ..training.closed_forms import RIDGE_GRID
 from ..types import SIDES, Metric
 from ..vectors import Float32Array
-from .systems import CannotRunError, Dense, Index, Lexical, System, Task
+from .systems import CannotRunError, Dense, Lexical, System, SystemFactory, Task
 
 RIDGE_FOLDS = 5
 
 
-def _cosine(task: Task) -> Index:
+def _cosine(task: Task) -> SystemFactory:
     _require_same_space(task)
     return partial(projected, task, Projection())
 
 
-def _centring(task: Task) -> Index:
+def _centring(task: Task) -> SystemFactory:
     _require_same_space(task)
     return partial(projected, task, centring(_spectrum(task), task.mode))
 
 
-def _procrustes(task: Task) -> Index:
+def _procrustes(task: Task) -> SystemFactory:
     return partial(projected, task, procrustes(_spectrum(task), task.mode))
 
 
-def _ridge(task: Task) -> Index:
-    """Ridge towards zero; its strength is the best of ``RIDGE_GRID`` by MRR on five folds."""
+def _ridge(task: Task) -> SystemFactory:
+    """Shrink towards zero, by the strength of ``RIDGE_GRID`` with the best MRR on five folds."""
     x, y = (task.vectors(task.train, side) for side in SIDES)
-    found = np.zeros(len(RIDGE_GRID))
+    scores = np.zeros(len(RIDGE_GRID))
     for split in folds(task.train, RIDGE_FOLDS, seed=task.seed):
-        held = task.train.select(split.held_out)
-        kept = np.setdiff1d(split.kept, find_leaks(task.train, held))
+        held_out = task.train.select(split.held_out)
+        kept = np.setdiff1d(split.kept, find_leaks(task.train, held_out))
         if len(kept) < 2:
             continue
-        spectrum, relevance = Spectrum(Moments.of(x, y, kept)), Relevance.of(held)
+        spectrum, relevance = Spectrum(Moments.of(x, y, kept)), Relevance.of(held_out)
         for i, reg in enumerate(RIDGE_GRID):
             projection = ridge(spectrum, task.mode, reg=reg, towards="zero")
             queries = projection(x[split.held_out], modality="source", role="query", roughly=True)
             documents = projection(
                 y[split.held_out], modality="target", role="document", roughly=True
             )
-            found[i] += reciprocal(ranks(queries, documents, "cosine", relevance=relevance)).sum()
-    reg = RIDGE_GRID[int(found.argmax())]
+            scores[i] += reciprocal(ranks(queries, documents, "cosine", relevance=relevance)).sum()
+    reg = RIDGE_GRID[int(scores.argmax())]
     return partial(projected, task, ridge(_spectrum(task), task.mode, reg=reg, towards="zero"))
 
 
-def _mind_the_gap(task: Task) -> Index:
+def _mind_the_gap(task: Task) -> SystemFactory:
     from ..training.gradient import mind_the_gap
 
     x, y = (task.vectors(task.train, side) for side in SIDES)
@@ -75,12 +84,12 @@ def _mind_the_gap(task: Task) -> Index:
     return index
 
 
-def _bm25(task: Task) -> Index:
+def _bm25(task: Task) -> SystemFactory:
     task.texts("target")
     return partial(Lexical, task, task.texts("source"))
 
 
-FITS: dict[str, Callable[[Task], Index]] = {
+FITS: dict[str, Callable[[Task], SystemFactory]] = {
     "cosine": _cosine,
     "centring": _centring,
     "bm25": _bm25,
@@ -89,7 +98,7 @@ FITS: dict[str, Callable[[Task], Index]] = {
     "mind-the-gap": _mind_the_gap,
 }
 NAMES = tuple(FITS)
-"""Baselines that need nothing but the pairs and their vectors."""
+"""All baselines that have a name, in the order of the table."""
 
 
 def _require_same_space(task: Task) -> None:

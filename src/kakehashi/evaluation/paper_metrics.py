@@ -23,31 +23,30 @@ def accuracy_in_pool(
 ) -> NDArray[np.float64]:
     """Return the top-1 accuracy of each query in a pool of ``size`` candidates, (n,), in 0..1.
 
-    The candidates of a query are its best answer and ``size - 1`` documents that do not answer it,
-    drawn without replacement from all that do not. Instead of drawing one such pool, this is the
-    mean over all of them, exactly: of M documents that do not answer, b stand before the answer,
-    and the answer comes first in the share of pools that hold none of the b,
+    A pool holds the best answer to a query, and ``size - 1`` other documents that do not answer
+    it, drawn without replacement. This is the exact mean over all such pools. Of M documents that
+    do not answer, b rank before the answer. The answer comes first in a pool that holds none of
+    the b. Their share is hypergeometric:
 
-        C(M - b, size - 1) / C(M, size - 1),   b = rank - 1   (hypergeometric).
+        C(M - b, size - 1) / C(M, size - 1),   b = rank - 1.
 
-    Where there are no ``size - 1`` others, all of them are the pool. The order is that of the
-    search among all documents (BM25's word statistics and a reranker's candidates are not taken
-    again within the pool).
+    Where there are fewer than ``size - 1`` others, all of them are the pool. The order is that of
+    the search among all documents; no word statistics or reranking are computed within the pool.
 
     Args:
         rank: (n,) rank of the best answer to each query, ties counted against it.
         relevance: how many documents there are, and how many of them answer each query.
     """
-    found = np.empty(len(rank))
-    known: dict[tuple[int, int], float] = {}
+    accuracies = np.empty(len(rank))
+    computed: dict[tuple[int, int], float] = {}
     for i, (r, answers) in enumerate(zip(rank.tolist(), relevance.answers, strict=True)):
         others = len(relevance.pool) - len(answers)
         key = (others, r)
-        if key not in known:
+        if key not in computed:
             drawn = min(size - 1, others)
-            known[key] = comb(others - r + 1, drawn) / comb(others, drawn)
-        found[i] = known[key]
-    return found
+            computed[key] = comb(others - r + 1, drawn) / comb(others, drawn)
+        accuracies[i] = computed[key]
+    return accuracies
 
 
 def speed(latency: float) -> float:
@@ -56,8 +55,8 @@ def speed(latency: float) -> float:
         speed = 0.1 s / (0.1 s + latency)
 
     The paper does not say how it brings speed to the scale of accuracy. A share of the slowest
-    system's time would give that system 0 and would change with the rows beside it; this depends
-    on the system alone.
+    system's time would give that system 0, and would change with the other rows. This formula
+    depends only on the system.
     """
     return INSTANT / (INSTANT + latency)
 

@@ -1,4 +1,4 @@
-"""Scoring a finished aligner on pairs, beside the untouched vectors."""
+"""evaluate(): a finished aligner on pairs, beside the untouched vectors."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from ..vectors import Float32Array
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What an aligner finds on pairs that it was not fitted on.
+    """The scores of an aligner on pairs that it was not fitted on.
 
     Attributes:
-        base: the untouched vectors; None where the two spaces cannot be compared.
-        aligned: the vectors that the aligner gives.
-        target_encoder: the target encoder asked with the source texts, where the aligner was judged
-            against it and it is at hand.
-        note: which queries the target encoder could not encode, or why nothing is known of it.
+        base: scores of the untouched vectors; None where the two spaces cannot be compared.
+        aligned: scores of the aligner's vectors.
+        target_encoder: scores of the target encoder when it encodes the source texts itself. None
+            where the aligner was not judged against it, or it is not at hand.
+        note: which queries the target encoder could not encode, or why it has no scores.
     """
 
     base: Scores | None
@@ -47,13 +47,12 @@ def evaluate(
     *,
     cache: str | Path | None = None,
 ) -> Evaluation:
-    """Score an aligner: each query's own target among all different targets of the pairs.
+    """Score an aligner: each query searches all different targets, and its own target answers it.
 
-    A side that has texts only is encoded by the aligner's own encoder. The store's metric is the
-    one that the aligner was fitted for.
+    The aligner's encoders encode a side that has texts only. The metric is that of the fit.
 
     Args:
-        pairs: others than the aligner was fitted on; nothing here can tell.
+        pairs: pairs that the aligner was not fitted on; this cannot be checked here.
         cache: a file that keeps encoded vectors between runs.
 
     Raises:
@@ -69,8 +68,8 @@ def evaluate(
     relevance, clusters = Relevance.of(pairs, own_only=True), clusters_of(pairs)
 
     def scored(queries: Float32Array, documents: Float32Array) -> Scores:
-        found = ranks(queries, documents, aligner.report.metric, relevance=relevance)
-        return Scores.of_ranks(found, len(relevance.pool), clusters=clusters)
+        rank = ranks(queries, documents, aligner.report.metric, relevance=relevance)
+        return Scores.of_ranks(rank, len(relevance.pool), clusters=clusters)
 
     aligned = scored(*served(aligner, pairs))
     x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
@@ -87,7 +86,7 @@ def evaluate(
 
 
 def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:
-    """Return what a store is asked and what it holds, (n, d) each, for pairs with vectors."""
+    """Return the projected queries and documents of pairs with vectors, (n, d) each."""
     queries, documents = (
         aligner.project(
             pairs.required_vectors(side), texts=pairs.texts(side), modality=side, role=ROLES[side]

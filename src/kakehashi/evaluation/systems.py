@@ -1,7 +1,7 @@
-"""What a baseline becomes for one test set: something that ranks, and that can be asked and timed.
+"""Systems: fitted baselines over the documents of one test set.
 
-A system has ``ranks``, ``scores`` of a query that is prepared already, and ``ask``, which does all
-that stands between a user's query and its scores, and is what latency is measured on.
+A system gives the ranks of all queries, and the scores of one. ``scores`` starts from a query that
+is already encoded. ``ask`` starts from its text, as a user's query does, and is timed.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ class CannotRunError(Exception):
 
 @contextmanager
 def calling(what: str) -> Iterator[None]:
-    """Turn whatever a function of the caller's raises into the reason of its row.
+    """Turn any error of a caller's function into the reason of its row.
 
-    A service that does not answer once must not cost the other rows.
+    One failure of a service must not lose the other rows.
     """
     try:
         yield
@@ -50,7 +50,7 @@ def calling(what: str) -> Iterator[None]:
 
 
 def guarded(encoder: Encoder) -> Encoder:
-    """Return an encoder that makes whatever goes wrong in it the reason of its row."""
+    """Return an encoder whose errors become the reason of a row."""
 
     def encode(role: Role, texts: list[str]) -> Float32Array:
         with calling(f"the encoder {encoder.name!r}"):
@@ -66,19 +66,27 @@ class System(Protocol):
         """Return the rank of the best answer to each query, (n,), ties counted against it."""
 
     def scores(self, query: int) -> Float32Array:
-        """Score all documents for one query, (m,), from what is prepared."""
+        """Score all documents for one encoded query, (m,)."""
 
     def ask(self, query: int) -> Float32Array:
-        """Score all documents for one query, (m,), from its text (or its stored vector) on."""
+        """Score all documents for one query, (m,), from its text or its stored vector."""
 
 
-Index = Callable[[], System]
-"""What a fit returns: called once, it prepares the test documents for search."""
+SystemFactory = Callable[[], System]
+"""Prepares the test documents for search; a fit returns it, and it is called once."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What every baseline is given: pairs to fit on, pairs to search, and the settings."""
+    """The work of every baseline: pairs to fit on, pairs to search, and the settings.
+
+    Attributes:
+        train, test: pairs to fit on, and pairs to judge by; no training pair leaks into ``test``.
+        encoders: the encoder of each side, or None.
+        mode: whether target vectors are kept as they are, or may be moved.
+        seed: of all random choices.
+        cache: a file that keeps encoded vectors between runs.
+    """
 
     train: Pairs
     test: Pairs
@@ -117,20 +125,19 @@ class Task:
 
     @cached_property
     def identities(self) -> dict[Side, EncoderIdentity | None]:
-        """What the encoders do with the probe texts."""
+        """The identity of each side's encoder, or None."""
         return identities_of(self.encoders)
 
     def encode(self, encoder: Encoder, texts: Sequence[str], role: Role) -> Float32Array:
-        """Encode texts -> (n, d) float32, each different one once."""
-        made = guarded(encoder)
-        return encode_texts(made, texts, role, cache=self.cache)
+        """Encode texts -> (n, d) float32, each different text once."""
+        return encode_texts(guarded(encoder), texts, role, cache=self.cache)
 
     def encode_one(self, encoder: Encoder | None) -> Callable[[str], Float32Array] | None:
-        """Return what encodes one query -> (1, d), or None where queries come as vectors."""
+        """Return a function from one query to (1, d), or None where queries come as vectors."""
         if encoder is None or self.test.source_texts is None:
             return None
-        made = guarded(encoder)
-        return lambda text: made.encode([text], "query")
+        safe = guarded(encoder)
+        return lambda text: safe.encode([text], "query")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +147,8 @@ class Dense:
     Attributes:
         queries: (n, d) vectors of the queries before ``project``.
         documents: (n, d') vectors of all n targets, as they are stored.
-        project: what carries query vectors into the documents' space; it also gets their texts,
-            if there are any.
+        project: maps query vectors into the documents' space; it also gets their texts, if there
+            are any.
         encode: text to (1, d); None where queries come as vectors.
     """
 
@@ -164,7 +171,7 @@ class Dense:
         return ranks(self._prepared, self.documents, self.metric, relevance=self.task.relevance)
 
     def scores(self, query: int) -> Float32Array:
-        """Score all documents for a query whose vector is known, (m,)."""
+        """Score all documents for one encoded query, (m,)."""
         return self._score(self._prepared[query : query + 1])
 
     def ask(self, query: int) -> Float32Array:
@@ -179,12 +186,12 @@ class Dense:
         return self._score(vector)
 
     def _score(self, vector: Float32Array) -> Float32Array:
-        if self.metric == "cosine":  # a store keeps unit vectors, and does not scale them again
+        if self.metric == "cosine":  # a store keeps unit vectors
             block = scores(unit_rows(vector), self._stored)
         else:
             block = scores(vector, self._stored, self.metric)
-        found: Float32Array = block[0]
-        return found
+        row: Float32Array = block[0]
+        return row
 
     @cached_property
     def _prepared(self) -> Float32Array:
@@ -200,7 +207,7 @@ class Dense:
 
 @dataclass(frozen=True, eq=False)
 class Lexical:
-    """Search by BM25; ``prepared`` are the queries as they are looked up."""
+    """Search by BM25; ``prepared`` are the queries, translated where that is asked for."""
 
     task: Task
     prepared: Sequence[str]
@@ -227,10 +234,10 @@ class Lexical:
 
 @dataclass(frozen=True, eq=False)
 class TwoStage:
-    """Search, then put the best ``top`` documents into the order of a reranker's scores.
+    """Search, then order the best ``top`` documents by a reranker's scores.
 
     Attributes:
-        rerank: a query's text and k documents to (k,) finite scores.
+        rerank: takes a query and k documents, and returns (k,) finite scores.
     """
 
     task: Task
@@ -241,18 +248,18 @@ class TwoStage:
     def ranks(self) -> NDArray[np.intp]:
         """Return the rank of the best answer to each query, (n,).
 
-        An answer that the first stage does not bring among the ``top`` keeps its rank.
+        An answer that the first stage does not rank among the ``top`` keeps its rank.
         """
-        found = self.base.ranks().copy()
-        for query in np.flatnonzero(found <= self.top):
+        all_ranks = self.base.ranks().copy()
+        for query in np.flatnonzero(all_ranks <= self.top):
             best, score = self._reranked(int(query), self.base.scores(int(query)))
             answers = np.flatnonzero(np.isin(best, self.task.relevance.answers[query]))
             if len(answers):
-                found[query] = ranks_of_scores(score[None], [answers])[0]
-        return found
+                all_ranks[query] = ranks_of_scores(score[None], [answers])[0]
+        return all_ranks
 
     def scores(self, query: int) -> Float32Array:
-        """Score all documents for a query that the first stage has prepared, (m,)."""
+        """Score all documents for one encoded query, (m,)."""
         return self._in_order(query, self.base.scores(query))
 
     def ask(self, query: int) -> Float32Array:
@@ -260,7 +267,7 @@ class TwoStage:
         return self._in_order(query, self.base.ask(query))
 
     def _in_order(self, query: int, first: Float32Array) -> Float32Array:
-        """Lift the reranked above all others, which keep their order: (m,) places, negated."""
+        """Put the reranked documents before all others, which keep their order: (m,) scores."""
         best, score = self._reranked(query, first)
         places = np.empty(len(first), np.float32)
         places[np.argsort(-first, kind="stable")] = -np.arange(len(first))
@@ -268,7 +275,7 @@ class TwoStage:
         return places
 
     def _reranked(self, query: int, first: Float32Array) -> tuple[NDArray[np.intp], Float32Array]:
-        """Return the places in the pool of the best documents, and what the reranker says."""
+        """Return the pool positions of the best documents, and the reranker's scores of them."""
         best = np.argsort(-first, kind="stable")[: self.top]
         texts, pool = self.task.texts("target"), self.task.relevance.pool
         question = self.task.texts("source")[query]

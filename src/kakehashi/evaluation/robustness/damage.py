@@ -1,7 +1,7 @@
 """Damage to a text: mistyped, dropped, cut off, mixed with another language, a number put in.
 
-Each function takes a text, and a random generator where it draws, and returns the damaged text; a
-text that it cannot damage (of one word none can be dropped) comes back as it is.
+Each function takes a text, and a random generator if it draws, and returns the damaged text. It
+returns a text that it cannot damage as it is: a single word, say, cannot be dropped.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SMALL_KANA, _LARGE_KANA = "っゃゅょッャュョ", "つやゆよツヤユヨ
 
 
 def _neighbours() -> dict[str, str]:
-    """Map each letter to those beside it on a QWERTY keyboard, whose rows are half a key apart."""
+    """Map each letter to its neighbours on a QWERTY keyboard, whose rows are half a key apart."""
     places = {c: (i + 0.5 * y, y) for y, row in enumerate(_ROWS) for i, c in enumerate(row)}
     return {
         a: "".join(b for b, (u, v) in places.items() if a != b and abs(u - x) + abs(v - y) <= 1.5)
@@ -50,10 +50,10 @@ _OTHER_KANA = dict(zip(_SMALL_KANA + _LARGE_KANA, _LARGE_KANA + _SMALL_KANA, str
 def typing_errors(text: str, rng: Rng) -> str:
     """Mistype one letter in twenty: ``reset the pump`` -> ``reset teh pump``.
 
-    Every letter may be left out, typed twice or exchanged with the letter after it; a basic Latin
-    letter may also become, or be followed by, its neighbour on a QWERTY keyboard; a kana may get
-    or lose its voicing mark or change between small and large (``が`` -> ``か``, ``っ`` -> ``つ``).
-    Kanji are not exchanged for homophones. Digits and punctuation stay.
+    Every letter may be left out, typed twice or exchanged with the next letter. A basic Latin
+    letter may also become, or be followed by, its neighbour on a QWERTY keyboard. A kana may get
+    or lose its voicing mark, or change between small and large (``が`` -> ``か``, ``っ`` ->
+    ``つ``). Kanji are not exchanged for homophones. Digits and punctuation stay.
     """
     places = [i for i, letter in enumerate(text) if letter.isalpha()]
     if not places:
@@ -91,17 +91,17 @@ def _other_kana(letter: str) -> str:
 
 
 def pieces(text: str) -> list[str]:
-    """Cut a text into words and what stands between them; they join to the text again.
+    """Cut a text into words and the characters between them; together they are the text again.
 
     Words are those of :func:`kakehashi.retrieval.bm25.tokenize` in their own writing, except
     that a script without spaces is cut into pairs of characters that do not overlap.
     """
-    found: list[str] = []
+    parts: list[str] = []
     for kind, letters in itertools.groupby(text, _kind):
         run = "".join(letters)
         step = 2 if kind == "unspaced" else len(run)
-        found += [run[i : i + step] for i in range(0, len(run), step)]
-    return found
+        parts += [run[i : i + step] for i in range(0, len(run), step)]
+    return parts
 
 
 def _kind(letter: str) -> str:
@@ -152,8 +152,8 @@ def mixed_languages(text: str, rng: Rng, target: str) -> str:
 
     One run of words is replaced by the run at the same place of the target, as by people who know
     a term in one language only: ``ポンプを直ちに停止する`` with ``Stop the pump at once`` may
-    become ``ポンプを the pump 停止する``. The words are part of the very answer: the query says
-    what it said before (as far as both languages have the same order), and lexical search gains.
+    become ``ポンプを the pump 停止する``. The words come from the answer itself, so the query keeps
+    its meaning as far as both languages have the same order. Lexical search gains from them.
     """
     parts, other = pieces(text), pieces(target)
     words, others = _words(parts), _words(other)

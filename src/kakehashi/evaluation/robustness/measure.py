@@ -1,4 +1,4 @@
-"""robustness(): what perturbed queries find, with the untouched vectors and with an aligner's."""
+"""measure_robustness(): scores of perturbed queries, by untouched vectors and by an aligner."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from ...metrics.statistics import Interval, Scores, bootstrap
 from ...vectors import Float32Array
 from .perturbations import perturbations
 
-System = Literal["base", "aligned"]
+SystemName = Literal["base", "aligned"]
 
 
 @dataclass(frozen=True)
 class PerturbedScores:
-    """What one system finds with perturbed queries.
+    """The scores of one system with perturbed queries.
 
     Attributes:
         scores: means over all queries, with their 95% intervals.
-        change: for each metric perturbed minus unperturbed, the mean over all queries. A query
-            that stays the same changes by nothing: divide by the share that changed for the mean
-            over those that did.
+        change: for each metric the mean of perturbed minus unperturbed, over all queries. Divide
+            by the share of changed queries for the mean over these only.
         interval: for each metric the 95% bootstrap interval of the change, paired by query.
     """
 
@@ -42,7 +41,7 @@ class PerturbedScores:
 
 @dataclass(frozen=True)
 class PerturbationResult:
-    """One perturbation: how many queries it changed, and what both systems find with them."""
+    """One perturbation: how many queries it changed, and the scores of both systems."""
 
     description: str
     n_changed: int
@@ -53,12 +52,12 @@ class PerturbationResult:
 
 @dataclass(frozen=True)
 class RobustnessReport:
-    """What perturbed queries find.
+    """The scores of unperturbed and perturbed queries.
 
     Attributes:
-        base: the untouched vectors, asked with the queries as they are; None where the spaces of
-            the two sides cannot be compared.
-        aligned: the aligner's vectors, asked with the queries as they are.
+        base: unperturbed queries by the untouched vectors; None where the two spaces cannot be
+            compared.
+        aligned: unperturbed queries by the aligner's vectors.
         perturbations: the results by name.
         not_run: the reason for each perturbation that could not be run, by name.
     """
@@ -85,19 +84,19 @@ def measure_robustness(
     seed: int = 0,
     cache: str | Path | None = None,
 ) -> RobustnessReport:
-    """Perturb the queries of some pairs and score what they still find; documents stay.
+    """Perturb the queries of pairs, and score them; the documents stay as they are.
 
-    As in ``kakehashi evaluate``, a query's own target counts, among all different targets of the
-    pairs. Take pairs that the aligner was not trained on.
+    As in :func:`kakehashi.evaluation.evaluate`, each query searches all different targets, and
+    its own target answers it. Take pairs that the aligner was not trained on.
 
     Args:
         aligner: with its source encoder at hand, and its target encoder where the pairs have no
             target vectors (:meth:`kakehashi.Aligner.with_encoders`).
-        pairs: with source texts; they are encoded even where source vectors are stored, so that
-            perturbed and unperturbed queries come from the same encoder.
-        names: of the perturbations; by default all. One that cannot be run, for want of target
-            texts, is named in the report; if it was asked for, it raises.
-        seed: decides what the perturbations draw.
+        pairs: with source texts. The texts are encoded even where source vectors are stored, so
+            that all queries come from the same encoder.
+        names: of the perturbations; by default all, and the report names those that lack target
+            texts.
+        seed: decides the random choices of the perturbations.
         cache: a file that keeps encoded vectors between runs.
 
     Raises:
@@ -119,8 +118,8 @@ def measure_robustness(
     results = {}
     for name, (description, texts) in queries.items():
         n_changed = sum(a != b for a, b in zip(texts, clean, strict=True))
-        found = systems.rank(look_up(texts), texts)
-        both = {s: systems.compare(rank, reference[s]) for s, rank in found.items()}
+        perturbed = systems.rank(look_up(texts), texts)
+        both = {s: systems.compare(rank, reference[s]) for s, rank in perturbed.items()}
         results[name] = PerturbationResult(
             description, n_changed, n_changed / len(clean), both.get("base"), both["aligned"]
         )
@@ -140,9 +139,9 @@ def measure_robustness(
 def _perturbed(
     pairs: Pairs, clean: Sequence[str], names: Sequence[str] | None, seed: int
 ) -> tuple[dict[str, tuple[str, list[str]]], dict[str, str]]:
-    """Return description and texts of every perturbation, and why others could not be run."""
+    """Return description and texts of each perturbation, and the reasons of those not run."""
     targets: Sequence[str | None] = pairs.target_texts or [None] * len(clean)
-    found, not_run = {}, {}
+    texts_of, not_run = {}, {}
     for p in perturbations(names):
         try:
             texts = [p(text, seed=seed, target=t) for text, t in zip(clean, targets, strict=True)]
@@ -151,22 +150,22 @@ def _perturbed(
                 raise
             not_run[p.name] = str(error)
         else:
-            found[p.name] = p.description, texts
-    return found, not_run
+            texts_of[p.name] = p.description, texts
+    return texts_of, not_run
 
 
 def _encoded(
     aligner: Aligner, lists: list[Sequence[str]], cache: str | Path | None
 ) -> Callable[[Sequence[str]], Float32Array]:
-    """Encode every different text of all the lists once; return what looks up their vectors."""
+    """Encode every different text of the lists once; return the function that looks them up."""
     unique = list(dict.fromkeys(text for texts in lists for text in texts))
     encoder, label = aligner.encoder("source"), "encoding queries"
     vectors = encode_texts(encoder, unique, "query", cache=cache, label=label)
     row = {text: i for i, text in enumerate(unique)}
 
     def look_up(texts: Sequence[str]) -> Float32Array:
-        found: Float32Array = vectors[[row[text] for text in texts]]
-        return found
+        chosen: Float32Array = vectors[[row[text] for text in texts]]
+        return chosen
 
     return look_up
 
@@ -193,14 +192,14 @@ class _Systems:
         self.metric = aligner.report.metric
         self.pool = len(self._relevance.pool)
 
-    def rank(self, x: Float32Array, texts: Sequence[str]) -> dict[System, NDArray[np.intp]]:
-        """Rank the answer to each query; the base only where its spaces can be compared."""
-        found: dict[System, NDArray[np.intp]] = {}
+    def rank(self, x: Float32Array, texts: Sequence[str]) -> dict[SystemName, NDArray[np.intp]]:
+        """Rank the answer to each query; by the base only where the spaces can be compared."""
+        rank: dict[SystemName, NDArray[np.intp]] = {}
         if self._aligner.report.base is not None:
-            found["base"] = ranks(x, self._stored, self.metric, relevance=self._relevance)
+            rank["base"] = ranks(x, self._stored, self.metric, relevance=self._relevance)
         ours = self._aligner.project(x, texts=texts, modality="source", role="query")
-        found["aligned"] = ranks(ours, self._projected, self.metric, relevance=self._relevance)
-        return found
+        rank["aligned"] = ranks(ours, self._projected, self.metric, relevance=self._relevance)
+        return rank
 
     def scores(self, rank: NDArray[np.intp]) -> Scores:
         return Scores.of_ranks(rank, self.pool, clusters=self._clusters)

@@ -1,7 +1,7 @@
-"""Perturbations: what happens to texts outside of a benchmark, by name.
+"""Perturbations of texts by name: errors and variants as they occur outside of a benchmark.
 
-A perturbation depends on its name, the seed and the text alone: not on the other texts, their
-number or their order.
+A perturbation depends only on its name, the seed and the text. Other texts, their number and their
+order make no difference.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class Perturbation:
     """One way to change a text.
 
     Attributes:
-        name: by which it is asked for and reported.
-        change: a pure function of the text, and of a generator and the paired target text where it
-            draws and where ``needs_target`` says so.
-        draws: the outcome depends on the seed.
-        needs_target: it takes words of the paired target text.
+        name: its name in options and reports.
+        change: a pure function of the text; of a generator, if it ``draws``; and of the paired
+            target text, if it ``needs_target``.
+        draws: whether the outcome depends on the seed.
+        needs_target: whether it takes words of the paired target text.
     """
 
     name: str
@@ -38,11 +38,11 @@ class Perturbation:
 
     @property
     def description(self) -> str:
-        """What it does, with an example, in one line."""
+        """A line about it, with an example."""
         return (inspect.getdoc(self.change) or "").splitlines()[0]
 
     def __call__(self, text: str, *, seed: int = 0, target: str | None = None) -> str:
-        """Return the perturbed text, or the text itself where nothing of it would be left.
+        """Return the perturbed text; or the text itself, where nothing would be left of it.
 
         Raises:
             DataError: it needs the paired target text and there is none.
