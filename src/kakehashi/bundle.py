@@ -41,23 +41,22 @@ RECORD, WEIGHTS, CARD = "aligner.json", "weights.safetensors", "README.md"
 MULTI_RECORD, ALIGNERS = "multi_aligner.json", "aligners"
 _UNFINISHED = ".part"
 _ABANDONED = 24 * 3600
-"""Seconds after which a folder that is still unfinished is of a save that was killed."""
+"""Seconds after which an unfinished folder is taken for that of a killed save."""
 Saves = Callable[[Path], Any]
 _PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 
 
 def check_place(folder: Path, *, overwrite: bool, record: str = RECORD) -> None:
-    """Find out whether an aligner could be written to a folder; nothing is made or changed.
+    """Check that an aligner can be written to a folder; nothing is made or changed.
 
     Args:
         record: name of the record in a folder that may be overwritten: that of an aligner, or that
             of a multi aligner.
 
     Raises:
-        FileExistsError: something is there that is not to be overwritten, or that is no aligner
-            or more than one: nobody's other files are deleted.
-        NotADirectoryError, PermissionError: what is to hold it is no folder, or is not ours to
-            write to.
+        FileExistsError: the folder exists and must not be overwritten, or it holds other files
+            than an aligner: these are never deleted.
+        NotADirectoryError, PermissionError: its parent is no folder, or cannot be written to.
     """
     if os.path.lexists(folder):
         if not overwrite:
@@ -67,7 +66,7 @@ def check_place(folder: Path, *, overwrite: bool, record: str = RECORD) -> None:
 
 
 def _check_ours(folder: Path, record: str) -> None:
-    """Raise FileExistsError where a folder holds more than what is overwritten."""
+    """Raise FileExistsError where a folder holds more than an aligner."""
     if folder.is_symlink() or not folder.is_dir():
         raise FileExistsError(f"{folder} is no folder; it is not overwritten.")
     present = {path.name for path in folder.iterdir()}
@@ -109,7 +108,7 @@ def write(
 ) -> Path:
     """Write a folder beside its place and exchange the two.
 
-    What a save of the same name that was killed has left there is removed after a day.
+    A killed save of the same name leaves a folder behind; it is removed after a day.
 
     Raises:
         OSError: as :func:`check_place` raises it, or the system's own.
@@ -159,7 +158,7 @@ def _write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _exchanged(folder: Path) -> Iterator[Path]:
-    """Give a new folder to write to, which takes its place once all is written."""
+    """Yield a new folder to write to; it takes its place when everything is written."""
     import shutil
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +179,7 @@ def _exchanged(folder: Path) -> Iterator[Path]:
 
 
 def _exchange(a: Path, b: Path) -> None:
-    """Let two folders change places: in one step where the system can, else with a way back."""
+    """Exchange two folders: in one step where the system can, else with a way back."""
     import ctypes
 
     try:
@@ -214,7 +213,7 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
         size, sha256 = int(record["weights"]["bytes"]), record["weights"]["sha256"]
     except OSError as error:
         raise BundleError(f"{folder} cannot be read: {error}") from error
-    # What a record of another shape makes the lines above raise; they read nothing else.
+    # The errors that the lines above raise over a record of another shape.
     except (ValueError, TypeError, RuntimeError, OverflowError, KeyError) as error:
         raise BundleTamperedError(f"{folder} cannot be read as an aligner: {error}") from error
     if _looks_pickled(blob):
@@ -237,10 +236,10 @@ def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
 
 
 def _looks_pickled(blob: bytes) -> bool:
-    """Whether a file starts as a pickle or a torch archive does.
+    """Whether a file starts like a pickle or a torch archive.
 
-    safetensors starts with the length of its header, whose first byte may well be 0x80, too; but
-    after these eight bytes it opens a JSON object.
+    safetensors starts with the length of its header, whose first byte may also be 0x80. After
+    these eight bytes it opens a JSON object.
     """
     is_pickle = blob[:1] == b"\x80" and blob[8:9] != b"{"
     return is_pickle or blob[:4] == b"PK\x03\x04"

@@ -1,4 +1,4 @@
-"""The card of a saved aligner: what a person wants to know before using it."""
+"""The card of a saved aligner, for people who decide whether to use it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def render_card(
         "",
         f"- source encoder: {names['source']} ({dimensions['source']})",
         f"- target encoder: {names['target']} ({dimensions['target']})",
-        f"- mode: {report.mode}; chosen rung: {report.chosen}",
+        f"- mode: {report.mode}; chosen map: {report.chosen}",
         f"- scores describe {report.describes}",
         f"- data: {data.name or 'unnamed'}, {data.n_pairs} pairs"
         f"{f' and {data.n_unpaired} unpaired rows' if data.n_unpaired else ''}, "
@@ -35,7 +35,7 @@ def render_card(
         "",
         f"Held-out scores, {report.sizes['test']} queries:",
         "",
-        "| rung | " + " | ".join(METRICS) + " |",
+        "| map | " + " | ".join(METRICS) + " |",
         "| --- |" + " --- |" * len(METRICS),
     ]
     rows = [(name, result.scores) for name, result in report.candidates.items()]

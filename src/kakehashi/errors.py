@@ -7,19 +7,17 @@
     │   ├── PairsError                    findings in a set of pairs, each with its row
     │   ├── ReaderError                   a file of pairs cannot be read
     │   └── VectorError                   vectors of a wrong shape, type or value
-    ├── CacheError                        a file of cached vectors is damaged or no such file
+    ├── CacheError                        a file of cached vectors is damaged or something else
     ├── EncoderError                      an encoder is missing or misbehaves
     │   └── EncoderMismatchError          another encoder than the aligner was trained with
-    ├── FitError (ValueError)             the pairs do not suffice for what was asked
-    ├── BundleError                       a saved aligner cannot be read: it is missing, cut off or
-    │   │                                 of another format, leads elsewhere, or is a pickle
-    │   └── BundleTamperedError           it is not to be trusted: hashes, sizes or its record
-    │                                     contradict each other
+    ├── FitError (ValueError)             there are too few pairs
+    ├── BundleError                       a saved aligner cannot be read
+    │   └── BundleTamperedError           a saved aligner must not be trusted
     ├── AlignerMismatchError              another aligner than the one recorded
     └── MissingExtraError (ImportError)   an optional package is not installed
 
-    NotAdvisedWarning (UserWarning)       what is served was not shown to help
-    DegradedWarning (UserWarning)         an arm of a mixed search failed, and the rest answered
+    NotAdvisedWarning (UserWarning)       an aligner is used that was not shown to help
+    DegradedWarning (UserWarning)         one of several searches failed, and the others answered
 """
 
 from __future__ import annotations
@@ -34,7 +32,7 @@ class DataError(KakehashiError, ValueError):
 
 
 class PairsError(DataError):
-    """A set of pairs has findings that the caller asked to raise on."""
+    """A set of pairs has rows that cannot be used."""
 
 
 class ReaderError(DataError):
@@ -50,7 +48,7 @@ class CacheError(KakehashiError):
 
 
 class EncoderError(KakehashiError):
-    """An encoder is missing, or returns what no encoder should."""
+    """An encoder is missing, or its vectors cannot be used."""
 
 
 class EncoderMismatchError(EncoderError):
@@ -58,15 +56,15 @@ class EncoderMismatchError(EncoderError):
 
 
 class FitError(KakehashiError, ValueError):
-    """The pairs do not suffice for what was asked."""
+    """There are too few pairs."""
 
 
 class BundleError(KakehashiError):
-    """A saved aligner cannot be read."""
+    """A saved aligner cannot be read: missing, cut off, of another format, or a pickle."""
 
 
 class BundleTamperedError(BundleError):
-    """A saved aligner is not to be trusted: hashes, sizes or its record contradict each other."""
+    """A saved aligner must not be trusted: its record, hashes or sizes contradict each other."""
 
 
 class AlignerMismatchError(KakehashiError):
@@ -84,11 +82,11 @@ class MissingExtraError(KakehashiError, ImportError):
 
 
 class NotAdvisedWarning(UserWarning):
-    """An aligner is put to use that its own report advises against."""
+    """An aligner is used against the advice of its report."""
 
 
 class DegradedWarning(UserWarning):
-    """An arm of a mixed search failed, and the others answered without it, as was asked."""
+    """One of several searches failed, and the others answered without it, as was requested."""
 
 
 def add_note(error: Exception, note: str) -> None:

@@ -462,8 +462,14 @@ def test_what_cannot_run_is_a_row_that_says_why(stored, monkeypatch):
 
 def test_texts_without_encoders_can_be_searched_by_words_alone(manual):
     found = compare(*manual, ["cosine", "ridge", "bm25", Encoders("none", "/none", "/none")]).rows
-    assert found["cosine"] == "no source vectors: name an encoder (source=, or --source-encoder)"
-    assert found["ridge"] == "no source vectors: name an encoder (source=, or --source-encoder)"
+    assert (
+        found["cosine"]
+        == "no source vectors: name an encoder (source_encoder=, or --source-encoder)"
+    )
+    assert (
+        found["ridge"]
+        == "no source vectors: name an encoder (source_encoder=, or --source-encoder)"
+    )
     assert "cannot load '/none'" in found["none"]
     assert found["bm25"].scores.n_queries == len(manual[1])
 
@@ -484,7 +490,7 @@ def test_encoders_of_different_dimensions_cannot_be_compared(manual):
         ({"mode": "auto"}, "choose keep or shared"),
         ({"seed": -1}, "seed=-1: choose a whole number from 0"),
         ({"aligner": "bridge"}, r"aligner='bridge' is no Aligner; pass Aligner\.load"),
-        ({"source": hashed_letters}, "different dimensions: {'encoder': 32, 'train': 24"),
+        ({"source_encoder": hashed_letters}, "different dimensions: {'encoder': 32, 'train': 24"),
     ],
 )
 def test_what_nobody_can_mean_is_refused(stored, options, message):
@@ -556,7 +562,7 @@ def test_an_aligner_that_reads_texts_reads_those_of_the_test_pairs(ngram_aligner
     assert (row.ranks == ranks(q, d, metric, relevance=Relevance.of(test))).all()
     assert len(set(row.ranks)) > 3
 
-    given = with_vectors(test, ngram_aligner.identities, None, False)
+    given = with_vectors(test, ngram_aligner.identities, None)
     task = Task(train, given, ngram_aligner.identities, "keep", 0, None, False)
     system = Aligned("aligner", ngram_aligner).fit(task)()
     block = scores(q, d[task.relevance.pool], metric)

@@ -1,4 +1,4 @@
-"""Keys of rows: what is equal has the same key."""
+"""Keys of rows: equal rows have equal keys."""
 
 from __future__ import annotations
 

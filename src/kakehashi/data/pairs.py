@@ -22,36 +22,36 @@ from .validation import (
     ValidationReport,
     check_choice,
     checked_labels,
-    checked_texts,
     checked_vectors,
     common_length,
     duplicates,
     raise_if_asked,
+    validated_texts,
 )
 
 
 class Pairs:
     """Pairs of two modalities: row i of the source means the same as row i of the target.
 
-    A side is given as texts, as stored vectors, or as both. Everything is checked here, once;
-    whatever holds a ``Pairs`` may rely on it. The object is read-only.
+    A side has texts, stored vectors, or both. Everything is checked here, once. The object is
+    read-only.
 
     Args:
         source_texts, target_texts: n texts a side.
         source_vectors, target_vectors: (n, d) float16, float32 or float64 a side; the two
             dimensions may differ. A memory-mapped array is read in chunks and never copied whole
             (unless rows are dropped).
-        groups: for each row the document it comes from; splits never part a group (unless there is
-            only one).
+        groups: for each row the document it comes from; splits never part a group, unless there
+            is only one.
         ids: a name for each row, carried along.
-        on_invalid: what to do with a row that cannot be used (empty or non-Unicode text, NaN,
-            infinite or zero vector, a vector of another dimension): ``"raise"`` or ``"drop"``.
-        on_duplicate: what to do with a row whose text (or vector, where there is no text) stood
-            on the same side before: ``"keep"`` it and report, ``"raise"``, or ``"drop"`` it.
-        name, licence: what the data is and under which terms, kept in every aligner made of it.
+        on_invalid: ``"raise"`` or ``"drop"`` a row that cannot be used: an empty text or invalid
+            Unicode; a vector that is NaN, infinite, zero, or of another dimension.
+        on_duplicate: ``"keep"`` and report, ``"raise"`` or ``"drop"`` a row whose text (or vector,
+            where there is no text) already stood on the same side.
+        name, licence: of the data, kept in every aligner made of it.
 
     Raises:
-        PairsError: sides of different lengths, no data, or findings that are to be raised.
+        PairsError: sides of different lengths, no data, or rows that cannot be used.
     """
 
     def __init__(
@@ -77,13 +77,13 @@ class Pairs:
         findings: list[Finding] = []
         self._texts: dict[Side, tuple[str, ...] | None] = {}
         self._vectors: dict[Side, FloatArray | None] = {}
-        self._known_keys: dict[Side, Keys] = {}
+        self._computed_keys: dict[Side, Keys] = {}
         for side in SIDES:
-            self._texts[side] = checked_texts(texts[side], side, findings)
+            self._texts[side] = validated_texts(texts[side], side, findings)
             self._vectors[side] = checked_vectors(vectors[side], side, findings)
         self.groups = checked_labels(groups, "groups", findings)
         self.ids = checked_labels(ids, "ids", findings)
-        # A file's name may hold bytes that are no Unicode; the record could not be written.
+        # The name of a file may hold bytes that are no Unicode, which a record cannot hold.
         self.name = name.encode("utf-8", "replace").decode()
         self.licence = licence.encode("utf-8", "replace").decode()
 
@@ -100,7 +100,7 @@ class Pairs:
         if dropped:
             self._keep_rows(np.delete(np.arange(n), dropped))
         else:
-            self._known_keys = keys
+            self._computed_keys = keys
 
     def __len__(self) -> int:
         for side in SIDES:
@@ -163,23 +163,25 @@ class Pairs:
         chosen = object.__new__(Pairs)
         chosen.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
         index = np.asarray(rows, dtype=np.intp)
-        chosen._known_keys = {s: keys[index] for s, keys in self._known_keys.items()}
+        chosen._computed_keys = {s: keys[index] for s, keys in self._computed_keys.items()}
         chosen._keep_rows(index)
         chosen.validation = ValidationReport(len(index))
         return chosen
 
     def with_vectors(self, source: FloatArray | None, target: FloatArray | None) -> Pairs:
-        """Return the same rows with the vectors of the given sides put in."""
-        given = {"source": source, "target": target}
+        """Return the same rows with other vectors; None keeps those of a side."""
+        vectors_of = {"source": source, "target": target}
         if source is None and target is None:
             return self
         filled = object.__new__(Pairs)
         filled.__dict__.update({k: v for k, v in self.__dict__.items() if k != "content_hash"})
         filled._vectors = {
-            side: self._vectors[side] if (v := given[side]) is None else v for side in SIDES
+            side: self._vectors[side] if (v := vectors_of[side]) is None else v for side in SIDES
         }
-        kept = {s: k for s, k in self._known_keys.items() if given[s] is None or self._texts[s]}
-        filled._known_keys = kept
+        kept = {
+            s: k for s, k in self._computed_keys.items() if vectors_of[s] is None or self._texts[s]
+        }
+        filled._computed_keys = kept
         for side in SIDES:
             vectors = filled._vectors[side]
             if vectors is not None and len(vectors) != len(self):
@@ -188,9 +190,9 @@ class Pairs:
 
     def keys(self, side: Side) -> Keys:
         """Return a 64-bit key a row, (n,): equal texts (or, without texts, vectors) share it."""
-        if side not in self._known_keys:
-            self._known_keys[side] = self._keys(side, skip=set())
-        return self._known_keys[side]
+        if side not in self._computed_keys:
+            self._computed_keys[side] = self._keys(side, skip=set())
+        return self._computed_keys[side]
 
     @cached_property
     def content_hash(self) -> str:
@@ -235,12 +237,12 @@ class Pairs:
         self.ids = None if self.ids is None else tuple(self.ids[i] for i in rows)
 
 
-def check_pairs(*given: Any, optional: Sequence[Any] = ()) -> None:
-    """Raise DataError unless all are Pairs; what is optional may be None.
+def check_pairs(*required: Any, optional: Sequence[Any] = ()) -> None:
+    """Raise DataError unless all are Pairs; those in ``optional`` may also be None.
 
-    A path has a length, too, and would be counted as pairs.
+    A path also has a length, and would be counted as pairs.
     """
-    for value in (*given, *(value for value in optional if value is not None)):
+    for value in (*required, *(value for value in optional if value is not None)):
         if isinstance(value, Pairs):
             continue
         advice = "make them with kakehashi.Pairs(source_texts, target_texts)"
@@ -255,7 +257,7 @@ def concatenated(parts: Sequence[Pairs]) -> Pairs:
     Texts and groups are kept where every set has them.
     """
     whole = object.__new__(Pairs)
-    whole._known_keys = {}
+    whole._computed_keys = {}
     whole._texts, whole._vectors = {}, {}
     for side in SIDES:
         texts = [part.texts(side) for part in parts]

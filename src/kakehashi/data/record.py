@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DataRecord:
-    """Which data made an aligner.
+    """The data that made an aligner.
 
     Attributes:
-        content_hash: SHA-256 over the pairs; where a validation set or unpaired rows were given,
-            too, over the hashes of all.
-        n_unpaired: rows without a pair that the caller gave.
+        content_hash: SHA-256 over the pairs; with a validation set or unpaired rows, over the
+            hashes of all of them.
+        n_unpaired: number of unpaired rows that the caller gave.
     """
 
     name: str

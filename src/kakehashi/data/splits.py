@@ -33,14 +33,14 @@ def hold_out(
 ) -> Split:
     """Set about ``fraction`` of the rows aside, whole groups at a time.
 
-    Groups are visited in an order drawn from ``seed`` and set aside while they still fit into the
-    quota; a group larger than the whole quota therefore stays in the kept part. Without groups,
-    or with a single one, rows are drawn one by one, those that repeat a text together.
+    Groups are visited in an order drawn from ``seed``, and set aside while they fit into the quota.
+    A group larger than the quota stays in the kept part. Without groups, or with a single one,
+    rows are drawn one by one; rows that repeat a text stay together.
 
     Args:
         fraction: share of the rows to hold out, between 0 and 1.
-        at_most: an upper bound in rows, for sets so large that a share would be wasteful; only
-            where every group alone is larger, the smallest of them is held out whole.
+        at_most: an upper bound in rows, for sets so large that a share would be wasteful. Where
+            every group is larger, the smallest is held out whole.
         rows: split these rows of the pairs only.
 
     Raises:
@@ -52,20 +52,20 @@ def hold_out(
         raise FitError(f"{n} pair(s) cannot be split; at least 2 are needed.")
     quota = min(max(1, round(fraction * n)), n - 1, at_most or n)
     rng = np.random.default_rng(seed)
-    held = np.zeros(n, dtype=bool)
+    is_held_out = np.zeros(n, dtype=bool)
     taken = 0
     for members in _shuffled_groups(pairs, rows, rng):
         if taken + len(members) <= quota:
-            held[members] = True
+            is_held_out[members] = True
             taken += len(members)
         if taken == quota:
             break
-    if taken < quota / 2:  # the groups left are larger than what is missing: the smallest serves
-        left = [m for m in _shuffled_groups(pairs, rows, rng) if not held[m[0]]]
+    if taken < quota / 2:  # every group that is left is too large: take the smallest
+        left = [m for m in _shuffled_groups(pairs, rows, rng) if not is_held_out[m[0]]]
         smallest = min(left, key=len)
         if len(smallest) < n - taken:
-            held[smallest] = True
-    return Split(rows[~held], rows[held])
+            is_held_out[smallest] = True
+    return Split(rows[~is_held_out], rows[is_held_out])
 
 
 def folds(pairs: Pairs, n_folds: int, *, seed: int, rows: Rows | None = None) -> list[Split]:
@@ -88,10 +88,10 @@ def folds(pairs: Pairs, n_folds: int, *, seed: int, rows: Rows | None = None) ->
 
 
 def nested_rows(pairs: Pairs, *, seed: int, rows: Rows) -> Rows:
-    """Return the rows in an order of which every beginning is a smaller set of such pairs.
+    """Order the rows so that every beginning of the order is a smaller set of such pairs.
 
-    Whole groups follow one another in random order: half as many pairs are about half as many
-    documents, as they are while pairs are being collected.
+    Whole groups follow one another in random order. Half of the pairs are then about half of the
+    documents, as while pairs are being collected.
     """
     order = _shuffled_groups(pairs, rows, np.random.default_rng(seed))
     nested: Rows = rows[np.concatenate(order)]

@@ -1,4 +1,4 @@
-"""Checks on pairs: every fault of every row is found, named, and raised or dropped."""
+"""Checks of pairs: every fault of every row is named, and raised or dropped."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OnDuplicate = Literal["keep", "raise", "drop"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault of one row. ``row`` counts from 0 in the order that was given."""
+    """One fault of one row. ``row`` counts from 0 in the caller's order."""
 
     row: int
     side: str
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class ValidationReport:
-    """What validation found and how many rows it dropped."""
+    """The findings of a validation, and the rows that it dropped."""
 
     n_given: int
     findings: tuple[Finding, ...] = ()
@@ -103,7 +103,7 @@ def common_length(texts: dict[str, Any], vectors: dict[str, Any], groups: Any, i
     return n
 
 
-def checked_texts(
+def validated_texts(
     texts: Sequence[str] | None, side: Side, findings: list[Finding]
 ) -> tuple[str, ...] | None:
     """Return n texts as a tuple; each that cannot be used is added to ``findings``.
@@ -125,11 +125,10 @@ def checked_texts(
 def in_order(rows: Any, what: str) -> list[Any]:
     """Return the rows of a list, a tuple, an array or a column of a table as a list.
 
-    A set, a dict or a string has a length, too, but no order in which one row is one text, and a
-    generator can be read but once.
+    A set or a dict has no order, a string is one text, and a generator can be read only once.
 
     Raises:
-        DataError: it is none of the former.
+        DataError: another type.
     """
     ordered = isinstance(rows, Sequence) or hasattr(rows, "__array__")
     if isinstance(rows, (str, bytes)) or not ordered or getattr(rows, "ndim", 1) != 1:
@@ -141,22 +140,22 @@ def in_order(rows: Any, what: str) -> list[Any]:
 
 
 def usable_texts(texts: Any, what: str) -> list[str]:
-    """Return texts of which every one can be used, and at least one.
+    """Return texts as a list, after a check that there are some and all can be used.
 
     Raises:
-        DataError: none, no list of strings, or a text that is empty or no valid string.
+        DataError: no texts, no list of strings, or a text that is empty or no valid string.
     """
-    given = in_order(texts, what)
-    if not given:
+    listed = in_order(texts, what)
+    if not listed:
         raise DataError(f"{what}: none are given.")
-    for text in given:
+    for text in listed:
         if problem := text_problem(text):
             raise DataError(f"{what}: {text!r:.60} is {problem}; leave it out.")
-    return given
+    return listed
 
 
 def text_problem(text: Any) -> str:
-    """Say why a text cannot be used, or nothing."""
+    """Say why a text cannot be used; return an empty string if it can."""
     if not isinstance(text, str):
         return f"not a string ({type(text).__name__})"
     if text == "":
@@ -174,7 +173,7 @@ def checked_vectors(vectors: Any, side: Side, findings: list[Finding]) -> FloatA
     """Return (n, d) vectors as a read-only view in their own dtype, read in chunks.
 
     A list of vectors is stacked as float32. Each row that cannot be used (NaN, infinite, zero, of
-    another dimension) is added to ``findings``, unless its side of it is there already.
+    another dimension) is added to ``findings``, unless it is there already.
 
     Raises:
         PairsError: not (n, d) of float16, float32 or float64.
@@ -187,14 +186,14 @@ def checked_vectors(vectors: Any, side: Side, findings: list[Finding]) -> FloatA
             f"{side}_vectors: expected (n, d) of float16, float32 or float64, "
             f"got shape {array.shape} of {array.dtype}."
         )
-    known = {f.row for f in findings if f.side == side}
+    faulty = {f.row for f in findings if f.side == side}
     for part in chunks(len(array)):
         with np.errstate(over="ignore", invalid="ignore"):
             rows = np.asarray(array[part], dtype=np.float32)
             norms = squared_norms(rows)
         for i in np.flatnonzero(~np.isfinite(norms) | (norms == 0)):
             row = part.start + int(i)
-            if row not in known:
+            if row not in faulty:
                 findings.append(Finding(row, side, f"vector {describe_bad_row(rows[i])}"))
     array = array.view()
     array.flags.writeable = False
@@ -230,7 +229,7 @@ def checked_labels(
 
 
 def duplicates(keys: NDArray[np.uint64], side: Side, faulty: set[int]) -> list[Finding]:
-    """Find the rows whose key, of (n,), stood before; those that are faulty are passed over."""
+    """Find the rows whose key, of (n,), stood before; faulty rows are skipped."""
     values, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     if len(values) == len(keys):
         return []
@@ -245,7 +244,7 @@ def duplicates(keys: NDArray[np.uint64], side: Side, faulty: set[int]) -> list[F
 def raise_if_asked(
     findings: list[Finding], on_invalid: OnInvalid, on_duplicate: OnDuplicate
 ) -> None:
-    """Raise PairsError, with the first five findings, where their kind is to be raised."""
+    """Raise PairsError, with the first five findings, if the options say so."""
     raised = [f for f in findings if (on_duplicate if f.is_duplicate else on_invalid) == "raise"]
     if raised:
         shown = "; ".join(map(str, raised[:5]))

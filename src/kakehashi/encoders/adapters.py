@@ -1,4 +1,4 @@
-"""Adapters: whatever embeds texts becomes an encoder."""
+"""Adapters: models, functions and framework objects as encoders."""
 
 from __future__ import annotations
 
@@ -18,18 +18,23 @@ from .protocol import Encoder, LoadableEncoder
 
 
 def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
-    """Wrap whatever embeds texts as an :class:`Encoder`.
+    """Wrap a model or function that embeds texts as an :class:`Encoder`.
+
+    ``model`` is one of these:
+
+    - an ``Encoder``;
+    - a sentence-transformers model, or its name or path;
+    - a LangChain ``Embeddings`` or a LlamaIndex ``BaseEmbedding``;
+    - a callable, or an object with ``encode``, from a list of texts to one vector each;
+    - ``"module:attribute"``, which is imported and names one of the above. A class is called
+      without arguments. A path that exists is taken for a path.
 
     Args:
-        model: an ``Encoder``; a sentence-transformers model, or its name or path; a LangChain
-            ``Embeddings``; a LlamaIndex ``BaseEmbedding``; any callable (or object with
-            ``encode``) that takes a list of texts and returns one vector each; or, as
-            ``"module:attribute"``, the name of one of these, which is imported (a class is called
-            without arguments). A path that exists is taken for a path.
-        name: what to call it; otherwise taken from the model.
+        model: as above.
+        name: the name of the encoder; by default taken from the model.
 
     Raises:
-        EncoderError: nothing of the kind, a class, or a name that cannot be imported.
+        EncoderError: none of the above, a class, or a name that cannot be imported.
         MissingExtraError: a name or path was given, and sentence-transformers is not installed.
     """
     if isinstance(model, str) and ":" in model and not Path(model).exists():
@@ -66,13 +71,12 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
 
 
 def _imported(name: str) -> Any:
-    """Return what ``module:attribute`` names; of a class an instance."""
+    """Import ``module:attribute``; return an instance if it is a class."""
     module, _, attribute = name.partition(":")
     try:
-        found = getattr(import_module(module), attribute)
-        return found() if isinstance(found, type) else found
-    # The module and the class are the caller's, and a module may be a script that ends with
-    # sys.exit; the cause stays.
+        model = getattr(import_module(module), attribute)
+        return model() if isinstance(model, type) else model
+    # Module and class are the caller's, and a module may be a script that ends with sys.exit.
     except (Exception, SystemExit) as error:
         raise EncoderError(
             f"encoder {name!r} is no path that exists, and as module:attribute it cannot be "
@@ -85,7 +89,7 @@ class SentenceTransformersEncoder(LoadableEncoder):
     """A sentence-transformers model, loaded when it is first needed.
 
     Args:
-        advice: what to do where it cannot be loaded.
+        advice: the next step, for the error where the model cannot be loaded.
     """
 
     def __init__(
@@ -102,7 +106,7 @@ class SentenceTransformersEncoder(LoadableEncoder):
         self.name = name or _short_name(path) or "unnamed"
 
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
-        """Encode n texts -> (n, d) float32, by the model's own way for the role if it has one."""
+        """Encode n texts -> (n, d) float32, by the model's method for the role if it has one."""
         model = self._load()
         encode = getattr(model, f"encode_{role}", model.encode)
         result: Float32Array = encode(texts, show_progress_bar=False, convert_to_numpy=True)
@@ -123,12 +127,12 @@ class SentenceTransformersEncoder(LoadableEncoder):
         return self._loaded
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave a model behind that can be loaded again by its path."""
+        """Leave out a model that can be loaded again by its path."""
         return {**self.__dict__, "_loaded": None if self.model else self._loaded}
 
 
 def _short_name(model: str | None) -> str | None:
-    """Return a hub name as it is, and of a path the last two parts."""
+    """Return a hub name as it is, or the last two parts of a path."""
     if model is None or not Path(model).exists():
         return model
     return "/".join(Path(model).parts[-2:])
@@ -175,7 +179,7 @@ class _Renamed(LoadableEncoder):
 
 
 def _is_encoder(model: Any) -> bool:
-    """Whether an object is an :class:`Encoder` as it stands: its ``encode`` takes a role, too."""
+    """Whether an object is an :class:`Encoder` already: its ``encode`` also takes a role."""
     if not isinstance(model, Encoder):
         return False
     try:
@@ -206,7 +210,7 @@ def _name_of(model: Any) -> str:
 
 
 def _model_path(model: Any) -> str | None:
-    """Return what a loaded SentenceTransformer was loaded from, if it still knows."""
+    """Return the path or name from which a SentenceTransformer was loaded, if it has one."""
     card = getattr(model, "model_card_data", None)
     for candidate in (
         getattr(card, "base_model", None),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,10 +31,10 @@ COMMIT;
 
 
 class VectorCache:
-    """One SQLite file of vectors, kept apart by the identity of the encoder that made them.
+    """One SQLite file of vectors, by the identity of the encoder that made them.
 
     Raises:
-        CacheError: the file is no database, or one of something else; it is left as it is.
+        CacheError: the file is no database, or another program's; it is left as it is.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -48,7 +48,7 @@ class VectorCache:
             self._database.execute("SELECT encoder, role, text, vector FROM vectors LIMIT 1")
 
     def _refuse_another(self) -> None:
-        """Raise CacheError for a database of somebody else's, before anything is added to it."""
+        """Raise CacheError for the database of another program, before anything is added to it."""
         rows = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         tables = {name for (name,) in rows}
         if tables and not tables >= _TABLES:
@@ -68,8 +68,8 @@ class VectorCache:
             if not isinstance(blob, bytes) or len(blob) != identity.probes.size * 4:
                 continue
             probes = np.frombuffer(blob, dtype="<f4").reshape(-1, identity.dimension)
-            known = EncoderIdentity(identity.name, identity.dimension, None, probes)
-            if known.matches(identity):
+            stored = EncoderIdentity(identity.name, identity.dimension, None, probes)
+            if stored.matches(identity):
                 return int(number)
         with self._database:
             cursor = self._database.execute(
@@ -81,8 +81,8 @@ class VectorCache:
     def get(
         self, encoder: int, role: Role, texts: Sequence[str], dimension: int
     ) -> dict[str, Float32Array]:
-        """Return the vectors that are known, by text; what is not whole is not known."""
-        found = {}
+        """Return the stored vectors by text; a damaged vector is left out."""
+        vectors = {}
         for text in texts:
             row = self._database.execute(
                 "SELECT vector FROM vectors WHERE encoder = ? AND role = ? AND text = ?",
@@ -91,8 +91,8 @@ class VectorCache:
             content = row[0] if row and isinstance(row[0], bytes) else b""
             vector, digest = content[:-_DIGEST], content[-_DIGEST:]
             if len(vector) == 4 * dimension and digest == _digest(text, vector):
-                found[text] = np.frombuffer(vector, dtype="<f4")
-        return found
+                vectors[text] = np.frombuffer(vector, dtype="<f4")
+        return vectors
 
     def put(self, encoder: int, role: Role, texts: Sequence[str], vectors: Float32Array) -> None:
         """Store the vectors of these texts in one transaction."""
@@ -109,7 +109,7 @@ class VectorCache:
 
     @contextmanager
     def readable(self) -> Iterator[None]:
-        """Turn every error of SQLite into one that says what to do."""
+        """Turn errors of SQLite into CacheError, with the next step."""
         try:
             yield
         except sqlite3.Error as error:
@@ -135,49 +135,69 @@ def encode_texts(
     """Encode n texts -> (n, d) float32, each different text once.
 
     Args:
-        cache: a file that keeps vectors between runs; what was encoded before an interruption is
-            found there again.
+        cache: a file that keeps vectors between runs; an interrupted run continues from it.
 
     Raises:
-        EncoderError, VectorError: the encoder gives something else than one vector a text, all of
-            one width; what it raises itself is passed on.
-        CacheError: the cache is damaged, or no cache.
+        EncoderError, VectorError: the encoder does not return one vector a text, all of one
+            width. Errors of the encoder itself are passed on.
+        CacheError: the cache is damaged, or the file is no cache.
     """
     unique = list(dict.fromkeys(texts))
     unique.sort(key=len)  # texts of one length together: less padding in a batch
-    store = VectorCache(cache) if cache is not None else None
+    if cache is None:
+        vectors = _encode_missing(encoder, unique, role, batch_size, label, {}, None)
+        return np.stack([vectors[text] for text in texts])
+    store = VectorCache(cache)
     try:
-        known: dict[str, Float32Array] = {}
-        number, width = 0, None
-        if store is not None:
-            identity = EncoderIdentity.of(encoder)
+        identity = EncoderIdentity.of(encoder)
+        with store.readable():
+            number = store.encoder_id(identity)
+            stored = store.get(number, role, unique, identity.dimension)
+
+        def put(batch: list[str], new: Float32Array) -> None:
             with store.readable():
-                number = store.encoder_id(identity)
-                known = store.get(number, role, unique, identity.dimension)
-            width = identity.dimension
-        missing = [text for text in unique if text not in known]
-        batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
-        label = f"{label} ({len(missing)}, {encoder.name})"
-        for batch in track(batches, label):
-            vectors = checked_encode(encoder, batch, role)
-            width = width or vectors.shape[1]
-            if vectors.shape[1] != width:
-                raise EncoderError(
-                    f"Encoder {encoder.name!r} gave {width} dimensions, then {vectors.shape[1]} "
-                    f"for a batch that begins with {batch[0][:60]!r}; every text needs as many."
-                )
-            known.update(zip(batch, vectors, strict=True))
-            if store is not None:
-                with store.readable():
-                    store.put(number, role, batch, vectors)
+                store.put(number, role, batch, new)
+
+        width = identity.dimension
+        vectors = _encode_missing(encoder, unique, role, batch_size, label, stored, width, put)
     finally:
-        if store is not None:
-            store.close()
-    return np.stack([known[text] for text in texts])
+        store.close()
+    return np.stack([vectors[text] for text in texts])
+
+
+def _encode_missing(
+    encoder: Encoder,
+    texts: list[str],
+    role: Role,
+    batch_size: int,
+    label: str,
+    vectors: dict[str, Float32Array],
+    width: int | None,
+    put: Callable[[list[str], Float32Array], None] | None = None,
+) -> dict[str, Float32Array]:
+    """Encode the texts that have no vector yet, and add theirs; ``put`` stores each batch.
+
+    Raises:
+        EncoderError: a batch has another width than those before it.
+    """
+    missing = [text for text in texts if text not in vectors]
+    batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
+    for batch in track(batches, f"{label} ({len(missing)}, {encoder.name})"):
+        new = checked_encode(encoder, batch, role)
+        width = width or new.shape[1]
+        if new.shape[1] != width:
+            raise EncoderError(
+                f"Encoder {encoder.name!r} gave {width} dimensions, then {new.shape[1]} "
+                f"for a batch that begins with {batch[0][:60]!r}; every text needs as many."
+            )
+        vectors.update(zip(batch, new, strict=True))
+        if put is not None:
+            put(batch, new)
+    return vectors
 
 
 def _digest(text: str, vector: bytes) -> bytes:
-    """A damaged entry is encoded again instead of being believed."""
+    """Return a check of an entry, so that a damaged one is encoded again."""
     return hashlib.blake2b(_key(text) + vector, digest_size=_DIGEST).digest()
 
 

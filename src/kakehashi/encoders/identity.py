@@ -18,15 +18,15 @@ PROBES = (
     "Part no. 74HC595, -40 to 125 °C",
     " ".join(f"Step {i}: turn valve {i} until gauge {i} reads zero." for i in range(60)),
 )
-"""Texts whose vectors tell one encoder from another, whatever both are called. The last is longer
-than most encoders read: where they cut it is part of what they are. The first is asked as a query,
-too, for some encoders put other words before a query."""
+"""Texts whose vectors distinguish encoders of any name. The last is longer than most encoders read,
+so it also shows where they cut a text. The first is also encoded as a query, because some encoders
+put other words before a query."""
 
 _ABOUT = " (a probe text of kakehashi's; every text needs a vector)"
 
 _PROBE_TOLERANCE = 5e-3
-"""Largest distance of two unit probe vectors that are taken for equal. Another batch size, thread
-count or library release moves a vector by 1e-6 to 1e-4; another model by 0.1 and more."""
+"""Largest distance between two unit probe vectors that count as equal. Another batch size, thread
+count or library release moves a vector by 1e-6 to 1e-4; another model moves it by 0.1 and more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,8 @@ class EncoderIdentity:
     """How an aligner recognises its encoder: name, dimension, and vectors of the probe texts.
 
     Attributes:
-        model: what sentence-transformers loads the encoder from (a path or a hub name), or None
-            for an encoder that has to be passed in.
+        model: a path or a hub name for sentence-transformers; None for an encoder that has to be
+            passed.
         probes: (6, d) float32 unit vectors of ``PROBES`` as documents, and of the first as a query.
     """
 
@@ -60,7 +60,7 @@ class EncoderIdentity:
 
     @property
     def recorded_name(self) -> str:
-        """The name for messages, and what to pass where the name alone is not accepted."""
+        """The name for messages, with the form to pass where the name is not accepted."""
         dotted = re.fullmatch(r"([A-Za-z_]\w*(?:\.\w+)*)\.([A-Za-z_]\w*)", self.name)
         if self.model is not None or dotted is None:
             return repr(self.name)
@@ -68,7 +68,7 @@ class EncoderIdentity:
 
     @property
     def tells_roles(self) -> bool:
-        """Whether it encodes a query otherwise than a document, as far as one probe shows."""
+        """Whether it encodes queries and documents differently, as far as one probe shows."""
         return bool(np.linalg.norm(self.probes[0] - self.probes[-1]) > _PROBE_TOLERANCE)
 
     def matches(self, other: EncoderIdentity) -> bool:
@@ -78,12 +78,12 @@ class EncoderIdentity:
         distances = np.linalg.norm(self.probes - other.probes, axis=1)
         return bool(distances.max() <= _PROBE_TOLERANCE)
 
-    def require(self, found: EncoderIdentity, side: str) -> None:
-        """Raise EncoderMismatchError unless ``found`` is this encoder."""
-        if not self.matches(found):
-            reason = "" if self.name != found.name else ", under the same name but another model"
+    def require(self, other: EncoderIdentity, side: str) -> None:
+        """Raise EncoderMismatchError unless ``other`` is this encoder."""
+        if not self.matches(other):
+            reason = "" if self.name != other.name else ", under the same name but another model"
             raise EncoderMismatchError(
-                f"The {side} encoder is {found.name!r} ({found.dimension} dimensions){reason}; "
+                f"The {side} encoder is {other.name!r} ({other.dimension} dimensions){reason}; "
                 f"this aligner was trained with {self.recorded_name} ({self.dimension} "
                 "dimensions). Pass that encoder, or fit a new aligner."
             )

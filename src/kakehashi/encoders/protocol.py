@@ -1,4 +1,4 @@
-"""The protocol of an encoder, and the checks of all that an encoder returns."""
+"""The protocol of an encoder, and the checks of its vectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Encoder(Protocol):
 
     @property
     def name(self) -> str:
-        """What the encoder is called; part of its identity."""
+        """The name of the encoder; part of its identity."""
 
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32."""
@@ -30,7 +30,7 @@ class LoadableEncoder:
     never recorded, because loading an aligner opens the model that is recorded.
 
     Attributes:
-        model: what sentence-transformers loads (a path or a hub name), or None.
+        model: a path or a hub name for sentence-transformers, or None.
     """
 
     model: str | None
@@ -44,34 +44,34 @@ def checked_encode(
     An error of the encoder itself is passed on, with a note that names the encoder.
 
     Args:
-        about_texts: what an error says about a text whose vector is at fault.
+        about_texts: added to an error after a text with a faulty vector.
 
     Raises:
         EncoderError: not one vector a text.
         VectorError: a vector of a wrong type or value.
     """
     try:
-        given = encoder.encode(texts, role)
+        returned = encoder.encode(texts, role)
     except KakehashiError:
         raise
-    except Exception as error:  # whatever an encoder of the caller's raises
+    except Exception as error:  # any error of a caller's encoder
         first = f", the first {texts[0][:60]!r}" if texts else ""
         add_note(error, f"{_RAISED_BY} {encoder.name!r} over {len(texts)} texts{first}")
         raise
-    what = f"vectors of encoder {encoder.name!r}"
-    given = as_array(given, what)
-    if given.ndim == 2 and len(given) != len(texts):
+    label = f"vectors of encoder {encoder.name!r}"
+    vectors = as_array(returned, label)
+    if vectors.ndim == 2 and len(vectors) != len(texts):
         raise EncoderError(
-            f"Encoder {encoder.name!r} returned {len(given)} vectors for {len(texts)} texts."
+            f"Encoder {encoder.name!r} returned {len(vectors)} vectors for {len(texts)} texts."
         )
 
     def named(row: int) -> str:  # by its text: rows count inside a batch of sorted texts
         return f"that of the text {texts[row][:60]!r}{about_texts}"
 
-    return as_matrix(given, what=what, row_name=named)
+    return as_matrix(vectors, what=label, row_name=named)
 
 
 def raised_by(error: Exception) -> str:
-    """Return what :func:`checked_encode` noted on an encoder's own error, or nothing."""
+    """Return the note of :func:`checked_encode` on an encoder's own error, or nothing."""
     notes = getattr(error, "__notes__", [])
     return next((note for note in notes if note.startswith(_RAISED_BY)), "")

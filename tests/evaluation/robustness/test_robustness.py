@@ -43,11 +43,11 @@ def test_the_report_is_that_of_the_ranks(kicad, use):
     relevance, documents = Relevance.of(test, own_only=True), list(test.target_texts)
     asking = {"modality": "source", "role": "query"}
     storing = {"modality": "target", "role": "document"}
-    y = fitted.encode(documents, **storing)
+    y = fitted._encode(documents, **storing)
     stored = fitted.project(y, texts=documents, **storing)
 
     def scored(texts):
-        x = fitted.encode(texts, **asking)
+        x = fitted._encode(texts, **asking)
         ours = fitted.project(x, texts=texts, **asking)
         both = {"base": (x, y), "aligned": (ours, stored)}
         metric = fitted.report.metric
@@ -83,7 +83,7 @@ def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_ali
     y = ngram_aligner.embed_documents(documents, modality="target")
 
     def found(texts, read):
-        x = ngram_aligner.encode(texts, modality="source", role="query")
+        x = ngram_aligner._encode(texts, modality="source", role="query")
         asked = ngram_aligner.project(x, texts=read, modality="source", role="query")
         return per_query(ranks(asked, y, ngram_aligner.report.metric, relevance=relevance))
 
@@ -125,7 +125,7 @@ def test_a_perturbation_that_changes_nothing_says_so(text_aligner, capsys):
 
 def test_the_help_names_every_perturbation_and_what_it_costs():
     printed = " ".join(run("robustness", "--help").stdout.replace("│", " ").split())
-    for said in (*PERTURBATIONS, "about twelve times what"):
+    for said in (*PERTURBATIONS, "about twelve times the work"):
         assert said in printed
 
 

@@ -19,8 +19,8 @@ def columns_of(path: Path, rows: list[tuple[int, Row]], fields: dict[str, str]) 
     Args:
         path: names the file in errors.
         rows: the line number of each row, and its cells by name.
-        fields: for each column (``source``, ``target``, ``texts``, ``group``, ``id``) the name
-            that it has in the file. ``group`` and ``id`` are left out where a row lacks them.
+        fields: the name in the file of each column: ``source``, ``target``, ``texts``, ``group``,
+            ``id``. The last two are left out where a row lacks them.
 
     Raises:
         ReaderError: a row lacks a field that is needed.
