@@ -46,7 +46,7 @@ def fits(monkeypatch):
 
     def judged(prepared):
         made.append(prepared)
-        n = len(prepared.plan.judged.held)
+        n = len(prepared.plan.judged.held_out)
         return replace(real, ranks={real.shipped: np.arange(1, n + 1)})
 
     monkeypatch.setattr(curve_module, "_judged", judged)
@@ -154,7 +154,7 @@ def test_parts_are_nested_and_no_test_row_is_in_any(pairs, fits):
     assert seen[5] < seen[3] < seen[1] < seen[0]
     assert seen[6] < seen[4] < seen[2] < seen[0]
     assert seen[1] != seen[2]
-    tests = [prepared.plan.judged.held for prepared in fits]
+    tests = [prepared.plan.judged.held_out for prepared in fits]
     assert all(test is tests[0] for test in tests)
     held_out = {row.tobytes() for row in tests[0].source_vectors}
     assert len(held_out) == 80
@@ -245,11 +245,11 @@ def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
     assert found.n_unpaired == 100
     assert len(made) == 4  # with and without n-grams
     for rows, data in made:
-        assert len(set(rows.judged.held.target_texts)) == 16
+        assert len(set(rows.judged.held_out.target_texts)) == 16
         for fitted in (data.development, data.everything):
             assert fitted.unpaired.n == 100 - 16
         for part, planned in zip(data.parts, rows.parts, strict=True):
-            assert part.statistics.unpaired.n == 100 - 16 - len(planned.held)
+            assert part.statistics.unpaired.n == 100 - 16 - len(planned.held_out)
 
 
 def test_one_question_of_the_spaces_for_all_sizes(pairs, fits, monkeypatch):

@@ -202,7 +202,7 @@ def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
     assert aligner.reads("source")
     assert not aligner.reads("target")
     assert aligner.report.chosen == "cca+ngrams"
-    test = plan_split(encoded(), validation=None, test=None, seed=0).judged.held
+    test = plan_split(encoded(), validation=None, test=None, seed=0).judged.held_out
     q = aligner.embed_queries(list(test.source_texts), modality="source")
     d = aligner.embed_documents(list(test.target_texts), modality="target")
     recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))

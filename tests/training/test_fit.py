@@ -409,7 +409,7 @@ def test_a_seed_may_come_from_numpy(tmp_path):
     assert aligner.report.seed == 3
 
 
-def test_what_ships_is_fitted_on_everything_unless_told_not_to():
+def test_what_ships_is_fitted_on_finalthing_unless_told_not_to():
     x, y, groups = two_views(300)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     options = {"mode": "keep", "ngrams": False}
@@ -515,7 +515,7 @@ def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
     fit(vector_pairs, mode="keep")
     [(candidates, clusters)] = seen
     parts = plan_split(vector_pairs, validation=None, test=None, seed=0).parts
-    groups = [group for part in parts for group in part.held.groups]
+    groups = [group for part in parts for group in part.held_out.groups]
     assert len(clusters) == len(groups) == len(candidates[0].per_query)
     assert len(set(zip(clusters, groups, strict=True))) == len(set(clusters)) == len(set(groups))
 

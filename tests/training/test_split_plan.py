@@ -52,13 +52,13 @@ def test_what_is_fitted_holds_no_row_that_chooses_or_judges(features):
     pairs = encoded()
     rows = plan_split(pairs, validation=None, test=None, seed=0)
     read, data = features.read(pairs), develop(rows, features, seed=0)
-    fitted, test = rows.judged.train, row_numbers(pairs, rows.judged.held)
+    fitted, test = rows.judged.train, row_numbers(pairs, rows.judged.held_out)
     assert sorted([*fitted, *test]) == list(range(80))
     assert len(test) == 16
     assert len(data.parts) == len(rows.parts) == 5
     chose = []
     for part, planned in zip(data.parts, rows.parts, strict=True):
-        train, held = planned.train, row_numbers(pairs, planned.held)
+        train, held = planned.train, row_numbers(pairs, planned.held_out)
         assert not {*train} & ({*held} | {*test})
         assert_moments(part.statistics.moments, read, train)
         asked = part.queries
@@ -73,7 +73,7 @@ def test_what_is_fitted_holds_no_row_that_chooses_or_judges(features):
     assert row_numbers(read, data.development.bank) == sorted(fitted)
     assert_moments(data.everything.moments, read, np.arange(80))
     assert len(data.everything.training.sample(999)) == 80
-    assert np.array_equal(data.test.source, features.read(rows.judged.held).source_vectors)
+    assert np.array_equal(data.test.source, features.read(rows.judged.held_out).source_vectors)
 
 
 @VIEWS
@@ -106,9 +106,9 @@ def test_unpaired_rows_of_a_held_out_text_are_left_out(features):
     free = same_texts([*pairs.target_texts, *extra])
     rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
     data, read = develop(rows, features, seed=0), features.read(free)
-    judged = {*rows.judged.held.target_texts}
+    judged = {*rows.judged.held_out.target_texts}
     for part, planned in zip(data.parts, rows.parts, strict=True):
-        hidden = judged | {*planned.held.target_texts}
+        hidden = judged | {*planned.held_out.target_texts}
         kept = [i for i, text in enumerate(free.target_texts) if text not in hidden]
         assert len(kept) < 110
         assert_moments(part.statistics.unpaired, read, kept)
@@ -123,7 +123,7 @@ def test_unpaired_vectors_without_texts_are_told_by_their_vectors():
     free = Pairs(source_vectors=hashed_letters(pairs.target_texts), target_vectors=y)
     rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)
-    held = row_numbers(pairs, rows.judged.held, "target")
+    held = row_numbers(pairs, rows.judged.held_out, "target")
     assert_moments(data.development.unpaired, free, np.setdiff1d(np.arange(80), held))
 
 
@@ -146,7 +146,7 @@ def test_a_fold_may_leave_no_unpaired_row():
     """Six unpaired texts, of which a fold holds two: there the pairs alone are fitted."""
     pairs = encoded()
     rows = plan_split(pairs, validation=None, test=None, seed=0)
-    held = rows.parts[0].held.target_texts[:2]
+    held = rows.parts[0].held_out.target_texts[:2]
     free = same_texts([*held, "a b", "c d", "e f", "g h"])
     rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,56 +31,89 @@ def find_leaks(train: Pairs, held_out: Pairs) -> NDArray[np.intp]:
     """
     leaked = np.zeros(len(train), dtype=bool)
     for side in SIDES:
-        told_by_text = train.texts(side) is not None and held_out.texts(side) is not None
-        if told_by_text:
+        compares_texts = train.texts(side) is not None and held_out.texts(side) is not None
+        if compares_texts:
             leaked |= np.isin(train.keys(side), held_out.keys(side))
         x, y = train.vectors(side), held_out.vectors(side)
         if x is not None and y is not None and x.shape[1] == y.shape[1]:
-            leaked[same_vectors(x, y, quantised=not told_by_text)] = True
+            leaked[same_vectors(x, y, quantised=not compares_texts)] = True
     return np.flatnonzero(leaked)
 
 
 def same_vectors(x: FloatArray, y: FloatArray, *, quantised: bool = False) -> NDArray[np.intp]:
     """Return the rows of (n, d) that stand among the rows of (m, d), but for rounding.
 
-    If ``quantised``, copies in eight bits count as rounded, too.
+    To compare all with all would take minutes for a million rows. So candidates are found by
+    locality-sensitive hashing (Datar, Immorlica, Indyk & Mirrokni, SCG 2004: random directions cut
+    into shifted steps), and confirmed by their cosines.
 
-    To compare all with all would take minutes for a million rows. So each row is first projected
-    on sixteen random directions, in units in which the rows of ``y`` spread evenly however close
-    together they lie, and every coordinate rounded; rows of one cell are then compared. Four grids
-    are shifted against each other: a pair that a border of one grid parts shares a cell of another.
+    Args:
+        quantised: copies in eight bits count as rounded, too.
     """
     if not len(x) or not len(y):
         return np.arange(0)
-    rng = np.random.default_rng(20261123)
-    directions = rng.standard_normal((x.shape[1], _DIRECTIONS), np.float32)
-    sample = _unit(y[thinned(len(y), _SAMPLED)])
-    centre = sample.mean(axis=0)
-    spread = float(np.sqrt(((sample - centre) ** 2).sum(axis=1).mean()))
-    step = max(_STEP * spread, _LEAST_STEP)  # rows that are all the same: a step beyond rounding
-    apart = max(_ROUNDED, min(_QUANTISED, _OF_SPREAD * spread**2) if quantised else 0.0)
-    shifts = rng.random((_GRIDS, 1, _DIRECTIONS), np.float32)
-    odd = rng.integers(0, 2**63, size=_DIRECTIONS, dtype=np.uint64) * 2 + 1
-
-    def cells(vectors: FloatArray) -> Keys:
-        found = np.empty((_GRIDS, len(vectors)), np.uint64)
-        for part in chunks(len(vectors)):
-            rows = np.floor(((_unit(vectors[part]) - centre) @ directions) / step + shifts)
-            found[:, part] = mixed(rows.astype(np.int64).view(np.uint64)) @ odd
-        return found
-
-    mine, theirs = cells(x), cells(y)
-    near = np.zeros(len(x), bool)
-    known = np.zeros(len(y), bool)
-    for a, b in zip(mine, theirs, strict=True):
-        near |= np.isin(a, b)
-        known |= np.isin(b, a)
-    candidates, others = np.flatnonzero(near), _unit(y[np.flatnonzero(known)])
-    found = []
+    hashes = _GridHashes.of(y)
+    x_in_common = np.zeros(len(x), bool)
+    y_in_common = np.zeros(len(y), bool)
+    for x_cells, y_cells in zip(hashes.cells(x), hashes.cells(y), strict=True):
+        x_in_common |= np.isin(x_cells, y_cells)
+        y_in_common |= np.isin(y_cells, x_cells)
+    tolerance = _ROUNDED
+    if quantised:
+        tolerance = max(_ROUNDED, min(_QUANTISED, _OF_SPREAD * hashes.spread**2))
+    candidates, others = np.flatnonzero(x_in_common), _unit(y[np.flatnonzero(y_in_common)])
+    confirmed = [candidates[:0]]
     for part in chunks(len(candidates), 1024):
         cosines = _unit(x[candidates[part]]) @ others.T
-        found.append(candidates[part][cosines.max(axis=1, initial=-1) >= 1 - apart])
-    return np.concatenate([candidates[:0], *found])
+        confirmed.append(candidates[part][cosines.max(axis=1, initial=-1) >= 1 - tolerance])
+    return np.concatenate(confirmed)
+
+
+@dataclass(frozen=True, eq=False)
+class _GridHashes:
+    """Locality-sensitive hashes: a row is projected on random directions, and each is rounded.
+
+    Steps are in units in which the rows spread evenly, however close together they lie. Several
+    grids are shifted against each other: a pair that a border of one grid parts shares a cell of
+    another.
+
+    Attributes:
+        centre: (d,) mean of a sample of the rows.
+        spread: root mean square distance of the sample from it.
+        directions: (d, directions) float32.
+        step: width of a cell.
+        shifts: (grids, 1, directions) float32, in steps.
+        factors: (directions,) odd uint64, which mix the coordinates of a cell into one key.
+    """
+
+    centre: Float32Array
+    spread: float
+    directions: Float32Array
+    step: float
+    shifts: Float32Array
+    factors: Keys
+
+    @classmethod
+    def of(cls, vectors: FloatArray) -> _GridHashes:
+        """Draw the grids for the rows of (m, d)."""
+        rng = np.random.default_rng(20261123)
+        directions = rng.standard_normal((vectors.shape[1], _DIRECTIONS), np.float32)
+        shifts = rng.random((_GRIDS, 1, _DIRECTIONS), np.float32)
+        factors = rng.integers(0, 2**63, size=_DIRECTIONS, dtype=np.uint64) * 2 + 1
+        sample = _unit(vectors[thinned(len(vectors), _SAMPLED)])
+        centre = sample.mean(axis=0)
+        spread = float(np.sqrt(((sample - centre) ** 2).sum(axis=1).mean()))
+        step = max(_STEP * spread, _LEAST_STEP)  # rows that are all the same: beyond rounding
+        return cls(centre, spread, directions, step, shifts, factors)
+
+    def cells(self, vectors: FloatArray) -> Keys:
+        """Return the cell of each row in each grid, (grids, n) uint64."""
+        keys = np.empty((_GRIDS, len(vectors)), np.uint64)
+        for part in chunks(len(vectors)):
+            projected = (_unit(vectors[part]) - self.centre) @ self.directions
+            cells = np.floor(projected / self.step + self.shifts).astype(np.int64)
+            keys[:, part] = mixed(cells.view(np.uint64)) @ self.factors
+        return keys
 
 
 def _unit(vectors: FloatArray) -> Float32Array:

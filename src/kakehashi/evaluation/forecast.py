@@ -93,10 +93,10 @@ def forecast(
             drawn[:, j] += rng.choice(spread, _N_RESAMPLES)
     means = np.array([v.mean() for v in values])
     gain = float(next_gain(sizes, means))
-    found = next_gain(sizes, drawn.clip(0, 1)) - rng.choice(spread, _N_RESAMPLES)
+    gains = next_gain(sizes, drawn.clip(0, 1)) - rng.choice(spread, _N_RESAMPLES)
     misfit = np.hypot(_MISFIT, _MISFIT_SHARE * gain)
-    found += misfit * rng.standard_normal(_N_RESAMPLES)
-    low, high = np.percentile(found, [5, 95]).clip(-means[-1], 1 - means[-1]) + 0.0
+    gains += misfit * rng.standard_normal(_N_RESAMPLES)
+    low, high = np.percentile(gains, [5, 95]).clip(-means[-1], 1 - means[-1]) + 0.0
     return Forecast(sizes[-1], 2 * sizes[-1], gain, (float(low), float(high)))
 
 

@@ -42,7 +42,7 @@ def assemble(
         router=learn_router(encoded.inputs.pairs, settings.seed),
         calibration=learn_calibration(
             features.finish(shipped.build(shipped.data.development)),
-            prepared.plan.judged.held,
+            prepared.plan.judged.held_out,
             encoded.encoders,
             encoded.identities,
             seed=settings.seed,
@@ -56,7 +56,7 @@ def _report(
     prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float, refit: bool
 ) -> Report:
     plan, settings, verdict = prepared.plan, prepared.settings, judged.verdict
-    n_fitted = plan.n_every if refit else plan.n_fitted
+    n_fitted = plan.n_final if refit else plan.n_fitted
     hint = (
         "only mode keep was tried; mode='shared' also projects the stored vectors, and may find "
         "more"
@@ -77,7 +77,7 @@ def _report(
         sizes={
             "fitted": n_fitted,
             "development": plan.n_fitted,
-            "test": len(plan.judged.held),
+            "test": len(plan.judged.held_out),
         },
         leaked_rows_left_out=plan.leaked,
         metric=prepared.metric,
@@ -117,11 +117,11 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
             "in the test part"
         )
     notes += _shared_groups(prepared)
-    if len(plan.judged.held) < FEW_QUERIES:
+    if len(plan.judged.held_out) < FEW_QUERIES:
         notes.append(
-            f"{len(plan.judged.held)} held-out queries say little, and so few documents are easily "
-            "told apart: expect lower scores in a larger index, where the map may even lose to the "
-            "vectors as they are"
+            f"{len(plan.judged.held_out)} held-out queries say little, and so few documents are "
+            "easily told apart: expect lower scores in a larger index, where the map may even lose "
+            "to the vectors as they are"
         )
     if prepared.target_encoder.note:
         notes.append(prepared.target_encoder.note)

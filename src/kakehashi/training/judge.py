@@ -40,7 +40,7 @@ class Judged:
 
 def judge(prepared: Prepared, tuned: Tuned) -> Judged:
     """Score every candidate on the test part; hold the chosen one against all rivals."""
-    test, chosen, identity = prepared.plan.judged.held, tuned.chosen, tuned.identity
+    test, chosen, identity = prepared.plan.judged.held_out, tuned.chosen, tuned.identity
     relevance, clusters = chosen.data.test.relevance, clusters_of(test)
     by_candidate = {
         c: rank(c.build(c.data.development), c.data.test, prepared.metric) for c in tuned.candidates
@@ -73,7 +73,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
 
 
 def _bm25_ranks(prepared: Prepared, tuned: Tuned) -> Ranks | None:
-    test = prepared.plan.judged.held
+    test = prepared.plan.judged.held_out
     if test.source_texts is None or test.target_texts is None:
         return None
     relevance = tuned.chosen.data.test.relevance
@@ -84,7 +84,7 @@ def _target_encoder_ranks(prepared: Prepared, tuned: Tuned) -> Ranks | None:
     queries = prepared.target_encoder.vectors
     if queries is None:
         return None
-    documents = prepared.plan.judged.held.required_vectors("target")
+    documents = prepared.plan.judged.held_out.required_vectors("target")
     return ranks(
         np.asarray(queries, np.float32),
         np.asarray(documents, np.float32),
@@ -99,4 +99,6 @@ def _fold_gains(prepared: Prepared, tuned: Tuned) -> FoldGains | None:
     if tuned.identity is None or not plan.cross_validated:
         return None
     gains = cut_at_ten(tuned.chosen.per_query) - cut_at_ten(tuned.identity.per_query)
-    return FoldGains(gains, clusters_of(plan.judged.held, *(part.held for part in plan.parts)))
+    return FoldGains(
+        gains, clusters_of(plan.judged.held_out, *(part.held_out for part in plan.parts))
+    )

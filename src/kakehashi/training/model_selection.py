@@ -58,7 +58,7 @@ def tune(prepared: Prepared) -> Tuned:
     candidates, identity = tune_candidates(data, prepared.metric)
     if settings.learned:
         candidates += tune_heads(candidates, prepared.metric, settings.seed)
-    clusters = clusters_of(*(part.held for part in plan.parts))
+    clusters = clusters_of(*(part.held_out for part in plan.parts))
     return Tuned(candidates, identity, choose(candidates, identity, settings.mode, clusters))
 
 

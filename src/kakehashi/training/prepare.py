@@ -201,7 +201,7 @@ def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -
         inputs.unpaired, inputs.pairs, encoders, same_space=same_space, cache=settings.cache
     )
     plan = _plan(encoded, unpaired)
-    queries = target_encoder_queries(plan.judged.held, encoders, identities, settings.cache)
+    queries = target_encoder_queries(plan.judged.held_out, encoders, identities, settings.cache)
     sets = _feature_sets(encoded, same_space)
     return Prepared(encoded, same_space, metric, plan, queries, sets)
 

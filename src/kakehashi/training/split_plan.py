@@ -29,29 +29,30 @@ class Part(NamedTuple):
     """
 
     train: Rows
-    held: Pairs
+    held_out: Pairs
 
 
 @dataclass(frozen=True, eq=False)
 class SplitPlan:
-    """The rows of a fit, sorted by what they are for.
+    """The rows of a fit, sorted by their purpose.
 
     Attributes:
-        pairs: all that was given; ``every`` row of it is fitted to ship.
-        parts: what hyper-parameters are chosen by: a fold each, or one part.
-        judged: what may be fitted before the test, and the pairs that judge.
-        validation: a set of the caller's, which then is ``held`` in the only part.
-        seen: rows of it that are fitted in the end.
+        pairs: all that the caller gave.
+        final_rows: the rows of them that the map is fitted on to ship.
+        parts: hyper-parameters are chosen by them: a fold each, or one part.
+        judged: the rows that may be fitted before the test, and the pairs that judge.
+        validation: a set of the caller's, which then is held out in the only part.
+        validation_rows: rows of it that are fitted in the end.
         unpaired: rows of one text on both sides, as both encoders see it.
         leaked: rows left out because one of their sides also stands in the test part.
     """
 
     pairs: Pairs
-    every: Rows
+    final_rows: Rows
     parts: list[Part]
     judged: Part
     validation: Pairs | None
-    seen: Rows
+    validation_rows: Rows
     unpaired: Pairs | None
     leaked: int
 
@@ -62,13 +63,13 @@ class SplitPlan:
 
     @property
     def n_fitted(self) -> int:
-        """Rows behind what the test judges."""
-        return len(self.judged.train) + len(self.seen)
+        """Rows behind the map that the test judges."""
+        return len(self.judged.train) + len(self.validation_rows)
 
     @property
-    def n_every(self) -> int:
-        """Rows behind what ships."""
-        return len(self.every) + len(self.seen)
+    def n_final(self) -> int:
+        """Rows behind the map that ships."""
+        return len(self.final_rows) + len(self.validation_rows)
 
 
 def plan_split(
@@ -90,12 +91,11 @@ def plan_split(
     Raises:
         FitError: too few pairs, or nothing left beside the test set.
     """
-    n = len(pairs)
-    rows = np.arange(n)
+    rows = np.arange(len(pairs))
     if test is None:
         split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
         rows, test = split.kept, pairs.select(split.held_out)
-    split_off = len(rows) < n
+    split_off = len(rows) < len(pairs)
     leaks = np.intersect1d(rows, find_leaks(pairs, test))
     rows = np.setdiff1d(rows, leaks)
     if len(rows) < LEAST_FITTED:
@@ -104,20 +104,22 @@ def plan_split(
             "with the test set; nothing is left to fit on. Are both the same file, or most texts "
             "the same to the encoder?"
         )
-    seen = rows[:0]
-    if validation is not None:
+    validation_rows = rows[:0]
+    if validation is None:
+        parts = _folds(pairs, rows, seed)
+    else:
         validation, train = _without_leaks(pairs, rows, validation, test)
         parts = [Part(train, validation)]
-        seen = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, pairs))
-    else:
-        parts = _folds(pairs, rows, seed)
+        all_rows = np.arange(len(validation))
+        validation_rows = np.setdiff1d(all_rows, find_leaks(validation, pairs))
     return SplitPlan(
         pairs=pairs,
-        every=np.arange(n) if split_off else rows,  # what was split off here may be learned from
+        # A test part that was split off here may be learned from in the end.
+        final_rows=np.arange(len(pairs)) if split_off else rows,
         parts=parts,
         judged=Part(rows, test),
         validation=validation,
-        seen=seen,
+        validation_rows=validation_rows,
         unpaired=unpaired,
         leaked=len(leaks),
     )
@@ -147,23 +149,22 @@ def _without_leaks(pairs: Pairs, rows: Rows, validation: Pairs, test: Pairs) -> 
 
 
 def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[Part]:
+    """Cut the rows into folds, or hold one part out where there are many."""
     if len(rows) < CROSS_VALIDATE_BELOW:
-        splits = folds(
-            pairs, FOLDS_OF_FEW if len(rows) < FEW_PAIRS else N_FOLDS, seed=seed, rows=rows
-        )
+        n_folds = FOLDS_OF_FEW if len(rows) < FEW_PAIRS else N_FOLDS
+        splits = folds(pairs, n_folds, seed=seed, rows=rows)
     else:
-        splits = [
-            hold_out(pairs, VALIDATION_SHARE, seed=seed + 1, at_most=MAX_VALIDATION, rows=rows)
-        ]
-    found = []
+        share, at_most = VALIDATION_SHARE, MAX_VALIDATION
+        splits = [hold_out(pairs, share, seed=seed + 1, at_most=at_most, rows=rows)]
+    parts = []
     for split in splits:
-        held = pairs.select(split.held_out)
-        train = np.setdiff1d(split.kept, find_leaks(pairs, held))
+        held_out = pairs.select(split.held_out)
+        train = np.setdiff1d(split.kept, find_leaks(pairs, held_out))
         if len(train) >= LEAST_FITTED:  # else nearly every row repeats a held-out text
-            found.append(Part(train, held))
-    if not found:
+            parts.append(Part(train, held_out))
+    if not parts:
         raise FitError(
             "Every pair shares a text with so many others that none can be held out. Give "
             "more different pairs, or validation and test sets of your own."
         )
-    return found
+    return parts

@@ -130,7 +130,7 @@ def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
     parts = [reader.validation_part(part, moments) for part in plan.parts]
     development = reader.development(moments)
     everything = reader.everything(development)
-    test = HeldOutQueries.of(features.read(plan.judged.held))
+    test = HeldOutQueries.of(features.read(plan.judged.held_out))
     return FeatureData(features, parts, development, everything, test)
 
 
@@ -155,20 +155,20 @@ class _PlanReader:
         """Subtract from the moments of all development rows those that a part does not fit."""
         not_fitted = np.setdiff1d(self.plan.judged.train, part.train)
         fitted = moments - _moments(self.pairs, not_fitted)
-        hidden = [part.held, self.plan.judged.held]
+        hidden = [part.held_out, self.plan.judged.held_out]
         statistics = self._statistics(fitted, [(self.pairs, part.train)], hidden)
-        return ValidationPart(statistics, HeldOutQueries.of(self.features.read(part.held)))
+        return ValidationPart(statistics, HeldOutQueries.of(self.features.read(part.held_out)))
 
     def development(self, moments: Moments) -> TrainStatistics:
         """Add the validation set of the caller to the development rows."""
         if self.validation is not None:
-            moments = moments + _moments(self.validation, self.plan.seen)
+            moments = moments + _moments(self.validation, self.plan.validation_rows)
         sets = self._with_validation(self.plan.judged.train)
-        return self._statistics(moments, sets, [self.plan.judged.held])
+        return self._statistics(moments, sets, [self.plan.judged.held_out])
 
     def everything(self, development: TrainStatistics) -> TrainStatistics:
         """Add the test part, where it was split off the pairs."""
-        every, train = self.plan.every, self.plan.judged.train
+        every, train = self.plan.final_rows, self.plan.judged.train
         if len(every) <= len(train):
             return development
         moments = development.moments + _moments(self.pairs, np.setdiff1d(every, train))
@@ -176,8 +176,8 @@ class _PlanReader:
 
     def _with_validation(self, rows: Rows) -> list[tuple[Pairs, Rows]]:
         sets = [(self.pairs, rows)]
-        if self.validation is not None and len(self.plan.seen):
-            sets.append((self.validation, self.plan.seen))
+        if self.validation is not None and len(self.plan.validation_rows):
+            sets.append((self.validation, self.plan.validation_rows))
         return sets
 
     def _statistics(
@@ -197,7 +197,7 @@ def unpaired_note(plan: SplitPlan) -> str:
     """Say how many unpaired rows the test part leaves unread, or too few; nothing if all serve."""
     if plan.unpaired is None:
         return ""
-    n, leaks = len(plan.unpaired), len(find_leaks(plan.unpaired, plan.judged.held))
+    n, leaks = len(plan.unpaired), len(find_leaks(plan.unpaired, plan.judged.held_out))
     few = n - leaks < LEAST_FITTED
     if not leaks:
         return f"{n} unpaired rows are too few to use; give at least {LEAST_FITTED}" * few

@@ -15,6 +15,7 @@ with NumPy.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,7 @@ from ..training_rows import TrainingRows
 from .torch_state import undisturbed
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 EPOCHS = 6
 LEARNING_RATE = 1e-3
@@ -92,23 +93,33 @@ def refine(
         optimiser = torch.optim.Adam(heads.parameters, lr=learning_rate)
         steps = -(-len(pairs) // BATCH_SIZE)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
-        n_random = N_RANDOM if mode == "keep" else 0
         history, hard = [], torch.empty(0)
         for epoch in track(range(epochs)[:stop_after], label):
             if epoch % MINE_EVERY == 0:
                 hard = _mine(heads, task)
-            order = torch.randperm(len(pairs), generator=generator)
-            for batch in range(steps):
-                rows = order[batch::steps]
-                others = torch.randint(len(pairs), (n_random,), generator=generator)
-                candidates = torch.cat([rows, hard[rows].flatten(), others]).to(device)
-                loss = _loss(heads, task, rows.to(device), candidates)
+            for rows, candidates in _batches(task, hard, steps, generator):
+                loss = _loss(heads, task, rows.to(device), candidates.to(device))
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]  # torch has not typed it
                 optimiser.step()
                 schedule.step()
             history.append(heads.projection())
     return history
+
+
+def _batches(
+    task: _Task, hard: Tensor, steps: int, generator: Generator
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield the rows of each batch in random order, and the rows of their candidate targets."""
+    import torch
+
+    n = len(task.x)
+    n_random = N_RANDOM if task.mode == "keep" else 0
+    order = torch.randperm(n, generator=generator)
+    for batch in range(steps):
+        rows = order[batch::steps]
+        others = torch.randint(n, (n_random,), generator=generator)
+        yield rows, torch.cat([rows, hard[rows].flatten(), others])
 
 
 @dataclass(frozen=True, eq=False)
