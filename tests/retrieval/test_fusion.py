@@ -34,7 +34,7 @@ def fusion(method="calibrated", calibration=None, weights=None):
 
 
 def fuse(hits, further=None, *, query, k=None, **how):
-    """Fuse hits by arm; `further` names by arm the modalities whose last hit is not the end."""
+    """Fuse hits by search; `further`: by search, modalities whose last hit is not the end."""
     return fusion(**how).fuse(searched(hits, further), query, k)
 
 
@@ -43,14 +43,14 @@ def upper_bounds(found, *, query, **how):
 
 
 def searched(hits, further=None):
-    found = {}
-    for arm, own in hits.items():
-        goes_on = (further or {}).get(arm, ())
+    results = {}
+    for name, own in hits.items():
+        goes_on = (further or {}).get(name, ())
         shares = {(hit.key, hit.modality): hit.lexical for hit in own}
         of_words = any(share is not None for share in shares.values())
         further_hits = dict.fromkeys(goes_on, own[-1] if own else None)
-        found[arm] = SearchResult(own, further_hits, shares.get if of_words else None)
-    return found
+        results[name] = SearchResult(own, further_hits, shares.get if of_words else None)
+    return results
 
 
 def test_calibrated_scores_put_both_modalities_in_one_list():
@@ -64,7 +64,7 @@ def test_calibrated_scores_put_both_modalities_in_one_list():
     assert fused[0].score == pytest.approx(4.0)
 
 
-def test_a_document_of_two_arms_is_one_and_names_both():
+def test_a_document_of_two_searches_is_one_and_names_both():
     found = {
         "vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "target", 0.7)],
         "words": [word_hit("a", "target", 1.0)],
@@ -127,8 +127,8 @@ def test_what_was_not_found_ranks_behind_all_that_was():
 
 
 def test_the_place_among_its_own_modality_counts():
-    lines = {key: line._replace(place=-2.0) for key, line in HYBRID.items()}
-    calibration = Calibration(lines, lines, 100)
+    weights = {key: line._replace(place=-2.0) for key, line in HYBRID.items()}
+    calibration = Calibration(weights, weights, 100)
     hits = {
         "vectors": [
             vector_hit("first", "target", 0.6),
@@ -195,7 +195,7 @@ def test_words_have_the_share_that_was_learned_in_fusion_by_rank():
     assert upper_bounds(searched(found, {"words": ["target"]}), **how) == pytest.approx(
         {"target": 0.4 / 62}
     )
-    # Alone, or by the caller's weights, an arm counts as it did.
+    # Alone, or by the caller's weights, a search counts as it did.
     alone = fuse({"words": found["words"]}, **how)
     assert [f.score for f in alone] == pytest.approx([1 / 61, 1 / 61])
     named = {f.payload: f.score for f in fuse(found, **how, weights={"words": 2.0})}
@@ -213,7 +213,7 @@ def test_a_text_that_stands_in_both_modalities_comes_once_as_the_better_copy():
     assert by_rank["FX-200"] == pytest.approx(1 / 61)  # one place, not the sum of two
 
 
-def test_an_arm_that_stopped_before_one_of_the_best_is_not_final():
+def test_a_search_that_stopped_before_one_of_the_best_is_not_final():
     ours = fusion(calibration=CALIBRATION)
     hits = {
         "a": [
@@ -228,21 +228,21 @@ def test_an_arm_that_stopped_before_one_of_the_best_is_not_final():
     assert [f.payload for f in best] == ["part number"]
     assert ours.not_final(found, "source", best, 1) == {"a"}  # only the words have found it
     words_aside = {name: found[name] for name in "ab"}
-    for k, arms in ((1, set()), (2, set()), (3, {"a"})):  # z lies beyond what a was asked for
+    for k, names in ((1, set()), (2, set()), (3, {"a"})):  # z lies beyond what a was asked for
         best = ours.fuse(words_aside, "source", k)
-        assert ours.not_final(words_aside, "source", best, k) == arms
+        assert ours.not_final(words_aside, "source", best, k) == names
     every = searched(hits)
     assert ours.not_final(every, "source", ours.fuse(every, "source"), 4) == set()
 
 
-def test_what_no_vector_arm_holds_comes_behind_all_that_they_found():
+def test_what_no_vector_search_holds_comes_behind_all_that_they_found():
     """The store of a modality is down, and words alone find its documents."""
     hits = {
         "vectors": [vector_hit("a", "target", 0.6), vector_hit("b", "target", 0.5)],
         "words": [word_hit("c", "source", 1.0)],
     }
-    lines = {key: line._replace(place=-2.0) for key, line in HYBRID.items()}
-    calibration = Calibration(lines, lines, 100)
+    weights = {key: line._replace(place=-2.0) for key, line in HYBRID.items()}
+    calibration = Calibration(weights, weights, 100)
     fused = {f.payload: f.score for f in fuse(hits, query="source", calibration=calibration)}
     assert fused["c"] == pytest.approx(5 + 4 - 5 - 2 * np.log(3))
 

@@ -1,4 +1,4 @@
-"""What the plan of a search finds is what scoring every document would give."""
+"""A hybrid search finds what scoring every document would give."""
 
 import numpy as np
 import pytest
@@ -19,18 +19,23 @@ WORDS = ["pump", "valve", "tank", "seal", "filter", "gasket", "flange", "nozzle"
 class Store:
     """A vector store over some documents; a document may stand in it more than once."""
 
-    def __init__(self, name, rows, similarity, sides, *, split=True, declared=False):
-        self.name, self._rows, self._similarity, self._sides = name, rows, similarity, sides
-        self._split, self._names = split, (sides[rows[0]],) if declared else NAMES
+    def __init__(self, name, rows, similarity, modalities, *, split=True, declared=False):
+        self.name, self._rows, self._similarity, self._modalities = (
+            name,
+            rows,
+            similarity,
+            modalities,
+        )
+        self._split, self._names = split, (modalities[rows[0]],) if declared else NAMES
         self.searches = 0
 
     def find(self, query, text, n, options, *, per_modality):
         def searched(part, depth):
             self.searches += 1
-            rows = [r for r in self._rows if part is None or self._sides[r] == part]
+            rows = [r for r in self._rows if part is None or self._modalities[r] == part]
             rows.sort(key=lambda r: -self._similarity[r])
             return [
-                Hit(str(r), r, self._sides[r], self.name, raw=s, similarity=s)
+                Hit(str(r), r, self._modalities[r], self.name, raw=s, similarity=s)
                 for r in rows[:depth]
                 for s in (float(self._similarity[r]),)
             ]
@@ -42,64 +47,66 @@ class Store:
 class LexicalStore:
     name = "words"
 
-    def __init__(self, texts, sides):
+    def __init__(self, texts, modalities):
         rows = range(len(texts))
         keys = [str(row) for row in rows]
-        self._words = LexicalSearch("words", rows, texts=texts, keys=keys, modalities=sides)
+        self._words = LexicalSearch("words", rows, texts=texts, keys=keys, modalities=modalities)
 
     def find(self, query, text, n, options, *, per_modality):
         return self._words.find(text, n, None)
 
 
 class World:
-    """Documents of three modalities at random, and lines that make any of them the best."""
+    """Documents of three modalities at random, and weights that make any of them the best."""
 
     def __init__(self, seed, n=240):
         self.rng = rng = np.random.default_rng(seed)
         shares = rng.dirichlet([0.5] * len(NAMES))
-        self.sides = rng.choice(NAMES, n, p=shares).tolist()
+        self.modalities = rng.choice(NAMES, n, p=shares).tolist()
         level = dict(zip(NAMES, rng.uniform(0, 0.6, len(NAMES)), strict=True))
-        self.similarity = np.array([level[s] for s in self.sides]) + rng.permutation(n) * 0.4 / n
+        self.similarity = (
+            np.array([level[s] for s in self.modalities]) + rng.permutation(n) * 0.4 / n
+        )
         self.texts = [" ".join(rng.choice(WORDS, rng.integers(1, 5))) for _ in range(n)]
         for row in rng.choice(n, 6):
             self.texts[row] += " MTR-6300"
-        lines = {
+        weights = {
             (q, d): ScoreWeights(*rng.uniform([5, -2, 0, -3], [15, 0, 4, 3]))
             for q in NAMES
             for d in NAMES
         }
-        self.calibration = Calibration(lines, lines, 100)
+        self.calibration = Calibration(weights, weights, 100)
         self.text = " ".join(rng.choice([*WORDS, "MTR-6300"], 2))
 
     def expected(self, rows, *, words):
         """Score every document."""
-        lexical = LexicalStore(self.texts, self.sides) if words else None
+        lexical = LexicalStore(self.texts, self.modalities) if words else None
         found = (
             None if lexical is None else lexical.find(None, self.text, 1, {}, per_modality=False)
         )
         scores = {}
         named = {} if found is None else found.named
-        for side in NAMES:
-            own = [row for row in sorted(set(rows)) if self.sides[row] == side]
+        for modality in NAMES:
+            own = [row for row in sorted(set(rows)) if self.modalities[row] == modality]
             near = self.similarity[own]
             place = [1 + int((near > s).sum()) for s in near]
-            share = None if found is None else [found.share_of((str(r), side)) for r in own]
+            share = None if found is None else [found.share_of((str(r), modality)) for r in own]
             if not found or not found.hits:
                 share = None
-            lift = np.array([named.get((str(row), side), 0.0) for row in own])
+            lift = np.array([named.get((str(row), modality), 0.0) for row in own])
             near = near + lift * (near.max(initial=0) - near)
             place = np.array(place) ** (1 - lift)
             scored = 2 * lift + self.calibration.scores(
-                near, place, share, query="en", document=side
+                near, place, share, query="en", document=modality
             )
             scores |= zip(own, scored, strict=True)
         return sorted(scores.items(), key=lambda row: -row[1])
 
-    def check(self, arms, k, *, words=False):
-        rows = [row for arm in arms if isinstance(arm, Store) for row in arm._rows]
-        plan = HybridSearch(fusion_of("calibrated", self.calibration), "raise")
+    def check(self, searches, k, *, words=False):
+        rows = [row for search in searches if isinstance(search, Store) for row in search._rows]
+        hybrid = HybridSearch(fusion_of("calibrated", self.calibration), "raise")
         query = Query(np.zeros(1, np.float32), "en", "declared")
-        found = plan.run(arms, query, self.text, k, {}).documents
+        found = hybrid.run(searches, query, self.text, k, {}).documents
         expected = self.expected(rows, words=words)
         assert [f.score for f in found] == pytest.approx([score for _, score in expected[:k]])
         by_row = dict(expected)  # what is named alike scores alike, and may come in any order
@@ -111,18 +118,18 @@ class World:
 def test_one_store_that_is_split_or_only_searched_deeper(seed):
     world = World(seed)
     for split in (True, False):
-        arm = Store("all", list(range(240)), world.similarity, world.sides, split=split)
+        store = Store("all", list(range(240)), world.similarity, world.modalities, split=split)
         for k in (1, 3, 8):
-            world.check([arm], k)
+            world.check([store], k)
 
 
 @pytest.mark.parametrize("seed", range(30))
 def test_words_beside_vectors(seed):
     """What only words have found is searched for; what vectors have found has its words."""
     world = World(seed)
-    arm = Store("all", list(range(240)), world.similarity, world.sides)
+    store = Store("all", list(range(240)), world.similarity, world.modalities)
     for k in (1, 3, 8):
-        world.check([arm, LexicalStore(world.texts, world.sides)], k, words=True)
+        world.check([store, LexicalStore(world.texts, world.modalities)], k, words=True)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -133,29 +140,29 @@ def test_stores_that_overlap_and_hold_copies(seed, words):
     first = of(0.6)
     rows = {"a": first + first[:40] * 2, "b": of(0.5)}
     rows["c"] = sorted(set(range(240)) - set(rows["a"]) - set(rows["b"])) or [0]
-    arms = [Store(name, own, world.similarity, world.sides) for name, own in rows.items()]
+    searches = [Store(name, own, world.similarity, world.modalities) for name, own in rows.items()]
     if words:
-        arms.append(LexicalStore(world.texts, world.sides))
+        searches.append(LexicalStore(world.texts, world.modalities))
     for k in (1, 4):
-        world.check(arms, k, words=words)
+        world.check(searches, k, words=words)
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_store_for_each_modality(seed):
     world = World(seed)
-    arms = []
-    for side in set(world.sides):
-        rows = [row for row, own in enumerate(world.sides) if own == side]
-        arms.append(Store(side, rows, world.similarity, world.sides, declared=True))
+    searches = []
+    for modality in set(world.modalities):
+        rows = [row for row, own in enumerate(world.modalities) if own == modality]
+        searches.append(Store(modality, rows, world.similarity, world.modalities, declared=True))
     for k in (1, 3, 8, 300):
-        world.check(arms, k)
+        world.check(searches, k)
 
 
 def test_words_are_shares_of_the_best_of_each_modality():
     """A part number in the other language is not measured by all the words of the query's own."""
     texts = ["ポンプ FX-200", "弁を開く", "check the pump FX-200", "open the pump", "open it"]
-    sides = ["ja", "ja", "en", "en", "en"]
-    words = LexicalStore(texts, sides)
+    modalities = ["ja", "ja", "en", "en", "en"]
+    words = LexicalStore(texts, modalities)
     found = words.find(None, "check the pump FX-200", 1, {}, per_modality=False)
     assert {hit.payload: hit.lexical for hit in found.hits} == {0: 1.0, 2: 1.0}
     assert [hit.payload for hit in found.hits] == [2, 0]  # by BM25 itself
@@ -171,27 +178,30 @@ def test_words_are_shares_of_the_best_of_each_modality():
 def test_what_is_asked_for_by_number_is_found():
     """However far the vectors have it, and whatever the words were learned to count."""
     n = 2000
-    sides = ["en", "ja"] * (n // 2)
-    texts = [f"{'pump' if s == 'en' else 'ポンプ'} {row % 40}" for row, s in enumerate(sides)]
+    modalities = ["en", "ja"] * (n // 2)
+    texts = [f"{'pump' if s == 'en' else 'ポンプ'} {row % 40}" for row, s in enumerate(modalities)]
     wanted = {1500: "Spare part MTR-6300", 1501: "予備品番号はMTR-6300。"}
     for row, text in wanted.items():
         texts[row] = text
     similarity = np.linspace(1, 0, n)
-    lines = {(q, d): ScoreWeights(10.0, -1.5, 0.0, 0.0) for q in NAMES for d in NAMES}
-    calibration = Calibration(lines, lines, 100, dict.fromkeys(lines, 0.0))
-    arms = [Store("all", list(range(n)), similarity, sides), LexicalStore(texts, sides)]
+    weights = {(q, d): ScoreWeights(10.0, -1.5, 0.0, 0.0) for q in NAMES for d in NAMES}
+    calibration = Calibration(weights, weights, 100, dict.fromkeys(weights, 0.0))
+    searches = [
+        Store("all", list(range(n)), similarity, modalities),
+        LexicalStore(texts, modalities),
+    ]
     query = Query(np.zeros(1, np.float32), "ja", "declared")
     for text in ("MTR-6300", "MTR-6300 の在庫は？", "ＭＴＲ－６３００"):
         for method in ("calibrated", "rank"):
-            plan = HybridSearch(fusion_of(method, calibration), "raise")
-            found = plan.run(arms, query, text, 4, {}).documents
+            hybrid = HybridSearch(fusion_of(method, calibration), "raise")
+            found = hybrid.run(searches, query, text, 4, {}).documents
             assert {f.payload for f in found[:2]} == set(wanted), (method, text)
             assert [f.named for f in found] == [1, 1, 0, 0]
     # A number that many hold names nothing, and what is shut out is not let in.
-    plan = HybridSearch(fusion_of("calibrated", calibration), "raise")
-    common = plan.run(arms, query, "pump 7", 4, {}).documents
+    hybrid = HybridSearch(fusion_of("calibrated", calibration), "raise")
+    common = hybrid.run(searches, query, "pump 7", 4, {}).documents
     assert [f.payload for f in common] == [0, 1, 2, 3]
-    words = arms[1]._words
+    words = searches[1]._words
     assert not words.find("MTR-6300", 4, [row != 1500 for row in range(n)]).named.get(
         ("1500", "en")
     )
@@ -206,12 +216,12 @@ class FailingLater(Store):
         return super().find(query, text, n, options, per_modality=per_modality)
 
 
-def test_what_an_arm_found_before_it_failed_is_kept():
+def test_what_a_search_found_before_it_failed_is_kept():
     world = World(0)
-    level = np.array([0.9 if side == "en" else 0.0 for side in world.sides])
-    arm = FailingLater("all", list(range(240)), world.similarity / 9 + level, world.sides)
+    level = np.array([0.9 if modality == "en" else 0.0 for modality in world.modalities])
+    store = FailingLater("all", list(range(240)), world.similarity / 9 + level, world.modalities)
     query = Query(np.zeros(1, np.float32), "en", "declared")
-    arguments = ([arm], query, world.text, 8, {})
+    arguments = ([store], query, world.text, 8, {})
     found = HybridSearch(fusion_of("rank", None), "degrade").run(*arguments)
     assert len(found.documents) == 8
     assert found.failed == {"all": "ConnectionError: down"}
@@ -222,43 +232,46 @@ def test_what_an_arm_found_before_it_failed_is_kept():
 def test_an_easy_question_is_one_search():
     world = World(0)
     level = dict(zip(NAMES, (0.0, 0.1, 0.2), strict=True))
-    even = np.linspace(1, 0, 240) + np.array([level[side] for side in world.sides]) / 1000
-    lines = {(q, d): ScoreWeights(10.0, -1.0, 0.0, 0.0) for q in NAMES for d in NAMES}
-    world.similarity, world.calibration = even, Calibration(lines, {}, 100)
-    arm = Store("all", list(range(240)), even, world.sides)
-    world.check([arm], 5)
-    assert arm.searches == 1
+    even = (
+        np.linspace(1, 0, 240) + np.array([level[modality] for modality in world.modalities]) / 1000
+    )
+    weights = {(q, d): ScoreWeights(10.0, -1.0, 0.0, 0.0) for q in NAMES for d in NAMES}
+    world.similarity, world.calibration = even, Calibration(weights, {}, 100)
+    store = Store("all", list(range(240)), even, world.modalities)
+    world.check([store], 5)
+    assert store.searches == 1
 
 
-def _asked_in_english(lines):
-    """A calibration of which only the lines of English questions matter."""
-    return Calibration({(q, d): lines["en", d] for q in NAMES for d in NAMES}, {}, 100)
+def _asked_in_english(weights):
+    """A calibration of which only the weights of English questions matter."""
+    return Calibration({(q, d): weights["en", d] for q in NAMES for d in NAMES}, {}, 100)
 
 
 def test_what_is_buried_is_searched_by_itself_and_not_for_ever():
-    """An arm is asked for each modality, and after three rounds what was found has to do."""
-    rows, sides = list(range(9000)), ["en"] * 8990 + ["ja"] * 10
+    """A store is asked for each modality, and after three rounds what was found has to do."""
+    rows, modalities = list(range(9000)), ["en"] * 8990 + ["ja"] * 10
     similarity = np.linspace(1, 0.5, 9000)
     similarity[-10:] = 0.01
-    lines = {
-        ("en", side): ScoreWeights(10.0, 0.0, 0.0, 9.9 if side == "ja" else 0.0) for side in NAMES
+    weights = {
+        ("en", modality): ScoreWeights(10.0, 0.0, 0.0, 9.9 if modality == "ja" else 0.0)
+        for modality in NAMES
     }
-    plan = HybridSearch(fusion_of("calibrated", _asked_in_english(lines)), "raise")
+    hybrid = HybridSearch(fusion_of("calibrated", _asked_in_english(weights)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
-    split = Store("all", rows, similarity, sides)
-    found = plan.run([split], query, "", 3, {}).documents
+    split = Store("all", rows, similarity, modalities)
+    found = hybrid.run([split], query, "", 3, {}).documents
     assert [f.modality for f in found] == ["ja"] * 3
     assert split.searches == 1 + len(NAMES)
-    deeper = Store("all", rows, similarity, sides, split=False)
-    found = plan.run([deeper], query, "", 3, {}).documents
+    deeper = Store("all", rows, similarity, modalities, split=False)
+    found = hybrid.run([deeper], query, "", 3, {}).documents
     assert [f.modality for f in found] == ["en"] * 3  # the ten lie deeper than is looked
     assert deeper.searches == 3
 
 
 def test_similarities_that_a_store_has_rounded_share_a_place():
-    lines = {("en", side): ScoreWeights(1.0, -1.0, 0.0, 0.0) for side in NAMES}
-    plan = HybridSearch(fusion_of("calibrated", _asked_in_english(lines)), "raise")
+    weights = {("en", modality): ScoreWeights(1.0, -1.0, 0.0, 0.0) for modality in NAMES}
+    hybrid = HybridSearch(fusion_of("calibrated", _asked_in_english(weights)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
-    arm = Store("all", [0, 1, 2], np.array([0.9, 0.5 + 1e-8, 0.5]), ["en"] * 3)
-    scores = [f.score for f in plan.run([arm], query, "", 3, {}).documents]
+    store = Store("all", [0, 1, 2], np.array([0.9, 0.5 + 1e-8, 0.5]), ["en"] * 3)
+    scores = [f.score for f in hybrid.run([store], query, "", 3, {}).documents]
     assert scores == pytest.approx([0.9, 0.5 - np.log(2), 0.5 - np.log(2)], abs=1e-6)

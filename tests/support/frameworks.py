@@ -219,29 +219,31 @@ def reference(aligner, query, entries, *, words=False):
     return brute_force(aligner, query, [(e.text, e.modality) for e in entries], words=words)
 
 
-def brute_force(space, query, documents, *, words=False):
-    """Score every (text, modality) by an aligner or a bridge, the best first."""
-    asked = space.prepare_query(query)
-    lines = space.calibration.hybrid if words else space.calibration.plain
-    lexical = np.array(LexicalIndex([text for text, _ in documents]).scores(query))
-    found = []
-    for side in space.modalities:
-        rows = [row for row, (_, own) in enumerate(documents) if own == side]
+def brute_force(space, text, documents, *, words=False):
+    """Score every (text, modality) by an aligner or a multi aligner: (text, score), best first."""
+    query = space.prepare_query(text)
+    weights_of = space.calibration.hybrid if words else space.calibration.plain
+    bm25 = np.array(LexicalIndex([text for text, _ in documents]).scores(text))
+    scored = []
+    for modality in space.modalities:
+        rows = [row for row, document in enumerate(documents) if document[1] == modality]
         if not rows:
             continue
         texts = [documents[row][0] for row in rows]
-        vectors = space.embed_documents(texts, modality=side)
-        near = vectors @ asked.vector / np.linalg.norm(vectors, axis=1)
-        near /= np.linalg.norm(asked.vector)
-        share = lexical[rows] / max(float(lexical[rows].max()), 1e-12)
-        line = lines[asked.modality, side]
-        for text, similarity, of_best in zip(texts, near, share, strict=True):
-            place = 1 + (near > similarity + 1e-6).sum()
-            score = line.similarity * similarity + line.place * np.log(place) + line.offset
-            found.append((text, float(score + (line.lexical * of_best if words else 0))))
-    return sorted(found, key=lambda row: -row[1])
+        vectors = space.embed_documents(texts, modality=modality)
+        similarities = vectors @ query.vector / np.linalg.norm(vectors, axis=1)
+        similarities /= np.linalg.norm(query.vector)
+        shares = bm25[rows] / max(float(bm25[rows].max()), 1e-12)
+        weights = weights_of[query.modality, modality]
+        for document, similarity, share in zip(texts, similarities, shares, strict=True):
+            place = 1 + (similarities > similarity + 1e-6).sum()
+            score = weights.similarity * similarity + weights.place * np.log(place)
+            score += weights.offset + (weights.lexical * share if words else 0)
+            scored.append((document, float(score)))
+    return sorted(scored, key=lambda row: -row[1])
 
 
-def assert_same(found, expected):
-    assert [text for text, _ in found] == [text for text, _ in expected]
-    assert [s for _, s in found] == pytest.approx([s for _, s in expected], abs=1e-3)
+def assert_same(actual, expected):
+    """Compare two lists of (text, score)."""
+    assert [text for text, _ in actual] == [text for text, _ in expected]
+    assert [s for _, s in actual] == pytest.approx([s for _, s in expected], abs=1e-3)
