@@ -25,7 +25,7 @@ from kakehashi.integrations.llama_index import AlignedEmbedding
 
 @pytest.fixture
 def folder(aligner, tmp_path):
-    return aligner.save(tmp_path / "bridge")
+    return aligner.save(tmp_path / "aligner")
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
@@ -48,7 +48,7 @@ def test_a_save_that_fails_half_way_leaves_the_old_aligner(folder, aligner, fail
 
 def test_a_save_leaves_nothing_beside_the_folder(folder, aligner):
     aligner.save(folder, overwrite=True)
-    assert [path.name for path in folder.parent.iterdir()] == ["bridge"]
+    assert [path.name for path in folder.parent.iterdir()] == ["aligner"]
 
 
 @pytest.mark.parametrize("kind", ["other file", "symlink", "file"])
@@ -125,7 +125,7 @@ def test_a_record_that_contradicts_itself_is_refused(folder, change):
     ],
 )
 def test_what_was_learned_for_serving_is_checked(real_aligner, tmp_path, change):
-    folder = tmp_path / "bridge"
+    folder = tmp_path / "aligner"
     shutil.copytree(real_aligner.path, folder)
     rewritten(folder, lambda record: change(record["retrieval"]))
     with pytest.raises(BundleTamperedError):
@@ -136,7 +136,7 @@ def test_what_was_learned_for_serving_is_checked(real_aligner, tmp_path, change)
 
 
 def test_an_aligner_is_not_saved_within_another(aligner, tmp_path):
-    folder = aligner.save(tmp_path / "bridge")
+    folder = aligner.save(tmp_path / "aligner")
     with pytest.raises(FileExistsError, match="is an aligner's folder"):
         aligner.save(folder / "inner")
 
@@ -213,7 +213,7 @@ def test_empty_and_endless_texts_are_the_encoders_business(text, text_aligner):
 def test_names_that_are_no_unicode_do_not_stop_a_save(tmp_path, vector_pairs):
     x, y = vector_pairs.source_vectors, vector_pairs.target_vectors
     pairs = Pairs(source_vectors=x, target_vectors=y, name="n\udcff")
-    fit(pairs, mode="keep").save(tmp_path / "bridge")
+    fit(pairs, mode="keep").save(tmp_path / "aligner")
     with pytest.raises(DataError, match="Unicode"):
         Pairs(source_vectors=x, target_vectors=y, groups=["\ud800"] * len(x))
 

@@ -138,7 +138,7 @@ def test_the_texts_themselves_reach_an_aligner_that_reads_them(
 
     identities = dict.fromkeys(ngram_aligner.identities)
     seeing = replace(ngram_aligner, identities=identities).with_encoders(source_encoder=blind)
-    seeing = Aligner.load(seeing.save(tmp_path / "bridge"))
+    seeing = Aligner.load(seeing.save(tmp_path / "aligner"))
     found = np.float32(
         integration(seeing.with_encoders(source_encoder=blind), TEXTS, role, "source")
     )

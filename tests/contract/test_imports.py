@@ -89,7 +89,7 @@ def test_import_needs_no_home_no_network_and_writes_nothing(read_only):
 
 
 def test_a_saved_aligner_projects_without_home_network_or_anything_heavy(aligner, tmp_path):
-    folder = aligner.save(tmp_path / "bridge")
+    folder = aligner.save(tmp_path / "aligner")
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     code = (
         f"{NO_NETWORK}\nimport kakehashi\n"

@@ -108,7 +108,7 @@ def test_a_collection_is_opened_with_an_aligner_or_its_folder_too(function, text
 
 
 def test_an_aligner_that_changed_in_its_folder_is_refused(text_aligner, other, tmp_path):
-    folder = shutil.copytree(text_aligner.path, tmp_path / "bridge")
+    folder = shutil.copytree(text_aligner.path, tmp_path / "aligner")
     config = AlignedEmbeddingFunction(folder).get_config()
     shutil.rmtree(folder)
     shutil.copytree(other.path, folder)
@@ -158,11 +158,11 @@ def test_an_unknown_modality_is_refused(text_aligner):
             AlignedEmbeddingFunction(text_aligner, query_modality=name)
 
 
-def test_bound_encoders_are_used(text_aligner):
-    rebound = text_aligner.with_encoders(
+def test_encoders_at_hand_are_used(text_aligner):
+    rebuilt = text_aligner.with_encoders(
         source_encoder=hashed_letters, target_encoder=reversed_letters
     )
     assert (
-        len(AlignedEmbeddingFunction(rebound)(["pump"])[0])
-        == rebound.project(np.ones((1, 24), np.float32), modality="target").shape[1]
+        len(AlignedEmbeddingFunction(rebuilt)(["pump"])[0])
+        == rebuilt.project(np.ones((1, 24), np.float32), modality="target").shape[1]
     )

@@ -206,7 +206,7 @@ def test_numbers_of_numpy_and_sets_are_read_as_lists_and_numbers(filled):
 @pytest.mark.parametrize("name", ["lancedb", "milvus lite"])
 @pytest.mark.parametrize("field", ["page = 9) OR (metadata.page >= 0 OR page", "", "a b", "1st"])
 def test_a_field_is_a_name_and_no_expression(name, field, filled):
-    """Pasted into the expression of a store, it would lift the filter of the arm itself."""
+    """Pasted into the expression of a store, it would lift the filter of the search itself."""
     with pytest.raises(DataError, match="field"):
         found(filled(name), {"filter": {"part": "a"}}, {"filter": {field: 9}})
 

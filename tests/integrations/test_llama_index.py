@@ -49,7 +49,7 @@ def other_aligner(text_aligner, tmp_path_factory):
     fitted = kakehashi.fit(
         pairs, source_encoder=hashed_letters, target_encoder=reversed_letters, mode="shared"
     )
-    folder = fitted.save(tmp_path_factory.mktemp("other") / "bridge")
+    folder = fitted.save(tmp_path_factory.mktemp("other") / "aligner")
     return kakehashi.Aligner.load(folder).with_encoders(
         source_encoder=hashed_letters, target_encoder=reversed_letters
     )
@@ -79,21 +79,21 @@ class CountingEncoder:
 
 def counted(aligner, side="source"):
     encoder = CountingEncoder()
-    bound = aligner.with_encoders(source_encoder=encoder, target_encoder=encoder)
-    bound._verified.update(("source", "target"))
-    return encoder, bound
+    counting = aligner.with_encoders(source_encoder=encoder, target_encoder=encoder)
+    counting._verified.update(("source", "target"))
+    return encoder, counting
 
 
 def test_a_batch_stays_a_batch(text_aligner):
-    encoder, bound = counted(text_aligner)
-    embedding = AlignedEmbedding(aligner=bound, document_modality="source", embed_batch_size=50)
+    encoder, counting = counted(text_aligner)
+    embedding = AlignedEmbedding(aligner=counting, document_modality="source", embed_batch_size=50)
     assert len(embedding.get_text_embedding_batch([f"text {i}" for i in range(100)])) == 100
     assert [n for n, _ in encoder.calls] == [50, 50]
 
 
 def test_async_gives_the_same_vectors_and_leaves_the_event_loop_free(text_aligner):
-    encoder, bound = counted(text_aligner)
-    embedding = AlignedEmbedding(aligner=bound, document_modality="source")
+    encoder, counting = counted(text_aligner)
+    embedding = AlignedEmbedding(aligner=counting, document_modality="source")
 
     async def run():
         return (
@@ -214,8 +214,8 @@ def test_one_embeddings_cache_holds_queries_documents_and_two_aligners(text_alig
 
 
 def test_the_embeddings_cache_saves_calls(text_aligner):
-    encoder, bound = counted(text_aligner)
-    embedding = AlignedEmbedding(aligner=bound, embeddings_cache=SimpleKVStore())
+    encoder, counting = counted(text_aligner)
+    embedding = AlignedEmbedding(aligner=counting, embeddings_cache=SimpleKVStore())
     for _ in range(3):
         embedding.get_query_embedding("pump")
     assert len(encoder.calls) == 1
@@ -283,13 +283,13 @@ def test_a_shared_query_bundle_is_neither_trusted_nor_written_to(index, embeddin
 def test_fusion_over_two_aligners_asks_each_with_its_own_vector(index, text_aligner, other_aligner):
     other = AlignedEmbedding(aligner=other_aligner)
     second = VectorStoreIndex(nodes(), embed_model=other)
-    arms = [
+    retrievers = [
         AlignedRetriever(index, AlignedEmbedding(aligner=text_aligner), similarity_top_k=2),
         AlignedRetriever(second, other, similarity_top_k=2),
     ]
-    alone = Counter(n.node_id for arm in arms for n in arm.retrieve("drain the tank 0"))
+    alone = Counter(n.node_id for each in retrievers for n in each.retrieve("drain the tank 0"))
     fused = QueryFusionRetriever(
-        arms, num_queries=1, similarity_top_k=4, use_async=False, llm=MockLLM()
+        retrievers, num_queries=1, similarity_top_k=4, use_async=False, llm=MockLLM()
     )
     assert {n.node_id for n in fused.retrieve("drain the tank 0")} == set(alone)
 

@@ -81,8 +81,8 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         """The aligner; of a stored configuration it is loaded, and checked, on first use."""
         if self._aligner is None:
             with _LOADING:
-                found = _load(self._config["path"], self._config["fingerprint"])
-                self._aligner = warn_unless_advised(found)
+                aligner = _load(self._config["path"], self._config["fingerprint"])
+                self._aligner = warn_unless_advised(aligner)
         return self._aligner
 
     def __call__(self, input: Documents) -> Embeddings:
@@ -157,7 +157,7 @@ def open_collection(
             f"function={function!r:.60} is no AlignedEmbeddingFunction; pass one, an Aligner, a "
             "MultiAligner or the folder of one."
         )
-    with suppress(NotFoundError):  # asked first: Chroma's own ValueError says less
+    with suppress(NotFoundError):  # before Chroma, whose own ValueError says less
         _require_ours(client.get_collection(name, embedding_function=None), function)
     ours: Any = function
     collection = client.get_or_create_collection(name, embedding_function=ours, **options)
@@ -170,20 +170,20 @@ def _require_ours(collection: Collection, function: AlignedEmbeddingFunction) ->
     if stored.get("name") == NAME:
         _require_same(stored["config"], function.get_config())
         return
-    found = "no embedding function that Chroma recorded"
+    maker = "no embedding function that Chroma recorded"
     if "name" in stored:
-        found = f"the embedding function {stored['name']!r}"
+        maker = f"the embedding function {stored['name']!r}"
     raise AlignerMismatchError(
-        f"The collection {collection.name!r} was made with {found}, and Chroma cannot record an "
+        f"The collection {collection.name!r} was made with {maker}, and Chroma cannot record an "
         "aligner in it afterwards. Give a new collection another name; or, where the aligner "
         "keeps the vectors of this one (mode keep), ask it by vectors: client.get_collection("
         f"{collection.name!r}).query(query_embeddings=function.embed_query(texts))."
     )
 
 
-def _require_same(stored: dict[str, Any], given: dict[str, Any]) -> None:
+def _require_same(stored: dict[str, Any], current: dict[str, Any]) -> None:
     for field in ("fingerprint", "document_modality", "router"):
-        before, now = stored.get(field, ""), given.get(field, "")
+        before, now = stored.get(field, ""), current.get(field, "")
         if before != now:
             raise AlignerMismatchError(
                 f"The collection was filled with {field} {before[:12]}, not {now[:12]}: vectors of "

@@ -156,10 +156,10 @@ def test_an_index_whose_documents_of_one_modality_are_embedded_as_the_other_is_r
 
 
 def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
-    unnamed = replace(aligner.identities["target"], model=None)
+    without_model = replace(aligner.identities["target"], model=None)
     source_alone = replace(
         aligner,
-        identities={**aligner.identities, "target": unnamed},
+        identities={**aligner.identities, "target": without_model},
         encoders={**aligner.encoders, "target": None},
         _verified=set(),
     )
@@ -356,8 +356,8 @@ def test_a_lexical_search_searches_what_it_was_given(plain, corpus):
 
 
 def test_two_retrievers_may_share_a_lexical_search(aligner, corpus):
-    unnamed = [Document(e.text) for e in corpus if e.modality == "source"]
-    search = langchain.BM25Search(documents=unnamed)
+    without_modality = [Document(e.text) for e in corpus if e.modality == "source"]
+    search = langchain.BM25Search(documents=without_modality)
 
     def retriever(modality):
         embeddings = langchain.AlignedEmbeddings(

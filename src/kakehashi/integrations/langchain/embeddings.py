@@ -83,7 +83,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
 
         Raises:
             DataError: an unknown modality; a store that embeds with something else; or a store
-                that overwrites what it was given before.
+                that overwrites its documents at every write.
         """
         embeddings = self._embeddings_of(store)
         modalities = self._modalities_of(documents, modality_field)
@@ -126,7 +126,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         )
 
     def _modalities_of(self, documents: Sequence[Document], field: str) -> list[str]:
-        """Return the modality to embed each document as; the router reads what is left to it."""
+        """Return the modality to embed each document as; the router decides for ``"auto"``."""
         default = self.resolved_document_modality
         metadata = [document.metadata for document in documents]
         modalities = modalities_in_metadata(self.aligner, metadata, field, default)

@@ -50,7 +50,7 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
     embeddings_cache: Any = Field(default=None, exclude=True)
 
     def model_post_init(self, context: Any, /) -> None:
-        """Name the model by its aligner, and keep the cache apart by kind of vector."""
+        """Name the model by its aligner, and give each kind of vector a cache of its own."""
         super().model_post_init(context)
         # The base class names its default "unknown". The fingerprint tells maps apart in traces,
         # and makes the cache of an IngestionPipeline notice another aligner.

@@ -1,4 +1,4 @@
-"""Metadata filters of LlamaIndex: what restricts an index, and a list of nodes alike."""
+"""Metadata filters of LlamaIndex, for indices and for lists of nodes."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def is_conjunction(filters: Any) -> bool:
 
 
 def permits(filters: Any, node: BaseNode) -> bool:
-    """Return whether a filter permits a node; LlamaIndex's own function reads no nested ones."""
+    """Return whether a filter permits a node; LlamaIndex's function reads no nested one."""
     conjunction = is_conjunction(filters) or not filters.filters
     results = [
         permits(part, node)

@@ -183,7 +183,7 @@ class BM25Search:
         return self._index.find(text, n, self._allowed(options))
 
     def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
-        """Return whether the options of the retriever permit each node; None if they permit all.
+        """Return, for each node, whether the options of the retriever permit it; None for all.
 
         Raises:
             DataError: a restriction that only a store can read. To ignore it would return what the
@@ -241,8 +241,8 @@ def retriever_of(
     """
     check_options(options)
     if options.get("node_ids") is None:
-        known = {name: value for name, value in options.items() if name != "node_ids"}
-        return index.as_retriever(embed_model=embedding, **known)
+        others = {name: value for name, value in options.items() if name != "node_ids"}
+        return index.as_retriever(embed_model=embedding, **others)
     return VectorIndexRetriever(
         index,
         embed_model=embedding,
