@@ -1,47 +1,64 @@
-"""Draw before_after.svg from what `kakehashi demo` left: python docs/picture.py kakehashi-demo."""
+"""Draw before_after.svg from the demo's folder: python docs/picture.py kakehashi-demo [FILE].
+
+One encoder, MiniLM, reads both languages in both panels. Before: its vectors of the demo's test
+pairs. After: the same Japanese vectors through a map that `fit` trains on the demo's other pairs.
+The English vectors and the axes are the same in both panels.
+"""
 
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 
 import kakehashi
-from kakehashi.demo.pipeline import english_model, multilingual_encoder
+from kakehashi.demo.pipeline import english_model
 from kakehashi.encoders import as_encoder
 from kakehashi.encoders.cache import encode_texts
+from kakehashi.metrics.ranking import ranks
 from kakehashi.vectors import unit_rows
 
-demo = Path(sys.argv[1])
-test = kakehashi.read_pairs(demo / "test.jsonl")
-rows = list(range(0, len(test), 9))
-cache = demo / "vectors.sqlite"
-minilm = as_encoder(english_model(), name="all-MiniLM-L6-v2")
-english = encode_texts(minilm, test.target_texts, "document", cache=cache)
-before = encode_texts(minilm, test.source_texts, "query", cache=cache)
-asked = encode_texts(multilingual_encoder(), test.source_texts, "query", cache=cache)
-shared = kakehashi.Aligner.load(demo / "aligner-shared")
-heads = shared.projection  # drawn without the two dimensions that carry the hubness correction
-panels = {
-    "before": (before, english, before, english),
-    "after": (
-        shared.project(asked),
-        shared.project(english, modality="target", role="document"),
-        heads.source(asked),
-        heads.target(english),
-    ),
-}
+GREY = "#767676"  # readable on white and on a dark page
+JAPANESE, ENGLISH = "#d1495b", "#2f7fd1"
 
-plt.rcParams["svg.hashsalt"] = "kakehashi"  # the same picture gives the same file
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), layout="constrained")
-for axis, (name, (queries, stored, notes, paragraphs)) in zip(axes, panels.items(), strict=True):
-    recall = np.mean((unit_rows(queries) @ stored.T).argmax(axis=1) == np.arange(len(test)))
-    both = np.vstack([unit_rows(notes)[rows], paragraphs[rows]])
-    _, _, directions = np.linalg.svd(both - both.mean(axis=0), full_matrices=False)
-    japanese_xy, english_xy = np.split(both @ directions[:2].T, 2)
-    axis.plot(*np.stack([japanese_xy, english_xy], axis=1).transpose(2, 1, 0), c="0.8", lw=1)
-    axis.scatter(*japanese_xy.T, c="tab:red", s=16, label="Japanese notes", zorder=2)
-    axis.scatter(*english_xy.T, c="tab:blue", s=16, label="English index", zorder=2)
-    axis.set(title=f"{name}: {recall:.0%} found first", xticks=[], yticks=[])
-axes[0].legend(fontsize=8)
-figure.savefig(Path(__file__).with_name("before_after.svg"), metadata={"Date": None})
+demo = Path(sys.argv[1])
+picture = Path(sys.argv[2]) if len(sys.argv) > 2 else Path(__file__).with_name("before_after.svg")
+train, test = (kakehashi.read_pairs(demo / f"{part}.jsonl") for part in ("train", "test"))
+minilm = as_encoder(english_model())
+cache = demo / "vectors.sqlite"
+aligner = kakehashi.fit(
+    train, source_encoder=minilm, target_encoder=minilm, mode="keep", cache=cache
+)
+english = encode_texts(minilm, test.target_texts, "document", cache=cache)
+japanese = encode_texts(minilm, test.source_texts, "query", cache=cache)
+panels = {"before": japanese, "after": aligner.project(japanese, texts=test.source_texts)}
+
+documents, before, after = map(unit_rows, [english, *panels.values()])
+# Across: from the mean Japanese to the mean English vector, before. Up: the direction in which
+# paragraphs and mapped notes vary most together (Tucker's inter-battery analysis).
+across = documents.mean(axis=0) - before.mean(axis=0)
+across /= np.linalg.norm(across)
+shared = (documents - documents.mean(axis=0)).T @ (after - after.mean(axis=0))
+up = np.linalg.svd(shared)[0][:, 0]
+up -= across * (across @ up)
+up *= np.sign(up[np.abs(up).argmax()]) / np.linalg.norm(up)  # a singular vector has no sign
+plane = np.stack([across, up], axis=1)
+shown = list(range(0, len(test), 9))
+
+# The same picture gives the same file, with text as text.
+mpl.rcParams.update({"svg.hashsalt": "kakehashi", "svg.fonttype": "none", "text.color": GREY})
+mpl.rcParams.update({"axes.labelcolor": GREY, "axes.edgecolor": GREY, "axes.titleweight": "bold"})
+figure, axes = plt.subplots(1, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained")
+for axis, (name, queries) in zip(axes, panels.items(), strict=True):
+    recall = np.mean(ranks(queries, english, metric="cosine") == 1)
+    print(f"{name}: recall@1 {recall:.3f}")
+    notes, paragraphs = unit_rows(queries)[shown] @ plane, documents[shown] @ plane
+    axis.plot(*np.stack([notes, paragraphs], axis=1).transpose(2, 1, 0), c=GREY, alpha=0.5, lw=0.8)
+    axis.scatter(*notes.T, c=JAPANESE, s=18, label="Japanese note", zorder=2)
+    axis.scatter(*paragraphs.T, c=ENGLISH, s=18, marker="s", label="English paragraph", zorder=2)
+    axis.set(title=f"{name}: {recall:.1%} find their paragraph first", xticks=[], yticks=[])
+    axis.set(xlabel="difference between the languages", facecolor="none")
+axes[0].set(ylabel="variation that the pairs share")
+axes[0].legend(frameon=False, labelcolor=GREY)
+figure.savefig(picture, metadata={"Date": None}, transparent=True)

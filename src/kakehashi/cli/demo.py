@@ -70,7 +70,7 @@ def _show(result: DemoResult, out: Path) -> None:
             console.print(Text.assemble(f"   {label:18} ", mark, f" {short(hit)}"), soft_wrap=True)
     console.print(
         f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
-        "train.jsonl, test.jsonl. The README's next step uses them."
+        "train.jsonl, test.jsonl. The README's snippets use them."
     )
     collections = "; ".join(f"{name} ({about})" for name, about in COLLECTIONS.items())
     console.print(f"Collections in chroma/: {collections}.")
