@@ -1,1 +1,1 @@
-"""The main job on real input: Japanese notes find English documents in an index already there."""
+"""The demo: Japanese notes find English documents in an existing index."""

@@ -1,13 +1,13 @@
-"""`kakehashi demo`: an English index exists; Japanese notes, of another encoder, come to search it.
+"""`kakehashi demo`: Japanese notes, of another encoder, search an existing English index.
 
-Every recall but BM25's is asked of Chroma itself, as a pipeline would ask.
+Chroma itself finds the documents, as in a pipeline; only BM25 runs without it.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.resources import files
@@ -41,6 +41,7 @@ COLLECTIONS = {
 }
 TEST_SHARE = 0.305  # 441 of the 1,446 pairs: whole sections of the manual that no map has seen
 N_SHOWN = 6
+_FOLDERS = {"keep": "aligner", "shared": "aligner-shared"}
 _NEIGHBOURS = 10
 
 
@@ -67,8 +68,8 @@ class DemoResult:
     """The demo's table, some of its questions, and what it left on disk.
 
     Attributes:
-        gained, lost: queries that find their document first with the aligner (``keep``) alone, and
-            before alone; ``questions`` are some of both together.
+        gained, lost: queries that find their document first only with the aligner (``keep``), and
+            only without it; ``questions`` are some of both.
     """
 
     rows: dict[str, Scores]
@@ -91,32 +92,55 @@ def run(folder: Path) -> DemoResult:
 
     Raises:
         MissingExtraError: the extra ``demo`` is not installed.
-        OSError: the folder cannot be written to, or holds something else than an aligner where one
-            is to go.
+        OSError: the folder cannot be written to, or holds other files where an aligner must go.
     """
     started = time.perf_counter()
     japanese, english = _encoders()
     train, test = split()
     folder.mkdir(parents=True, exist_ok=True)
-    names = {"keep": "aligner", "shared": "aligner-shared"}
-    for name in names.values():  # before the work begins
+    for name in _FOLDERS.values():  # before the work begins
         check_place(folder / name, overwrite=True)
     for name, part in (("train", train), ("test", test)):
         _write_jsonl(folder / f"{name}.jsonl", part)
     cache = folder / "vectors.sqlite"
-
-    def encode(encoder: Encoder, texts: Sequence[str] | None, role: Role, what: str) -> Any:
-        assert texts is not None
-        label = f"encoding {what}"
-        return encode_texts(encoder, texts, role, cache=cache, label=label)
-
-    stored = encode(english, test.target_texts, "document", "the English index")
+    stored = _encode(english, test.target_texts, "document", "the English index", cache)
     index = _fresh_collections(folder / "chroma")
     ids = [str(i) for i in range(len(test))]
     index("", ids, test.target_texts, stored)
+    aligners = _fit_both(train, test, japanese, english, folder, cache)
+    ranks: dict[str, NDArray[np.intp]] = {}
+    for label, (queries, documents) in _pools(
+        test, stored, japanese, english, aligners, cache
+    ).items():
+        suffix = "" if documents is stored else f"_{label.split()[-1]}"
+        ranks[label] = _ranks_in(index(suffix, ids, test.target_texts, documents), queries)
+        if label == "before":
+            assert test.source_texts is not None
+            assert test.target_texts is not None
+            bm25 = bm25_ranks(test.source_texts, test.target_texts)
+            ranks["BM25"] = np.minimum(bm25, len(test))
+    clusters = clusters_of(test)
+    before, after = ranks["before"] == 1, ranks["after, keep"] == 1
+    keep = aligners["keep"]
+    return DemoResult(
+        rows={k: Scores.of_ranks(r, len(test), clusters=clusters) for k, r in ranks.items()},
+        questions=_ask(test, _examples(test, before != after), keep, folder / "chroma"),
+        gained=int((after & ~before).sum()),
+        lost=int((before & ~after).sum()),
+        aligner=folder / _FOLDERS["keep"],
+        chroma=folder / "chroma",
+        verdict=f"{keep.report.verdict} ({keep.report.reason})",
+        n_train=len(train),
+        seconds=time.perf_counter() - started,
+    )
 
+
+def _fit_both(
+    train: Pairs, test: Pairs, japanese: Encoder, english: Encoder, folder: Path, cache: Path
+) -> dict[str, Aligner]:
+    """Fit and save an aligner of each mode; return them as they load, with their encoders."""
     aligners = {}
-    for mode, name in names.items():
+    for mode, name in _FOLDERS.items():
         fitted = fit(
             train,
             source_encoder=japanese,
@@ -129,52 +153,42 @@ def run(folder: Path) -> DemoResult:
         aligners[mode] = Aligner.load(saved).with_encoders(
             source_encoder=japanese, target_encoder=english
         )
+    return aligners
 
-    asked = encode(japanese, test.source_texts, "query", "Japanese notes")
-    blind = encode(english, test.source_texts, "query", "Japanese notes, as it was")
-    multilingual = encode(
-        japanese, test.target_texts, "document", "the index again, for the ceiling"
-    )
+
+def _pools(
+    test: Pairs,
+    stored: Float32Array,
+    japanese: Encoder,
+    english: Encoder,
+    aligners: Mapping[str, Aligner],
+    cache: Path,
+) -> dict[str, tuple[Float32Array, Float32Array]]:
+    """Return query vectors and document vectors of each pipeline, in the order of the table."""
     keep, shared = aligners["keep"], aligners["shared"]
-    reprojected = shared.project(
-        stored, texts=test.target_texts, modality="target", role="document"
-    )
-    pools = {
-        "before": (blind, stored),
-        "after, keep": (keep.project(asked, texts=test.source_texts), stored),
-        "after, shared": (shared.project(asked, texts=test.source_texts), reprojected),
-        "ceiling": (asked, multilingual),
+    sources, targets = test.source_texts, test.target_texts
+    queries = _encode(japanese, sources, "query", "Japanese notes", cache)
+    english_queries = _encode(english, sources, "query", "Japanese notes, as it was", cache)
+    label = "the index again, for the ceiling"
+    multilingual = _encode(japanese, targets, "document", label, cache)
+    projected = shared.project(stored, texts=targets, modality="target", role="document")
+    return {
+        "before": (english_queries, stored),
+        "after, keep": (keep.project(queries, texts=sources), stored),
+        "after, shared": (shared.project(queries, texts=sources), projected),
+        "ceiling": (queries, multilingual),
     }
-    assert test.source_texts is not None
-    assert test.target_texts is not None
-    clusters = clusters_of(test)
-    bm25 = np.minimum(bm25_ranks(test.source_texts, test.target_texts), len(test))
-    rows, first = {}, {}
-    for label, (queries, documents) in pools.items():
-        suffix = "" if documents is stored else f"_{label.split()[-1]}"
-        collection = index(suffix, ids, test.target_texts, documents)
-        found = _ranks_in(collection, queries)
-        first[label] = found == 1
-        rows[label] = Scores.of_ranks(found, len(test), clusters=clusters)
-        if label == "before":
-            rows["BM25"] = Scores.of_ranks(bm25, len(test), clusters=clusters)
-    before, after = first["before"], first["after, keep"]
-    questions = _ask(test, _examples(test, before != after), keep, folder / "chroma")
-    return DemoResult(
-        rows=rows,
-        questions=questions,
-        gained=int((after & ~before).sum()),
-        lost=int((before & ~after).sum()),
-        aligner=folder / "aligner",
-        chroma=folder / "chroma",
-        verdict=f"{keep.report.verdict} ({keep.report.reason})",
-        n_train=len(train),
-        seconds=time.perf_counter() - started,
-    )
+
+
+def _encode(
+    encoder: Encoder, texts: Sequence[str] | None, role: Role, about: str, cache: Path
+) -> Float32Array:
+    assert texts is not None
+    return encode_texts(encoder, texts, role, cache=cache, label=f"encoding {about}")
 
 
 def split() -> tuple[Pairs, Pairs]:
-    """Return the training and the test pairs of the KiCad sample, cut between its sections."""
+    """Return training and test pairs of the KiCad sample, split between its sections."""
     path = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
     licence = "CC BY 3.0, the KiCad documentation's authors"
     pairs = read_pairs(str(path), on_invalid="drop", licence=licence)
@@ -213,8 +227,8 @@ def _encoders() -> tuple[Encoder, Encoder]:
             import_module(package)
         except ImportError as error:
             raise MissingExtraError(package, "demo") from error
-    # Under the name that the path gives: a cache keeps vectors by name, and whoever fits again
-    # with this path and the demo's cache is to find them there.
+    # A cache keeps vectors by the encoder's name, and the path gives the name. A fit with this path
+    # and the demo's cache then finds the vectors there.
     return multilingual_encoder(), as_encoder(english_model())
 
 
@@ -252,14 +266,14 @@ def _write_jsonl(path: Path, pairs: Pairs) -> None:
 
 def _ranks_in(collection: Any, queries: Float32Array) -> Any:
     """Ask Chroma for ten neighbours of each query; document i is the answer to query i."""
-    found = collection.query(query_embeddings=queries, n_results=_NEIGHBOURS, include=[])["ids"]
+    ids = collection.query(query_embeddings=queries, n_results=_NEIGHBOURS, include=[])["ids"]
     beyond = _NEIGHBOURS + 1
-    ranks = [hits.index(str(i)) + 1 if str(i) in hits else beyond for i, hits in enumerate(found)]
+    ranks = [hits.index(str(i)) + 1 if str(i) in hits else beyond for i, hits in enumerate(ids)]
     return np.array(ranks)
 
 
 def _examples(test: Pairs, differs: NDArray[np.bool_]) -> list[int]:
-    """Return rows that differ, better or worse: one a section, sections evenly spaced."""
+    """Return rows that differ, better or worse: one for each of evenly spaced sections."""
     assert test.groups is not None
     by_section: dict[str, int] = {}
     for row in np.flatnonzero(differs):
@@ -270,7 +284,7 @@ def _examples(test: Pairs, differs: NDArray[np.bool_]) -> list[int]:
 
 
 def _ask(test: Pairs, rows: list[int], aligner: Aligner, folder: Path) -> list[Question]:
-    """Put the questions of some rows to both frameworks, before and after."""
+    """Search with the questions of some rows in both frameworks, before and after."""
     import chromadb
     from langchain_chroma import Chroma
     from langchain_huggingface import HuggingFaceEmbeddings
@@ -299,7 +313,7 @@ def _ask(test: Pairs, rows: list[int], aligner: Aligner, folder: Path) -> list[Q
     index_after = index.as_retriever(similarity_top_k=1, embed_model=embedding)
     assert test.source_texts is not None
     assert test.target_texts is not None
-    asked = []
+    questions = []
     for row in rows:
         question = test.source_texts[row]
         hits = {
@@ -308,5 +322,5 @@ def _ask(test: Pairs, rows: list[int], aligner: Aligner, folder: Path) -> list[Q
             "after, LangChain": chain_after.invoke(question)[0].page_content,
             "after, LlamaIndex": index_after.retrieve(question)[0].node.get_content(),
         }
-        asked.append(Question(question, test.target_texts[row], hits))
-    return asked
+        questions.append(Question(question, test.target_texts[row], hits))
+    return questions

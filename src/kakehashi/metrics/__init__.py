@@ -1,1 +1,1 @@
-"""Metrics: what a ranking is worth, and how sure that is."""
+"""Metrics: scores of a ranking, and how sure they are."""

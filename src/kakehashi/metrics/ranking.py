@@ -4,8 +4,8 @@ Every metric is a function of the rank r (1 is best) of the best document that a
 
     recall@k = [r <= k]      MRR@k = [r <= k] / r      nDCG@k = [r <= k] / log2(1 + r)
 
-With one answer a query these are the field's own, held against ir_measures by the tests. With
-several, recall@k is a hit rate, and nDCG is that of the first answer.
+With one answer a query these are the usual metrics; the tests compare them with ir_measures. With
+several answers, recall@k is a hit rate, and nDCG counts the first answer.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _SCORE_CELLS = 16_000_000
 def scores(queries: Float32Array, documents: Float32Array, metric: Metric = "ip") -> Float32Array:
     """Score every document for every query as a vector store of this metric does.
 
-    (n, d) and (m, d) give (n, m); higher is better. ``l2`` is the negated squared distance up to
-    a constant a query, which ranks alike.
+    (n, d) and (m, d) give (n, m); higher is better. ``l2`` is the negated squared distance, up to
+    a constant for each query, which does not change the order.
     """
     if metric == "cosine":
         return unit_rows(queries) @ unit_rows(documents).T
@@ -65,15 +65,15 @@ def ranks(
     # Equal documents may score a rounding error apart, so that near is as good as equal.
     largest = np.sqrt(squared_norms(documents).max() * squared_norms(queries))
     margin = _ROUNDING * (largest if metric == "ip" else largest + squared_norms(documents).max())
-    found = np.empty(len(queries), dtype=np.intp)
+    rank = np.empty(len(queries), dtype=np.intp)
     for part in chunks(len(queries), max(1, _SCORE_CELLS // max(1, len(documents)))):
         block = scores(queries[part], documents, metric)
         if relevance is None:
             answers = list(np.arange(part.start, part.stop)[:, None])
         else:
             answers = relevance.answers[part]
-        found[part] = ranks_of_scores(block, answers, margin[part])
-    return found
+        rank[part] = ranks_of_scores(block, answers, margin[part])
+    return rank
 
 
 def ranks_of_scores(
@@ -81,15 +81,15 @@ def ranks_of_scores(
 ) -> NDArray[np.intp]:
     """Return the rank of the best of ``answers[i]`` in row i of a score matrix, ties against.
 
-    Scores that differ by no more than ``margin``, one for all or one a row, are a tie. The other
-    answers of a query do not stand in the way of its best.
+    Scores that differ by no more than ``margin`` (one for all rows, or one a row) are a tie. The
+    other answers of a query do not count against its best.
     """
     rows = np.repeat(np.arange(len(block)), [len(a) for a in answers])
     columns = np.concatenate(answers)
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
-    own = np.maximum.reduceat(block[rows, columns], starts) - margin
+    best = np.maximum.reduceat(block[rows, columns], starts) - margin
     # "not lower" rather than "at least": every comparison with NaN is false and so counts against.
-    before = ~(block < own[:, None])
+    before = ~(block < best[:, None])
     others = before.sum(axis=1) - np.add.reduceat(before[rows, columns], starts, dtype=np.intp)
     result: NDArray[np.intp] = 1 + others
     return result

@@ -1,4 +1,4 @@
-"""Which documents of a pool answer which query, and which queries are evidence of their own."""
+"""Which documents of a pool answer which query, and which queries form one cluster."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Clusters = NDArray[np.intp] | None
 
 @dataclass(frozen=True, eq=False)
 class Relevance:
-    """The pool of different targets, and what in it answers each source.
+    """The pool of different targets, and the answers to each source in it.
 
-    A store holds a document once, however many questions it answers; and every target that is
-    paired with a query's text answers it.
+    A store holds a document once, however many queries it answers. Every target that is paired
+    with a query's text answers it.
 
     Attributes:
         pool: (m,) row of each different target.
@@ -41,16 +41,16 @@ class Relevance:
         """
         one_by_one = own_only or pairs.source_texts is None
         questions = np.arange(len(pairs)) if one_by_one else pairs.keys("source")
-        _, asked = np.unique(questions, return_inverse=True)
+        _, query = np.unique(questions, return_inverse=True)
         _, first, stored = np.unique(pairs.keys("target"), return_index=True, return_inverse=True)
         order = np.argsort(first)  # the pool in the order of the rows
         position = np.empty_like(order)
         position[order] = np.arange(len(order))
         first, stored = first[order], position[stored]
-        by_query = np.argsort(asked, kind="stable")
-        groups = np.split(stored[by_query], np.cumsum(np.bincount(asked))[:-1])
+        by_query = np.argsort(query, kind="stable")
+        groups = np.split(stored[by_query], np.cumsum(np.bincount(query))[:-1])
         distinct = [np.unique(group) for group in groups]
-        return cls(first, [distinct[i] for i in asked])
+        return cls(first, [distinct[i] for i in query])
 
 
 def clusters_of(*parts: Pairs) -> Clusters:
@@ -66,6 +66,6 @@ def clusters_of(*parts: Pairs) -> Clusters:
         labels = numbered(groups)
         if labels.max() + 1 >= MIN_GROUPS:
             return labels
-    asked = np.concatenate([part.keys("source") for part in parts])
-    names, labels = np.unique(asked, return_inverse=True)
+    keys = np.concatenate([part.keys("source") for part in parts])
+    names, labels = np.unique(keys, return_inverse=True)
     return labels if len(names) < len(labels) else None

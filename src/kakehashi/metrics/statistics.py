@@ -39,9 +39,9 @@ def sums_by_cluster(values: NDArray[np.float64], clusters: Clusters) -> NDArray[
     """Add the values of each cluster: (n,) or (n, m) -> (clusters,) or (clusters, m)."""
     if clusters is None:
         return values
-    found = np.zeros((clusters.max() + 1, *values.shape[1:]))
-    np.add.at(found, clusters, values)
-    return found
+    sums = np.zeros((clusters.max() + 1, *values.shape[1:]))
+    np.add.at(sums, clusters, values)
+    return sums
 
 
 def bootstrap(

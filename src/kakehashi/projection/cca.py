@@ -24,16 +24,16 @@ def cca(
 
         (C_xx + r_x I)^-1/2 (C_xy + prior * v I) (C_yy + r_y I)^-1/2 = U S V'
 
-    gives A = (C_xx + r_x I)^-1/2 U and B = (C_yy + r_y I)^-1/2 V (Hotelling 1936; by the SVD of the
-    whitened cross-covariance as in Mardia, Kent & Bibby, Multivariate Analysis, 1979, section 10.2;
-    Vinod 1976 for the ridge). ``shared`` mode maps both sides, x -> (x - mean_x) A S^(power/2) and
-    y likewise. ``keep`` mode folds the target's map into the query, x -> (x - mean_x) A S^power B',
-    so that the inner product with the untouched target is the same up to the target's norm.
+    gives A = (C_xx + r_x I)^-1/2 U and B = (C_yy + r_y I)^-1/2 V (Hotelling 1936). The SVD of the
+    whitened cross-covariance follows Mardia, Kent & Bibby, Multivariate Analysis, 1979, section
+    10.2; the ridge follows Vinod 1976. ``shared`` mode maps both sides, x -> (x - mean_x) A
+    S^(power/2) and y likewise. ``keep`` mode folds the target's map into the query,
+    x -> (x - mean_x) A S^power B'. The inner product with the untouched target is then the same,
+    up to the target's norm.
 
-    ``prior``, only where both sides share features, is ours: it adds to the cross-covariance what
-    pairs of equal vectors would (v: the geometric mean of both mean variances; I: ones where a
-    feature of the source is that of the target), so that few pairs lean on the space that is
-    already there.
+    ``prior`` is ours, for sides that share features. It adds the covariance of pairs of equal
+    vectors, so that few pairs lean on the space that both sides share. Here v is the geometric
+    mean of both mean variances. I has ones where a source feature equals a target feature.
 
     Args:
         spectrum: means (d_x,), (d_y,) and covariances of the training pairs' unit vectors, float64.

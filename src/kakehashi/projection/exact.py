@@ -1,13 +1,12 @@
 """Products whose bits do not depend on the batch.
 
-BLAS sums a dot product in an order that depends on the size of the batch, the number of threads
-and the machine; in floating point every order rounds differently. A text embedded alone and the
-same text embedded among others would then differ in their last bits, and so would two frameworks
-that cut batches differently.
+BLAS sums a dot product in an order that depends on the batch, the number of threads and the
+machine. In floating point every order rounds differently. A text would then get other last bits
+alone than among others, or from a framework with other batches.
 
 A sum has the same bits in every order if no partial sum rounds. Both operands are put on a grid of
-2^-22 of their range: a product of two is a multiple of 2^-44, a sum over d of them is at most
-sqrt(d) (Cauchy-Schwarz, for a unit vector), and float64 holds all multiples of 2^-44 below 2^9
+2^-22 of their range, so a product of two is a multiple of 2^-44. A sum over d products is at most
+sqrt(d) (Cauchy-Schwarz, for a unit vector). float64 holds all multiples of 2^-44 below 2^9
 exactly. That is enough up to 262,144 dimensions. The grid moves a unit vector by about 1e-6.
 """
 

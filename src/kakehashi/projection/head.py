@@ -48,7 +48,7 @@ class AffineHead:
     def roughly(self, x: Float32Array) -> Float32Array:
         """Project in float32 throughout: half the time, and bits that depend on the batch.
 
-        Good enough to compare hyper-parameters, of which a fit tries hundreds.
+        Good enough to compare the hundreds of settings that a fit tries.
         """
         return unit_rows(unit_rows(x) @ self.weight + self.bias)
 

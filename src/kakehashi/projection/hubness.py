@@ -5,7 +5,7 @@ correction subtracts from a document's score what it earns from queries in gener
 
     s'(q, c) = q . c - strength * h(c),    h(c) = mean of the k largest b . c over a bank of queries
 
-(Lample et al., Word translation without parallel data, 2018, "CSLS"; Bogolin et al., Cross modal
+(Lample et al., Word translation without parallel data, 2018, "CSLS".) (Bogolin et al., Cross modal
 retrieval with querybank normalisation, 2022.) h depends on the document alone, so it folds into
 the stored vector and any vector store can serve it:
 
@@ -37,9 +37,9 @@ class HubnessCorrection:
 
     Attributes:
         banks: for each modality of a *document*, the (m, d) projected training vectors of the
-            other modality, which stand for the queries to come; float16, whose rounding moves h
-            by about 1e-4.
-        strength: how much of h is subtracted.
+            other modality. They stand for the queries to come. Rounding to float16 moves h by
+            about 1e-4.
+        strength: factor of h in the subtraction.
     """
 
     banks: dict[str, NDArray[np.float16]]
@@ -73,10 +73,10 @@ class HubnessCorrection:
             bank = on_grid(self.banks[modality].astype(np.float64))
             self._scaled[modality] = np.ascontiguousarray(bank.T) / GRID
         scaled = self._scaled[modality]
-        found = np.empty(len(documents), dtype=np.float32)
+        means = np.empty(len(documents), dtype=np.float32)
         for part in chunks(len(documents), max(1, 8_000_000 // scaled.shape[1])):
-            found[part] = _mean_of_largest(exact_product(documents[part], scaled))
-        return found
+            means[part] = _mean_of_largest(exact_product(documents[part], scaled))
+        return means
 
 
 def hubness(documents: Float32Array, bank: Float32Array) -> Float32Array:

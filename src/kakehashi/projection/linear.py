@@ -2,8 +2,8 @@
 
 Every function takes the :class:`Spectrum` of the training pairs and gives a :class:`Projection`.
 ``mode="keep"`` leaves the target as it is; ``mode="shared"`` also centres it. In ``keep`` mode
-``target_mean`` says how much of the target's mean is added back: 1 predicts the target vector
-itself, 0 leaves the direction that all targets have in common out of the score.
+``target_mean`` is the share of the target's mean that is added back. With 1 the target vector is
+predicted; with 0 the common direction of all targets does not count in the score.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ def ridge(
 
         W = (C_xx + r I)^-1 (C_xy + r W0),   r = reg * mean source variance
 
-    W0 is zero, or the identity where both sides share one space: few pairs then leave the space
-    nearly as it is (Hoerl & Kennard 1970; the prior as in a Gaussian process of that mean).
+    (Hoerl & Kennard 1970.) W0 is zero, or the identity where both sides share one space. Few pairs
+    then leave the space nearly as it is, as under a Gaussian process with that mean.
     """
     values, vectors = spectrum.eigen_x
     r = reg * spectrum.scale_x

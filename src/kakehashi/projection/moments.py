@@ -1,4 +1,4 @@
-"""Sums over rows: all that a closed form needs to know of the training pairs."""
+"""Sums over rows: a closed form needs nothing else of the training pairs."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _SVDS_KEPT = 8  # of 384 dimensions, 2.4 MB each, for every fold
 class Moments:
     """Count, sums and sums of products of n pairs of unit vectors (float64).
 
-    They add up: moments of two disjoint sets of rows, added, are the moments of their union, and
-    subtracting a fold leaves the moments of all other folds. So a million pairs are read once, in
-    chunks, and a fold costs its own rows only.
+    They add up: the sum of the moments of two disjoint sets is the moments of their union.
+    Subtracting a fold leaves the moments of all other folds. So a million pairs are read once, in
+    chunks, and a fold costs only its own rows.
     """
 
     n: float
@@ -87,8 +87,8 @@ class Moments:
     def pooled(self, unpaired: Moments, weight: float) -> Moments:
         """Add the covariances of unpaired rows, which count ``weight`` times as much as the pairs.
 
-        Each set varies around its own mean (texts of one language lie apart from those of the
-        other), and the means stay those of the pairs.
+        Each set varies around its own mean, because texts of two languages lie apart. The means
+        stay those of the pairs.
         """
         scale = weight * self.n / unpaired.n
         mine, other = self.centred(), unpaired.centred()
@@ -116,14 +116,14 @@ class Moments:
 
 
 class Spectrum:
-    """Means, covariances and their decompositions, each computed once and shared by all rungs.
+    """Means, covariances and their decompositions, each computed once and shared by all candidates.
 
     Attributes:
         mean_x, mean_y: (d_x,), (d_y,).
         cxx, cyy, cxy: covariances, (d_x, d_x), (d_y, d_y), (d_x, d_y).
         scale_x, scale_y: mean variance of a dimension, the unit of every regularisation strength.
-        prior: (d_x, d_y), what carries a source to a target before any pair is seen: ones where
-            both sides have the same feature, zero elsewhere. The identity by default.
+        prior: (d_x, d_y), the map before any pair is seen: ones where both sides have the same
+            feature, zero elsewhere. The identity by default.
     """
 
     def __init__(self, moments: Moments, prior: Matrix | None = None) -> None:
@@ -198,15 +198,15 @@ def _eigen(covariance: Matrix) -> tuple[Matrix, Matrix]:
 def _leading(matrix: Matrix, k: int | None) -> tuple[Matrix, Matrix, Matrix]:
     """Return U, s, V of the leading ``k`` singular values (None: of all that are not negligible).
 
-    From the eigenvectors of the smaller Gram matrix, in a fifth of the time of a full SVD; what it
-    loses, singular values below a millionth of the largest, is left out. Where few of many are
-    wanted, by subspace iteration from a seeded start (Halko, Martinsson & Tropp, Finding structure
-    with randomness, SIAM Review 2011, algorithm 4.4).
+    They come from the eigenvectors of the smaller Gram matrix, in a fifth of the time of a full
+    SVD. Singular values below a millionth of the largest are left out. Where few of many are
+    wanted, subspace iteration finds them from a seeded start (Halko, Martinsson & Tropp, SIAM
+    Review 2011, algorithm 4.4).
     """
     if k is None or 2 * k > min(matrix.shape):
         return _by_gram(matrix, k)
-    # The basis is found in float32, in half the time: it has to hold the leading directions, and
-    # one that is slightly turned still does. What is read off in it is float64.
+    # The basis is found in float32, in half the time: a slightly turned one still holds the leading
+    # directions. The values within it are float64.
     rough = matrix.astype(np.float32)
     start = np.random.default_rng(0).standard_normal(
         (matrix.shape[1], k + _OVERSAMPLED), np.float32

@@ -1,12 +1,11 @@
-"""Character n-grams of a text, hashed: what an encoder of another language does not see.
+"""Hashed character n-grams of a text, which an encoder of another language does not see.
 
-Part numbers, identifiers, units and loan words cross languages unchanged, and a small encoder
-reads an unknown script nearly as noise; yet two or three characters at a time that script is as
-regular as any other. A closed form over the encoder's vector and these features side by side
-learns both: which n-grams mean what, and which stay what they are.
+Part numbers, identifiers, units and loan words cross languages unchanged. A small encoder reads an
+unknown script nearly as noise, but its pairs and triples of characters are as regular as those of
+any other. A closed form over the encoder's vector and these features learns from both.
 
-Features are hashed into signed buckets (Weinberger et al., Feature hashing for large scale
-multitask learning, ICML 2009), so that nothing is fitted and no vocabulary is stored.
+Features are hashed into signed buckets (Weinberger et al., ICML 2009), so that nothing is fitted
+and no vocabulary is stored.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 from ..vectors import Float32Array, unit_rows
 
 _MAX_CHARACTERS = 4000
-"""Read of a text: beyond every encoder's own limit, and it bounds the memory of one query."""
+"""Characters that are read of a text: more than encoders read, and a bound on memory."""
 
 _SPREAD, _STEP = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x94D049BB133111EB)
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
@@ -81,8 +80,8 @@ def ngram_hashes(text: str, lengths: Sequence[int]) -> NDArray[np.uint64]:
             running = running + codes[length - 1 :] * _STEP
         if length in lengths:
             hashes.append(running ^ np.uint64(length))
-    found = np.concatenate(hashes)
-    found ^= found >> np.uint64(31)
-    found *= _MIX
-    found ^= found >> np.uint64(33)
-    return found
+    mixed = np.concatenate(hashes)
+    mixed ^= mixed >> np.uint64(31)
+    mixed *= _MIX
+    mixed ^= mixed >> np.uint64(33)
+    return mixed

@@ -1,4 +1,4 @@
-"""Projection: what serves. Two heads, and the hubness correction of the mode."""
+"""Projection: two heads, and the hubness correction of the mode."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ class Projection:
         query_offset: (d,) float32, added to source queries before they get unit length: the
             hubness correction of ``keep`` mode.
         hubness: the correction of ``shared`` mode; vectors then have two more dimensions.
-        ngrams: for a modality of which the texts are read, too, what is read of them; its head
-            takes encoder vector and n-grams side by side.
+        ngrams: the n-gram features, for a modality whose texts are read. Its head takes the
+            encoder vector and the n-grams side by side.
     """
 
     source: AffineHead | None = None
@@ -41,12 +41,12 @@ class Projection:
     ngrams: Mapping[Side, CharacterNgrams] = field(default_factory=dict)
 
     def __repr__(self) -> str:
-        """Say what it does to either side, without its arrays."""
+        """Describe the map of each side, without its arrays."""
         parts = []
         for side in SIDES:
-            found = self.dimensions(side)
+            widths = self.dimensions(side)
             ngrams = " + n-grams" if side in self.ngrams else ""
-            way = "unchanged" if found is None else f"{found[0]}{ngrams} -> {found[1]}"
+            way = "unchanged" if widths is None else f"{widths[0]}{ngrams} -> {widths[1]}"
             parts.append(f"{side}: {way}")
         return f"Projection({', '.join(parts)})"
 
@@ -63,20 +63,20 @@ class Projection:
 
         Args:
             texts: the n texts behind the vectors, where this modality's n-grams are read.
-            roughly: compute in float32, for comparing many maps; what serves is exact.
+            roughly: compute in float32, to compare many maps; serving is exact.
 
         Raises:
             DataError: the texts are needed and not given, not one for each vector, or no strings.
         """
         if modality in self.ngrams:
-            given = self._checked_texts(texts, len(x), modality)
+            listed = self._checked_texts(texts, len(x), modality)
             if len(x) > _NGRAM_ROWS:
                 parts = [
-                    self(x[p], modality=modality, role=role, texts=given[p], roughly=roughly)
+                    self(x[p], modality=modality, role=role, texts=listed[p], roughly=roughly)
                     for p in chunks(len(x), _NGRAM_ROWS)
                 ]
                 return np.concatenate(parts)
-            x = self.ngrams[modality].beside(x, given)
+            x = self.ngrams[modality].beside(x, listed)
         head = self.source if modality == "source" else self.target
         offset = self.query_offset if modality == "source" and role == "query" else None
         if head is None and offset is None and self.hubness is None:
@@ -94,22 +94,22 @@ class Projection:
         if texts is None:
             raise DataError(
                 f"This aligner also reads the {modality} texts; pass texts= beside the vectors, or "
-                "texts alone to embed(). fit(..., ngrams=False) makes one that needs vectors only."
+                "texts alone to embed_queries(). fit(..., ngrams=False) needs vectors only."
             )
-        given = in_order(texts, f"texts of the {modality}, one a vector")
-        if len(given) != n_vectors:
+        listed = in_order(texts, f"texts of the {modality}, one a vector")
+        if len(listed) != n_vectors:
             raise DataError(
-                f"{len(given)} texts for {n_vectors} {modality} vectors; give one text a vector."
+                f"{len(listed)} texts for {n_vectors} {modality} vectors; give one text a vector."
             )
-        for row, text in enumerate(given):
+        for row, text in enumerate(listed):
             if not isinstance(text, str):
                 kind = type(text).__name__
                 raise DataError(f"text {row} of the {modality} is not a string ({kind}).")
-        return given
+        return listed
 
     @property
     def is_identity(self) -> bool:
-        """Nothing is changed on either side."""
+        """Whether nothing is changed on either side."""
         return (self.source, self.target, self.query_offset, self.hubness) == (None,) * 4
 
     def dimensions(self, modality: Side) -> tuple[int, int] | None:
@@ -127,7 +127,7 @@ class Projection:
         return None
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        """Return what rebuilds this projection: a JSON-ready record and named tensors."""
+        """Return the parts of this projection: a JSON-ready record and named tensors."""
         tensors: dict[str, NDArray[Any]] = {}
         for side, head in (("source", self.source), ("target", self.target)):
             if head is not None:
@@ -201,6 +201,6 @@ class Projection:
                 raise ValueError(f"the n-grams of the {side} are read, but by no head")
             if type(ngrams.dimension) is not int:
                 raise ValueError(f"the n-grams of the {side} have no sound dimension")
-            found = self.dimensions(side)
-            if ngrams.dimension < 1 or found is None or found[0] < 1:
+            widths = self.dimensions(side)
+            if ngrams.dimension < 1 or widths is None or widths[0] < 1:
                 raise ValueError(f"the n-grams of the {side} do not fit its head")
