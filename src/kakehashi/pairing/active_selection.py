@@ -18,7 +18,7 @@ from ..projection.moments import Matrix
 from ..vectors import Float32Array, as_matrix, chunks, unit_rows
 
 PRIOR = 100.0
-"""Strength of the ridge, in units of the mean variance of a dimension: the prior weighs as much as
+"""Strength of the ridge, in units of the mean variance of a dimension. The prior weighs as much as
 this number of pairs. In `benchmarks/selection.py` 10 is nearly as good, 1,000 gives half the gain,
 and 10,000 is worse than random choice."""
 
@@ -44,9 +44,9 @@ def select_for_pairing(
         mean over z of (z' A^-1 x)^2 / (1 + x' A^-1 x)
 
     Targets play no part, so texts can be chosen before any is paired. The first texts of a choice
-    are the choice of fewer texts with the same seed. Judge a fit on chosen pairs by a random test
-    set (``test=`` of :func:`kakehashi.fit`): chosen texts lie far apart, so validation scores among
-    them are too high. ``benchmarks/selection.py`` measures the gain.
+    are the choice of fewer texts with the same seed. Chosen texts lie far apart, so validation
+    scores among them are too high. Judge a fit on chosen pairs by a random test set (``test=`` of
+    :func:`kakehashi.fit`). ``benchmarks/selection.py`` measures the gain.
 
     Args:
         unlabelled: (n, d) vectors of any float dtype, or n texts with ``encoder``. They stand for

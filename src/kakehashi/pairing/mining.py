@@ -44,16 +44,16 @@ def pseudo_pairs(
 
     Args:
         aligner: fitted on few pairs, and judged by a test set of your own.
-        source, target: n and m texts, which the aligner's encoders embed; or their vectors,
-            (n, d_x) and (m, d_y), for an aligner that reads no texts of that side.
+        source, target: n and m texts, which the aligner's encoders embed. Where it reads no texts
+            of a side, also vectors: (n, d_x) and (m, d_y).
         cache: a file that keeps encoded vectors between runs.
 
     Returns:
         at most min(n, m) pairs with their vectors; equal texts are one.
 
     Raises:
-        DataError: the aligner was fitted on its test part, there are no texts or unusable ones, or
-            vectors where texts are read.
+        DataError: the aligner was fitted on its test part; there are no texts, or unusable ones;
+            or vectors are passed where texts are read.
         VectorError: vectors of another dimension, or unusable ones.
         EncoderError: an encoder is needed, and is not at hand or is another one.
     """
