@@ -46,7 +46,7 @@ def test_fit_evaluate_project_info(npz, tmp_path):
     scored = json.loads(run("evaluate", tmp_path / "aligner", npz, "--json").stdout)
     assert (scored["n_queries"], scored["pool"], scored["base"]) == (300, 300, None)
 
-    assert run("project", tmp_path / "aligner", npz, "--out", tmp_path / "out.npz").returncode == 0
+    assert run("project", tmp_path / "aligner", npz, tmp_path / "out.npz").returncode == 0
     with np.load(tmp_path / "out.npz") as out:
         best = (out["source"] @ out["target"].T).argmax(axis=1)
     assert np.mean(best == np.arange(300)) == pytest.approx(scored["aligned"]["recall@1"])
@@ -259,7 +259,7 @@ def texts_npz(tmp_path):
 
 
 def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tmp_path):
-    done = run("project", ngram_aligner.path, texts_npz, "--out", tmp_path / "out.npz", "--json")
+    done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["shapes"] == {"source": [80, 20], "target": [80, 20]}
     pairs = machine_pairs()
@@ -280,7 +280,7 @@ def test_project_reads_the_texts_beside_the_vectors(ngram_aligner, texts_npz, tm
 )
 def test_project_says_which_texts_are_missing(arrays, said, ngram_aligner, tmp_path):
     np.savez(tmp_path / "in.npz", source=np.ones((2, 32), np.float32), **arrays)
-    done = run("project", ngram_aligner.path, tmp_path / "in.npz", "--out", tmp_path / "out.npz")
+    done = run("project", ngram_aligner.path, tmp_path / "in.npz", tmp_path / "out.npz")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert said in done.stderr
@@ -351,7 +351,7 @@ def test_a_projection_that_cannot_be_written_leaves_the_file_before_it(
 
 def test_project_refuses_a_damaged_archive_in_one_line(ngram_aligner, texts_npz, tmp_path):
     texts_npz.write_bytes(texts_npz.read_bytes()[:700])
-    done = run("project", ngram_aligner.path, texts_npz, "--out", tmp_path / "out.npz")
+    done = run("project", ngram_aligner.path, texts_npz, tmp_path / "out.npz")
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert "vectors.npz is not an .npz of plain arrays" in done.stderr

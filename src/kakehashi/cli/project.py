@@ -32,7 +32,7 @@ def project_command(
             "also holds source_texts or target_texts.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="The .npz to write.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The .npz to write.")],
     overwrite: Overwrite = False,
     as_json: Json = False,
 ) -> None:
