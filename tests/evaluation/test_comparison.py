@@ -562,8 +562,8 @@ def test_an_aligner_that_reads_texts_reads_those_of_the_test_pairs(ngram_aligner
     assert (row.ranks == ranks(q, d, metric, relevance=Relevance.of(test))).all()
     assert len(set(row.ranks)) > 3
 
-    given = with_vectors(test, ngram_aligner.identities, None)
-    task = Task(train, given, ngram_aligner.identities, "keep", 0, None, False)
+    given = with_vectors(test, ngram_aligner.encoders, None)
+    task = Task(train, given, ngram_aligner.encoders, "keep", 0, None)
     system = Aligned("aligner", ngram_aligner).fit(task)()
     block = scores(q, d[task.relevance.pool], metric)
     for query, expected in enumerate(block):  # as a store is asked, and latency is measured
