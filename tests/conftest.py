@@ -4,13 +4,28 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
+from support.once import make_once
 from support.toy_data import ENCODERS, machine_pairs, reading_aligner, two_views
 
 import kakehashi
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory) -> Path:
+    """A folder that all workers of a run share; each worker's own lies inside it."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def vector_cache(run_folder) -> Path:
+    """The vectors of a run: where the demo keeps its own, so that all find one another's."""
+    return run_folder / "newcomer" / "kakehashi-demo" / "vectors.sqlite"
 
 
 @pytest.fixture(scope="session")
@@ -25,13 +40,16 @@ def aligner(vector_pairs) -> kakehashi.Aligner:
 
 
 @pytest.fixture(scope="session")
-def text_aligner(tmp_path_factory) -> kakehashi.Aligner:
+def text_aligner(run_folder) -> kakehashi.Aligner:
     """An aligner between two text encoders, saved, loaded and bound."""
-    fitted = kakehashi.fit(machine_pairs(), **ENCODERS, mode="shared")
-    # Sixteen queries show no gain over the target encoder, which reads letters, too. Integrations
-    # are tested with an aligner that is advised.
-    fitted = replace(fitted, report=replace(fitted.report, verdict="use"))
-    folder = fitted.save(tmp_path_factory.mktemp("text") / "bridge")
+
+    def make(folder):
+        fitted = kakehashi.fit(machine_pairs(), **ENCODERS, mode="shared")
+        # Sixteen queries show no gain over the target encoder, which reads letters, too.
+        # Integrations are tested with an aligner that is advised.
+        replace(fitted, report=replace(fitted.report, verdict="use")).save(folder)
+
+    folder = make_once(run_folder / "text" / "aligner", make)
     return kakehashi.Aligner.load(folder).with_encoders(**ENCODERS)
 
 
@@ -67,9 +85,13 @@ def kicad() -> kakehashi.Pairs:
 
 
 @pytest.fixture(scope="session")
-def real_aligner(kicad, use, minilm, tmp_path_factory) -> kakehashi.Aligner:
+def real_aligner(kicad, use, minilm, run_folder, vector_cache) -> kakehashi.Aligner:
     """Japanese by USE into the space of English by MiniLM, saved and loaded."""
-    quick = {"ngrams": False, "unpaired": []}
-    fitted = kakehashi.fit(kicad, source_encoder=use, target_encoder=minilm, mode="keep", **quick)
-    folder = fitted.save(tmp_path_factory.mktemp("real") / "bridge")
+
+    def make(folder):
+        quick = {"ngrams": False, "unpaired": [], "cache": vector_cache}
+        encoders = {"source_encoder": use, "target_encoder": minilm}
+        kakehashi.fit(kicad, **encoders, mode="keep", **quick).save(folder)
+
+    folder = make_once(run_folder / "real" / "aligner", make)
     return kakehashi.Aligner.load(folder).with_encoders(source_encoder=use)

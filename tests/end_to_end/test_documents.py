@@ -4,8 +4,10 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,14 @@ from kakehashi.encoders import as_encoder
 
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.ja.md"]
-DOCUMENTS = [*READMES, *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
-
+PLACES = ("*.md", ".github/**/*.md", "benchmarks/**/*.md", "docs/**/*.md", "src/**/*.md")
+PLACES += ("tests/**/*.md",)
+DOCUMENTS = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in ROOT.glob(place))
+CODE = [
+    f"/{path.relative_to(ROOT)}"
+    for place in ("src/kakehashi", "benchmarks", "tests", "docs")
+    for path in (ROOT / place).rglob("*.py")
+]
 
 # Runs each snippet in a namespace of its own. One process imports the libraries once for all.
 RUN_EACH = """
@@ -52,15 +60,13 @@ def run(command: list, folder: Path, given: str | None = None) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+@pytest.fixture
+def folder(newcomer) -> Path:
     """A folder in which the demo was run, with its table as JSON."""
-    folder = tmp_path_factory.mktemp("newcomer")
-    kakehashi = Path(sys.executable).with_name("kakehashi")
-    (folder / "demo.json").write_text(run([str(kakehashi), "demo", "--json"], folder))
-    return folder
+    return newcomer
 
 
+@pytest.mark.slow
 def test_the_demo_beats_the_pipeline_as_it_was_and_bm25(folder):
     result = json.loads((folder / "demo.json").read_text())
     rows = {name: row["recall@1"] for name, row in result["rows"].items()}
@@ -95,14 +101,17 @@ def test_the_demos_examples_differ_and_come_from_different_sections():
     assert _examples(test, np.zeros(len(test), bool)) == []
 
 
-def test_a_second_demo_says_the_same(folder):
-    kakehashi = Path(sys.executable).with_name("kakehashi")
+@pytest.mark.slow
+def test_a_second_demo_says_the_same(folder, tmp_path):
+    """It runs over what the first left, on the first one's vectors."""
+    copy = shutil.copytree(folder, tmp_path / "again")
     first = json.loads((folder / "demo.json").read_text())
-    second = json.loads(run([str(kakehashi), "demo", "--json"], folder))
+    second = json.loads(run(["kakehashi", "demo", "--json"], copy))
     for name, row in first["rows"].items():  # Chroma's search is approximate
         assert second["rows"][name]["recall@1"] == pytest.approx(row["recall@1"], abs=0.01)
 
 
+@pytest.mark.slow
 def test_python_snippets_run_and_print_what_they_say(folder):
     codes = snippets("README.md", "python")
     output = run([sys.executable, "-c", RUN_EACH], folder, json.dumps(codes)).split("\0")
@@ -112,6 +121,7 @@ def test_python_snippets_run_and_print_what_they_say(folder):
         assert printed.splitlines() == expected
 
 
+@pytest.mark.slow
 def test_commands_run(folder):
     """The block of commands, as it stands, on a file as Excel saves it."""
     [block] = [b for b in snippets("README.md", "bash") if "kakehashi fit" in b]
@@ -124,6 +134,7 @@ def test_commands_run(folder):
     assert f"pairs.csv, {len(pairs)} pairs" in printed
 
 
+@pytest.mark.slow
 def test_the_picture_is_up_to_date(folder):
     """A second processor rounds differently, and may find a query or two more."""
     printed = run(
@@ -176,6 +187,19 @@ def test_links_and_named_files_exist(name):
     text = document(name)
     for link in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         assert link.startswith("http") or ((ROOT / name).parent / link).exists(), link
+    if name == "CHANGELOG.md":  # it names files that are gone, too
+        return
     for named in re.findall(r"[\w*][\w*./-]*\.py\b", text):
-        below = (ROOT / "src" / "kakehashi", ROOT / "benchmarks", ROOT / "tests")
-        assert (ROOT / named).exists() or any(any(f.glob(f"**/{named}")) for f in below), named
+        assert any(fnmatch(path, f"*/{named}") for path in CODE), named
+
+
+def test_every_promise_of_the_security_policy_names_tests_that_exist():
+    rows = [line.split("|")[1:-1] for line in document("SECURITY.md").splitlines() if "|" in line]
+    promises = {row[0].strip(): re.findall(r"`(\w+)`", row[1]) for row in rows[2:]}
+    files = (ROOT / "tests").rglob("test_*.py")
+    code = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    tests = set(re.findall(r"^\s*(?:async )?def (test_\w+)\(", code, re.MULTILINE))
+    assert len(promises) > 10
+    for promise, names in promises.items():
+        assert names, f"no test keeps: {promise}"
+        assert set(names) <= tests, promise
