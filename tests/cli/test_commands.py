@@ -187,7 +187,7 @@ def test_help_says_what_takes_time(command, said):
         ("fit", "missing.npz", "--out", "x"),
         ("fit", "missing.npz", "--out", "x", "--unpaired", "missing.txt"),
         ("info", "missing"),
-        ("project", "missing", "a", "--out", "b"),
+        ("project", "missing", "a", "b"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments):
@@ -292,7 +292,7 @@ def project(ngram_aligner):
     """Run `kakehashi project` here, with an aligner that is at hand."""
 
     def run_here(vectors, out, *options):
-        command = ["project", *map(str, (ngram_aligner.path, vectors, "--out", out, *options))]
+        command = ["project", *map(str, (ngram_aligner.path, vectors, out, *options))]
         done = CliRunner().invoke(app, command)
         if done.exception is not None:
             raise done.exception

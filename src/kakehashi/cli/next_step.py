@@ -65,7 +65,7 @@ class NextStep:
         folder = shlex.quote(str(self.out))
         if self.aligner.mode == "shared":
             yield "Project the stored vectors once, and index the projected ones:"
-            yield f"    kakehashi project {folder} VECTORS.npz --out PROJECTED.npz"
+            yield f"    kakehashi project {folder} VECTORS.npz PROJECTED.npz"
         pairs = "OTHER_PAIRS" if self.test is None else shlex.quote(str(self.test))
         yield "Score it on pairs that it was not trained on:"
         yield f"    kakehashi evaluate {folder} {pairs}{self._options()}"
