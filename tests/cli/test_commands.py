@@ -420,14 +420,20 @@ def test_fit_reads_ngrams_as_asked_or_where_encoders_are(arguments, passed, read
     assert ("cca+ngrams" in made.report.candidates) is read
 
 
-def test_fit_trains_what_is_asked_for(fit):
-    options, made = fit()
-    assert options["learned"] is False
-    assert "learned" not in made.report.candidates
+@pytest.mark.parametrize(
+    ("arguments", "passed", "trained"),
+    [
+        ((), None, True),
+        (("--no-learned",), False, False),
+        (("--mode", "shared"), None, False),
+        (("--mode", "shared", "--learned"), True, True),
+    ],
+)
+def test_a_head_is_trained_in_keep_mode_or_where_it_is_asked_for(arguments, passed, trained, fit):
     pytest.importorskip("torch")
-    options, made = fit("--overwrite", "--mode", "shared", "--learned")
-    assert options["learned"] is True
-    assert "learned" in made.report.candidates
+    options, made = fit(*arguments)
+    assert options["learned"] is passed
+    assert ("learned" in made.report.candidates) is trained
 
 
 @pytest.mark.parametrize(
@@ -566,7 +572,7 @@ def test_the_next_steps_run_as_they_are_printed(text_aligner, texts, capsys):
     NextStep(text_aligner, text_aligner.path, names, test=texts).print()
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith(" ")]
     *code, projection, command = lines
-    assert projection.endswith("VECTORS.npz --out PROJECTED.npz")
+    assert projection.endswith("VECTORS.npz PROJECTED.npz")
     scope = {}
     exec("\n".join(code), scope)
     assert {"embeddings", "embedding"} <= set(scope)

@@ -109,7 +109,7 @@ def judge(chosen, base, bm25, *, is_identity, **rest):
 def test_bad_options_are_named(vector_pairs):
     with pytest.raises(DataError, match="choose one of keep, shared, auto"):
         fit(vector_pairs, mode="both")
-    with pytest.raises(DataError, match=r"learned='mlp' .* one of False, True"):
+    with pytest.raises(DataError, match=r"learned='mlp' .* one of None, False, True"):
         fit(vector_pairs, learned="mlp")
     with pytest.raises(FitError, match="at least 10"):
         fit(vector_pairs.select([0, 1, 2]))

@@ -64,9 +64,12 @@ def fit_command(
         ),
     ] = None,
     learned: Annotated[
-        bool,
-        typer.Option("--learned", help="Also train a head with torch, from the best closed form."),
-    ] = False,
+        bool | None,
+        typer.Option(
+            help="Whether to train a head with torch, from the best closed form. By default yes in "
+            "keep mode, if torch is installed."
+        ),
+    ] = None,
     unpaired: UnpairedFile = None,
     no_unpaired: NoUnpaired = False,
     source: SourceColumn = "source",

@@ -185,7 +185,7 @@ def learning_curve(
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
     """
     check_pairs(pairs, optional=[test])
-    settings = FitSettings(mode, seed=checked_seed(seed), cache=cache)
+    settings = FitSettings(mode, learned=False, seed=checked_seed(seed), cache=cache)
     _check_options(mode, repeats)
     wanted = None if sizes is None else _listed(sizes)
     split = None

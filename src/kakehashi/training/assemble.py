@@ -11,6 +11,7 @@ from ..data.pairs import Pairs
 from ..data.record import DataRecord
 from ..report import CandidateResult, Report
 from .candidates import Candidate
+from .gradient.torch_state import import_failure
 from .judge import Judged
 from .learn_serving import learn_calibration, learn_router
 from .model_selection import Tuned, label
@@ -123,6 +124,9 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
             "easily told apart: expect lower scores in a larger index, where the map may even lose "
             "to the vectors as they are"
         )
+    settings = prepared.settings
+    if settings.learned is None and "keep" in settings.modes and import_failure():
+        notes.append("no head was trained: torch cannot be imported")
     if prepared.target_encoder.note:
         notes.append(prepared.target_encoder.note)
     # By default the targets of the pairs serve, those of the test part always among them.

@@ -28,7 +28,7 @@ def fit(
     unpaired: Pairs | Sequence[str] | None = None,
     metric: Metric | None = None,
     ngrams: bool | None = None,
-    learned: bool = False,
+    learned: bool | None = None,
     seed: int = 0,
     cache: str | Path | None = None,
 ) -> Aligner:
@@ -58,7 +58,8 @@ def fit(
         ngrams: also read the texts themselves, by character n-grams. Whatever serves the aligner
             then needs texts beside vectors. By default where the pairs have texts and encoders
             embed them here, so that texts are at hand where the aligner serves.
-        learned: also train the best closed form further by gradient descent (with torch).
+        learned: also train a head by gradient descent (with torch), from the best closed form. By
+            default in ``keep`` mode, where it was measured to find more, if torch is installed.
         seed: decides which pairs are held out.
         cache: a file that keeps encoded vectors between runs.
 

@@ -56,8 +56,8 @@ def tune(prepared: Prepared) -> Tuned:
     plan, settings = prepared.plan, prepared.settings
     data = [develop(plan, features, seed=settings.seed) for features in prepared.feature_sets]
     candidates, identity = tune_candidates(data, prepared.metric)
-    if settings.learned:
-        candidates += tune_heads(candidates, prepared.metric, settings.seed)
+    starts = [c for c in candidates if c.mode in settings.head_modes]
+    candidates += tune_heads(starts, prepared.metric, settings.seed)
     clusters = clusters_of(*(part.held_out for part in plan.parts))
     return Tuned(candidates, identity, choose(candidates, identity, settings.mode, clusters))
 

@@ -31,7 +31,7 @@ from .unpaired import Unpaired, check_unpaired, gather_unpaired
 _CHOICES: dict[str, tuple[str | bool | None, ...]] = {
     "mode": ("keep", "shared", "auto"),
     "metric": (None, "cosine", "ip", "l2"),
-    "learned": (False, True),
+    "learned": (None, False, True),
 }
 
 
@@ -42,7 +42,7 @@ class FitSettings:
     mode: Literal["keep", "shared", "auto"] = "keep"
     metric: Metric | None = None
     ngrams: bool | None = None
-    learned: bool = False
+    learned: bool | None = None
     seed: int = 0
     cache: Cache = None
 
@@ -50,6 +50,13 @@ class FitSettings:
     def modes(self) -> tuple[Mode, ...]:
         """The modes that are tried."""
         return ("keep", "shared") if self.mode == "auto" else (self.mode,)
+
+    @property
+    def head_modes(self) -> tuple[Mode, ...]:
+        """The modes in which a head is trained."""
+        if self.learned is None:  # measured by benchmarks/learned_head.py
+            return () if import_failure() else tuple(m for m in self.modes if m == "keep")
+        return self.modes if self.learned else ()
 
     def checked(self) -> FitSettings:
         """Return the settings with the seed as int.
