@@ -539,7 +539,7 @@ def test_fit_cannot_read_ngrams_without_texts(npz, fit):
 
 
 def test_fit_says_what_it_does_where_no_terminal_is(npz, tmp_path):
-    options = ("--mode", "keep", "--overwrite", "--out", tmp_path / "aligner")
+    options = ("--no-learned", "--overwrite", "--out", tmp_path / "aligner")
     assert run("fit", npz, *options).stderr == "keep: closed forms over vectors\n"
     assert run("fit", npz, *options, "--json").stderr == ""
 

@@ -265,7 +265,7 @@ def test_one_question_of_the_spaces_for_all_sizes(pairs, fits, monkeypatch):
 def test_scores_are_those_of_the_reports(pairs, curve):
     split = kakehashi.data.splits.hold_out(pairs, 0.2, seed=0)
     kept, test = pairs.select(split.kept), pairs.select(split.held_out)
-    report = kakehashi.fit(kept, test=test, mode="keep", unpaired=[]).report
+    report = kakehashi.fit(kept, test=test, unpaired=[], learned=False).report
     last = curve.points[-1]
     assert last.n_pairs == len(kept) == 320
     assert last.scores == report.candidates[report.chosen].scores
