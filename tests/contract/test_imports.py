@@ -108,7 +108,7 @@ def test_fitting_needs_neither_network_nor_a_framework():
         f"{NO_NETWORK}\nimport sys, numpy as np, kakehashi\n"
         "x = np.random.default_rng(0).standard_normal((40, 5))\n"
         "pairs = kakehashi.Pairs(source_vectors=x, target_vectors=x[:, :4])\n"
-        "kakehashi.fit(pairs, mode='keep')\n"
+        "kakehashi.fit(pairs, learned=False)\n"
         f"print([name for name in {frameworks!r} if name in sys.modules])"
     )
     assert run(code) == "[]"
@@ -131,6 +131,18 @@ def test_the_public_api_is_what_all_says():
     assert starred.split() == sorted(kakehashi.__all__)
     with pytest.raises(AttributeError, match="no attribute 'fti'"):
         _ = kakehashi.fti
+
+
+def test_what_callers_reach_for_is_there_before_it_is_loaded():
+    code = (
+        "import kakehashi\n"
+        "assert {*kakehashi.__all__, 'encoders', 'evaluation', 'pairing', 'progress'} <= "
+        "{*dir(kakehashi)}\n"
+        "with kakehashi.progress.show_progress(): pass\n"
+        "assert {*kakehashi.evaluation.__all__} <= {*dir(kakehashi.evaluation)}\n"
+        "print(*(module.__name__ for module in (kakehashi.pairing, kakehashi.encoders)))"
+    )
+    assert run(code) == "kakehashi.pairing kakehashi.encoders"
 
 
 def test_every_module_can_be_imported():
