@@ -341,6 +341,13 @@ def test_documents_are_taken_for_no_search_and_their_search_is_named(embeddings)
             HybridRetriever(searches=wrong, embeddings=embeddings)
 
 
+def test_a_search_refuses_what_it_cannot_search_when_it_is_made(embeddings):
+    with pytest.raises(ValueError, match="search_kwargs holds k; give k="):
+        VectorSearch(vectorstore=_store(embeddings), search_kwargs={"k": 3})
+    with pytest.raises(ValueError, match=r"1 validation error .*\s.*\s.*documents hold '"):
+        BM25Search(documents=TEXTS)
+
+
 def test_several_stores_are_refused_where_one_is_searched(embeddings):
     store = _store(embeddings)
     with pytest.raises(ValueError, match=r"Several are searched .*HybridRetriever\(searches="):

@@ -401,6 +401,18 @@ def test_nodes_are_taken_for_no_search_and_their_search_is_named(embedding, inde
             HybridRetriever(wrong, embedding)
 
 
+def test_a_search_refuses_what_it_cannot_search_when_it_is_made(embedding, index):
+    for wrong in (nodes(), index.vector_store):
+        with pytest.raises(DataError, match=r"is no VectorStoreIndex; give one"):
+            VectorSearch(wrong)
+    with pytest.raises(DataError, match="filter=1 is no option"):
+        VectorSearch(index, options={"filter": 1})
+    with pytest.raises(DataError, match="options hold similarity_top_k"):
+        VectorSearch(index, options={"similarity_top_k": 1})
+    with pytest.raises(DataError, match=r"nodes hold 'a pump'; give nodes, such as TextNode"):
+        HybridRetriever([BM25Search(["a pump"])], embedding, fusion="rank")
+
+
 def test_what_is_no_index_is_named_with_the_way_to_one(embedding, index):
     for wrong in (index.vector_store, [index, index], nodes()):
         with pytest.raises(DataError, match=r"VectorStoreIndex.from_vector_store\(.*Several"):

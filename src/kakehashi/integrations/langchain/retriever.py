@@ -25,7 +25,7 @@ from ...errors import DataError
 from ...retrieval.hybrid_search import check_k
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
-from .searches import scored_search
+from .searches import scored_search, without_k
 
 
 class ProjectingRetriever(BaseRetriever):
@@ -40,9 +40,7 @@ class ProjectingRetriever(BaseRetriever):
     @field_validator("search_kwargs")
     @classmethod
     def _without_k(cls, search_kwargs: dict[str, Any]) -> dict[str, Any]:
-        if "k" in search_kwargs:
-            raise DataError("search_kwargs holds k; give k= to the retriever itself.")
-        return search_kwargs
+        return without_k(search_kwargs)
 
     def _number(self, k: int | None) -> int:
         return check_k(self.k if k is None else k)

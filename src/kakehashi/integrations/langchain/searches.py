@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from ...errors import DataError
 from ...retrieval.document_modality import DocumentModality, check_declared_modality, search_store
@@ -27,6 +27,17 @@ _SCORED = (
     "_similarity_search_with_score_by_vector",  # an older in-memory store
 )
 StoreSearch = Callable[..., list[Any]]
+
+
+def without_k(search_kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of a store; refuse ``k``, which the retriever passes to it.
+
+    Raises:
+        DataError: the options hold k.
+    """
+    if "k" in search_kwargs:
+        raise DataError("search_kwargs holds k; give k= to the retriever itself.")
+    return search_kwargs
 
 
 def scored_search(store: Any) -> StoreSearch | None:
@@ -68,8 +79,8 @@ class VectorSearch(BaseModel):
             and for any other store, the store is searched deeper.
         scores: the scale of the store's scores, one of ``SCALES`` in
             ``kakehashi.retrieval.score_scales``. By default a few documents show it.
-        search_kwargs: passed on to the store. A ``filter`` that is a dictionary in the way of
-            Chroma is translated for those stores; any other is passed on as it is.
+        search_kwargs: passed on to the store (not ``k``). A ``filter`` that is a dictionary in the
+            way of Chroma is translated for those stores; any other is passed on as it is.
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
@@ -82,6 +93,11 @@ class VectorSearch(BaseModel):
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
     _prepared: tuple[Space, DocumentModality, ScoreScale | None] | None = PrivateAttr(default=None)
+
+    @field_validator("search_kwargs")
+    @classmethod
+    def _without_k(cls, search_kwargs: dict[str, Any]) -> dict[str, Any]:
+        return without_k(search_kwargs)
 
     def prepared(
         self, space: Space, *, without_modality: str, needs_similarity: bool
@@ -181,6 +197,17 @@ class BM25Search(BaseModel):
     modality: str | None = None
     modality_field: str = "modality"
     _prepared: tuple[LexicalSearch, list[Document]] | None = PrivateAttr(default=None)
+
+    @field_validator("documents", mode="before")
+    @classmethod
+    def _no_texts(cls, documents: Any) -> Any:
+        """Refuse texts at once; pydantic would print an error for each."""
+        for document in documents if isinstance(documents, Sequence) else ():
+            if isinstance(document, str):
+                raise DataError(
+                    f"documents hold {document!r:.80}; give Document(page_content=text)."
+                )
+        return documents
 
     def prepared(
         self, space: Space, *, without_modality: str, needs_similarity: bool

@@ -44,7 +44,10 @@ class VectorSearch:
             to those of the call, the index is searched deeper.
         scores: the scale of the store's scores, one of ``SCALES`` in
             ``kakehashi.retrieval.score_scales``. By default a few nodes show it.
-        options: passed on to ``index.as_retriever``.
+        options: passed on to ``index.as_retriever`` (not ``similarity_top_k``).
+
+    Raises:
+        DataError: no index, or an option that LlamaIndex would pass over.
     """
 
     index: VectorStoreIndex
@@ -56,6 +59,18 @@ class VectorSearch:
     _prepared: tuple[AlignedEmbedding, DocumentModality, ScoreScale | None] | None = field(
         default=None, repr=False
     )
+
+    def __post_init__(self) -> None:
+        """Refuse what is no index, and options that LlamaIndex's retriever would pass over."""
+        if not isinstance(self.index, VectorStoreIndex):
+            raise DataError(
+                f"index={self.index!r:.80} is no VectorStoreIndex; give one (of a vector store: "
+                "VectorStoreIndex.from_vector_store(store, embed_model=embedding)). A list of "
+                "nodes is searched by words with BM25Search(nodes)."
+            )
+        check_options(self.options)
+        if "similarity_top_k" in self.options:
+            raise DataError("options hold similarity_top_k; give it to the retriever itself.")
 
     def prepared(
         self, embedding: AlignedEmbedding, *, without_modality: str, needs_similarity: bool
@@ -158,8 +173,15 @@ class BM25Search:
     def prepared(
         self, embedding: AlignedEmbedding, *, without_modality: str, needs_similarity: bool
     ) -> BM25Search:
-        """Return this search with an index of its nodes as they are now."""
+        """Return this search with an index of its nodes as they are now.
+
+        Raises:
+            DataError: one of them is no node.
+        """
         space, nodes = embedding.aligner, list(self.nodes)
+        for node in nodes:
+            if not isinstance(node, BaseNode):
+                raise DataError(f"nodes hold {node!r:.80}; give nodes, such as TextNode(text=...).")
         check_declared_modality(self.name, self.modality, space)
         field_of = embedding.modality_field
         modality = DocumentModality(space, self.modality, field_of, without_modality)
