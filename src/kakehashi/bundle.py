@@ -271,8 +271,9 @@ def _read_record(folder: Path, name: str) -> dict[str, Any]:
         kinds = {RECORD: "an aligner", MULTI_RECORD: "a multi aligner"}
         for other, kind in kinds.items():
             if other != name and (folder / other).is_file():
+                where = f" Its aligners are in {folder / ALIGNERS}." if name == RECORD else ""
                 raise BundleError(
-                    f"{folder} holds {kind}, not {kinds[name]}; kakehashi.load reads either."
+                    f"{folder} holds {kind}, not {kinds[name]}; kakehashi.load reads either.{where}"
                 )
         pickles = [p.name for p in folder.glob("*") if p.suffix in _PICKLE_ENDINGS]
         if pickles:

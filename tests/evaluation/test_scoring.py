@@ -6,7 +6,7 @@ from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 
 from kakehashi import Pairs
 from kakehashi.errors import DataError, EncoderError
-from kakehashi.evaluation import evaluate
+from kakehashi.evaluation import evaluate, measure_robustness
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -37,6 +37,13 @@ def test_a_querys_own_target_counts_among_different_targets(text_aligner):
     once, again = (evaluate(text_aligner, p).aligned for p in (pairs, twice))
     assert again.means == pytest.approx(once.means)
     assert (again.n_queries, again.pool) == (160, 80)
+
+
+@pytest.mark.parametrize("measure", [evaluate, measure_robustness])
+def test_what_is_no_aligner_is_refused_with_the_way_to_one(measure):
+    for wrong in ("my-aligner", None):
+        with pytest.raises(DataError, match=r"is no Aligner; pass Aligner.load\(folder\), or one"):
+            measure(wrong, machine_pairs())
 
 
 def test_texts_that_an_aligner_reads_and_encoders_that_it_needs_are_asked_for(ngram_aligner):

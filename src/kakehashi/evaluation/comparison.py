@@ -24,6 +24,7 @@ from ..training.split_plan import MIN_PAIRS
 from ..types import SIDES, Mode, Side
 from .baselines import NAMES, Aligned, Baseline, named
 from .paper_metrics import INSTANT, POOL, accuracy_in_pool, harmonic_mean
+from .scoring import check_aligner
 from .systems import CannotRunError, System, Task
 
 ALIGNER = "aligner"
@@ -188,8 +189,8 @@ def _without_leaks(train: Pairs, test: Pairs) -> tuple[Pairs, int]:
 def _checked(baselines: Sequence[str | Baseline], aligner: Any, mode: str) -> list[Baseline]:
     if mode not in ("keep", "shared"):
         raise DataError(f"mode={mode!r} is not known; choose keep or shared.")
-    if aligner is not None and not isinstance(aligner, Aligner):
-        raise DataError(f"aligner={aligner!r} is no Aligner; pass Aligner.load(folder).")
+    if aligner is not None:
+        check_aligner(aligner)
     if isinstance(baselines, str):
         raise DataError(f"baselines={baselines!r}: expected a list, such as [{baselines!r}].")
     systems = [named(baseline) for baseline in baselines]

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs, check_pairs
+from ..errors import DataError
 from ..metrics.ranking import ranks
 from ..metrics.relevance import Relevance, clusters_of
 from ..metrics.statistics import Scores
@@ -56,11 +57,12 @@ def evaluate(
         cache: a file that keeps encoded vectors between runs.
 
     Raises:
-        DataError: no Pairs, vectors of another dimension, or texts that the aligner reads are
-            missing.
+        DataError: no Aligner or no Pairs, vectors of another dimension, or texts that the aligner
+            reads are missing.
         EncoderError: an encoder is needed, and is not at hand or is another one.
         CacheError: the cache is damaged, or no cache.
     """
+    check_aligner(aligner)
     check_pairs(pairs)
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
@@ -83,6 +85,15 @@ def evaluate(
     vectors = by_target_encoder.vectors
     target_encoder = None if vectors is None else scored(vectors, y)
     return Evaluation(base, aligned, target_encoder, by_target_encoder.note)
+
+
+def check_aligner(aligner: Any) -> None:
+    """Raise DataError unless it is an Aligner; a folder is to be loaded first."""
+    if not isinstance(aligner, Aligner):
+        raise DataError(
+            f"aligner={aligner!r:.80} is no Aligner; pass Aligner.load(folder), or one of the "
+            "aligners of a MultiAligner."
+        )
 
 
 def served(aligner: Aligner, pairs: Pairs) -> tuple[Float32Array, Float32Array]:

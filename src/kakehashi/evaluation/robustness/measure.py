@@ -18,6 +18,7 @@ from ...metrics.ranking import per_query, ranks
 from ...metrics.relevance import Clusters, Relevance, clusters_of
 from ...metrics.statistics import Interval, Scores, bootstrap
 from ...vectors import Float32Array
+from ..scoring import check_aligner
 from .perturbations import perturbations
 
 SystemName = Literal["base", "aligned"]
@@ -100,11 +101,12 @@ def measure_robustness(
         cache: a file that keeps encoded vectors between runs.
 
     Raises:
-        DataError: no Pairs, no source texts, an unknown name, or mixed languages without target
-            texts.
+        DataError: no Aligner, no Pairs, no source texts, an unknown name, or mixed languages
+            without target texts.
         EncoderError: an encoder is needed and not at hand, or is not that of the training.
         VectorError: stored target vectors of another dimension.
     """
+    check_aligner(aligner)
     check_pairs(pairs)
     clean = pairs.source_texts
     if clean is None:
