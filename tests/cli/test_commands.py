@@ -170,7 +170,15 @@ def test_unpaired_texts_that_nothing_would_read_are_refused(arguments, kind, sai
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("curve", ("closed forms", "from pairs alone", "Ten fits by default")),
+        (
+            "curve",
+            (
+                "closed forms",
+                "train no head with torch, as `fit` does",
+                "from pairs alone",
+                "Ten fits by default",
+            ),
+        ),
         ("compare", ("ridge is solved 36 times", "a whole fit")),
         ("robustness", ("Nothing is fitted", f"each of the {len(PERTURBATIONS)} perturbations")),
     ],
@@ -179,6 +187,12 @@ def test_help_says_what_takes_time(command, said):
     shown = " ".join(CliRunner().invoke(app, [command, "--help"]).output.split())
     for words in said:
         assert words in shown
+
+
+def test_help_names_no_option_that_the_command_lacks():
+    shown = CliRunner().invoke(app, ["project", "--help"]).output
+    assert "--overwrite" in shown
+    assert "--out " not in shown
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def curve_command(
     """Fit on parts of PAIRS, and estimate the gain from twice as many pairs.
 
     The fits are closed forms, from pairs alone or also from the texts of --unpaired. They read
-    vectors and, where texts are encoded here, character n-grams. They train no head with torch
-    (`fit --learned`), so `fit --learned` may find a little more.
+    vectors and, where texts are encoded here, character n-grams. They train no head with torch,
+    as `fit` does by default in keep mode, so `fit` may find a little more.
 
     Ten fits by default: one on all pairs, and --repeats on each smaller size. Each takes as long
     as `fit` on as many pairs. Every text is encoded once; --cache keeps its vector.

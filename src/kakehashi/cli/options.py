@@ -26,7 +26,7 @@ PairsFile = Annotated[
 ]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a saved aligner.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Overwrite = Annotated[bool, typer.Option(help="Replace what --out already holds.")]
+Overwrite = Annotated[bool, typer.Option(help="Replace what is already there.")]
 SourceColumn = Annotated[
     str, typer.Option("--source", help="Column, array or language of the source.")
 ]
