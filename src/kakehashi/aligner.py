@@ -29,7 +29,7 @@ from .projection import Projection
 from .report import Report
 from .retrieval.calibration import Calibration
 from .retrieval.query import AUTO, Query, embed_routed, prepare_query
-from .routing.router import Router, ScriptRouter
+from .routing import Router, ScriptRouter
 from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array, as_array, as_matrix
 

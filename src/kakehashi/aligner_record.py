@@ -15,7 +15,8 @@ from .encoders import EncoderIdentity
 from .projection import Projection
 from .report import Report
 from .retrieval.calibration import Calibration
-from .routing.router import Router, ScriptRouter, router_from
+from .routing import Router, ScriptRouter
+from .routing.router import router_from
 from .types import SIDES, Side
 
 Tensors = dict[str, NDArray[Any]]

@@ -34,6 +34,13 @@ def thinned(n_rows: int, at_most: int) -> slice:
     return slice(None, None, max(1, -(-n_rows // at_most)))
 
 
+def drawn(n_rows: int, at_most: int, seed: int) -> NDArray[np.intp]:
+    """Return the numbers of all rows, or so many of them at random, in ascending order."""
+    if n_rows <= at_most:
+        return np.arange(n_rows)
+    return np.sort(np.random.default_rng(seed).choice(n_rows, at_most, replace=False))
+
+
 def squared_norms(x: Float32Array) -> Float32Array:
     """Return the squared length of each row: (n, d) -> (n,).
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kakehashi.evaluation.baselines import bm25_ranks, tokenize
+from kakehashi.retrieval.bm25 import bm25_ranks, tokenize
 
 DOCUMENTS = [
     "Close the valve before the pump starts.",

@@ -83,16 +83,16 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     table = Table("", "valid.", *_SHOWN, title=heading, pad_edge=False)
     for name, scores in report.before.items():
         validation = "" if identity is None else f"{identity.validation:.3f}"
-        cells = ["not\ncomparable"] if scores is None else _stacked(scores)
+        cells = ["not\ncomparable"] if scores is None else _cells(scores)
         table.add_row(name, validation, *cells)
-    table.add_row("BM25", "", *(["no texts"] if report.bm25 is None else _stacked(report.bm25)))
+    table.add_row("BM25", "", *(["no texts"] if report.bm25 is None else _cells(report.bm25)))
     for name, candidate in shown.items():
         if name != "identity":
             # The mode stands below the name: the longest names fill their column of 80 cells.
             bare = name.removeprefix(f"{candidate.mode}/")
             mark = ", chosen" if name == report.chosen else ""
             label = _dimmed(f"{bare}\n", f"{candidate.mode}{mark}")
-            table.add_row(label, f"{candidate.validation:.3f}", *_stacked(candidate.scores))
+            table.add_row(label, f"{candidate.validation:.3f}", *_cells(candidate.scores))
     console.print(table)
     console.print(
         "valid.: MRR on the held-out queries that choose the map; other queries give the scores"
@@ -148,25 +148,21 @@ def _print_perturbed(
 ) -> None:
     heading = f"{title}: {report.n_queries} queries in {report.pool} documents"
     table = Table("queries", *_SHOWN, "change", title=heading)
-    table.add_row("as they are", *_stacked(clean), "")
+    table.add_row("as they are", *_cells(clean), "")
     for name, perturbed in rows.items():
         share = report.perturbations[name].share_changed
         if perturbed is not None and share:
             low, high = perturbed.interval["mrr@10"]
             table.add_row(
                 _dimmed(f"{name}\n", f"{share:.0%} changed"),
-                *_stacked(perturbed.scores),
+                *_cells(perturbed.scores),
                 _dimmed(f"{perturbed.change['mrr@10']:+.3f}\n", f"{low:+.3f}, {high:+.3f}"),
             )
     plain_console().print(table)
 
 
-def _stacked(scores: Scores) -> list[Text]:
-    """Return each mean with its interval on the next line."""
-    return _cells(scores, "\n")
-
-
-def _cells(scores: Scores, between: str) -> list[Text]:
+def _cells(scores: Scores, between: str = "\n") -> list[Text]:
+    """Return each mean with its interval, by default on the next line."""
     cells = []
     for name in _SHOWN:
         low, high = scores.intervals[name]

@@ -24,21 +24,15 @@ def info_command(
     loaded = load(folder)
     if isinstance(loaded, MultiAligner):
         if as_json:
-            print_json(_multi_aligner_json(loaded))
+            parts = {name: _aligner_json(part) for name, part in loaded.aligners.items()}
+            about = {"fingerprint": loaded.fingerprint, "target": loaded.target}
+            print_json({**about, "aligners": parts})
         else:
             _show_multi_aligner(loaded, all_candidates)
     elif as_json:
         print_json(_aligner_json(loaded))
     else:
         _show(loaded, all_candidates)
-
-
-def _multi_aligner_json(combined: MultiAligner) -> dict[str, Any]:
-    return {
-        "fingerprint": combined.fingerprint,
-        "target": combined.target,
-        "aligners": {name: _aligner_json(part) for name, part in combined.aligners.items()},
-    }
 
 
 def _aligner_json(aligner: Aligner) -> dict[str, Any]:

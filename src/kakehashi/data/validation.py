@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,10 +52,11 @@ class ValidationReport:
         return "\n".join(lines)
 
 
-def check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
     """Raise DataError, with what is allowed, unless an option has one of the allowed values."""
     if value not in allowed:
-        raise DataError(f"{name}={value!r} is not known; choose one of {', '.join(allowed)}.")
+        listed = ", ".join(map(str, allowed))
+        raise DataError(f"{name}={value!r} is not known; choose one of {listed}.")
 
 
 def checked_seed(seed: Any) -> int:

@@ -26,9 +26,9 @@ from ..data.splits import hold_out
 from ..encoders import Encoder, as_encoder
 from ..encoders.cache import encode_texts
 from ..errors import MissingExtraError
-from ..evaluation.baselines import bm25_ranks
 from ..metrics.relevance import clusters_of
 from ..metrics.statistics import Scores
+from ..retrieval.bm25 import bm25_ranks
 from ..training.fit import fit
 from ..types import Role
 from ..vectors import Float32Array

@@ -17,23 +17,11 @@ from ..aligner import Aligner
 from ..data.validation import in_order
 from ..encoders import Encoder, as_encoder
 from ..errors import DataError
-from ..retrieval.bm25 import bm25_ranks, tokenize
 from ..training.inputs import ROLES, as_encoders
 from ..types import SIDES, Metric, Side
 from ..vectors import Float32Array
 from .named_baselines import FITS, NAMES, projected
 from .systems import Dense, Lexical, System, SystemFactory, Task, TwoStage, calling, guarded
-
-__all__ = [
-    "NAMES",
-    "Baseline",
-    "Both",
-    "Encoders",
-    "Reranked",
-    "Translated",
-    "bm25_ranks",
-    "tokenize",
-]
 
 
 class Baseline(Protocol):

@@ -22,7 +22,8 @@ from ..metrics.statistics import Interval, Scores, bootstrap
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MIN_PAIRS
 from ..types import SIDES, Mode, Side
-from .baselines import NAMES, Aligned, Baseline, named
+from .baselines import Aligned, Baseline, named
+from .named_baselines import NAMES
 from .paper_metrics import INSTANT, POOL, accuracy_in_pool, harmonic_mean
 from .scoring import check_aligner
 from .systems import CannotRunError, System, Task

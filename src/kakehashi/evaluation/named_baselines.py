@@ -22,12 +22,13 @@ import numpy as np
 
 from ..data.duplicates import find_leaks
 from ..data.splits import folds
-from ..metrics.ranking import ranks, reciprocal
-from ..metrics.relevance import Relevance
+from ..metrics.ranking import reciprocal
 from ..projection import Projection
 from ..projection.linear import centring, procrustes, ridge
 from ..projection.moments import Moments, Spectrum
 from ..training.closed_forms import RIDGE_GRID
+from ..training.model_selection import rank
+from ..training.sufficient_statistics import HeldOutQueries
 from ..types import SIDES, Metric
 from ..vectors import Float32Array
 from .systems import CannotRunError, Dense, Lexical, System, SystemFactory, Task
@@ -58,14 +59,10 @@ def _ridge(task: Task) -> SystemFactory:
         kept = np.setdiff1d(split.kept, find_leaks(task.train, held_out))
         if len(kept) < 2:
             continue
-        spectrum, relevance = Spectrum(Moments.of(x, y, kept)), Relevance.of(held_out)
+        spectrum, queries = Spectrum(Moments.of(x, y, kept)), HeldOutQueries.of(held_out)
         for i, reg in enumerate(RIDGE_GRID):
             projection = ridge(spectrum, task.mode, reg=reg, towards="zero")
-            queries = projection(x[split.held_out], modality="source", role="query", roughly=True)
-            documents = projection(
-                y[split.held_out], modality="target", role="document", roughly=True
-            )
-            scores[i] += reciprocal(ranks(queries, documents, "cosine", relevance=relevance)).sum()
+            scores[i] += reciprocal(rank(projection, queries, "cosine", roughly=True)).sum()
     reg = RIDGE_GRID[int(scores.argmax())]
     return partial(projected, task, ridge(_spectrum(task), task.mode, reg=reg, towards="zero"))
 

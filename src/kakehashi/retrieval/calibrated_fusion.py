@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,14 +20,12 @@ from .calibration import Calibration
 from .hits import DocumentKey
 from .merging import (
     FusedDocument,
+    Fusion,
     HitsByDocument,
     Results,
-    hits_by_document,
     largest,
     lexical_share,
-    merge,
     named_shares,
-    searches_that_may_add,
     unfinished_modalities,
 )
 
@@ -37,43 +36,25 @@ _TOLERANCE = 1e-6
 
 
 @dataclass(frozen=True)
-class CalibratedFusion:
+class CalibratedFusion(Fusion):
     """Fusion by calibrated scores.
 
     Attributes:
-        calibration: of the aligner.
+        calibration: of the aligner. A hit without a modality has no score, and raises DataError.
     """
 
     calibration: Calibration
-
-    @property
-    def needs_similarity(self) -> bool:
-        """Yes: every hit of a search by vector needs its similarity."""
-        return True
-
-    def fuse(
-        self, results: Results, query_modality: str, k: int | None = None
-    ) -> list[FusedDocument]:
-        """Return the best k documents, the best first; see :class:`Fusion`.
-
-        Raises:
-            DataError: a hit without a modality.
-        """
-        hits = hits_by_document(results)
-        return merge(results, hits, self._scores(results, hits, query_modality), query_modality, k)
+    needs_similarity: ClassVar[bool] = True
 
     def not_final(
         self, results: Results, query_modality: str, documents: Sequence[FusedDocument], k: int
     ) -> set[str]:
-        """Return the searches to repeat deeper before the best k are those of a full search.
+        """Return the searches to repeat deeper; see :class:`Fusion`.
 
-        These are the searches that may hold a document that belongs among the best k, and the
-        searches by vector that stopped before the similarity of one of the documents: its place,
-        or its similarity, is not known yet.
+        Searches by vector that stopped before the similarity of one of the documents are repeated,
+        too: its place, or its similarity, is not known yet.
         """
-        names = searches_that_may_add(
-            results, self.upper_bounds(results, query_modality), documents, k
-        )
+        names = super().not_final(results, query_modality, documents, k)
         in_vectors = {
             hit.modality
             for result in results.values()
@@ -92,10 +73,7 @@ class CalibratedFusion:
         return names
 
     def upper_bounds(self, results: Results, query_modality: str) -> dict[str, float]:
-        """Return, by modality, the highest score of a document that no search returned.
-
-        A modality is missing where all its documents were returned.
-        """
+        """Return the bounds; see :class:`Fusion`."""
         with_words = _has_words(results)
         bounds: dict[str, float] = {}
         for modality in unfinished_modalities(results):

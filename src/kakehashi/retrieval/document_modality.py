@@ -23,6 +23,7 @@ class DocumentModality:
     """Tells the modality of the documents of one search.
 
     Args:
+        search: its name, for the error.
         space: the aligner or multi aligner that embedded the documents.
         declared_modality: of all documents; None where the metadata of each document name it.
         field: the metadata field that names it.
@@ -32,15 +33,24 @@ class DocumentModality:
     Attributes:
         modalities: all modalities of the space.
         possible: modalities that documents of this search may have.
+
+    Raises:
+        DataError: a declared modality that the space has not.
     """
 
     def __init__(
         self,
+        search: str,
         space: EmbeddingSpace,
         declared_modality: str | None,
         field: str,
         without_modality: str,
     ) -> None:
+        if declared_modality is not None and declared_modality not in space.modalities:
+            raise DataError(
+                f"the search {search!r} has modality={declared_modality!r}; choose one of "
+                f"{', '.join(space.modalities)}."
+            )
         self.modalities = space.modalities
         self.possible = space.modalities if declared_modality is None else (declared_modality,)
         self._space, self._declared_modality = space, declared_modality
@@ -113,12 +123,3 @@ def search_store(
             last_hits[modality] = max(ends, key=lambda hit: hit.similarity or 0.0)
     hits.sort(key=lambda hit: -(hit.similarity or 0.0))  # hits without similarity keep their order
     return SearchResult(hits, last_hits)
-
-
-def check_declared_modality(search: str, modality: str | None, space: EmbeddingSpace) -> None:
-    """Raise DataError where a search declares a modality that the space has not."""
-    if modality is not None and modality not in space.modalities:
-        raise DataError(
-            f"the search {search!r} has modality={modality!r}; choose one of "
-            f"{', '.join(space.modalities)}."
-        )

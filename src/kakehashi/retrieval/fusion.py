@@ -6,47 +6,17 @@ the order of each search; calibrated fusion reads similarities and shares of wor
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, Protocol, get_args
+from collections.abc import Mapping
+from typing import Literal, get_args
 
+from ..data.validation import check_choice
 from ..errors import DataError
 from .calibrated_fusion import CalibratedFusion
 from .calibration import MIN_CALIBRATED, Calibration
-from .merging import FusedDocument, Results
+from .merging import Fusion
 from .rank_fusion import RankFusion
 
 Method = Literal["calibrated", "rank"]
-METHODS = get_args(Method)
-
-
-class Fusion(Protocol):
-    """Makes one list of the results of several searches."""
-
-    @property
-    def needs_similarity(self) -> bool:
-        """Whether hits of a search by vector need their similarity."""
-        ...
-
-    def fuse(
-        self, results: Results, query_modality: str, k: int | None = None
-    ) -> list[FusedDocument]:
-        """Return the best k documents, the best first; all where k is None.
-
-        Args:
-            results: by name of the search.
-            query_modality: the modality of the query.
-        """
-        ...
-
-    def not_final(
-        self, results: Results, query_modality: str, documents: Sequence[FusedDocument], k: int
-    ) -> set[str]:
-        """Return the names of the searches to repeat deeper before the best k are final.
-
-        Args:
-            documents: what :meth:`fuse` returned for these results and this k.
-        """
-        ...
 
 
 def fusion_of(
@@ -62,8 +32,7 @@ def fusion_of(
     Raises:
         DataError: an unknown method; ``"calibrated"`` without a calibration, or with weights.
     """
-    if method not in METHODS:
-        raise DataError(f"fusion={method!r} is not known; choose one of {', '.join(METHODS)}.")
+    check_choice("fusion", method, get_args(Method))
     if method == "rank":
         return RankFusion(calibration, weights or {})
     if calibration is None:

@@ -16,10 +16,10 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
+from ..data.validation import check_choice
 from ..errors import DataError, DegradedWarning
-from .fusion import Fusion
 from .hits import SearchResult
-from .merging import FusedDocument
+from .merging import FusedDocument, Fusion
 from .query import Query
 from .rank_fusion import RankFusion
 
@@ -76,11 +76,7 @@ class HybridSearch:
 
     def __post_init__(self) -> None:
         """Refuse a wrong option now, and not when a search fails."""
-        if self.on_error not in get_args(OnError):
-            raise DataError(
-                f"on_error={self.on_error!r} is not known; choose one of "
-                f"{', '.join(get_args(OnError))}."
-            )
+        check_choice("on_error", self.on_error, get_args(OnError))
 
     def run(
         self,
@@ -202,12 +198,9 @@ def check_searches(searches: Sequence[Any], fusion: Fusion) -> None:
     """Check a list of searches before the first query.
 
     Raises:
-        DataError: an empty list, an object that is no search, two searches of one name, a weight
-            of an unknown search, or a weight that is not positive.
+        DataError: an empty list, two searches of one name, a weight of an unknown search, or a
+            weight that is not positive.
     """
-    for search in searches:
-        if not hasattr(search, "find"):
-            raise DataError(f"searches hold {search!r:.80}; give VectorSearch or BM25Search.")
     names = [search.name for search in searches]
     if not names:
         raise DataError("searches=[] searches nothing; give at least one search.")

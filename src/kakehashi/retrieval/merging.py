@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,6 +56,56 @@ class FusedDocument:
         return description | ({"failed": dict(failed)} if failed else {})
 
 
+class Fusion(ABC):
+    """Makes one list of the results of several searches, by a score of each document.
+
+    Attributes:
+        needs_similarity: whether hits of a search by vector need their similarity.
+    """
+
+    needs_similarity: ClassVar[bool]
+
+    def fuse(
+        self, results: Results, query_modality: str, k: int | None = None
+    ) -> list[FusedDocument]:
+        """Return the best k documents, the best first; all where k is None.
+
+        Args:
+            results: by name of the search.
+            query_modality: the modality of the query.
+        """
+        hits = hits_by_document(results)
+        return merge(results, hits, self._scores(results, hits, query_modality), query_modality, k)
+
+    def not_final(
+        self, results: Results, query_modality: str, documents: Sequence[FusedDocument], k: int
+    ) -> set[str]:
+        """Return the names of the searches to repeat deeper before the best k are final.
+
+        These are the searches that may hold a document that belongs among the best k.
+
+        Args:
+            documents: what :meth:`fuse` returned for these results and this k.
+        """
+        bounds = self.upper_bounds(results, query_modality)
+        lowest = documents[-1].score if len(documents) >= k else -np.inf
+        modalities = {modality for modality, bound in bounds.items() if bound > lowest}
+        return {name for name, result in results.items() if modalities & result.last_hits.keys()}
+
+    @abstractmethod
+    def upper_bounds(self, results: Results, query_modality: str) -> dict[str, float]:
+        """Return, by modality, the highest score of a document that no search returned.
+
+        A modality is missing where all its documents were returned.
+        """
+
+    @abstractmethod
+    def _scores(
+        self, results: Results, hits: HitsByDocument, query_modality: str
+    ) -> dict[DocumentKey, float]:
+        """Return the score of each document."""
+
+
 def hits_by_document(results: Results) -> dict[DocumentKey, list[Hit]]:
     """Group the hits of all searches by document."""
     documents: dict[DocumentKey, list[Hit]] = {}
@@ -93,23 +144,6 @@ def merge(
         )
         for document in best[:k]
     ]
-
-
-def searches_that_may_add(
-    results: Results,
-    upper_bounds: Mapping[str, float],
-    documents: Sequence[FusedDocument],
-    k: int,
-) -> set[str]:
-    """Return the searches that may hold a document that belongs among the best k.
-
-    Args:
-        upper_bounds: by modality, the highest score of a document that no search returned.
-        documents: the best k documents so far.
-    """
-    lowest = documents[-1].score if len(documents) >= k else -np.inf
-    modalities = {modality for modality, bound in upper_bounds.items() if bound > lowest}
-    return {name for name, result in results.items() if modalities & result.last_hits.keys()}
 
 
 def unfinished_modalities(results: Results) -> list[str]:

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from .calibration import RANK_CONSTANT, Calibration
 from .hits import DocumentKey, Hit
 from .merging import (
-    FusedDocument,
+    Fusion,
     HitsByDocument,
     Results,
-    hits_by_document,
-    merge,
     named_shares,
-    searches_that_may_add,
     unfinished_modalities,
 )
 
@@ -29,8 +27,10 @@ _NAMED_BONUS = 2.0
 
 
 @dataclass(frozen=True)
-class RankFusion:
+class RankFusion(Fusion):
     """Reciprocal rank fusion within each modality.
+
+    A search adds nothing to a document that it did not return, as is usual in rank fusion.
 
     Attributes:
         calibration: of the aligner, which has learned how to share a weight of 1 between vectors
@@ -41,35 +41,10 @@ class RankFusion:
 
     calibration: Calibration | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def needs_similarity(self) -> bool:
-        """No: ranks are enough."""
-        return False
-
-    def fuse(
-        self, results: Results, query_modality: str, k: int | None = None
-    ) -> list[FusedDocument]:
-        """Return the best k documents, the best first; see :class:`Fusion`."""
-        hits = hits_by_document(results)
-        return merge(results, hits, self._scores(results, hits, query_modality), query_modality, k)
-
-    def not_final(
-        self, results: Results, query_modality: str, documents: Sequence[FusedDocument], k: int
-    ) -> set[str]:
-        """Return the searches that may hold a document that belongs among the best k.
-
-        A search adds nothing to a document that it did not return, as is usual in rank fusion.
-        """
-        return searches_that_may_add(
-            results, self.upper_bounds(results, query_modality), documents, k
-        )
+    needs_similarity: ClassVar[bool] = False
 
     def upper_bounds(self, results: Results, query_modality: str) -> dict[str, float]:
-        """Return, by modality, the highest score of a document that no search returned.
-
-        A modality is missing where all its documents were returned.
-        """
+        """Return the bounds; see :class:`Fusion`."""
         weight_of = self._weights(results, query_modality)
         return {
             modality: sum(

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..data.validation import check_choice
 from ..errors import DataError, EncoderError, EncoderMismatchError
 from ..vectors import unit_rows
 from .hits import Hit
@@ -81,8 +82,8 @@ class ScoreScale:
     """
 
     def __init__(self, space: EmbeddingSpace, name: str | None) -> None:
-        if name is not None and name not in SCALES:
-            raise DataError(f"scores={name!r} is not known; choose one of {', '.join(SCALES)}.")
+        if name is not None:
+            check_choice("scores", name, SCALES)
         self._space, self._name = space, name
 
     def with_similarities(

@@ -100,9 +100,8 @@ def platt(scores: Float64Array, y: Float64Array, weights: Float64Array) -> tuple
     n_positive, n_negative = int((y > 0).sum()), int((y < 0).sum())
     wanted = np.where(y > 0, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
     spread = float(scores.std()) or 1.0
-    x = np.stack(
-        [scores / spread, np.ones_like(scores)]
-    )  # on one scale, so that the Hessian is well conditioned
+    # On one scale, so that the Hessian is well conditioned.
+    x = np.stack([scores / spread, np.ones_like(scores)])
 
     def loss_of(parameters: Float64Array) -> float:
         z = parameters @ x

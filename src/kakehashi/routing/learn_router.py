@@ -19,7 +19,7 @@ from ..data.splits import folds
 from ..data.validation import checked_seed
 from ..errors import DataError, FitError
 from ..types import SIDES
-from ..vectors import Float32Array
+from ..vectors import Float32Array, drawn
 from .classifier import BucketRows, Float64Array, platt, ridge_classifier
 from .routing_report import MAX_UNSURE, WANTED_ERROR, RoutingReport
 from .text_features import CLASSIFIER_BUCKETS, SEEN_BUCKETS, TextFeatures, features_of
@@ -62,15 +62,14 @@ class LearnedParts(NamedTuple):
 def learn_router(pairs: Pairs, seed: int) -> LearnedParts:
     """Learn the fields of a router; see :meth:`kakehashi.routing.router.Router.fit`."""
     check_pairs(pairs)
-    rng = np.random.default_rng(checked_seed(seed))
+    seed = checked_seed(seed)
     for side in SIDES:
         if pairs.texts(side) is None:
             raise DataError(
                 f"The {side} side has vectors only, and a router reads texts; pass "
                 f"Pairs({side}_texts=...)."
             )
-    if len(pairs) > _MAX_PAIRS:
-        pairs = pairs.select(np.sort(rng.choice(len(pairs), _MAX_PAIRS, replace=False)))
+    pairs = pairs.select(drawn(len(pairs), _MAX_PAIRS, seed))
     if len(pairs) < _MIN_PAIRS:
         raise FitError(
             f"{len(pairs)} pair(s) cannot teach a router; give at least {_MIN_PAIRS}, or use "

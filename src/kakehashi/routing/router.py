@@ -24,8 +24,6 @@ from .routing_report import RoutingReport
 from .scripts import ScriptRouter, checked_texts
 from .text_features import CLASSIFIER_BUCKETS, SEEN_BUCKETS, TextFeatures, features_of
 
-__all__ = ["Router", "RoutingReport", "ScriptRouter", "router_from"]
-
 
 @dataclass(frozen=True, eq=False)
 class Router:

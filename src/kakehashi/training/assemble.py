@@ -13,7 +13,7 @@ from ..report import CandidateResult, Report
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
 from .judge import Judged
-from .learn_serving import learn_calibration, learn_router
+from .learn_serving import learn_calibration, router_or_none
 from .model_selection import Tuned, label
 from .prepare import Prepared
 from .sufficient_statistics import unpaired_note
@@ -40,7 +40,7 @@ def assemble(
         identities=encoded.identities,
         data=_data_record(prepared),
         encoders=encoded.encoders,
-        router=learn_router(encoded.inputs.pairs, settings.seed),
+        router=router_or_none(encoded.inputs.pairs, settings.seed),
         calibration=learn_calibration(
             features.finish(shipped.build(shipped.data.development)),
             prepared.plan.judged.held_out,

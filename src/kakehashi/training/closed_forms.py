@@ -20,6 +20,7 @@ RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Strengths of ridge in units of the mean source variance: of the candidate and the baseline."""
 COUNTS = ("unpaired", "ngrams")
 """Hyper-parameters that say how much something counts in the sums that a form is built from."""
+_STRENGTHS, _THREEFOLD = ("reg_source", "reg_target"), (1 / 3, 3)
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,9 @@ def _cca(features: FeatureSet, unpaired_steps: tuple[Step, ...]) -> ClosedForm:
         {"reg_source": reg, "reg_target": reg, "prior": prior, "power": power, "unpaired": 0.0}
         for reg, prior, power in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
     ]
-    strengths = (_strength, _strength_source, _strength_target)
+    strengths = [
+        _times(_THREEFOLD, *names) for names in (_STRENGTHS, _STRENGTHS[:1], _STRENGTHS[1:])
+    ]
     return ClosedForm("cca", cca, grid, (*strengths, *prior_steps, _power, *unpaired_steps))
 
 
@@ -88,7 +91,8 @@ def _cca_with_ngrams(features: FeatureSet, unpaired_steps: tuple[Step, ...]) -> 
         for weight, (reg, prior) in itertools.product((0.5, 1.0), starts)
     ]
     build = partial(cca, directions=features.directions)
-    steps = (_strength, *prior_steps, _power, _ngrams, *unpaired_steps)
+    strength, ngrams = _times(_THREEFOLD, *_STRENGTHS), _times((0.5, 2), "ngrams")
+    steps = (strength, *prior_steps, _power, ngrams, *unpaired_steps)
     return ClosedForm("cca" + NGRAMS, build, grid, steps, rounds=1)
 
 
@@ -97,24 +101,16 @@ def _priors(features: FeatureSet) -> tuple[tuple[float, ...], tuple[Step, ...]]:
     return ((0.2, 1.0), (_prior,)) if features.prior is not None else ((0.0,), ())
 
 
-def _times(best: Parameters, factors: tuple[float, ...], *names: str) -> list[Parameters]:
-    """Multiply some hyper-parameters by each factor.
+def _times(factors: tuple[float, ...], *names: str) -> Step:
+    """Return the step that multiplies some hyper-parameters by each factor.
 
     Rounded, so that a step back is the setting that was there, and not scored again.
     """
-    return [best | {name: float(f"{best[name] * f:.6g}") for name in names} for f in factors]
 
+    def step(best: Parameters) -> list[Parameters]:
+        return [best | {name: float(f"{best[name] * f:.6g}") for name in names} for f in factors]
 
-def _strength(best: Parameters) -> list[Parameters]:
-    return _times(best, (1 / 3, 3), "reg_source", "reg_target")
-
-
-def _strength_source(best: Parameters) -> list[Parameters]:
-    return _times(best, (1 / 3, 3), "reg_source")
-
-
-def _strength_target(best: Parameters) -> list[Parameters]:
-    return _times(best, (1 / 3, 3), "reg_target")
+    return step
 
 
 def _power(best: Parameters) -> list[Parameters]:
@@ -127,15 +123,11 @@ def _power(best: Parameters) -> list[Parameters]:
 
 
 def _prior(best: Parameters) -> list[Parameters]:
-    return [best | {"prior": 0.0}, *_times(best, (0.5, 2), "prior")] if best["prior"] else []
-
-
-def _ngrams(best: Parameters) -> list[Parameters]:
-    return _times(best, (0.5, 2), "ngrams")
+    return [best | {"prior": 0.0}, *_times((0.5, 2), "prior")(best)] if best["prior"] else []
 
 
 def _unpaired(best: Parameters) -> list[Parameters]:
     """Count unpaired rows less or more; from none, a little and a lot are tried."""
     if best["unpaired"]:
-        return _times(best, (1 / 3, 3), "unpaired")
+        return _times(_THREEFOLD, "unpaired")(best)
     return [best | {"unpaired": weight} for weight in (0.3, 3.0)]

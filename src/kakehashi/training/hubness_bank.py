@@ -11,7 +11,7 @@ import numpy as np
 from ..projection import Projection
 from ..projection.hubness import MAX_BANK, HubnessCorrection, QueryPull
 from ..types import Mode
-from ..vectors import Float32Array, thinned, unit_rows
+from ..vectors import Float32Array, drawn, thinned, unit_rows
 from .closed_forms import Parameters
 
 _REGRESSED = 2048  # rows that a regression on a few hundred dimensions learns as much from
@@ -26,9 +26,8 @@ class Bank:
 
     @classmethod
     def sample(cls, source: Any, target: Any, rows: Any, *, seed: int) -> Bank:
-        """Take at most ``MAX_BANK`` of the given training rows."""
-        if len(rows) > MAX_BANK:
-            rows = np.sort(np.random.default_rng(seed).choice(rows, MAX_BANK, replace=False))
+        """Take at most ``MAX_BANK`` of some training rows, which ascend."""
+        rows = rows[drawn(len(rows), MAX_BANK, seed)]
         return cls(np.asarray(source[rows], np.float32), np.asarray(target[rows], np.float32))
 
 

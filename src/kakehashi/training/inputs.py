@@ -82,7 +82,7 @@ def check_made_by(pairs: Pairs, encoders: Encoders) -> None:
             )
 
 
-def checked_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:
+def common_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:
     """Return the dimension of each side.
 
     Raises:

@@ -11,14 +11,14 @@ from ..projection import Projection
 from ..retrieval.calibration import Calibration, HeldOutPairs, calibrate
 from ..routing.router import Router
 from ..types import SIDES, Role, Side
-from ..vectors import Float32Array, FloatArray, unit_rows
+from ..vectors import Float32Array, FloatArray, drawn, unit_rows
 from .inputs import ROLES, Cache, Encoders, Identities
 
 _MAX_PAIRS = 500
 """Held-out pairs that a calibration is learned from, at most: some are encoded once more."""
 
 
-def learn_router(pairs: Pairs, seed: int) -> Router | None:
+def router_or_none(pairs: Pairs, seed: int) -> Router | None:
     """Learn to tell the sides apart; None without texts, or where all of them are linked."""
     if pairs.source_texts is None or pairs.target_texts is None:
         return None
@@ -44,7 +44,7 @@ def learn_calibration(
         held_out: the pairs of the test part.
         seed: decides which of many pairs are taken.
     """
-    sample = _sample(held_out, seed)
+    sample = held_out.select(drawn(len(held_out), _MAX_PAIRS, seed))
     projected: dict[Role, dict[Side, Float32Array]] = {"query": {}, "document": {}}
     for role, by_side in projected.items():
         for side in SIDES:
@@ -52,14 +52,6 @@ def learn_calibration(
             by_side[side] = _project(projection, vectors, sample, side, role)
     texts = {side: sample.texts(side) for side in SIDES}
     return calibrate(HeldOutPairs(projected["query"], projected["document"], texts))
-
-
-def _sample(held_out: Pairs, seed: int) -> Pairs:
-    """Return all pairs, or so many of them drawn evenly."""
-    if len(held_out) <= _MAX_PAIRS:
-        return held_out
-    rng = np.random.default_rng(seed)
-    return held_out.select(np.sort(rng.choice(len(held_out), _MAX_PAIRS, replace=False)))
 
 
 def _in_role(

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ..data.pairs import Pairs, check_pairs
-from ..data.validation import checked_seed
+from ..data.validation import check_choice, checked_seed
 from ..encoders import Encoder, EncoderIdentity
-from ..errors import DataError, FitError, MissingExtraError
+from ..errors import FitError, MissingExtraError
 from ..types import Metric, Mode, Side
 from .features import FeatureSet, feature_sets
 from .gradient.torch_state import import_failure
@@ -18,7 +18,7 @@ from .inputs import (
     as_encoders,
     check_dimensions,
     check_made_by,
-    checked_dimensions,
+    common_dimensions,
     identities_of,
     may_read_texts,
     with_vectors,
@@ -66,10 +66,7 @@ class FitSettings:
             MissingExtraError: a head is to be trained, and torch cannot be imported.
         """
         for option, choices in _CHOICES.items():
-            value = getattr(self, option)
-            if value not in choices:
-                allowed = ", ".join(map(str, choices))
-                raise DataError(f"{option}={value!r} is not known; choose one of {allowed}.")
+            check_choice(option, getattr(self, option), choices)
         if self.learned and (failure := import_failure()) is not None:
             raise MissingExtraError("torch", "training") from failure
         return replace(self, seed=checked_seed(self.seed))
@@ -190,7 +187,7 @@ def encode_inputs(
         for part in (inputs.pairs, inputs.validation, inputs.test)
     )
     assert pairs is not None
-    dimensions = checked_dimensions(pairs, validation, test)
+    dimensions = common_dimensions(pairs, validation, test)
     check_dimensions(inputs.pairs, identities, dimensions)
     check_made_by(inputs.pairs, encoders)
     encoded = FitInputs(pairs, validation, test, inputs.unpaired)

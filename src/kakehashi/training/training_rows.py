@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.pairs import Pairs, concatenated
+from ..vectors import drawn
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,9 +21,7 @@ class TrainingRows:
     def sample(self, at_most: int) -> Pairs:
         """Return all rows, or so many of them drawn evenly, with vectors in memory as float32."""
         total = sum(len(rows) for _, rows in self.sets)
-        picked = np.arange(total)
-        if total > at_most:
-            picked = np.sort(np.random.default_rng(self.seed).choice(total, at_most, replace=False))
+        picked = drawn(total, at_most, self.seed)
         parts, start = [], 0
         for pairs, rows in self.sets:
             mine = picked[(picked >= start) & (picked < start + len(rows))] - start

@@ -14,7 +14,7 @@ from ..errors import DataError
 from ..types import SIDES
 from ..vectors import FloatArray, thinned
 from .features import MAX_NGRAM_PAIRS
-from .inputs import ROLES, Cache, Encoders, checked_dimensions
+from .inputs import ROLES, Cache, Encoders, common_dimensions
 
 MAX_ENCODED_TARGETS = 5000
 """Targets of the pairs up to which the source encoder reads them unasked, as unpaired texts; where
@@ -69,7 +69,7 @@ def gather_unpaired(
     if unpaired is None:
         return _targets(pairs, encoders, same_space=same_space, cache=cache)
     if isinstance(unpaired, Pairs):
-        checked_dimensions(pairs, unpaired)
+        common_dimensions(pairs, unpaired)
         return unpaired
     texts = tuple(dict.fromkeys(unpaired))
     if not texts:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.vectorstores import VectorStore
 
 from ...errors import DataError
-from ...retrieval.filters import checked_filter, conditions, matches
+from ...retrieval.filters import checked_filter, conditions, document_filter, matches
 
 _FIELD = re.compile(r"[^\W\d]\w*(\.\w+)*")
 """A field whose name can stand in an expression."""
@@ -90,10 +91,6 @@ _OPPOSITE = {
 _OPPOSITE |= {opposite: operator for operator, opposite in _OPPOSITE.items()}
 
 
-def _chroma(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": _where(wanted)}
-
-
 def _where(wanted: Mapping[str, Any], *, opposite: bool = False) -> dict[str, Any]:
     """Write a filter, or its opposite, without ``$not`` and with one condition a dictionary.
 
@@ -116,18 +113,6 @@ def _all(joined: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     """Return several conditions as they are joined, and one as it is: Chroma joins at least two."""
     [parts] = joined.values()
     return parts[0] if len(parts) == 1 else joined
-
-
-def _faiss(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": lambda metadata: matches(wanted, metadata)}
-
-
-def _in_memory(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": lambda document: matches(wanted, document.metadata)}
-
-
-def _qdrant(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
-    return {"filter": _qdrant_filter(wanted, getattr(store, "metadata_payload_key", "metadata"))}
 
 
 def _qdrant_filter(wanted: Mapping[str, Any], payload: str) -> Any:
@@ -235,10 +220,12 @@ def _expression(
 
 
 _TRANSLATIONS: Mapping[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {
-    "Chroma": _chroma,
-    "FAISS": _faiss,
-    "InMemoryVectorStore": _in_memory,
-    "QdrantVectorStore": _qdrant,
+    "Chroma": lambda wanted, _: {"filter": _where(wanted)},
+    "FAISS": lambda wanted, _: {"filter": partial(matches, wanted)},
+    "InMemoryVectorStore": lambda wanted, _: {"filter": document_filter(wanted)},
+    "QdrantVectorStore": lambda wanted, store: {
+        "filter": _qdrant_filter(wanted, getattr(store, "metadata_payload_key", "metadata"))
+    },
     "Milvus": _milvus,
     "LanceDB": _lancedb,
 }

@@ -11,7 +11,7 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from ...errors import DataError
-from ...retrieval.document_modality import DocumentModality, check_declared_modality, search_store
+from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.filters import lexical_filter
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.lexical_search import LexicalSearch, key_of
@@ -108,11 +108,12 @@ class VectorSearch(BaseModel):
             without_modality: the modality of documents that name none.
             needs_similarity: whether hits need a similarity.
         """
-        check_declared_modality(self.name, self.modality, space)
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
         scale = ScoreScale(space, self.scores)
-        modality = DocumentModality(space, self.modality, self.modality_field, without_modality)
+        modality = DocumentModality(
+            self.name, space, self.modality, self.modality_field, without_modality
+        )
         search = self.model_copy()
         search._prepared = (space, modality, scale if needs_similarity else None)
         return search
@@ -213,8 +214,9 @@ class BM25Search(BaseModel):
         self, space: Space, *, without_modality: str, needs_similarity: bool
     ) -> BM25Search:
         """Return this search with an index of its documents as they are now."""
-        check_declared_modality(self.name, self.modality, space)
-        modality = DocumentModality(space, self.modality, self.modality_field, without_modality)
+        modality = DocumentModality(
+            self.name, space, self.modality, self.modality_field, without_modality
+        )
         documents = list(self.documents)
         texts = [str(document.page_content) for document in documents]
         index = LexicalSearch(
@@ -251,16 +253,12 @@ def as_searches(values: Any) -> list[Any]:
     single = (str, BaseModel, VectorStore)  # a pydantic model is iterable, too
     if isinstance(values, single) or not isinstance(values, Iterable):
         raise DataError(f"searches={values!r:.80}; give a list, such as [store, BM25Search(...)].")
-    return [_as_search(value) for value in values]
-
-
-def _as_search(value: Any) -> Any:
-    if isinstance(value, VectorStore):
-        return VectorSearch(vectorstore=value)
-    if isinstance(value, (VectorSearch, BM25Search)):
-        return value
-    raise DataError(
-        f"searches hold {value!r:.80}; give VectorSearch(vectorstore=store), BM25Search("
-        "documents=documents), or a vector store. A list of documents is searched by words with "
-        "BM25Search(documents=documents)."
-    )
+    searches = [VectorSearch(vectorstore=v) if isinstance(v, VectorStore) else v for v in values]
+    for search in searches:
+        if not isinstance(search, (VectorSearch, BM25Search)):
+            raise DataError(
+                f"searches hold {search!r:.80}; give VectorSearch(vectorstore=store), BM25Search("
+                "documents=documents), or a vector store. A list of documents is searched by words "
+                "with BM25Search(documents=documents)."
+            )
+    return searches

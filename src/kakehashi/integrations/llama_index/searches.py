@@ -14,7 +14,7 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 from llama_index.core.vector_stores import MetadataFilters
 
 from ...errors import DataError
-from ...retrieval.document_modality import DocumentModality, check_declared_modality, search_store
+from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.lexical_search import LexicalSearch, key_of
 from ...retrieval.query import Query
@@ -82,10 +82,10 @@ class VectorSearch:
             needs_similarity: whether hits need a similarity.
         """
         space = embedding.aligner
-        check_declared_modality(self.name, self.modality, space)
         scale = ScoreScale(space, self.scores)
-        field_of = embedding.modality_field
-        modality = DocumentModality(space, self.modality, field_of, without_modality)
+        modality = DocumentModality(
+            self.name, space, self.modality, embedding.modality_field, without_modality
+        )
         return replace(self, _prepared=(embedding, modality, scale if needs_similarity else None))
 
     def find(
@@ -182,9 +182,9 @@ class BM25Search:
         for node in nodes:
             if not isinstance(node, BaseNode):
                 raise DataError(f"nodes hold {node!r:.80}; give nodes, such as TextNode(text=...).")
-        check_declared_modality(self.name, self.modality, space)
-        field_of = embedding.modality_field
-        modality = DocumentModality(space, self.modality, field_of, without_modality)
+        modality = DocumentModality(
+            self.name, space, self.modality, embedding.modality_field, without_modality
+        )
         texts = [_text(node) for node in nodes]
         index = LexicalSearch(
             self.name,
@@ -239,18 +239,14 @@ def as_searches(values: Any) -> list[VectorSearch | BM25Search]:
     single = (str, VectorStoreIndex, VectorSearch, BM25Search)
     if isinstance(values, single) or not isinstance(values, Iterable):
         raise DataError(f"searches={values!r:.80}; give a list, such as [index, BM25Search(...)].")
-    return [_as_search(value) for value in values]
-
-
-def _as_search(value: Any) -> VectorSearch | BM25Search:
-    if isinstance(value, VectorStoreIndex):
-        return VectorSearch(value)
-    if isinstance(value, (VectorSearch, BM25Search)):
-        return value
-    raise DataError(
-        f"searches hold {value!r:.80}; give VectorSearch(index), BM25Search(nodes), or a "
-        "VectorStoreIndex. A list of nodes is searched by words with BM25Search(nodes)."
-    )
+    searches = [VectorSearch(v) if isinstance(v, VectorStoreIndex) else v for v in values]
+    for search in searches:
+        if not isinstance(search, (VectorSearch, BM25Search)):
+            raise DataError(
+                f"searches hold {search!r:.80}; give VectorSearch(index), BM25Search(nodes), or a "
+                "VectorStoreIndex. A list of nodes is searched by words with BM25Search(nodes)."
+            )
+    return searches
 
 
 def retriever_of(
