@@ -19,14 +19,13 @@ from .aligner_record import (
     router_state,
 )
 from .card import render_card
-from .data.record import DataRecord
 from .data.validation import checked_side, in_order, text_problem
 from .encoders import Encoder, EncoderIdentity, as_encoder
 from .encoders.first_use import one_thread, recognised
 from .encoders.protocol import checked_encode
 from .errors import BundleTamperedError, DataError
 from .projection import Projection
-from .report import Report
+from .report import DataRecord, Report
 from .retrieval.calibration import Calibration
 from .retrieval.query import AUTO, Query, embed_routed, prepare_query
 from .routing import Router, ScriptRouter

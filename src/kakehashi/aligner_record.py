@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .data.record import DataRecord
 from .encoders import EncoderIdentity
 from .projection import Projection
-from .report import Report
+from .report import DataRecord, Report
 from .retrieval.calibration import Calibration
 from .routing import Router, ScriptRouter
 from .routing.router import router_from

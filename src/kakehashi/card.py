@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .data.record import DataRecord
 from .encoders import EncoderIdentity
 from .metrics.ranking import METRICS
-from .report import TARGET_ENCODER, Report
+from .report import TARGET_ENCODER, DataRecord, Report
 from .types import Side
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +12,7 @@ from typing import Any
 
 from . import bundle
 from .aligner import Aligner
+from .aligner_record import hash_of
 from .errors import BundleTamperedError, DataError
 from .retrieval.calibration import Calibration
 from .retrieval.multi_calibration import combine_calibrations
@@ -145,14 +144,13 @@ class MultiAligner:
     def fingerprint(self) -> str:
         """SHA-256 of the names and the aligners' fingerprints: equal ones give equal vectors."""
         prints = {name: aligner.fingerprint for name, aligner in self.aligners.items()}
-        text = json.dumps([self.target, prints], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return hash_of([self.target, prints], {})
 
     @cached_property
     def router_fingerprint(self) -> str:
         """SHA-256 of all routers, on which vectors of modality ``"auto"`` depend, too."""
         prints = {name: aligner.router_fingerprint for name, aligner in self.aligners.items()}
-        return hashlib.sha256(json.dumps(prints, sort_keys=True).encode()).hexdigest()
+        return hash_of(prints, {})
 
     def embed_query(self, text: str, *, modality: str = AUTO) -> Float32Array:
         """Encode and project one query: (d_out,) float32; see :meth:`embed_queries`."""

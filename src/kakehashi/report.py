@@ -1,4 +1,4 @@
-"""The held-out report that every aligner carries."""
+"""What every aligner carries: the record of its data, and its held-out report."""
 
 from __future__ import annotations
 
@@ -9,6 +9,23 @@ from .metrics.statistics import Scores
 from .types import Metric
 
 TARGET_ENCODER = "target encoder"
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The data that made an aligner.
+
+    Attributes:
+        content_hash: SHA-256 over the pairs; with a validation set or unpaired rows, over the
+            hashes of all of them.
+        n_unpaired: number of unpaired rows that the caller gave.
+    """
+
+    name: str
+    licence: str
+    content_hash: str
+    n_pairs: int
+    n_unpaired: int = 0
 
 
 @dataclass(frozen=True)

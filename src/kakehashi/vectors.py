@@ -12,6 +12,7 @@ from .errors import VectorError
 
 FloatArray = NDArray[np.floating[Any]]
 Float32Array = NDArray[np.float32]
+Float64Array = NDArray[np.float64]
 
 WANTED = (
     "Pass an array (n, d) or lists of numbers, one row a text (of a torch tensor: "

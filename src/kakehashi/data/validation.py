@@ -59,14 +59,31 @@ def check_choice(name: str, value: Any, allowed: Collection[Any]) -> None:
         raise DataError(f"{name}={value!r} is not known; choose one of {listed}.")
 
 
+def is_whole(value: Any) -> bool:
+    """Whether a value is a whole number; True and False are none."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def strings(texts: Any, what: str, whose: str = "") -> list[str]:
+    """Return texts as a list.
+
+    Raises:
+        DataError: no list of strings; the message names the first that is none.
+    """
+    listed = in_order(texts, what)
+    for row, text in enumerate(listed):
+        if not isinstance(text, str):
+            raise DataError(f"text {row}{whose} is not a string ({type(text).__name__}).")
+    return listed
+
+
 def checked_seed(seed: Any) -> int:
     """Return a seed as the plain number that every generator takes and JSON can hold.
 
     Raises:
         DataError: not a whole number from 0 to 2**63 - 1.
     """
-    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
-    if not whole or not 0 <= seed < 2**63:
+    if not is_whole(seed) or not 0 <= seed < 2**63:
         raise DataError(f"seed={seed!r}: choose a whole number from 0 to 2**63 - 1.")
     return int(seed)
 

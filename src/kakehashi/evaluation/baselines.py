@@ -14,7 +14,7 @@ from typing import Any, Protocol, get_args
 import numpy as np
 
 from ..aligner import Aligner
-from ..data.validation import in_order
+from ..data.validation import in_order, is_whole
 from ..encoders import Encoder, as_encoder
 from ..errors import DataError
 from ..training.inputs import ROLES, as_encoders
@@ -150,8 +150,7 @@ class Reranked:
 
     def __post_init__(self) -> None:
         named(self.base)
-        whole = isinstance(self.top, (int, np.integer)) and not isinstance(self.top, bool)
-        if not whole or self.top < 1:
+        if not is_whole(self.top) or self.top < 1:
             raise DataError(
                 f"top={self.top!r}: a reranker needs a whole number of documents, 1 or more."
             )

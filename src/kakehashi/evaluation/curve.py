@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs, check_pairs
 from ..data.splits import Rows, hold_out, nested_rows
-from ..data.validation import checked_seed
+from ..data.validation import checked_seed, is_whole
 from ..errors import DataError, FitError
 from ..metrics.ranking import METRICS, per_query
 from ..metrics.relevance import Clusters, clusters_of
@@ -275,7 +275,7 @@ def _check_options(mode: str, repeats: int) -> None:
             f"mode={mode!r}: a curve is of one mode, and auto may choose another at each size; "
             "choose keep or shared."
         )
-    if isinstance(repeats, bool) or not isinstance(repeats, int) or repeats < 1:
+    if not is_whole(repeats) or repeats < 1:
         raise DataError(f"repeats={repeats!r}: choose a whole number of 1 or more.")
 
 
@@ -292,8 +292,7 @@ def _fitted_sizes(sizes: list[int] | None, n: int, leaked: int = 0) -> tuple[lis
     why = f" ({leaked} share a side with it and are left out)" if leaked else ""
     if sizes is not None:
         for size in sizes:
-            whole = isinstance(size, (int, np.integer)) and not isinstance(size, bool)
-            if not whole or not MIN_PAIRS <= size <= n:
+            if not is_whole(size) or not MIN_PAIRS <= size <= n:
                 raise DataError(
                     f"sizes: {size!r} is not a number of pairs from {MIN_PAIRS} to {n}, which is "
                     f"what the test part leaves{why}."

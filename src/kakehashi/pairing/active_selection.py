@@ -10,7 +10,7 @@ import numpy as np
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs
 from ..data.splits import Rows
-from ..data.validation import checked_seed
+from ..data.validation import checked_seed, is_whole
 from ..encoders import as_encoder
 from ..encoders.cache import encode_texts
 from ..errors import DataError
@@ -70,7 +70,7 @@ def select_for_pairing(
     paired = pool[:0] if pairs is None else _paired_vectors(pairs, pool.shape[1], encoder)
     unpaired = _unpaired_rows(pool, texts, pairs, paired)
     n = len(unpaired)
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= n:
+    if not is_whole(k) or not 1 <= k <= n:
         allowed = f"choose a number from 1 to {n}" if n else "give other texts"
         raise DataError(
             f"k={k!r}: of the {len(pool)} unlabelled texts {n} are different and not paired "

@@ -62,20 +62,12 @@ class AffineHead:
         return self.weight.astype(np.float64) / GRID
 
 
-_TENSORS = ("weight", "bias")
-
-
 def grid_weight(weight: FloatArray) -> Float32Array:
     """Round a matrix to the grid of its own range, as float32."""
     weight = np.asarray(weight, np.float64)
     largest = float(np.abs(weight).max())
     scale = 2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0
     return np.ascontiguousarray(on_grid(weight / scale) * scale, np.float32)
-
-
-def tensors_of(head: AffineHead) -> dict[str, Float32Array]:
-    """Return a head's tensors by name."""
-    return {name: getattr(head, name) for name in _TENSORS}
 
 
 def head_of(tensors: Mapping[str, NDArray[Any]], side: str) -> AffineHead | None:
@@ -86,4 +78,4 @@ def head_of(tensors: Mapping[str, NDArray[Any]], side: str) -> AffineHead | None
     """
     if f"{side}.weight" not in tensors:
         return None
-    return AffineHead(*(tensors[f"{side}.{name}"] for name in _TENSORS))
+    return AffineHead(tensors[f"{side}.weight"], tensors[f"{side}.bias"])

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.validation import in_order
+from ..data.validation import strings
 from ..errors import DataError
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, chunks, unit_rows
-from .head import AffineHead, head_of, tensors_of
+from .head import AffineHead, head_of
 from .hubness import HubnessCorrection
 from .ngrams import CharacterNgrams
 
@@ -96,15 +96,11 @@ class Projection:
                 f"This aligner also reads the {modality} texts; pass texts= beside the vectors, or "
                 "texts alone to embed_queries(). fit(..., ngrams=False) needs vectors only."
             )
-        listed = in_order(texts, f"texts of the {modality}, one a vector")
+        listed = strings(texts, f"texts of the {modality}, one a vector", f" of the {modality}")
         if len(listed) != n_vectors:
             raise DataError(
                 f"{len(listed)} texts for {n_vectors} {modality} vectors; give one text a vector."
             )
-        for row, text in enumerate(listed):
-            if not isinstance(text, str):
-                kind = type(text).__name__
-                raise DataError(f"text {row} of the {modality} is not a string ({kind}).")
         return listed
 
     @property
@@ -131,7 +127,7 @@ class Projection:
         tensors: dict[str, NDArray[Any]] = {}
         for side, head in (("source", self.source), ("target", self.target)):
             if head is not None:
-                tensors |= {f"{side}.{name}": x for name, x in tensors_of(head).items()}
+                tensors |= {f"{side}.weight": head.weight, f"{side}.bias": head.bias}
         if self.query_offset is not None:
             tensors["query_offset"] = self.query_offset
         record: dict[str, Any] = {

@@ -27,9 +27,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..vectors import FloatArray
-
-Float64Array = NDArray[np.float64]
+from ..vectors import Float64Array, FloatArray
 
 _PENALTY, _OFFSET_PENALTY = 1.0, 1e-6
 """On half the squared weights of standardised features, and on half the squared offsets."""

@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from ..data.validation import check_choice
+from ..data.validation import check_choice, is_whole
 from ..errors import DataError, DegradedWarning
 from .hits import SearchResult
 from .merging import FusedDocument, Fusion
@@ -189,7 +189,7 @@ def warn_of_failed(failed: Mapping[str, str], stacklevel: int) -> None:
 
 def check_k(k: Any, name: str = "k") -> int:
     """Return the number of documents as an int; raise DataError for any other value."""
-    if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or not 1 <= k <= _MAX_K:
+    if not is_whole(k) or not 1 <= k <= _MAX_K:
         raise DataError(f"{name}={k!r}; ask for a whole number of documents, 1 to {_MAX_K}.")
     return int(k)
 

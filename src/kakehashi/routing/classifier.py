@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Float64Array = NDArray[np.float64]
+from ..vectors import Float64Array
+
 Buckets = NDArray[np.intp]
 
 _MAX_STEPS, _TOLERANCE = 200, 1e-3

@@ -19,8 +19,8 @@ from ..data.splits import folds
 from ..data.validation import checked_seed
 from ..errors import DataError, FitError
 from ..types import SIDES
-from ..vectors import Float32Array, drawn
-from .classifier import BucketRows, Float64Array, platt, ridge_classifier
+from ..vectors import Float32Array, Float64Array, drawn
+from .classifier import BucketRows, platt, ridge_classifier
 from .routing_report import MAX_UNSURE, WANTED_ERROR, RoutingReport
 from .text_features import CLASSIFIER_BUCKETS, SEEN_BUCKETS, TextFeatures, features_of
 

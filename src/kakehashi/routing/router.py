@@ -17,11 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.pairs import Pairs
+from ..data.validation import strings
 from ..types import Side
 from ..vectors import Float32Array
 from .learn_router import learn_router
 from .routing_report import RoutingReport
-from .scripts import ScriptRouter, checked_texts
+from .scripts import ScriptRouter
 from .text_features import CLASSIFIER_BUCKETS, SEEN_BUCKETS, TextFeatures, features_of
 
 
@@ -80,7 +81,7 @@ class Router:
             DataError: no list of strings.
         """
         return np.array(
-            [self._log_odds(features_of(text)) for text in checked_texts(texts)], np.float64
+            [self._log_odds(features_of(text)) for text in strings(texts, "texts")], np.float64
         )
 
     def route(self, texts: Sequence[str]) -> list[Side | None]:
@@ -101,7 +102,7 @@ class Router:
         Raises:
             DataError: no list of strings.
         """
-        return [self._evidence(features_of(text)) for text in checked_texts(texts)]
+        return [self._evidence(features_of(text)) for text in strings(texts, "texts")]
 
     def _evidence(self, features: TextFeatures) -> float | None:
         if not features.has_letter:

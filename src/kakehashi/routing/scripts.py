@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..data.validation import in_order
+from ..data.validation import in_order, strings
 from ..errors import DataError
 from ..types import SIDES, Side
 
@@ -73,7 +73,7 @@ class ScriptRouter:
         Raises:
             DataError: no list of strings.
         """
-        return [self._side(text) for text in checked_texts(texts)]
+        return [self._side(text) for text in strings(texts, "texts")]
 
     def evidence(self, texts: Sequence[str]) -> list[float | None]:
         """Return log-odds as a :class:`Router` does: +30, -30 or None."""
@@ -104,15 +104,6 @@ def _scripts(side: Side, names: Sequence[str]) -> tuple[str, ...]:
         problem = f"{unknown[0]!r} is not known" if unknown else "none is given"
         raise DataError(f"scripts of the {side}: {problem}; choose of {', '.join(_SCRIPTS)}.")
     return scripts
-
-
-def checked_texts(texts: Sequence[str]) -> list[str]:
-    """Return texts as a list, or raise DataError where one is no string."""
-    checked = in_order(texts, "texts")
-    for row, text in enumerate(checked):
-        if not isinstance(text, str):
-            raise DataError(f"text {row} is not a string ({type(text).__name__}).")
-    return checked
 
 
 def folded(text: str) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs
-from ..data.record import DataRecord
-from ..report import CandidateResult, Report
+from ..report import CandidateResult, DataRecord, Report
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
 from .judge import Judged

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..aligner_record import Identities
 from ..data.pairs import Pairs
 from ..encoders import Encoder, EncoderIdentity, as_encoder
 from ..encoders.cache import encode_texts
@@ -24,8 +25,7 @@ _COMPARED, _ALIKE = 5, 0.9
 """Texts that tell whether an encoder made stored vectors, and the mean cosine that says so: half
 precision and the like are no other encoder."""
 
-Encoders = Mapping[Side, Encoder | None]
-Identities = Mapping[Side, EncoderIdentity | None]
+EncodersBySide = Mapping[Side, Encoder | None]
 Cache = str | Path | None
 
 
@@ -35,12 +35,14 @@ def as_encoders(source_encoder: Any, target_encoder: Any) -> dict[Side, Encoder 
     return {side: None if model is None else as_encoder(model) for side, model in models.items()}
 
 
-def identities_of(encoders: Encoders) -> dict[Side, EncoderIdentity | None]:
+def identities_of(encoders: EncodersBySide) -> dict[Side, EncoderIdentity | None]:
     """Ask each encoder for the probe texts; None where a side has no encoder."""
     return {s: None if e is None else EncoderIdentity.of(e) for s, e in encoders.items()}
 
 
-def with_vectors(pairs: Pairs, encoders: Encoders, cache: Cache, *, required: bool = True) -> Pairs:
+def with_vectors(
+    pairs: Pairs, encoders: EncodersBySide, cache: Cache, *, required: bool = True
+) -> Pairs:
     """Encode the sides that have texts only.
 
     Raises:
@@ -61,7 +63,7 @@ def with_vectors(pairs: Pairs, encoders: Encoders, cache: Cache, *, required: bo
     return pairs.with_vectors(vectors["source"], vectors["target"])
 
 
-def check_made_by(pairs: Pairs, encoders: Encoders) -> None:
+def check_made_by(pairs: Pairs, encoders: EncodersBySide) -> None:
     """Find encoders that did not make the stored vectors of their side, by a few of the texts.
 
     Raises:
@@ -127,7 +129,7 @@ def check_dimensions(pairs: Pairs, identities: Identities, dimensions: Mapping[s
 
 
 def may_read_texts(
-    mode: Mode, ngrams: bool | None, encoders: Encoders, sets: Sequence[Pairs]
+    mode: Mode, ngrams: bool | None, encoders: EncodersBySide, sets: Sequence[Pairs]
 ) -> bool:
     """Whether maps of a mode may read n-grams of the texts, as asked or by default.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..metrics.ranking import cut_at_ten, ranks
 from ..metrics.relevance import clusters_of
@@ -14,9 +13,7 @@ from ..retrieval.bm25 import bm25_ranks
 from .candidates import Candidate
 from .model_selection import Tuned, rank
 from .prepare import Prepared
-from .verdict import FoldGains, HeldOutRanks, Verdict, decide
-
-Ranks = NDArray[np.intp]
+from .verdict import FoldGains, HeldOutRanks, Ranks, Verdict, decide
 
 
 @dataclass(frozen=True, eq=False)

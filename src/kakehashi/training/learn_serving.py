@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..aligner_record import Identities
 from ..data.pairs import Pairs
 from ..encoders.cache import encode_texts
 from ..errors import FitError
@@ -12,7 +13,7 @@ from ..retrieval.calibration import Calibration, HeldOutPairs, calibrate
 from ..routing.router import Router
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, FloatArray, drawn, unit_rows
-from .inputs import ROLES, Cache, Encoders, Identities
+from .inputs import ROLES, Cache, EncodersBySide
 
 _MAX_PAIRS = 500
 """Held-out pairs that a calibration is learned from, at most: some are encoded once more."""
@@ -31,7 +32,7 @@ def router_or_none(pairs: Pairs, seed: int) -> Router | None:
 def learn_calibration(
     projection: Projection,
     held_out: Pairs,
-    encoders: Encoders,
+    encoders: EncodersBySide,
     identities: Identities,
     *,
     seed: int,
@@ -58,7 +59,7 @@ def _in_role(
     pairs: Pairs,
     side: Side,
     role: Role,
-    encoders: Encoders,
+    encoders: EncodersBySide,
     identities: Identities,
     cache: Cache,
 ) -> FloatArray:

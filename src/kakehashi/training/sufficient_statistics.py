@@ -7,18 +7,36 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..data.duplicates import find_leaks
-from ..data.pairs import Pairs
+from ..data.pairs import Pairs, concatenated
 from ..data.splits import Rows
 from ..metrics.relevance import Relevance
 from ..projection.moments import Moments, Spectrum
 from ..types import SIDES
-from ..vectors import Float32Array, thinned
+from ..vectors import Float32Array, drawn, thinned
 from .features import MAX_NGRAM_PAIRS, FeatureSet
 from .hubness_bank import Bank
 from .split_plan import LEAST_FITTED, Part, SplitPlan
-from .training_rows import TrainingRows
 
 _SPECTRA_KEPT = 3  # of 1,408 dimensions a side, 110 MB each
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingRows:
+    """The rows behind a fit, for what is trained on rows and not on their sums."""
+
+    sets: list[tuple[Pairs, Rows]]
+    seed: int
+
+    def sample(self, at_most: int) -> Pairs:
+        """Return all rows, or so many of them drawn evenly, with vectors in memory as float32."""
+        total = sum(len(rows) for _, rows in self.sets)
+        picked = drawn(total, at_most, self.seed)
+        parts, start = [], 0
+        for pairs, rows in self.sets:
+            mine = picked[(picked >= start) & (picked < start + len(rows))] - start
+            parts.append(pairs.select(rows[mine]))
+            start += len(rows)
+        return concatenated(parts)
 
 
 @dataclass(frozen=True, eq=False)

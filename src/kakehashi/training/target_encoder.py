@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..aligner_record import Identities
 from ..data.pairs import Pairs
 from ..encoders import Encoder
 from ..encoders.cache import encode_texts
@@ -14,7 +15,7 @@ from ..encoders.protocol import checked_encode
 from ..errors import CacheError
 from ..progress import track
 from ..vectors import FloatArray, thinned
-from .inputs import Cache, Encoders, Identities
+from .inputs import Cache, EncodersBySide
 
 UNKNOWN = "what the target encoder finds by itself is not known"
 _TRIED = 50
@@ -42,7 +43,7 @@ class TargetEncoderQueries(NamedTuple):
 
 
 def target_encoder_queries(
-    pairs: Pairs, encoders: Encoders, identities: Identities, cache: Cache
+    pairs: Pairs, encoders: EncodersBySide, identities: Identities, cache: Cache
 ) -> TargetEncoderQueries:
     """Encode the source texts by the target encoder, as an index is asked without a map.
 

@@ -14,7 +14,7 @@ from ..errors import DataError
 from ..types import SIDES
 from ..vectors import FloatArray, thinned
 from .features import MAX_NGRAM_PAIRS
-from .inputs import ROLES, Cache, Encoders, common_dimensions
+from .inputs import ROLES, Cache, EncodersBySide, common_dimensions
 
 MAX_ENCODED_TARGETS = 5000
 """Targets of the pairs up to which the source encoder reads them unasked, as unpaired texts; where
@@ -24,7 +24,7 @@ Unpaired = Pairs | Sequence[str] | None
 """Texts or Pairs of stored vectors; an empty list for none, None for the targets of the pairs."""
 
 
-def check_unpaired(unpaired: Any, encoders: Encoders) -> None:
+def check_unpaired(unpaired: Any, encoders: EncodersBySide) -> None:
     """Find mistakes in unpaired texts before anything is encoded.
 
     Raises:
@@ -55,7 +55,7 @@ def check_unpaired(unpaired: Any, encoders: Encoders) -> None:
 
 
 def gather_unpaired(
-    unpaired: Unpaired, pairs: Pairs, encoders: Encoders, *, same_space: bool, cache: Cache
+    unpaired: Unpaired, pairs: Pairs, encoders: EncodersBySide, *, same_space: bool, cache: Cache
 ) -> Pairs | None:
     """Return rows of one text each, as the source encoder and as the target encoder see it.
 
@@ -83,7 +83,9 @@ def gather_unpaired(
     return _same_texts(texts, *vectors)
 
 
-def _targets(pairs: Pairs, encoders: Encoders, *, same_space: bool, cache: Cache) -> Pairs | None:
+def _targets(
+    pairs: Pairs, encoders: EncodersBySide, *, same_space: bool, cache: Cache
+) -> Pairs | None:
     """Return the targets of the pairs as both encoders see them; None where that costs much."""
     texts, stored = pairs.target_texts, pairs.required_vectors("target")
     if same_space:

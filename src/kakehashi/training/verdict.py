@@ -13,7 +13,7 @@ from ..metrics.relevance import Clusters, Relevance
 from ..metrics.statistics import PairedTest, bootstrap, paired_test
 
 Ranks = NDArray[np.intp]
-Scores = NDArray[np.float64]
+PerQuery = NDArray[np.float64]
 
 MIN_QUERIES = 10
 FEW_QUERIES = 50
@@ -29,7 +29,7 @@ class FoldGains(NamedTuple):
         clusters: of the queries of the test part and then those of the folds.
     """
 
-    gains: Scores
+    gains: PerQuery
     clusters: Clusters
 
 
@@ -91,7 +91,7 @@ class _Win(NamedTuple):
     queries: str
 
 
-def mrr(ranks: Ranks) -> Scores:
+def mrr(ranks: Ranks) -> PerQuery:
     """Return the MRR@10 of each query, (n,)."""
     return per_query(ranks)["mrr@10"]
 
@@ -179,7 +179,7 @@ def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
     return Verdict("do not use", reason, test.p_value, False)
 
 
-def _with_folds(gains: Scores, folds: FoldGains) -> PairedTest:
+def _with_folds(gains: PerQuery, folds: FoldGains) -> PairedTest:
     """Test the gains of the test queries and of the folds together."""
     pooled = np.concatenate([gains, folds.gains])
     return paired_test(pooled, np.zeros_like(pooled), clusters=folds.clusters)

@@ -20,8 +20,7 @@ from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.gradient.mind_the_gap import train
 from kakehashi.training.model_selection import tune_head
 from kakehashi.training.split_plan import plan_split
-from kakehashi.training.sufficient_statistics import develop
-from kakehashi.training.training_rows import TrainingRows
+from kakehashi.training.sufficient_statistics import TrainingRows, develop
 from kakehashi.vectors import unit_rows
 
 MODES = pytest.mark.parametrize("mode", ["keep", "shared"])

@@ -28,7 +28,7 @@ from ...projection import Projection
 from ...projection.head import AffineHead, grid_weight
 from ...types import Mode
 from ...vectors import chunks, unit_rows
-from ..training_rows import TrainingRows
+from ..sufficient_statistics import TrainingRows
 from .torch_state import undisturbed
 
 if TYPE_CHECKING:
