@@ -189,7 +189,7 @@ def test_the_frozen_aligner_of_format_1_still_loads():
     found = frozen.project(y, texts=texts, modality="target", role="document")
     np.testing.assert_allclose(found, expected["document"], atol=1e-6)
     assert frozen.route(texts) == expected["routes"] == ["source", "target", None]
-    at = {"dense": [0.5, 0.4], "rank": [1, 2], "lexical": [1, 0.2]}
+    at = {"similarity": [0.5, 0.4], "place": [1, 2], "lexical": [1, 0.2]}
     scores = frozen.calibration.scores(**at, query="source", document="target")
     np.testing.assert_allclose(scores, expected["scores"], atol=1e-6)
     assert frozen.reads("source")

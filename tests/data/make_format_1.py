@@ -66,7 +66,7 @@ def answers(aligner: kakehashi.Aligner) -> dict[str, list]:
         "query": aligner.project(x, texts=TEXTS),
         "document": aligner.project(y, texts=TEXTS, modality="target", role="document"),
         "scores": aligner.calibration.scores(
-            dense=[0.5, 0.4], rank=[1, 2], lexical=[1, 0.2], query="source", document="target"
+            similarity=[0.5, 0.4], place=[1, 2], lexical=[1, 0.2], query="source", document="target"
         ),
     }
     return {

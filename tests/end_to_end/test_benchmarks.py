@@ -100,9 +100,9 @@ def test_the_benchmark_of_perturbed_queries_scores_each_pair_of_encoders(data, t
     out = tmp_path / "result.json"
     code = f"""
 import sys, robustness
-sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
+sys.modules["torch"] = None  # a trained head adds nothing here but seconds
 sys.path.append({str(ROOT / "tests")!r})
-from support.toy_data import ENCODERS
+from support.toy_data import ENCODER_OF
 from kakehashi.encoders import as_encoder
 robustness.encoder = lambda name: as_encoder(ENCODER_OF[name], name=name)
 sys.argv = ["robustness.py", {str(data / "few_ja_en.jsonl")!r}, "--out", {str(out)!r},
@@ -147,9 +147,9 @@ def test_the_mixed_benchmark_fills_every_table_and_agrees_with_the_retriever(tri
     out = tmp_path / "result.json"
     code = f"""
 import sys, mixed, datasets
-sys.modules["torch"] = None  # a learned rung adds nothing here but seconds
+sys.modules["torch"] = None  # a trained head adds nothing here but seconds
 sys.path.append({str(ROOT / "tests")!r})
-from support.toy_data import ENCODERS
+from support.toy_data import ENCODER_OF
 named = lambda name: datasets.as_encoder(ENCODER_OF[name], name=name)
 datasets.encoder = named
 datasets.judge = lambda: named("target")
