@@ -17,6 +17,7 @@ import numpy as np
 from protocol import Parts, Record, fitted
 
 import kakehashi
+import kakehashi.pairing
 from kakehashi import Pairs
 from kakehashi.evaluation.scoring import served
 from kakehashi.types import Side
@@ -34,7 +35,7 @@ def pseudo_pairs(parts: Parts, pairs: Pairs, mode: Any, seed: int) -> Record:
 
     first = kakehashi.fit(parts.pairs, test=parts.test, mode=mode, seed=seed, ngrams=True)
     first = first.with_encoders(source_encoder=stored("source"), target_encoder=stored("target"))
-    mined = kakehashi.pseudo_pairs(first, rest.source_texts, rest.target_texts)
+    mined = kakehashi.pairing.pseudo_pairs(first, rest.source_texts, rest.target_texts)
     right = set(zip(rest.source_texts, rest.target_texts, strict=True))
     both = zip(mined.source_texts or (), mined.target_texts or (), strict=True)
     share = sum(pair in right for pair in both) / len(mined)

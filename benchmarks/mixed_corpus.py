@@ -124,8 +124,8 @@ class Fits:
     def __call__(self, rows: Any, source: str, target: str, mode: Mode, asks: Language) -> Aligner:
         """Fit an aligner from a language to English, or load the one that was fitted before."""
         encoders: dict[str, Any] = {
-            "source": self.encoded.encoders[source],
-            "target": self.encoded.encoders[target],
+            "source_encoder": self.encoded.encoders[source],
+            "target_encoder": self.encoded.encoders[target],
         }
         place = None
         if self.folder is not None:

@@ -145,10 +145,10 @@ class VectorSearch:
                 for s in (float(self._scores[i]),)
             ]
 
-        return search_store(searched, n, parts=names if per_modality else (), names=names)
+        return search_store(searched, n, parts=names if per_modality else (), modalities=names)
 
 
-class WordsArm:
+class WordSearch:
     """Search by words; what they find does not depend on the vectors, and is kept."""
 
     name = "words"
@@ -191,10 +191,10 @@ class Asking:
         return [self.names[side] for side in self.index.sides]
 
     @cached_property
-    def words(self) -> dict[int, WordsArm]:
+    def words(self) -> dict[int, WordSearch]:
         """The search by words of each question."""
         return {
-            row: WordsArm(self.asked.allowed(row, self.index), self.sides, self.index)
+            row: WordSearch(self.asked.allowed(row, self.index), self.sides, self.index)
             for row in self.rows
         }
 

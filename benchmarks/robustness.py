@@ -51,7 +51,8 @@ def main() -> None:
     print(describe(found))
     for name in args.encoders:
         encoders = {
-            s: encoder(n) for s, n in zip(("source", "target"), name.split(":"), strict=True)
+            f"{side}_encoder": encoder(part)
+            for side, part in zip(("source", "target"), name.split(":"), strict=True)
         }
         runs.append({"encoders": name} | measure(train, test, encoders, args.cache))
         print(f"\n{show(runs[-1])}")
