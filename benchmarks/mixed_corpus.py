@@ -161,6 +161,8 @@ class Known:
 
 
 def knowing(aligner: Aligner, both: Mapping[Side, Mapping[str, np.ndarray]]) -> Aligner:
-    """Bind an aligner to encoders that look up the given vectors by text."""
-    encoders = {side: Known(aligner.encoder(side), known) for side, known in both.items()}
+    """Return an aligner with encoders that look up the given vectors by text."""
+    encoders = {
+        f"{side}_encoder": Known(aligner.encoder(side), known) for side, known in both.items()
+    }
     return aligner.with_encoders(**encoders)
