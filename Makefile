@@ -34,10 +34,10 @@ lint: setup
 	$(BIN)/lint-imports
 
 check: lint
-	$(BIN)/pytest -n 2 -m "not slow" --ignore tests/contract --ignore tests/end_to_end
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" --ignore tests/contract --ignore tests/end_to_end
 
 test: lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 --dist loadgroup
 
 # Refresh what the notebooks print; a test compares it with what they print now.
 notebooks: setup

@@ -13,6 +13,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
 from support.frameworks import brute_force
+from support.once import make_once
 from typer.testing import CliRunner
 
 import kakehashi
@@ -43,15 +44,19 @@ def shorthand(text):
 
 
 @pytest.fixture(scope="module")
-def short_aligner(use, minilm, tmp_path_factory):
+def short_aligner(use, minilm, run_folder, vector_cache):
     """Shorthand by USE into the space of English by MiniLM; other rows than Japanese has."""
     path = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
     pairs = kakehashi.read_pairs(str(path), on_invalid="drop").select(range(4, 1350, 9))
     english = pairs.target_texts
     shorts = kakehashi.Pairs([shorthand(t) for t in english], english, groups=pairs.groups)
-    quick = {"ngrams": False, "unpaired": []}
-    fitted = kakehashi.fit(shorts, source_encoder=use, target_encoder=minilm, mode="keep", **quick)
-    folder = fitted.save(tmp_path_factory.mktemp("short") / "aligner")
+
+    def make(folder):
+        quick = {"ngrams": False, "learned": False, "unpaired": [], "cache": vector_cache}
+        encoders = {"source_encoder": use, "target_encoder": minilm}
+        kakehashi.fit(shorts, **encoders, mode="keep", **quick).save(folder)
+
+    folder = make_once(run_folder / "short" / "aligner", make)
     return Aligner.load(folder).with_encoders(source_encoder=use)
 
 
@@ -123,9 +128,9 @@ class TestSpace:
         )
         assert routed == list(QUERIES)
 
-    def test_one_encoder_is_loaded_once(self, kicad, minilm):
+    def test_one_encoder_is_loaded_once(self, kicad, minilm, vector_cache):
         pairs = kicad.select(range(60))
-        quick = {"ngrams": False, "unpaired": []}
+        quick = {"ngrams": False, "learned": False, "unpaired": [], "cache": vector_cache}
         fitted = kakehashi.fit(
             pairs, source_encoder=minilm, target_encoder=minilm, mode="keep", **quick
         )

@@ -100,7 +100,7 @@ def test_a_map_that_was_fitted_on_its_test_part_makes_none():
     x, y = rng.standard_normal((2, 200, 256)).astype(np.float32)
     again = [v + 0.05 * rng.standard_normal(v.shape).astype(np.float32) for v in (x, y)]
     noise = Pairs(source_vectors=x, target_vectors=y)
-    options = {"mode": "keep", "same_space": False}
+    options = {"mode": "keep", "learned": False, "same_space": False}
     with pytest.raises(DataError, match="a test set of your own"):
         pseudo_pairs(inner_fit(noise, **options), *again)
     more = pseudo_pairs(inner_fit(noise, **options, refit=False), *again)
