@@ -50,7 +50,7 @@ class NextStep:
                 "pairs, or an encoder that reads the source better, may help."
             )
         elif not advised:
-            yield f"{self.out} is saved for a look, not for use: loading it gives a warning."
+            yield f"{self.out} is saved for a look, not for use: the integrations warn of it."
         else:
             yield from self._use()
 
