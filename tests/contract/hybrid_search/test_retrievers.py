@@ -167,7 +167,9 @@ def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, co
     assert all(shop.said(d)["fusion"] == "rank" for d in again)
     assert all("kakehashi" not in entry.metadata for entry in corpus)
     # Nothing of the first search has been written into the store.
-    assert shop.rows(shop.ask(QUERIES[1], searches)) == shop.rows(found)
+    again = dict(shop.rows(shop.ask(QUERIES[1], searches)))
+    # Not the same bits: Qdrant's products may differ in the last one from call to call.
+    assert again == pytest.approx(dict(shop.rows(found)), abs=1e-6)
 
 
 def test_two_indices_give_the_same_as_one(shop, aligner):
