@@ -77,6 +77,7 @@ def corpus(kicad):
 
 
 class TestSpace:
+    @pytest.mark.slow
     def test_each_modality_goes_through_its_own_aligner(
         self, multi_aligner, real_aligner, short_aligner
     ):
@@ -128,6 +129,7 @@ class TestSpace:
         )
         assert routed == list(QUERIES)
 
+    @pytest.mark.slow
     def test_one_encoder_is_loaded_once(self, kicad, minilm, vector_cache):
         pairs = kicad.select(range(60))
         quick = {"ngrams": False, "learned": False, "unpaired": [], "cache": vector_cache}
@@ -371,6 +373,7 @@ class TestLangChain:
 
     @pytest.mark.parametrize("name", QUERIES)
     @pytest.mark.parametrize("words", [False, True])
+    @pytest.mark.slow
     def test_one_list_of_three_modalities(
         self, name, words, embeddings, store, documents, multi_aligner, corpus
     ):
@@ -385,6 +388,7 @@ class TestLangChain:
         assert [s["score"] for s in said] == pytest.approx([s for _, s in expected], abs=1e-3)
         assert len({s["modality"] for s in said}) > 1
 
+    @pytest.mark.slow
     def test_an_index_for_each_modality(self, embeddings, documents, multi_aligner, corpus):
         searches = []
         for name in multi_aligner.modalities:
@@ -423,6 +427,7 @@ class TestLangChain:
         loaded = langchain.AlignedEmbeddings.load(multi_aligner.path)
         assert loaded.aligner.modalities == multi_aligner.modalities
 
+    @pytest.mark.slow
     def test_documents_that_name_no_modality_are_routed(self, multi_aligner, corpus, documents):
         embeddings = langchain.AlignedEmbeddings(aligner=multi_aligner, document_modality="auto")
         store = InMemoryVectorStore(embeddings)

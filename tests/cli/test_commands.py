@@ -35,6 +35,7 @@ def npz(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_fit_evaluate_project_info(npz, tmp_path):
     fitted = run("fit", npz, "--out", tmp_path / "aligner", "--mode", "shared", "--json")
     assert fitted.returncode == 0, fitted.stderr
@@ -53,6 +54,7 @@ def test_fit_evaluate_project_info(npz, tmp_path):
     assert "verdict" in run("info", tmp_path / "aligner").stdout
 
 
+@pytest.mark.slow
 def test_info_says_what_an_aligner_is_in_lines_that_can_be_copied(ngram_aligner):
     lines = run("info", ngram_aligner.path).stdout.splitlines()
     reads = "-> 20 dimensions, reads the texts, too"
@@ -115,6 +117,7 @@ def test_findings_of_a_file_are_printed_under_its_own_name(tmp_path, capsys, mon
     assert f"{path.name}: 2 rows given, 1 dropped" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_curve(npz):
     arguments = ("curve", npz, "--size", 30, "--size", 60, "--repeats", 1)
     found = json.loads(run(*arguments, "--json").stdout)
@@ -371,6 +374,7 @@ def test_project_refuses_a_damaged_archive_in_one_line(ngram_aligner, texts_npz,
     assert "vectors.npz is not an .npz of plain arrays" in done.stderr
 
 
+@pytest.mark.slow
 def test_evaluate_reads_the_texts_of_pairs_and_those_beside_vectors(
     ngram_aligner, texts_npz, tmp_path
 ):
@@ -428,6 +432,7 @@ def fit(monkeypatch, texts_npz, tmp_path):
         ((*BOTH_ENCODERS, "--no-ngrams"), False, False),
     ],
 )
+@pytest.mark.slow
 def test_fit_reads_ngrams_as_asked_or_where_encoders_are(arguments, passed, read, fit):
     options, made = fit(*arguments, "--mode", "keep")
     assert options["ngrams"] is passed
@@ -492,6 +497,7 @@ def test_project_finds_out_where_it_writes_to_before_it_reads(project, tmp_path)
         project(tmp_path / "no_vectors.npz", tmp_path / "file" / "out.npz")
 
 
+@pytest.mark.slow
 def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
     path = tmp_path / "index.txt"
     path.write_bytes(
@@ -552,6 +558,7 @@ def test_fit_cannot_read_ngrams_without_texts(npz, fit):
         fit("--ngrams", "--mode", "keep", pairs=npz)
 
 
+@pytest.mark.slow
 def test_fit_says_what_it_does_where_no_terminal_is(npz, tmp_path):
     options = ("--no-learned", "--overwrite", "--out", tmp_path / "aligner")
     assert run("fit", npz, *options).stderr == "keep: closed forms over vectors\n"

@@ -49,6 +49,7 @@ def assert_parts(pairs, rows, split):
 
 @given(given_pairs=grouped(), fraction=fractions, seed=seeds)
 @repeatable
+@pytest.mark.slow
 def test_no_group_stands_on_both_sides(given_pairs, fraction, seed):
     pairs, rows = given_pairs
     assert_parts(pairs, rows, hold_out(pairs, fraction, seed=seed, rows=rows))
@@ -56,6 +57,7 @@ def test_no_group_stands_on_both_sides(given_pairs, fraction, seed):
 
 @given(given_pairs=grouped(), fraction=fractions, seed=seeds)
 @repeatable
+@pytest.mark.slow
 def test_the_held_out_share_is_missed_by_less_than_one_group(given_pairs, fraction, seed):
     pairs, rows = given_pairs
     sizes = Counter(pairs.groups if rows is None else [pairs.groups[i] for i in rows])

@@ -217,6 +217,7 @@ def test_a_class_is_refused_and_an_instance_asked_for(model):
         as_encoder(model)
 
 
+@pytest.mark.slow
 def test_a_saved_aligner_never_names_a_module_to_import(text_aligner, tmp_path, monkeypatch):
     """An aligner may come from anyone; only what the caller names is imported."""
     (tmp_path / "planted.py").write_text("from support.toy_data import hashed_letters as encode\n")
@@ -297,6 +298,7 @@ def test_an_encoder_that_is_narrower_for_texts_than_for_probes_is_refused():
         kakehashi.fit(machine_pairs(), source_encoder=narrow, target_encoder=hashed_letters)
 
 
+@pytest.mark.slow
 def test_a_sentence_transformers_model_and_its_path_are_one_encoder(transformer, minilm):
     loaded, by_path = as_encoder(transformer), as_encoder(minilm)
     for encoder in (loaded, by_path):

@@ -149,6 +149,7 @@ def test_batches_of_other_widths_are_refused(cached, cache):
         run(Recording(narrower), cache if cached else None)
 
 
+@pytest.mark.slow
 def test_fit_uses_the_cache(cache):
     texts = [f"check the {part} {n}" for part in ("pump", "valve", "seal") for n in range(10)]
     pairs = kakehashi.Pairs(texts, [text.upper() for text in texts])

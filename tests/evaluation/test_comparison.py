@@ -53,6 +53,7 @@ def stored():
     return part.select(range(120)), part.select(range(120, 200))
 
 
+@pytest.mark.slow
 def test_every_name_gives_a_row_of_real_text(manual):
     train, test = manual
     extra = [
@@ -142,6 +143,7 @@ def test_centring_undoes_an_offset():
     assert after > before
 
 
+@pytest.mark.slow
 def test_two_runs_are_equal_bit_for_bit(stored):
     one, two = (compare(*stored, ["ridge"], seed=3).rows["ridge"] for _ in range(2))
     assert (one.ranks == two.ranks).all()
@@ -197,6 +199,7 @@ def test_the_network_has_the_papers_layout_and_is_plain_numpy(stored):
     np.testing.assert_allclose(network(x), expected.numpy(), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_training_is_the_papers_schedule(stored, monkeypatch):
     """Adam at 1e-4; five epochs, each of all rows in batches of 32, the last one smaller."""
     seen, options = [], []
@@ -592,6 +595,7 @@ def test_comparing_imports_torch_for_the_network_alone():
     assert run(code).stdout.strip() == "False"
 
 
+@pytest.mark.slow
 def test_the_command_prints_rows_and_reasons(tmp_path):
     x, y, groups = two_views(200)
     np.savez(tmp_path / "pairs.npz", source=x, target=y, group=groups)

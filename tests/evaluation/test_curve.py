@@ -53,6 +53,7 @@ def fits(monkeypatch):
     return made
 
 
+@pytest.mark.slow
 def test_every_size_has_to_beat_the_target_encoder_which_reads_a_query_once(monkeypatch):
     """Between two encoders every verdict of a curve is against the same rival."""
     asked, made, real = [], [], curve_module._judged
@@ -228,6 +229,7 @@ def never(texts):
     raise AssertionError(texts)
 
 
+@pytest.mark.slow
 def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
     """An index holds the held-out targets, too; no sum that is fitted may."""
     made = []

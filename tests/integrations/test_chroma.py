@@ -41,6 +41,7 @@ def test_documents_and_queries_are_embedded_each_in_their_way(function, text_ali
     assert found["ids"][0][0] == str((documents @ query[0]).argmax())
 
 
+@pytest.mark.slow
 def test_a_new_process_opens_the_collection_by_its_stored_configuration(
     function, text_aligner, tmp_path
 ):

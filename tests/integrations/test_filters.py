@@ -82,6 +82,7 @@ def expected(given):
 
 @pytest.mark.parametrize("given", FILTERS.values(), ids=FILTERS)
 @pytest.mark.parametrize("name", EMBEDDED)
+@pytest.mark.slow
 def test_every_store_lets_the_same_through(name, given, filled):
     assert bool(expected(given)) == (given is not FILTERS["nothing"])
     assert found(filled(name), {"filter": given}) == expected(given)

@@ -180,6 +180,7 @@ def test_what_cannot_be_pickled_raises_instead_of_vanishing(text_aligner):
         pickle.dumps(embedding)
 
 
+@pytest.mark.slow
 def test_a_pipeline_with_two_workers_gives_the_vectors_of_one(embedding):
     given = nodes()
     alone = IngestionPipeline(transformations=[embedding], disable_cache=True).run(nodes=nodes())

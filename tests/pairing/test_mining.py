@@ -63,6 +63,7 @@ def test_texts_are_encoded_and_a_text_counts_once(ngram_aligner):
         pseudo_pairs(ngram_aligner, encoded().source_vectors, targets)
 
 
+@pytest.mark.slow
 def test_a_second_fit_finds_more():
     """Forty pairs, and 660 sources and targets in other orders that nobody has paired."""
     x, y, groups = two_views(1000, noise=1.2, seed=5)
@@ -94,6 +95,7 @@ def test_what_cannot_be_paired_is_named(text_aligner, source, message):
         pseudo_pairs(unrefitted(text_aligner).with_encoders(**ENCODERS), source, ["PUMP."])
 
 
+@pytest.mark.slow
 def test_a_map_that_was_fitted_on_its_test_part_makes_none():
     """Pairs of noise: their map knows them by heart, and would tell the next fit's test."""
     rng = np.random.default_rng(0)

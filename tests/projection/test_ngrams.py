@@ -243,6 +243,7 @@ def test_texts_may_be_a_tuple_an_array_or_a_column(kind, reader):
     assert np.array_equal(reader.project(vectors, texts=same), expected)
 
 
+@pytest.mark.slow
 def test_many_stored_vectors_are_projected_a_part_at_a_time():
     """Beside 1,024 n-grams a row of 8 numbers takes 4 KB; of all rows at once that would be 25 MB,
     and the sums in float64 as much again."""

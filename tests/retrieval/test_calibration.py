@@ -113,6 +113,7 @@ def test_the_weights_of_a_choice_are_found_again():
     assert difference["source"] - difference["target"] == pytest.approx(1.5, abs=0.15)
 
 
+@pytest.mark.slow
 def test_newton_agrees_with_scipy():
     """An independent optimiser, on the loss written out query by query."""
     given = choices(np.random.default_rng(1), words=False)

@@ -183,6 +183,7 @@ def test_n_grams_of_too_many_pairs_are_not_read(which, monkeypatch):
         may_read_texts("keep", True, ENCODER_OF, sets)
 
 
+@pytest.mark.slow
 def test_the_rung_of_n_grams_is_tried_only_where_texts_may_be_read():
     pairs = encoded()
     for ngrams in (True, False):

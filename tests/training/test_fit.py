@@ -115,6 +115,7 @@ def test_bad_options_are_named(vector_pairs):
         fit(vector_pairs.select([0, 1, 2]))
 
 
+@pytest.mark.slow
 def test_the_report_says_how_to_try_the_other_mode_where_it_was_not(vector_pairs):
     for mode, noted in (("keep", 1), ("shared", 0), ("auto", 0)):
         notes = fit(vector_pairs, mode=mode).report.notes
@@ -248,6 +249,7 @@ def test_the_metric_is_read_off_the_length_of_the_targets(scale, expected):
     assert fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report.metric == expected
 
 
+@pytest.mark.slow
 def test_spaces_are_told_apart_by_the_vectors():
     rng = np.random.default_rng(0)
     y = rng.standard_normal((200, 12))
@@ -257,6 +259,7 @@ def test_spaces_are_told_apart_by_the_vectors():
     assert fit(Pairs(source_vectors=turned, target_vectors=y), mode="keep").report.base is None
 
 
+@pytest.mark.slow
 def test_spaces_of_few_strong_directions_do_not_pass_for_one_by_luck():
     """Their products agree by chance in a tenth of all draws, however many rows there are."""
     called = {"unrelated": 0, "the same": 0}
@@ -274,6 +277,7 @@ def test_spaces_of_few_strong_directions_do_not_pass_for_one_by_luck():
     assert called["the same"] == 40
 
 
+@pytest.mark.slow
 def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
     """One encoder may know one of the two languages only; its vectors are of one space still."""
     pairs = machine_pairs()
@@ -409,6 +413,7 @@ def test_a_seed_may_come_from_numpy(tmp_path):
     assert aligner.report.seed == 3
 
 
+@pytest.mark.slow
 def test_what_ships_is_fitted_on_finalthing_unless_told_not_to():
     x, y, groups = two_views(300)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
@@ -476,6 +481,7 @@ def test_groups_of_the_folds_are_tested_whole_with_those_of_the_test_queries():
         assert verdict.advice == advice
 
 
+@pytest.mark.slow
 def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
     seen = []
     monkeypatch.setattr(

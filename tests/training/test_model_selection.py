@@ -117,6 +117,7 @@ def test_one_round_moves_every_hyper_parameter_from_the_best_setting_so_far(roun
     assert len(asked) == len(data.parts) * len(set(asked))  # no setting twice
 
 
+@pytest.mark.slow
 def test_ngrams_that_say_nothing_count_little():
     """Vectors tell all, texts are noise: the weight falls below those that the search starts at."""
     x, y, groups = two_views(400, noise=1.2)

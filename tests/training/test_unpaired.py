@@ -186,6 +186,7 @@ def sentences(rng, n):
     return [" ".join(rng.choice(words, 4)) for _ in range(n)]
 
 
+@pytest.mark.slow
 def test_unpaired_texts_make_up_for_few_pairs():
     """Thirty pairs, and six hundred texts of which nobody knows the other side."""
     texts = list(dict.fromkeys(sentences(np.random.default_rng(0), 800)))

@@ -24,6 +24,7 @@ def english() -> Pairs:
     return Pairs(rows, [f"{row.upper()} NOW" for row in rows], ids=range(len(rows)))
 
 
+@pytest.mark.slow
 def test_the_report_is_that_of_the_ranks(kicad, use):
     rows = np.arange(len(kicad))
     train, test = kicad.select(rows[rows % 3 > 0]), kicad.select(rows[rows % 3 == 0])
@@ -96,6 +97,7 @@ def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_ali
         assert found(changed, clean)["mrr@10"].mean() != expected
 
 
+@pytest.mark.slow
 def test_one_encoder_for_both_sides_has_a_base(english, capsys):
     fitted = kakehashi.fit(
         english, source_encoder=hashed_letters, target_encoder=hashed_letters, mode="keep"
@@ -123,12 +125,14 @@ def test_a_perturbation_that_changes_nothing_says_so(text_aligner, capsys):
     assert "│ 0% changed" not in printed
 
 
+@pytest.mark.slow
 def test_the_help_names_every_perturbation_and_what_it_costs():
     printed = " ".join(run("robustness", "--help").stdout.replace("│", " ").split())
     for said in (*PERTURBATIONS, "about twelve times the work"):
         assert said in printed
 
 
+@pytest.mark.slow
 def test_each_different_text_is_encoded_once(english):
     asked = []
 
@@ -164,6 +168,7 @@ def test_robustness_refuses_what_has_no_texts_or_no_encoder(aligner, vector_pair
         measure_robustness(aligner, english)
 
 
+@pytest.mark.slow
 def test_the_command(text_aligner, english, tmp_path):
     text_aligner.save(tmp_path / "bridge")
     rows = zip(english.source_texts, english.target_texts, strict=True)

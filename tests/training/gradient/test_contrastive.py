@@ -306,6 +306,7 @@ def float64_by_default():
 
 
 @pytest.mark.parametrize(("name", "surrounding"), surroundings())
+@pytest.mark.slow
 def test_training_is_the_same_whatever_torch_is_set_to(name, surrounding):
     pairs = some_pairs(60)
     options = {"epochs": 2}
