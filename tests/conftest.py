@@ -15,6 +15,13 @@ from support.toy_data import ENCODERS, machine_pairs, reading_aligner, two_views
 import kakehashi
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that reads a real encoder is slow: loading one takes seconds."""
+    for item in items:
+        if {"use", "minilm"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory) -> Path:
     """A folder that all workers of a run share; each worker's own lies inside it."""
