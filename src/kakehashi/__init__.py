@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from . import progress as progress
     from .aligner import Aligner
     from .data.readers import read_pairs
+    from .integrations.stores import read_index
     from .multi_aligner import MultiAligner, load
     from .training.fit import fit
 
@@ -25,6 +26,7 @@ __all__ = [
     "Pairs",
     "fit",
     "load",
+    "read_index",
     "read_pairs",
 ]
 
@@ -33,6 +35,7 @@ _LAZY = {
     "MultiAligner": "multi_aligner",
     "load": "multi_aligner",
     "fit": "training.fit",
+    "read_index": "integrations.stores",
     "read_pairs": "data.readers",
 }
 _LAZY_MODULES = ("encoders", "evaluation", "pairing", "progress")

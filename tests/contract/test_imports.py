@@ -122,6 +122,7 @@ def test_the_public_api_is_what_all_says():
         "Pairs",
         "fit",
         "load",
+        "read_index",
         "read_pairs",
     ]
     for name in kakehashi.__all__:

@@ -9,10 +9,12 @@ from typing import Annotated, Any
 import typer
 
 from ..aligner import Aligner
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..data.readers import read_pairs, read_texts
 from ..encoders.first_use import missing_encoder
 from ..errors import DataError, EncoderError
+from ..integrations.stores import read_index
 from ..types import SIDES, Side
 from .console import plain_console
 
@@ -78,6 +80,17 @@ NoUnpaired = Annotated[
         "also read as texts without a pair.",
     ),
 ]
+IndexAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--index",
+        metavar="ADDRESS",
+        help="The index that is searched: its documents stand beside the answers that PAIRS names. "
+        "A store (chroma:FOLDER?collection=NAME, qdrant:..., llama-index:FOLDER, "
+        "langchain:DUMP.json), a file of texts (.txt, .jsonl, .csv, ...), or an .npz with target "
+        "and target_texts.",
+    ),
+]
 AllCandidates = Annotated[
     bool, typer.Option("--all-candidates", help="Show every map that was tried.")
 ]
@@ -122,6 +135,15 @@ def load_unpaired(
         if name is None:
             raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
     return read_texts(path, column=column)
+
+
+def load_index(address: str | None, column: str) -> IndexDocuments | None:
+    """Read the documents of --index; None without it.
+
+    Args:
+        column: the name of the target column, which a file of texts may share.
+    """
+    return None if address is None else read_index(address, column=column)
 
 
 def require_encoder(aligner: Aligner, side: Side) -> None:

@@ -1,0 +1,111 @@
+"""The documents of an index: what a search ranks, beside the answers that pairs name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import DataError, ReaderError
+from ..vectors import FloatArray
+from .readers import open_npz, read_texts, texts_beside
+from .validation import Finding, checked_vectors, in_order, validated_texts
+
+
+@dataclass(frozen=True, eq=False)
+class IndexDocuments:
+    """The documents of an index: n texts, n stored vectors, or both.
+
+    Attributes:
+        texts: n texts, as the store returns them; None where it holds vectors only.
+        vectors: (n, d) as they are stored; None where there are texts only. In an index that an
+            aligner of shared mode moved, they are projected ones.
+        ids: n names.
+        name: where the documents were read.
+
+    Raises:
+        DataError: no documents, columns of different lengths, or a row that cannot be used.
+    """
+
+    texts: tuple[str, ...] | None = None
+    vectors: FloatArray | None = None
+    ids: tuple[str, ...] = ()
+    name: str = "index"
+
+    def __post_init__(self) -> None:
+        columns = (self.texts, self.vectors, self.ids or None)
+        lengths = {len(column) for column in columns if column is not None}
+        if (self.texts is None and self.vectors is None) or lengths == {0}:
+            raise DataError(f"{self.name} holds no documents; give an index that is filled.")
+        if len(lengths) > 1:
+            raise DataError(f"{self.name}: texts, vectors and ids differ in number: {lengths}.")
+        findings: list[Finding] = []
+        texts = validated_texts(self.texts, "target", findings)
+        vectors = checked_vectors(self.vectors, "target", findings)
+        if findings:
+            first = findings[0]
+            raise DataError(f"{self.name}: document {first.row}: {first.problem}. Take it out.")
+        object.__setattr__(self, "texts", texts)
+        object.__setattr__(self, "vectors", vectors)
+        if not self.ids:
+            object.__setattr__(self, "ids", tuple(map(str, range(len(self)))))
+
+    def __len__(self) -> int:
+        rows = self.vectors if self.texts is None else self.texts
+        assert rows is not None
+        return len(rows)
+
+    def __repr__(self) -> str:
+        """Return the number of documents, without their contents."""
+        dimension = "" if self.vectors is None else f"[{self.vectors.shape[1]}]"
+        held = f"{'' if self.texts is None else 'texts'}{dimension}"
+        return f"IndexDocuments({self.name!r}, {len(self)} documents, {held})"
+
+
+def as_index(value: Any) -> IndexDocuments:
+    """Return the documents of an index: as they are, or of a list of texts.
+
+    Raises:
+        DataError: another value; an address is to be read first.
+    """
+    if isinstance(value, IndexDocuments):
+        return value
+    if isinstance(value, (str, Path)):
+        raise DataError(
+            f"index={str(value)!r} is an address; read it with "
+            f"kakehashi.read_index({str(value)!r})."
+        )
+    return IndexDocuments(texts=tuple(in_order(value, "index")))
+
+
+def read_index_file(path: str | Path, *, column: str = "target") -> IndexDocuments:
+    """Read the documents of an index from a file.
+
+    Args:
+        path: texts, as :func:`kakehashi.data.readers.read_texts` reads them; or an ``.npz`` with
+            the array ``target`` of (n, d) vectors, ``target_texts`` of n strings, or both.
+        column: the name of the column or array, in place of ``target``.
+
+    Raises:
+        ReaderError: the file is missing, malformed or of another format.
+        DataError: a document that cannot be used.
+    """
+    path = Path(path)
+    if path.suffix.lower() == ".npz":
+        return _of_npz(path, column)
+    return IndexDocuments(texts=tuple(read_texts(path, column=column)), name=str(path))
+
+
+def _of_npz(path: Path, column: str) -> IndexDocuments:
+    if not path.is_file():
+        raise ReaderError(f"{path} is not a file.")
+    with open_npz(path) as archive:
+        vectors = archive.get(column)
+        key = f"{column}_texts"
+        if vectors is None and key not in archive:
+            held = ", ".join(archive.files)
+            raise ReaderError(f"{path} has neither an array {column!r} nor {key!r}; it has {held}.")
+        rows = len(archive[key]) if vectors is None else len(vectors)
+        texts: Sequence[str] | None = texts_beside(archive, column, rows, path)
+    return IndexDocuments(None if texts is None else tuple(texts), vectors, name=str(path))

@@ -1,0 +1,123 @@
+"""The address of a store, in the form of a database URL: ``chroma:FOLDER?collection=NAME``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ...errors import DataError
+
+FORM = "KIND:FOLDER?collection=NAME, or KIND://HOST:PORT?collection=NAME for a server"
+KINDS = ("chroma", "qdrant", "llama-index", "langchain")
+_OPTIONS = ("collection",)
+
+
+@dataclass(frozen=True)
+class Address:
+    """One store.
+
+    Attributes:
+        text: as it was given.
+        kind: one of ``KINDS``.
+        folder: of a local store; a file, for a dump of LangChain's in-memory store.
+        server: host and port of a store that is a server.
+        collection: None where it was not named.
+    """
+
+    text: str
+    kind: str
+    folder: Path | None = None
+    server: tuple[str, int | None] | None = None
+    collection: str | None = None
+
+    def required_folder(self) -> Path:
+        """Return the folder.
+
+        Raises:
+            DataError: the address names a server, or the folder is missing.
+        """
+        if self.folder is None:
+            raise DataError(f"{self.text}: {self.kind} has no server here; give {self.kind}:FOLDER")
+        if not self.folder.exists():
+            raise DataError(f"{self.text}: {self.folder} does not exist.")
+        return self.folder
+
+    def collection_of(self, present: list[str]) -> str:
+        """Return the collection that is named, or the only one.
+
+        Raises:
+            DataError: there is none, no such one, or several to choose from.
+        """
+        listed = ", ".join(map(repr, sorted(present))) or "none"
+        if self.collection is None and len(present) == 1:
+            return present[0]
+        if self.collection is None:
+            raise DataError(f"{self.text}: name one with ?collection=NAME; there are: {listed}.")
+        if self.collection not in present:
+            raise DataError(f"{self.text}: no collection {self.collection!r}; there are: {listed}.")
+        return self.collection
+
+
+def parse_address(text: str) -> Address | None:
+    """Return the parts of an address; None for the path of a file.
+
+    A path starts after the colon (``chroma:db`` or ``chroma:/data/db``) or after three slashes
+    (``chroma:///data/db``). A folder or a dump needs no kind where it shows its own.
+
+    Raises:
+        DataError: an unknown kind or option, or a folder that is no known store.
+    """
+    kind, colon, rest = text.partition(":")
+    if not colon or kind not in KINDS:
+        if colon and "//" in rest[:2]:
+            raise DataError(f"{text}: unknown kind {kind!r}; it is {FORM}, of {', '.join(KINDS)}.")
+        path = Path(text)
+        found = _kind_of(path)
+        return None if found is None else Address(text, found, path)
+    parts = urlsplit(rest)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name in options:
+        if name not in _OPTIONS:
+            raise DataError(f"{text}: unknown option {name!r}; allowed is collection.")
+    collection = options.get("collection")
+    if parts.hostname is not None:
+        return Address(
+            text, kind, server=(parts.hostname, _port(text, parts)), collection=collection
+        )
+    if not parts.path:
+        raise DataError(f"{text} names no folder; it is {FORM}.")
+    return Address(text, kind, Path(unquote(parts.path)), collection=collection)
+
+
+def _port(text: str, parts: object) -> int | None:
+    try:
+        port: int | None = parts.port  # type: ignore[attr-defined]
+    except ValueError as error:
+        raise DataError(f"{text}: {error}; it is {FORM}.") from error
+    return port
+
+
+def _kind_of(path: Path) -> str | None:
+    """Return the kind of a store by its files; None for a file of texts or vectors."""
+    if path.is_file():
+        return "langchain" if path.suffix.lower() == ".json" else None
+    if not path.is_dir():
+        return None
+    if (path / "index.pkl").exists():
+        raise DataError(
+            f"{path} is a FAISS folder of LangChain: its texts are a pickle, which is never read "
+            "here. Save them as a file of texts, one a line of JSON (.jsonl)."
+        )
+    marks: dict[str, Callable[[], bool]] = {
+        "chroma": (path / "chroma.sqlite3").exists,
+        "qdrant": lambda: (path / "meta.json").exists() and (path / "collection").exists(),
+        "llama-index": (path / "docstore.json").exists,
+    }
+    for kind, is_there in marks.items():
+        if is_there():
+            return kind
+    raise DataError(
+        f"{path} is a folder of no known store; give {FORM}, of {', '.join(KINDS)}, or a file."
+    )

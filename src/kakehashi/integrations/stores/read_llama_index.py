@@ -1,0 +1,75 @@
+"""LlamaIndex: the nodes of a storage that was persisted to a folder."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...data.index import IndexDocuments
+from ...errors import ReaderError
+from ...vectors import FloatArray
+from .address import Address
+from .rows import documents_of
+
+_DOCUMENTS, _INDICES = "docstore.json", "index_store.json"
+_VECTORS = "default__vector_store.json"
+
+
+def read_llama_index(address: Address) -> IndexDocuments:
+    """Read the texts of ``storage_context.persist(folder)``, and their vectors.
+
+    The files are plain JSON, so LlamaIndex is not needed; vectors in a file of FAISS need faiss.
+    """
+    folder = address.required_folder()
+    try:
+        nodes = json.loads((folder / _DOCUMENTS).read_text(encoding="utf-8"))["docstore/data"]
+        texts_of = {name: _text(node["__data__"]) for name, node in nodes.items()}
+        ids, vectors = _vectors(folder, list(texts_of))
+        texts = [texts_of[name] for name in ids]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise ReaderError(
+            f"{folder} is no storage of LlamaIndex ({error!r:.80}); write it with "
+            "index.storage_context.persist(folder). Of a vector store of its own, give the address."
+        ) from error
+    return documents_of(address.text, ids, texts, vectors)
+
+
+def _text(data: dict[str, Any]) -> str | None:
+    text = data.get("text")
+    if text is None:
+        text = (data.get("text_resource") or {}).get("text")
+    return text
+
+
+def _vectors(folder: Path, nodes: list[str]) -> tuple[list[str], FloatArray | None]:
+    """Return the ids of the nodes that are indexed, and their vectors as far as they are here."""
+    path = folder / _VECTORS
+    if not path.is_file():
+        return nodes, None
+    if path.read_bytes()[:1] != b"{":
+        return _faiss_vectors(folder)
+    stored = json.loads(path.read_text(encoding="utf-8"))["embedding_dict"]
+    if not stored:  # the vectors lie in a store of their own
+        return nodes, None
+    return list(stored), np.array(list(stored.values()), np.float32)
+
+
+def _faiss_vectors(folder: Path) -> tuple[list[str], FloatArray]:
+    """Return the nodes by the position of their vectors in an index of FAISS."""
+    try:
+        import faiss
+    except ImportError as error:
+        raise ReaderError(
+            f"{folder / _VECTORS} is an index of FAISS; install it: pip install faiss-cpu"
+        ) from error
+    index = faiss.read_index(str(folder / _VECTORS))
+    indices = json.loads((folder / _INDICES).read_text(encoding="utf-8"))["index_store/data"]
+    structs = [json.loads(each["__data__"]) for each in indices.values()]
+    if len(structs) != 1:
+        raise ValueError(f"{len(structs)} indices in {folder / _INDICES}; one is wanted")
+    by_position: dict[str, str] = structs[0]["nodes_dict"]
+    ids = [by_position[str(position)] for position in range(index.ntotal)]
+    return ids, np.asarray(index.reconstruct_n(0, index.ntotal), np.float32)

@@ -1,0 +1,183 @@
+"""The documents of real stores, read by their address."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from langchain_core.embeddings import Embeddings
+
+import kakehashi
+from kakehashi.data.index import IndexDocuments, as_index
+from kakehashi.errors import DataError, ReaderError
+
+TEXTS = ["red key", "blue key", "green door"]
+VECTORS = np.array([[1, 0, 0], [0, 1, 0], [0, 0.6, 0.8]], np.float32)
+
+
+class Letters(Embeddings):
+    """Embeds by the rows of VECTORS, for LangChain's stores."""
+
+    def embed_documents(self, texts):
+        return [VECTORS[TEXTS.index(text) if text in TEXTS else 0].tolist() for text in texts]
+
+    def embed_query(self, text):
+        return VECTORS[0].tolist()
+
+
+def chroma(folder):
+    import chromadb
+
+    client = chromadb.PersistentClient(str(folder))
+    collection = client.get_or_create_collection("notes", embedding_function=None)
+    collection.add(ids=list("abc"), embeddings=VECTORS.tolist(), documents=TEXTS)
+    return f"chroma:{folder}?collection=notes"
+
+
+def qdrant(folder):
+    from langchain_core.documents import Document
+    from langchain_qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient, models
+
+    client = QdrantClient(path=str(folder))
+    by = models.VectorParams(size=3, distance=models.Distance.COSINE)
+    client.create_collection("notes", vectors_config=by)
+    store = QdrantVectorStore(client, "notes", Letters(), validate_embeddings=False)
+    store.add_documents([Document(page_content=text) for text in TEXTS])
+    client.close()
+    return f"qdrant:{folder}?collection=notes"
+
+
+def qdrant_of_llama_index(folder):
+    from llama_index.core.schema import TextNode
+    from llama_index.vector_stores.qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(path=str(folder))
+    store = QdrantVectorStore("notes", client=client)
+    store.add([TextNode(text=t, embedding=v.tolist()) for t, v in zip(TEXTS, VECTORS, strict=True)])
+    client.close()
+    return f"qdrant:{folder}"
+
+
+def langchain_dump(folder):
+    from langchain_core.vectorstores import InMemoryVectorStore
+
+    store = InMemoryVectorStore(Letters())
+    store.add_texts(TEXTS)
+    store.dump(str(folder / "dump.json"))
+    return str(folder / "dump.json")
+
+
+def llama_index(folder, store=None):
+    from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
+    from llama_index.core.schema import TextNode
+
+    nodes = [TextNode(text=t, embedding=v.tolist()) for t, v in zip(TEXTS, VECTORS, strict=True)]
+    context = StorageContext.from_defaults(vector_store=store)
+    index = VectorStoreIndex(nodes, storage_context=context, embed_model=MockEmbedding(3))
+    index.storage_context.persist(str(folder))
+    return str(folder)
+
+
+def llama_index_faiss(folder):
+    faiss = pytest.importorskip("faiss")
+    from llama_index.vector_stores.faiss import FaissVectorStore
+
+    return llama_index(folder, FaissVectorStore(faiss.IndexFlatIP(3)))
+
+
+STORES = [chroma, qdrant, qdrant_of_llama_index, langchain_dump, llama_index, llama_index_faiss]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fill", STORES, ids=lambda fill: fill.__name__)
+def test_reads_all_texts_and_vectors_of_a_store(fill, tmp_path):
+    read = kakehashi.read_index(fill(tmp_path))
+    order = [read.texts.index(text) for text in TEXTS]
+    np.testing.assert_allclose(read.vectors[order], VECTORS, atol=1e-6)
+    assert len(set(read.ids)) == len(read) == 3
+
+
+@pytest.mark.slow
+def test_chroma_is_read_page_by_page_and_shows_its_collections(tmp_path):
+    import chromadb
+
+    client = chromadb.PersistentClient(str(tmp_path))
+    collection = client.create_collection("many", embedding_function=None)
+    rows = np.random.default_rng(0).standard_normal((1203, 4), np.float32)
+    texts = [f"text {i}" for i in range(len(rows))]
+    collection.add(ids=list(map(str, range(1203))), embeddings=rows.tolist(), documents=texts)
+    read = kakehashi.read_index(tmp_path)  # the folder and the only collection show themselves
+    assert (len(read), read.texts[1202]) == (1203, "text 1202")
+    np.testing.assert_array_equal(read.vectors, rows)
+    client.create_collection("empty", embedding_function=None)
+    with pytest.raises(DataError, match=r"name one with \?collection=NAME; .* 'empty', 'many'"):
+        kakehashi.read_index(f"chroma:{tmp_path}")
+    with pytest.raises(DataError, match="no collection 'notes'"):
+        kakehashi.read_index(f"chroma:{tmp_path}?collection=notes")
+    with pytest.raises(DataError, match="holds no documents"):
+        kakehashi.read_index(f"chroma:{tmp_path}?collection=empty")
+
+
+def test_reads_files_of_texts_and_of_vectors(tmp_path):
+    (tmp_path / "a.txt").write_text("red key\n\nblue key\n")
+    assert kakehashi.read_index(tmp_path / "a.txt").texts == ("red key", "blue key")
+    rows = [json.dumps({"english": text}) for text in TEXTS]
+    (tmp_path / "a.jsonl").write_text("\n".join(rows))
+    assert kakehashi.read_index(tmp_path / "a.jsonl", column="english").texts == tuple(TEXTS)
+    np.savez(tmp_path / "a.npz", target=VECTORS, target_texts=np.array(TEXTS))
+    read = kakehashi.read_index(tmp_path / "a.npz")
+    assert read.texts == tuple(TEXTS)
+    np.testing.assert_array_equal(read.vectors, VECTORS)
+    np.savez(tmp_path / "b.npz", target=VECTORS)
+    assert kakehashi.read_index(tmp_path / "b.npz").texts is None
+    np.savez(tmp_path / "c.npz", target_texts=np.array(TEXTS))
+    assert kakehashi.read_index(tmp_path / "c.npz").vectors is None
+    np.savez(tmp_path / "d.npz", other=VECTORS)
+    with pytest.raises(ReaderError, match="neither an array 'target' nor 'target_texts'"):
+        kakehashi.read_index(tmp_path / "d.npz")
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("chroma:", "names no folder"),
+        ("chroma:nowhere", "does not exist"),
+        ("chroma:.?database=x", "unknown option 'database'; allowed is collection"),
+        ("chroma://host:port?collection=x", "Port could not be cast"),
+        ("milvus://host", "unknown kind 'milvus'"),
+        ("llama-index://host", "no server here"),
+        (".", "folder of no known store"),
+        ("missing.txt", "is not a file"),
+    ],
+)
+def test_an_address_that_leads_nowhere_is_refused_with_advice(
+    address, message, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match=message):
+        kakehashi.read_index(address)
+    assert not list(tmp_path.iterdir())  # no new database
+
+
+def test_a_pickle_is_refused_by_name(tmp_path):
+    (tmp_path / "index.pkl").write_bytes(b"\x80\x04.")
+    with pytest.raises(DataError, match="FAISS folder of LangChain: its texts are a pickle"):
+        kakehashi.read_index(tmp_path)
+
+
+def test_documents_are_checked_once(tmp_path):
+    with pytest.raises(DataError, match="document 1: vector contains NaN"):
+        IndexDocuments(vectors=np.array([[1.0], [np.nan]], np.float32))
+    with pytest.raises(DataError, match="differ in number"):
+        IndexDocuments(("a",), VECTORS)
+    with pytest.raises(DataError, match="holds no documents"):
+        as_index([])
+    with pytest.raises(DataError, match=r"read it with kakehashi.read_index\('db'\)"):
+        as_index("db")
+    assert as_index(TEXTS).texts == tuple(TEXTS)
+    (tmp_path / "a.json").write_text("[1]")
+    with pytest.raises(ReaderError, match="no dump of LangChain's InMemoryVectorStore"):
+        kakehashi.read_index(tmp_path / "a.json")
