@@ -29,6 +29,8 @@ def test_an_aligner_that_reads_texts_is_scored_as_it_serves(ngram_aligner, store
     assert (found.aligned.n_queries, found.aligned.pool) == (80, 80)
     assert found.base is None  # two spaces
     assert found.to_dict()["aligned"]["means"] == found.aligned.means
+    assert np.mean(found.ranks["aligned"] == 1) == pytest.approx(expected)
+    assert {"aligned", "bm25"} <= set(found.ranks)
 
 
 def test_a_querys_own_target_counts_among_different_targets(text_aligner):

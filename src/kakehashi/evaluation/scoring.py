@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs, check_pairs
@@ -14,6 +16,7 @@ from ..errors import DataError
 from ..metrics.ranking import ranks
 from ..metrics.relevance import Relevance, clusters_of
 from ..metrics.statistics import Scores
+from ..retrieval.bm25 import bm25_ranks
 from ..training.inputs import ROLES, with_vectors
 from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
 from ..types import SIDES
@@ -30,16 +33,20 @@ class Evaluation:
         target_encoder: scores of the target encoder when it encodes the source texts itself. None
             where the aligner was not judged against it, or it is not at hand.
         note: which queries the target encoder could not encode, or why it has no scores.
+        bm25: scores of BM25; None where there are no texts.
+        ranks: of each system that has scores, the rank of the best answer to each query, (n,).
     """
 
     base: Scores | None
     aligned: Scores
     target_encoder: Scores | None = None
     note: str | None = None
+    bm25: Scores | None = None
+    ranks: Mapping[str, NDArray[np.intp]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready record."""
-        return asdict(self)
+        """Return a JSON-ready record, without ranks."""
+        return {name: value for name, value in asdict(self).items() if name != "ranks"}
 
 
 def evaluate(
@@ -69,22 +76,37 @@ def evaluate(
     pairs = with_vectors(pairs, encoders, cache)
     relevance, clusters = Relevance.of(pairs, own_only=True), clusters_of(pairs)
 
-    def scored(queries: Float32Array, documents: Float32Array) -> Scores:
-        rank = ranks(queries, documents, aligner.report.metric, relevance=relevance)
-        return Scores.of_ranks(rank, len(relevance.pool), clusters=clusters)
+    found: dict[str, NDArray[np.intp]] = {}
 
-    aligned = scored(*served(aligner, pairs))
+    def ranked(queries: Float32Array, documents: Float32Array) -> NDArray[np.intp]:
+        return ranks(queries, documents, aligner.report.metric, relevance=relevance)
+
+    found["aligned"] = ranked(*served(aligner, pairs))
     x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
-    base = None if aligner.report.base is None else scored(x, y)
+    if aligner.report.base is not None:
+        found["base"] = ranked(x, y)
     by_target_encoder = TargetEncoderQueries()
     if aligner.report.target_encoder is not None and pairs.source_texts is not None:
         texts = pairs.source_texts
         by_target_encoder = encode_by_target_encoder(
             lambda: aligner.encoder("target"), texts, cache
         )
-    vectors = by_target_encoder.vectors
-    target_encoder = None if vectors is None else scored(vectors, y)
-    return Evaluation(base, aligned, target_encoder, by_target_encoder.note)
+    if by_target_encoder.vectors is not None:
+        found["target_encoder"] = ranked(by_target_encoder.vectors, y)
+    if pairs.source_texts is not None and pairs.target_texts is not None:
+        found["bm25"] = bm25_ranks(pairs.source_texts, pairs.target_texts, relevance=relevance)
+    scores = {
+        name: Scores.of_ranks(rank, len(relevance.pool), clusters=clusters)
+        for name, rank in found.items()
+    }
+    return Evaluation(
+        base=scores.get("base"),
+        aligned=scores["aligned"],
+        target_encoder=scores.get("target_encoder"),
+        note=by_target_encoder.note,
+        bm25=scores.get("bm25"),
+        ranks=found,
+    )
 
 
 def check_aligner(aligner: Any) -> None:
