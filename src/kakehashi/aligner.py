@@ -312,10 +312,11 @@ class Aligner:
             EncoderMismatchError: it is another one.
         """
         if side not in self._verified:
-            with one_thread():
-                encoder = recognised(self.encoders.get(side), self.identities[side], side)
-                self.encoders[side] = encoder
-                self._verified.add(side)
+            identity = self.identities[side]
+            with one_thread(self.encoders.get(side), identity):
+                if side not in self._verified:  # another thread may have been first
+                    self.encoders[side] = recognised(self.encoders.get(side), identity, side)
+                    self._verified.add(side)
         ready = self.encoders[side]
         assert ready is not None
         return ready

