@@ -42,6 +42,6 @@ def render_card(
         if scores is not None:
             rows.append((name, scores))
     for name, scores in rows:
-        cells = " | ".join(f"{scores.means[m]:.3f}" for m in METRICS)
+        cells = " | ".join(f"{scores.means.get(m, float('nan')):.3f}" for m in METRICS)
         lines.append(f"| {name} | {cells} |")
     return "\n".join(lines) + "\n"

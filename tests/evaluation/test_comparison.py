@@ -29,7 +29,7 @@ from kakehashi.evaluation.baselines import Aligned
 from kakehashi.evaluation.named_baselines import NAMES, RIDGE_GRID
 from kakehashi.evaluation.paper_metrics import accuracy_in_pool, harmonic_mean, speed
 from kakehashi.evaluation.systems import Task
-from kakehashi.metrics.ranking import ranks, scores
+from kakehashi.metrics.ranking import METRICS, ranks, scores
 from kakehashi.metrics.relevance import Relevance
 from kakehashi.retrieval.bm25 import bm25_ranks
 from kakehashi.training.gradient import mind_the_gap
@@ -67,7 +67,7 @@ def test_every_name_gives_a_row_of_real_text(manual):
     assert list(table.rows) == [*NAMES, "letters", "two", "mt"]
     for name, row in table.rows.items():
         assert not isinstance(row, str), (name, row)
-        assert set(row.scores.means) == {"recall@1", "recall@10", "mrr@10", "ndcg@10"}
+        assert set(row.scores.means) == set(METRICS)
         low, high = row.accuracy_interval
         assert 0 <= low <= row.accuracy <= high <= 1
         assert row.scores.means["recall@1"] <= row.accuracy + 1e-12
@@ -607,7 +607,8 @@ def test_the_command_prints_rows_and_reasons(tmp_path):
     assert (found["n_train"], found["n_queries"]) == (160, 40)
     assert list(found["rows"]["cosine"]) == ["reason"]
     assert set(found["rows"]["ridge"]) == {
-        *("recall@1", "recall@10", "mrr@10", "ndcg@10", "intervals"),
+        *METRICS,
+        "intervals",
         *("accuracy", "accuracy_interval", "latency", "harmonic_mean", "train_seconds"),
     }
     assert "recall@1" in found["rows"]["aligner"]

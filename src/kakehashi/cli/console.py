@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -16,7 +17,7 @@ from ..metrics.ranking import METRICS
 from ..metrics.statistics import Scores
 from ..report import Report
 
-_SHOWN = METRICS[:3]  # nDCG@10 is in the JSON; four columns do not fit into 80 cells
+_SHOWN = METRICS[:4]  # nDCG@10 is in the JSON; five columns do not fit into 80 cells
 
 
 def plain_console(*, stderr: bool = False) -> Console:
@@ -80,7 +81,7 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
     shown = report.candidates if all_candidates else {report.chosen: chosen}
     heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
-    table = Table("", "valid.", *_SHOWN, title=heading, pad_edge=False)
+    table = _table("", "valid.", *_SHOWN, title=heading)
     for name, scores in report.before.items():
         validation = "" if identity is None else f"{identity.validation:.3f}"
         cells = ["not\ncomparable"] if scores is None else _cells(scores)
@@ -106,12 +107,12 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
 
 def print_scores(title: str, rows: Mapping[str, Scores | None]) -> None:
     """Print a table of metrics with their intervals, a row for each name."""
-    table = Table("", *_SHOWN, title=title)
+    table = _table("", *_SHOWN, title=title)
     for name, scores in rows.items():
         if scores is None:
             table.add_row(name, *["no texts" if name == "BM25" else "not comparable"])
             continue
-        table.add_row(name, *_cells(scores, " "))
+        table.add_row(name, *_cells(scores))
     plain_console().print(table)
 
 
@@ -147,7 +148,7 @@ def _print_perturbed(
     title: str, report: RobustnessReport, clean: Scores, rows: Mapping[str, PerturbedScores | None]
 ) -> None:
     heading = f"{title}: {report.n_queries} queries in {report.pool} documents"
-    table = Table("queries", *_SHOWN, "change", title=heading)
+    table = _table("queries", *_SHOWN, "change", title=heading)
     table.add_row("as they are", *_cells(clean), "")
     for name, perturbed in rows.items():
         share = report.perturbations[name].share_changed
@@ -161,12 +162,17 @@ def _print_perturbed(
     plain_console().print(table)
 
 
-def _cells(scores: Scores, between: str = "\n") -> list[Text]:
-    """Return each mean with its interval, by default on the next line."""
+def _table(*columns: str, title: str) -> Table:
+    """Return a table without frames: with them the widest does not fit into 80 cells."""
+    return Table(*columns, title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+
+
+def _cells(scores: Scores) -> list[Text]:
+    """Return each mean with its interval on the next line."""
     cells = []
     for name in _SHOWN:
-        low, high = scores.intervals[name]
-        cells.append(_dimmed(f"{scores.means[name]:.3f}{between}", f"{low:.3f}-{high:.3f}"))
+        low, high = (f"{end:.3f}".removeprefix("0")[:4] for end in scores.intervals[name])
+        cells.append(_dimmed(f"{scores.means[name]:.3f}\n", f"{low}-{high}"))
     return cells
 
 

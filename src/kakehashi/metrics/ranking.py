@@ -22,7 +22,7 @@ from ..vectors import Float32Array, chunks, squared_norms, unit_rows
 if TYPE_CHECKING:
     from .relevance import Relevance
 
-METRICS = ("recall@1", "recall@10", "mrr@10", "ndcg@10")
+METRICS = ("recall@1", "recall@5", "recall@10", "mrr@10", "ndcg@10")
 
 _ROUNDING = np.float32(1e-6)
 """Share of the largest possible score within which two scores are a tie."""
@@ -100,6 +100,7 @@ def per_query(rank: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
     top_ten = rank <= 10
     return {
         "recall@1": (rank == 1).astype(np.float64),
+        "recall@5": (rank <= 5).astype(np.float64),
         "recall@10": top_ten.astype(np.float64),
         "mrr@10": top_ten / rank,
         "ndcg@10": top_ten / np.log2(1.0 + rank),
