@@ -380,7 +380,9 @@ class TestLangChain:
         searches = [langchain.VectorSearch(vectorstore=store)]
         if words:
             searches.append(langchain.BM25Search(documents=documents))
-        retriever = langchain.HybridRetriever(searches=searches, embeddings=embeddings, k=8)
+        retriever = langchain.HybridRetriever(
+            searches=searches, embeddings=embeddings, k=8, explain=True
+        )
         found = retriever.invoke(QUERIES[name])
         expected = brute_force(multi_aligner, QUERIES[name], corpus, words=words)[:8]
         assert [d.page_content for d in found] == [text for text, _ in expected]
@@ -433,7 +435,7 @@ class TestLangChain:
         store = InMemoryVectorStore(embeddings)
         store.add_documents([Document(d.page_content) for d in documents])
         retriever = langchain.HybridRetriever(
-            searches=[store], embeddings=embeddings, k=len(documents)
+            searches=[store], embeddings=embeddings, k=len(documents), explain=True
         )
         routed = dict(
             zip([t for t, _ in corpus], multi_aligner.route([t for t, _ in corpus]), strict=True)

@@ -58,7 +58,7 @@ def bilingual(real_aligner, entries):
         langchain.VectorSearch(vectorstore=store),
         langchain.BM25Search(documents=documents),
     ]
-    return langchain.HybridRetriever(searches=searches, embeddings=embeddings, k=4)
+    return langchain.HybridRetriever(searches=searches, embeddings=embeddings, k=4, explain=True)
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def index(real_aligner, entries):
 def mixed(index):
     embedding, nodes, filled = index
     searches = [llama_index.VectorSearch(filled), llama_index.BM25Search(nodes)]
-    return llama_index.HybridRetriever(searches, embedding, similarity_top_k=4)
+    return llama_index.HybridRetriever(searches, embedding, similarity_top_k=4, explain=True)
 
 
 @pytest.fixture

@@ -324,7 +324,9 @@ def test_a_vector_store_is_taken_for_a_search_of_it(embeddings):
     store, words = _store(embeddings), BM25Search(documents=[Document(text) for text in TEXTS])
 
     def retriever(*searches):
-        return HybridRetriever(searches=searches, embeddings=embeddings, fusion="rank")
+        return HybridRetriever(
+            searches=searches, embeddings=embeddings, fusion="rank", explain=True
+        )
 
     short, full = retriever(store, words), retriever(VectorSearch(vectorstore=store), words)
     assert short.invoke("pump") == full.invoke("pump")

@@ -384,7 +384,7 @@ def test_what_is_no_embedding_is_named_with_what_may_be_passed(wrong, index):
 
 def test_an_index_is_taken_for_a_search_of_it(embedding, index):
     def retriever(*searches):
-        return HybridRetriever(searches, embedding, fusion="rank")
+        return HybridRetriever(searches, embedding, fusion="rank", explain=True)
 
     words = BM25Search(nodes())
     short, full = retriever(index, words), retriever(VectorSearch(index), words)

@@ -81,10 +81,10 @@ class LangChain:
         store.add_documents(self.documents(entries))
         return store
 
-    def retriever(self, searches, k=7, filter=None, **fields):
+    def retriever(self, searches, k=7, filter=None, explain=True, **fields):
         kwargs = {} if filter is None else {"search_kwargs": {"filter": filter}}
         return langchain.HybridRetriever(
-            searches=searches, embeddings=self.embeddings, k=k, **kwargs, **fields
+            searches=searches, embeddings=self.embeddings, k=k, explain=explain, **kwargs, **fields
         )
 
     def search(self, retriever, query):
@@ -131,10 +131,10 @@ class LlamaIndex:
     def filled_by_another(self, make, entries, folder, server):
         return self.filled(make, entries, folder, server, by=RandomNodes())
 
-    def retriever(self, searches, k=7, filter=None, **fields):
+    def retriever(self, searches, k=7, filter=None, explain=True, **fields):
         options = {} if filter is None else {"filters": filter}
         return llama_index.HybridRetriever(
-            searches, self.embeddings, similarity_top_k=k, **options, **fields
+            searches, self.embeddings, similarity_top_k=k, explain=explain, **options, **fields
         )
 
     def search(self, retriever, query):

@@ -14,7 +14,7 @@ class Hit(NamedTuple):
     """A document that one search returned.
 
     Attributes:
-        key: equal for equal documents (:func:`kakehashi.retrieval.lexical_search.key_of`).
+        key: equal for equal documents (:func:`kakehashi.retrieval.document_key.key_of`).
         payload: the object of the framework, such as a LangChain document.
         modality: modality of the document; None where its metadata name an unknown one.
         search: name of the search.
@@ -45,9 +45,12 @@ class SearchResult(NamedTuple):
             outside the index.
         named: (search by words) the share of the query's identifiers that a document holds, 0 to
             1, for documents that hold any (:mod:`kakehashi.retrieval.part_numbers`).
+        payload_of: (search by words) returns the object of a document, whether or not the search
+            returned it; None for a document outside the index, or shut out by a filter.
     """
 
     hits: Sequence[Hit]
     last_hits: Mapping[str, Hit]
     share_of: Callable[[DocumentKey], float | None] | None = None
     named: Mapping[DocumentKey, float] = MappingProxyType({})
+    payload_of: Callable[[DocumentKey], Any] | None = None

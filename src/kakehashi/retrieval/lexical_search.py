@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +41,7 @@ class LexicalSearch:
             Hit(key, document, modality, name)
             for key, document, modality in zip(keys, documents, modalities, strict=True)
         ]
-        self._row_of = {(hit.key, hit.modality): row for row, hit in enumerate(self._hits)}
+        self._row_of = self._first_rows(range(len(self._hits)))
         self._rows_of = {
             modality: np.array([other == modality for other in modalities], bool)
             for modality in dict.fromkeys(modalities)
@@ -56,9 +55,10 @@ class LexicalSearch:
                 are returned beyond it.
             allowed: whether each document may be returned; None for all.
         """
-        scores = self._index.scores(text)
+        scores, row_of = self._index.scores(text), self._row_of
         if allowed is not None:
             scores = np.where(np.asarray(allowed, bool), scores, 0)
+            row_of = self._first_rows(np.flatnonzero(allowed).tolist())
         named = {row: s for row, s in self._identifiers.named(text).items() if scores[row] > 0}
         shares = self._shares(scores)
         hits: list[Hit] = []
@@ -74,13 +74,24 @@ class LexicalSearch:
         hits.sort(key=lambda hit: -(hit.raw or 0.0))
 
         def share_of(document: DocumentKey) -> float | None:
-            row = self._row_of.get(document)
+            row = row_of.get(document)
             return None if row is None else float(shares[row])
+
+        def payload_of(document: DocumentKey) -> Any:
+            row = row_of.get(document)
+            return None if row is None else self._hits[row].payload
 
         named_documents = {
             (self._hits[row].key, self._hits[row].modality): share for row, share in named.items()
         }
-        return SearchResult(hits, last_hits, share_of, named_documents)
+        return SearchResult(hits, last_hits, share_of, named_documents, payload_of)
+
+    def _first_rows(self, rows: Iterable[int]) -> dict[DocumentKey, int]:
+        """Return the first of these rows that holds each document: copies may follow it."""
+        first: dict[DocumentKey, int] = {}
+        for row in rows:
+            first.setdefault((self._hits[row].key, self._hits[row].modality), row)
+        return first
 
     def _shares(self, scores: NDArray[np.float32]) -> NDArray[np.float64]:
         """Divide the score of each document by the best of its modality."""
@@ -92,11 +103,3 @@ class LexicalSearch:
 
     def _hit(self, row: int, scores: NDArray[np.float32], shares: NDArray[np.float64]) -> Hit:
         return self._hits[row]._replace(raw=float(scores[row]), lexical=float(shares[row]))
-
-
-def key_of(text: str) -> str:
-    """Return the key of a document, equal for one document in several stores: a hash of its text.
-
-    The ids of stores do not serve: each store gives its own, and a list of documents has none.
-    """
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -21,7 +21,7 @@ class FusedDocument:
     """A document of the fused list.
 
     Attributes:
-        payload: the object of the framework, from the first search that returned it.
+        payload: the object of the framework, the same one for every query (:func:`_payload`).
         modality: modality of the document.
         score: the fused score. It compares documents of one query, and not of two.
         searches: the raw score of each search that returned the document, by name.
@@ -134,7 +134,7 @@ def merge(
     named = named_shares(results)
     return [
         FusedDocument(
-            hits[document][0].payload,
+            _payload(document, results, hits),
             document[1],
             scores[document],
             {hit.search: hit.raw for hit in hits[document]},
@@ -144,6 +144,20 @@ def merge(
         )
         for document in best[:k]
     ]
+
+
+def _payload(document: DocumentKey, results: Results, hits: HitsByDocument) -> Any:
+    """Return the object of a document: that of a search by words, or else of the first hit.
+
+    Which searches return a document changes with the query, and each has an object of its own, with
+    other ids. Frameworks would take them for two documents. A search by words has all of its
+    documents at hand, whether or not a query finds them.
+    """
+    for result in results.values():
+        payload = None if result.payload_of is None else result.payload_of(document)
+        if payload is not None:
+            return payload
+    return hits[document][0].payload
 
 
 def unfinished_modalities(results: Results) -> list[str]:

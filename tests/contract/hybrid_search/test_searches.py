@@ -363,7 +363,9 @@ def test_two_retrievers_may_share_a_lexical_search(aligner, corpus):
         embeddings = langchain.AlignedEmbeddings(
             aligner=aligner, query_modality="auto", document_modality=modality
         )
-        return langchain.HybridRetriever(searches=[search], embeddings=embeddings, k=3)
+        return langchain.HybridRetriever(
+            searches=[search], embeddings=embeddings, k=3, explain=True
+        )
 
     first = retriever("source")
     before = first.invoke(QUERIES[0])

@@ -15,6 +15,7 @@ from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from ...retrieval.document_key import Merge
 from ...retrieval.fusion import Method, fusion_of
 from ...retrieval.hybrid_search import (
     HybridResult,
@@ -31,9 +32,8 @@ from .searches import BM25Search, VectorSearch, as_searches
 class HybridRetriever(ProjectingRetriever):
     """Search vector stores and words, and fuse the results into one list of k documents.
 
-    Each document has a metadata field ``kakehashi``: its modality, the searches that found it with
-    their raw scores, its similarity, its share of words, and its score. Documents of one text are
-    one document, and the first that was found stays: stores share no ids.
+    A document is returned as it is stored, so that components which compare documents find it
+    again. Where a :class:`BM25Search` holds it, that copy is returned: stores share no ids.
 
     Args:
         searches: :class:`VectorSearch` and :class:`BM25Search`; a vector store is taken for
@@ -44,7 +44,12 @@ class HybridRetriever(ProjectingRetriever):
         weights: of the searches by name, for fusion by rank; the others count 1. Without any, words
             have the share beside vectors that the aligner learned.
         on_error: ``"raise"`` the error of a search that fails; or ``"degrade"`` to the other
-            searches, with a ``DegradedWarning`` and a mark in the metadata.
+            searches, with a ``DegradedWarning``.
+        merge: ``"text"`` takes documents of one text for one; ``"identity"`` those of one text and
+            one metadata, so that a sentence on two pages is two documents.
+        explain: give each document a metadata field ``kakehashi``: its modality, the searches that
+            found it with their raw scores, its similarity, its share of words, its score, and the
+            searches that failed. These change with the query, and so the document does.
         search_kwargs: passed on to every search: ``filter``, ... (not ``k``). Searches read a
             ``filter`` in the way of Chroma, whichever stores they search.
     """
@@ -53,6 +58,8 @@ class HybridRetriever(ProjectingRetriever):
     fusion: Method = "calibrated"
     weights: dict[str, float] = Field(default_factory=dict)
     on_error: OnError = "raise"
+    merge: Merge = "text"
+    explain: bool = False
     _prepared_from: list[Any] = PrivateAttr(default_factory=list)
     _prepared: list[Search] = PrivateAttr(default_factory=list)
 
@@ -100,26 +107,30 @@ class HybridRetriever(ProjectingRetriever):
     def _prepared_searches(self) -> list[Search]:
         """Return the searches prepared for the aligner: again where ``model_copy`` changed them."""
         space, modality = self.embeddings.aligner, self.embeddings.resolved_document_modality
-        prepared_from = [*self.searches, space, modality, self.fusion]
+        prepared_from = [*self.searches, space, modality, self.fusion, self.merge]
         if [*map(id, prepared_from)] != [*map(id, self._prepared_from)]:
             needs_similarity = self._hybrid_search().fusion.needs_similarity
             self._prepared = [
-                search.prepared(space, without_modality=modality, needs_similarity=needs_similarity)
+                search.prepared(
+                    space,
+                    without_modality=modality,
+                    needs_similarity=needs_similarity,
+                    merge=self.merge,
+                )
                 for search in self.searches
             ]
             self._prepared_from = prepared_from
         return self._prepared
 
     def _documents(self, result: HybridResult) -> list[Document]:
-        """Return copies of the documents whose metadata explain their place."""
+        """Return copies of the documents: what is done to one is not done to what is stored."""
         warn_of_failed(result.failed, stacklevel=3)
         documents = []
         for fused in result.documents:
-            document: Document = fused.payload
-            explained = {"kakehashi": fused.described(self.fusion, result.failed)}
-            documents.append(
-                document.model_copy(update={"metadata": {**document.metadata, **explained}})
-            )
+            metadata = dict(fused.payload.metadata)
+            if self.explain:
+                metadata["kakehashi"] = fused.described(self.fusion, result.failed)
+            documents.append(fused.payload.model_copy(update={"metadata": metadata}))
         return documents
 
     def _stores(self) -> Sequence[VectorStore]:

@@ -11,10 +11,11 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from ...errors import DataError
+from ...retrieval.document_key import Merge, key_of
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.filters import lexical_filter
 from ...retrieval.hits import Hit, SearchResult
-from ...retrieval.lexical_search import LexicalSearch, key_of
+from ...retrieval.lexical_search import LexicalSearch
 from ...retrieval.query import Query
 from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
@@ -92,7 +93,7 @@ class VectorSearch(BaseModel):
     split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
-    _prepared: tuple[Space, DocumentModality, ScoreScale | None] | None = PrivateAttr(default=None)
+    _prepared: tuple[Space, DocumentModality, ScoreScale | None, Merge] | None = PrivateAttr(None)
 
     @field_validator("search_kwargs")
     @classmethod
@@ -100,13 +101,14 @@ class VectorSearch(BaseModel):
         return without_k(search_kwargs)
 
     def prepared(
-        self, space: Space, *, without_modality: str, needs_similarity: bool
+        self, space: Space, *, without_modality: str, needs_similarity: bool, merge: Merge
     ) -> VectorSearch:
         """Return this search for an aligner, whose vectors show the scale of the store's scores.
 
         Args:
             without_modality: the modality of documents that name none.
             needs_similarity: whether hits need a similarity.
+            merge: which hits are one document.
         """
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
@@ -115,7 +117,7 @@ class VectorSearch(BaseModel):
             self.name, space, self.modality, self.modality_field, without_modality
         )
         search = self.model_copy()
-        search._prepared = (space, modality, scale if needs_similarity else None)
+        search._prepared = (space, modality, scale if needs_similarity else None, merge)
         return search
 
     def find(
@@ -123,7 +125,7 @@ class VectorSearch(BaseModel):
     ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
-        space, modality, scale = self._prepared
+        space, modality, scale, merge = self._prepared
         vector = query.vector.tolist()
         parts = self._parts(modality, needs_similarity=scale is not None) if per_modality else {}
 
@@ -132,7 +134,7 @@ class VectorSearch(BaseModel):
             part_options = joined(self.vectorstore, self.search_kwargs, options, restriction)
             hits = [
                 Hit(
-                    key_of(str(document.page_content)),
+                    _key_of(document, merge),
                     document,
                     modality.of(document.metadata, partial(str, document.page_content)),
                     self.name,
@@ -211,7 +213,7 @@ class BM25Search(BaseModel):
         return documents
 
     def prepared(
-        self, space: Space, *, without_modality: str, needs_similarity: bool
+        self, space: Space, *, without_modality: str, needs_similarity: bool, merge: Merge
     ) -> BM25Search:
         """Return this search with an index of its documents as they are now."""
         modality = DocumentModality(
@@ -223,7 +225,7 @@ class BM25Search(BaseModel):
             self.name,
             documents,
             texts=texts,
-            keys=[key_of(text) for text in texts],
+            keys=[_key_of(document, merge) for document in documents],
             modalities=[
                 modality.of(document.metadata, partial(str, text))
                 for document, text in zip(documents, texts, strict=True)
@@ -242,6 +244,10 @@ class BM25Search(BaseModel):
         permits = lexical_filter(options)
         allowed = None if permits is None else [permits(document) for document in documents]
         return index.find(text, n, allowed)
+
+
+def _key_of(document: Document, merge: Merge) -> str:
+    return key_of(str(document.page_content), document.metadata, merge)
 
 
 def as_searches(values: Any) -> list[Any]:

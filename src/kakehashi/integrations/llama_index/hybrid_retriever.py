@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 
+from ...data.validation import check_choice
+from ...retrieval.document_key import Merge
 from ...retrieval.fusion import Method, fusion_of
 from ...retrieval.hybrid_search import (
     HybridResult,
@@ -25,9 +27,8 @@ from .searches import BM25Search, VectorSearch, as_searches, check_options
 class HybridRetriever(BaseRetriever):
     """Search indices and words, and fuse the results into one list.
 
-    Each node has a metadata entry ``kakehashi``: its modality, the searches that found it with
-    their raw scores, its similarity, its share of words, and its score. Nodes of one text are one
-    node, and the first that was found stays: indices share no ids.
+    A node is returned as it is stored, so that components which compare nodes find it again. Where
+    a :class:`BM25Search` holds it, that copy is returned: indices may share no ids.
 
     Args:
         searches: :class:`VectorSearch` and :class:`BM25Search`; an index is taken for
@@ -38,7 +39,12 @@ class HybridRetriever(BaseRetriever):
         weights: of the searches by name, for fusion by rank; the others count 1. Without any, words
             have the share beside vectors that the aligner learned.
         on_error: ``"raise"`` the error of a search that fails; or ``"degrade"`` to the other
-            searches, with a ``DegradedWarning`` and a mark in the metadata.
+            searches, with a ``DegradedWarning``.
+        merge: ``"text"`` takes nodes of one text for one; ``"identity"`` those of one text and one
+            metadata, so that a sentence on two pages is two nodes.
+        explain: give each node a metadata entry ``kakehashi``: its modality, the searches that
+            found it with their raw scores, its similarity, its share of words, its score, and the
+            searches that failed. These change with the query, and so the node's hash does.
         options: passed on to every search: ``filters``, ``node_ids``, ``vector_store_kwargs``, ...
 
     Raises:
@@ -54,10 +60,13 @@ class HybridRetriever(BaseRetriever):
         fusion: Method = "calibrated",
         weights: Mapping[str, float] | None = None,
         on_error: OnError = "raise",
+        merge: Merge = "text",
+        explain: bool = False,
         **options: Any,
     ) -> None:
         check_k(similarity_top_k, "similarity_top_k")
         check_options(options)
+        check_choice("merge", merge, get_args(Merge))
         self.embedding = AlignedEmbedding.of(embedding)
         listed = as_searches(searches)
         method = fusion_of(fusion, self.embedding.aligner.calibration, weights)
@@ -68,10 +77,12 @@ class HybridRetriever(BaseRetriever):
                 self.embedding,
                 without_modality=self.embedding.resolved_document_modality,
                 needs_similarity=method.needs_similarity,
+                merge=merge,
             )
             for search in listed
         ]
         self._k, self._fusion, self._options = similarity_top_k, fusion, options
+        self._explain = explain
         super().__init__()
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
@@ -89,19 +100,16 @@ class HybridRetriever(BaseRetriever):
         )
 
     def _nodes(self, result: HybridResult) -> list[NodeWithScore]:
-        """Return copies of the nodes whose metadata explain their place.
-
-        The entry is for programs: neither an encoder nor a generator reads it.
-        """
+        """Return copies of the nodes: what is done to one is not done to what is stored."""
         warn_of_failed(result.failed, stacklevel=3)
         rows = []
         for fused in result.documents:
             node: BaseNode = fused.payload
-            explained = {"kakehashi": fused.described(self._fusion, result.failed)}
-            hidden = {
-                name: [*getattr(node, name), "kakehashi"]
-                for name in ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys")
-            }
-            update = {"metadata": {**node.metadata, **explained}, **hidden}
+            update: dict[str, Any] = {"metadata": dict(node.metadata)}
+            if self._explain:
+                update["metadata"]["kakehashi"] = fused.described(self._fusion, result.failed)
+                # The entry is for programs: neither an encoder nor a generator is to read it.
+                for name in ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys"):
+                    update[name] = [*getattr(node, name), "kakehashi"]
             rows.append(NodeWithScore(node=node.model_copy(update=update), score=fused.score))
         return rows

@@ -14,9 +14,10 @@ from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, Query
 from llama_index.core.vector_stores import MetadataFilters
 
 from ...errors import DataError
+from ...retrieval.document_key import Merge, key_of
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
-from ...retrieval.lexical_search import LexicalSearch, key_of
+from ...retrieval.lexical_search import LexicalSearch
 from ...retrieval.query import Query
 from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
@@ -56,7 +57,7 @@ class VectorSearch:
     split: bool = True
     scores: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
-    _prepared: tuple[AlignedEmbedding, DocumentModality, ScoreScale | None] | None = field(
+    _prepared: tuple[AlignedEmbedding, DocumentModality, ScoreScale | None, Merge] | None = field(
         default=None, repr=False
     )
 
@@ -73,27 +74,34 @@ class VectorSearch:
             raise DataError("options hold similarity_top_k; give it to the retriever itself.")
 
     def prepared(
-        self, embedding: AlignedEmbedding, *, without_modality: str, needs_similarity: bool
+        self,
+        embedding: AlignedEmbedding,
+        *,
+        without_modality: str,
+        needs_similarity: bool,
+        merge: Merge,
     ) -> VectorSearch:
         """Return this search for an embedding, whose vectors show the scale of the store's scores.
 
         Args:
             without_modality: the modality of nodes that name none.
             needs_similarity: whether hits need a similarity.
+            merge: which hits are one document.
         """
         space = embedding.aligner
         scale = ScoreScale(space, self.scores)
         modality = DocumentModality(
             self.name, space, self.modality, embedding.modality_field, without_modality
         )
-        return replace(self, _prepared=(embedding, modality, scale if needs_similarity else None))
+        prepared = embedding, modality, scale if needs_similarity else None, merge
+        return replace(self, _prepared=prepared)
 
     def find(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
     ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
-        embedding, modality, scale = self._prepared
+        embedding, modality, scale, merge = self._prepared
         filters = [self.options.get("filters"), options.get("filters")]
         parts: Mapping[str, MetadataFilters] = {}
         if per_modality:
@@ -117,7 +125,7 @@ class VectorSearch:
             bundle = QueryBundle(text, embedding=query.vector.tolist())
             hits = [
                 Hit(
-                    key_of(_text(row.node)),
+                    _key_of(row.node, merge),
                     row.node,
                     modality.of(row.node.metadata, partial(embedding.text_of, row.node)),
                     self.name,
@@ -171,7 +179,12 @@ class BM25Search:
     _index: LexicalSearch | None = field(default=None, repr=False)
 
     def prepared(
-        self, embedding: AlignedEmbedding, *, without_modality: str, needs_similarity: bool
+        self,
+        embedding: AlignedEmbedding,
+        *,
+        without_modality: str,
+        needs_similarity: bool,
+        merge: Merge,
     ) -> BM25Search:
         """Return this search with an index of its nodes as they are now.
 
@@ -190,7 +203,7 @@ class BM25Search:
             self.name,
             nodes,
             texts=texts,
-            keys=[key_of(text) for text in texts],
+            keys=[_key_of(node, merge) for node in nodes],
             modalities=[
                 modality.of(node.metadata, partial(embedding.text_of, node)) for node in nodes
             ],
@@ -296,6 +309,10 @@ def _retrieve(retriever: Any, bundle: QueryBundle) -> list[NodeWithScore]:
             return []
         raise
     return rows
+
+
+def _key_of(node: BaseNode, merge: Merge) -> str:
+    return key_of(_text(node), node.metadata, merge)
 
 
 def _text(node: BaseNode) -> str:
