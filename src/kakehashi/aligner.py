@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -22,10 +23,11 @@ from .card import render_card
 from .data.validation import checked_side, in_order, text_problem
 from .encoders import Encoder, EncoderIdentity, as_encoder
 from .encoders.first_use import one_thread, recognised
-from .encoders.protocol import checked_encode
+from .encoders.protocol import checked_aencode, checked_encode
 from .errors import BundleTamperedError, DataError
 from .projection import Projection
 from .report import DataRecord, Report
+from .retrieval.async_queries import AsyncEmbedding
 from .retrieval.calibration import Calibration
 from .retrieval.query import AUTO, Query, embed_routed, prepare_query
 from .routing import Router, ScriptRouter
@@ -34,8 +36,10 @@ from .vectors import Float32Array, as_array, as_matrix
 
 
 @dataclass(frozen=True, eq=False)
-class Aligner:
+class Aligner(AsyncEmbedding):
     """A fitted projection with the identities of its encoders, its report and its data record.
+
+    Each method that embeds has an async twin: ``aembed_query`` and so on. It awaits the encoder.
 
     Attributes:
         projection: the map of each modality.
@@ -63,6 +67,8 @@ class Aligner:
     router: Router | ScriptRouter | None = None
     calibration: Calibration | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
+
+    _default_query_modality = "source"
 
     def __repr__(self) -> str:
         """Describe it in a line: frameworks print their fields, and arrays would fill pages."""
@@ -163,6 +169,13 @@ class Aligner:
         side = checked_side(modality)
         vectors = self._encode(texts, modality=side, role=role)
         return self.project(vectors, texts=texts, modality=side, role=role)
+
+    async def _aembed_as(self, modality: str, texts: Sequence[str], role: Role) -> Float32Array:
+        side, listed = checked_side(modality), _checked(texts)
+        if side not in self._verified:
+            await asyncio.to_thread(self.encoder, side)
+        vectors = await checked_aencode(self.encoder(side), listed, role)
+        return self.project(vectors, texts=listed, modality=side, role=role)
 
     def prepare_query(self, text: str, modality: str = AUTO) -> Query:
         """Encode and project one query, and tell its modality.

@@ -14,6 +14,7 @@ from . import bundle
 from .aligner import Aligner
 from .aligner_record import hash_of
 from .errors import BundleTamperedError, DataError
+from .retrieval.async_queries import AsyncEmbedding
 from .retrieval.calibration import Calibration
 from .retrieval.multi_calibration import combine_calibrations
 from .retrieval.query import AUTO, Query, embed_routed, prepare_query
@@ -25,7 +26,7 @@ _RESERVED = (AUTO,)
 
 
 @dataclass(frozen=True, eq=False)
-class MultiAligner:
+class MultiAligner(AsyncEmbedding):
     """Several aligners that map their sources into the space of one target encoder.
 
     Every aligner has mode ``keep``, which leaves the vectors of the target encoder as they are. So
@@ -46,6 +47,8 @@ class MultiAligner:
     aligners: Mapping[str, Aligner]
     target: str = "target"
     path: Path | None = None
+
+    _default_query_modality = AUTO
 
     def __post_init__(self) -> None:
         """Check the names, and that all aligners share one space."""
@@ -183,6 +186,11 @@ class MultiAligner:
         if modality == self.target:
             return self._first_aligner._embed(texts, "target", role)
         return self._aligner(modality)._embed(texts, "source", role)
+
+    async def _aembed_as(self, modality: str, texts: Sequence[str], role: Role) -> Float32Array:
+        if modality == self.target:
+            return await self._first_aligner._aembed_as("target", texts, role)
+        return await self._aligner(modality)._aembed_as("source", texts, role)
 
     def prepare_query(self, text: str, modality: str = AUTO) -> Query:
         """Encode and project one query; return its vector and its modality.

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..errors import EncoderError, MissingExtraError, VectorError
+from ..errors import EncoderError, MissingExtraError
 from ..types import Role
-from ..vectors import WANTED, Float32Array
+from ..vectors import Float32Array
+from .functions import LANGCHAIN, LLAMA_INDEX, FrameworkEncoder, FunctionEncoder
 from .named import imported
-from .protocol import Encoder, LoadableEncoder
+from .protocol import Encoder, LoadableEncoder, aencode
 
 
 def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
@@ -55,13 +52,9 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         return SentenceTransformersEncoder(model, name=name)
     name = name or _name_of(model)
     if hasattr(model, "embed_documents") and hasattr(model, "embed_query"):
-        return FunctionEncoder(name, model.embed_documents, partial(_one_by_one, model.embed_query))
+        return FrameworkEncoder(name, model, LANGCHAIN)
     if hasattr(model, "get_text_embedding_batch"):
-        return FunctionEncoder(
-            name,
-            model.get_text_embedding_batch,
-            partial(_one_by_one, model.get_query_embedding),
-        )
+        return FrameworkEncoder(name, model, LLAMA_INDEX)
     if hasattr(model, "encode"):
         return FunctionEncoder(name, model.encode)
     if callable(model):
@@ -126,34 +119,6 @@ def _short_name(model: str | None) -> str | None:
     return "/".join(Path(model).parts[-2:])
 
 
-class FunctionEncoder:
-    """Any function from texts to vectors, and perhaps another one for queries."""
-
-    def __init__(
-        self,
-        name: str,
-        encode_documents: Callable[[list[str]], Any],
-        encode_queries: Callable[[list[str]], Any] | None = None,
-    ) -> None:
-        self.name = name
-        self._functions = {
-            "document": encode_documents,
-            "query": encode_queries or encode_documents,
-        }
-
-    def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
-        """Encode n texts -> (n, d) float32."""
-        vectors = self._functions[role](texts)
-        try:
-            return np.asarray(vectors, dtype=np.float32)
-        # RuntimeError is torch's, over a tensor with a gradient.
-        except (ValueError, TypeError, RuntimeError) as error:
-            raise VectorError(
-                f"vectors of encoder {self.name!r}: rows have different lengths, or hold something "
-                f"that is no number: {str(error).rstrip('.')}. {WANTED}"
-            ) from error
-
-
 class NamedEncoder(LoadableEncoder):
     """An encoder under another name, or one that was imported.
 
@@ -168,6 +133,10 @@ class NamedEncoder(LoadableEncoder):
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32."""
         return self._encoder.encode(texts, role)
+
+    async def aencode(self, texts: list[str], role: Role = "document") -> Any:
+        """Encode n texts -> (n, d) without blocking the event loop."""
+        return await aencode(self._encoder, texts, role)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._imported_as is None:
@@ -189,10 +158,6 @@ def _is_encoder(model: Any) -> bool:
         return "role" in inspect.signature(model.encode).parameters
     except (TypeError, ValueError):
         return False
-
-
-def _one_by_one(encode: Callable[[str], Any], texts: list[str]) -> list[Any]:
-    return [encode(text) for text in texts]
 
 
 def _is_a(model: Any, class_name: str) -> bool:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol, runtime_checkable
 
 from ..errors import EncoderError, KakehashiError, add_note
 from ..types import Role
@@ -50,14 +53,46 @@ def checked_encode(
         EncoderError: not one vector a text.
         VectorError: a vector of a wrong type or value.
     """
-    try:
+    with _named_in_errors(encoder, texts):
         returned = encoder.encode(texts, role)
+    return _checked_vectors(encoder, texts, returned, about_texts)
+
+
+async def checked_aencode(encoder: Encoder, texts: list[str], role: Role) -> Float32Array:
+    """Do the same without blocking the event loop.
+
+    An encoder may have a coroutine ``aencode`` with the parameters of ``encode``: it is awaited.
+    Any other encoder runs in a thread.
+    """
+    with _named_in_errors(encoder, texts):
+        returned = await aencode(encoder, texts, role)
+    return _checked_vectors(encoder, texts, returned, "")
+
+
+async def aencode(encoder: Encoder, texts: list[str], role: Role) -> Any:
+    """Await an encoder's own ``aencode``, or run its ``encode`` in a thread."""
+    own = getattr(encoder, "aencode", None)
+    if own is None:
+        return await asyncio.to_thread(encoder.encode, texts, role)
+    return await own(texts, role)
+
+
+@contextmanager
+def _named_in_errors(encoder: Encoder, texts: list[str]) -> Iterator[None]:
+    """Add a note that names the encoder to an error of its own."""
+    try:
+        yield
     except KakehashiError:
         raise
     except Exception as error:  # any error of a caller's encoder
         first = f", the first {texts[0][:60]!r}" if texts else ""
         add_note(error, f"{_RAISED_BY} {encoder.name!r} over {len(texts)} texts{first}")
         raise
+
+
+def _checked_vectors(
+    encoder: Encoder, texts: list[str], returned: Any, about_texts: str
+) -> Float32Array:
     label = f"vectors of encoder {encoder.name!r}"
     vectors = as_array(returned, label)
     if vectors.ndim == 2 and len(vectors) != len(texts):

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from ..data.pairs import Pairs
 from ..encoders import Encoder, EncoderIdentity
-from ..encoders.adapters import FunctionEncoder
 from ..encoders.cache import encode_texts
+from ..encoders.functions import FunctionEncoder
 from ..encoders.protocol import checked_encode
 from ..metrics.ranking import ranks, ranks_of_scores, scores
 from ..metrics.relevance import Relevance

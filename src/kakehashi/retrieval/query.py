@@ -28,20 +28,24 @@ class Query(NamedTuple):
     how: How
 
 
-class EmbeddingSpace(Protocol):
-    """An aligner or a multi aligner: it routes texts to modalities, and embeds them."""
+class Routing(Protocol):
+    """What routes texts to modalities."""
 
     @property
     def modalities(self) -> tuple[str, ...]:
         """The modalities; the last is the target."""
 
-    @property
-    def output_dimension(self) -> int:
-        """The dimension of projected vectors."""
-
     def route(self, texts: Sequence[str]) -> Sequence[str | None]:
         """Return the modality of each text; None where it is unsure."""
         ...
+
+
+class EmbeddingSpace(Routing, Protocol):
+    """An aligner or a multi aligner: it routes texts to modalities, and embeds them."""
+
+    @property
+    def output_dimension(self) -> int:
+        """The dimension of projected vectors."""
 
     def embed_queries(self, texts: Sequence[str], *, modality: str) -> Float32Array:
         """Return (n, d_out) vectors of queries of a modality."""
@@ -54,19 +58,33 @@ class EmbeddingSpace(Protocol):
 
 def prepare_query(space: EmbeddingSpace, text: str, modality: str) -> Query:
     """Embed one query; see :meth:`kakehashi.Aligner.prepare_query`."""
-    how: How = "declared"
-    if modality == AUTO:
-        [routed] = space.route([text])
-        how = "unsure" if routed is None else "routed"
-        modality = space.modalities[-1] if routed is None else routed
+    modality, how = told_modality(space, text, modality)
     [vector] = space.embed_queries([text], modality=modality)
     return Query(vector, modality, how)
 
 
-def modalities_of(space: EmbeddingSpace, texts: Sequence[str]) -> list[str]:
+def told_modality(space: Routing, text: str, modality: str) -> tuple[str, How]:
+    """Return the modality to embed a query as, and how it was told."""
+    if modality != AUTO:
+        return modality, "declared"
+    [routed] = space.route([text])
+    if routed is None:
+        return space.modalities[-1], "unsure"
+    return routed, "routed"
+
+
+def modalities_of(space: Routing, texts: Sequence[str]) -> list[str]:
     """Return the modality of each text by the router; the target where the router is unsure."""
     routed = space.route(texts) if len(texts) else []  # an empty list needs no router
     return [space.modalities[-1] if modality is None else modality for modality in routed]
+
+
+def rows_by_modality(space: Routing, texts: Sequence[str]) -> dict[str, list[int]]:
+    """Return the rows of the texts of each modality, as the router tells it."""
+    rows: dict[str, list[int]] = {}
+    for row, modality in enumerate(modalities_of(space, texts)):
+        rows.setdefault(modality, []).append(row)
+    return rows
 
 
 def embed_routed(
@@ -80,9 +98,7 @@ def embed_routed(
     Returns:
         (n, d_out) float32.
     """
-    modalities = np.array(modalities_of(space, texts), object)
-    vectors = np.empty((len(modalities), space.output_dimension), np.float32)
-    for modality in dict.fromkeys(modalities):
-        rows = np.flatnonzero(modalities == modality)
-        vectors[rows] = embed([texts[int(row)] for row in rows], modality)
+    vectors = np.empty((len(texts), space.output_dimension), np.float32)
+    for modality, rows in rows_by_modality(space, texts).items():
+        vectors[rows] = embed([texts[row] for row in rows], modality)
     return vectors

@@ -52,22 +52,46 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
-        modality, addition = self.resolved_document_modality, _addition.get(self)
-        if addition is not None:
-            modality, addition.embedded = addition.modality, True
+        modality = self._modality_of_addition()
         if not texts:
             return []
         vectors: list[list[float]] = self.aligner.embed_documents(texts, modality=modality).tolist()
         return vectors
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Do the same; the encoder is awaited."""
+        modality = self._modality_of_addition()
+        if not texts:
+            return []
+        embedded = await self.aligner.aembed_documents(texts, modality=modality)
+        vectors: list[list[float]] = embedded.tolist()
+        return vectors
+
+    def _modality_of_addition(self) -> str:
+        """Return the modality of the documents of this call, which are embedded now."""
+        addition = _addition.get(self)
+        if addition is None:
+            return self.resolved_document_modality
+        addition.embedded = True
+        return addition.modality
 
     def embed_query(self, text: str, *, modality: str | None = None) -> list[float]:
         """Embed one query: of ``query_modality``, unless the call names another modality."""
         vector: list[float] = self.prepare_query(text, modality=modality).vector.tolist()
         return vector
 
+    async def aembed_query(self, text: str, *, modality: str | None = None) -> list[float]:
+        """Do the same; the encoder is awaited."""
+        vector: list[float] = (await self.aprepare_query(text, modality=modality)).vector.tolist()
+        return vector
+
     def prepare_query(self, text: str, *, modality: str | None = None) -> Query:
         """Embed one query; return the vector with the modality that the query was read as."""
         return self.aligner.prepare_query(text, modality or self.resolved_query_modality)
+
+    async def aprepare_query(self, text: str, *, modality: str | None = None) -> Query:
+        """Do the same; the encoder is awaited."""
+        return await self.aligner.aprepare_query(text, modality or self.resolved_query_modality)
 
     def add_documents(
         self, store: VectorStore, documents: list[Document], *, modality_field: str = "modality"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated, Any
 
 from langchain_core.callbacks import (
@@ -11,7 +10,6 @@ from langchain_core.callbacks import (
     CallbackManagerForRetrieverRun,
 )
 from langchain_core.documents import Document
-from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -94,8 +92,7 @@ class HybridRetriever(ProjectingRetriever):
         **kwargs: Any,
     ) -> list[Document]:
         n, options = self._number(k), {**self.search_kwargs, **kwargs}
-        prepare = partial(self.embeddings.prepare_query, query, modality=modality)
-        prepared = await run_in_executor(None, prepare)
+        prepared = await self.embeddings.aprepare_query(query, modality=modality)
         return self._documents(
             await self._hybrid_search().arun(self._prepared_searches(), prepared, query, n, options)
         )

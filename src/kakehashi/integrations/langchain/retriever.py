@@ -9,6 +9,7 @@ own line searches it::
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from langchain_core.callbacks import (
@@ -115,7 +116,16 @@ class AlignedRetriever(ProjectingRetriever):
         modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        return await run_in_executor(None, self._search, query, k, modality, kwargs)
+        n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        vector = await self.embeddings.aembed_query(query, modality=modality)
+        space, store = self.embeddings.aligner, self.vectorstore
+        with index_may_need_moving(space, self.embeddings.resolved_document_modality):
+            if self.search_type == "mmr":
+                return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
+            if self.score_threshold is not None:
+                search = partial(self._above_threshold, self.score_threshold, vector, n, options)
+                return await run_in_executor(None, search)
+            return await store.asimilarity_search_by_vector(vector, k=n, **options)
 
     def _search(
         self, query: str, k: int | None, modality: str | None, kwargs: dict[str, Any]

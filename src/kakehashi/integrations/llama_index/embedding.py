@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -92,6 +91,10 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         """Embed one query; return the vector with the modality that the query was read as."""
         return self.aligner.prepare_query(text, self.resolved_query_modality)
 
+    async def aprepare_query(self, text: str) -> Query:
+        """Do the same; the encoder is awaited."""
+        return await self.aligner.aprepare_query(text, self.resolved_query_modality)
+
     # The role is set here, above the cache of the base class.
 
     def get_query_embedding(self, query: str) -> Embedding:
@@ -155,13 +158,14 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         return vector
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
-        return await asyncio.to_thread(self._get_query_embedding, query)
+        vector: Embedding = (await self.aprepare_query(query)).vector.tolist()
+        return vector
 
     def _get_text_embedding(self, text: str) -> Embedding:
         return self._get_text_embeddings([text])[0]
 
     async def _aget_text_embedding(self, text: str) -> Embedding:
-        return await asyncio.to_thread(self._get_text_embedding, text)
+        return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
         modality = self._modality_of_nodes()
@@ -169,4 +173,7 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         return vectors
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        return await asyncio.to_thread(self._get_text_embeddings, texts)
+        modality = self._modality_of_nodes()
+        embedded = await self.aligner.aembed_documents(texts, modality=modality)
+        vectors: list[Embedding] = embedded.tolist()
+        return vectors

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
@@ -94,7 +93,7 @@ class HybridRetriever(BaseRetriever):
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         text = query_bundle.query_str
-        query = await asyncio.to_thread(self.embedding.prepare_query, text)
+        query = await self.embedding.aprepare_query(text)
         return self._nodes(
             await self._hybrid_search.arun(self._searches, query, text, self._k, self._options)
         )
