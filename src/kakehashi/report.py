@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,6 +20,9 @@ class DataRecord:
         content_hash: SHA-256 over the pairs; with a validation set or unpaired rows, over the
             hashes of all of them.
         n_unpaired: number of unpaired rows that the caller gave.
+        columns: the names of the source and the target column in the file of the pairs.
+        texts_hash: SHA-256 over the texts of the pairs alone; empty where a side has none.
+        texts_sample: hashes of some of the pairs (:mod:`kakehashi.training.seen_pairs`).
     """
 
     name: str
@@ -26,6 +30,15 @@ class DataRecord:
     content_hash: str
     n_pairs: int
     n_unpaired: int = 0
+    columns: tuple[str, str] = ("source", "target")
+    texts_hash: str = ""
+    texts_sample: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        source, target = self.columns
+        object.__setattr__(self, "columns", (str(source), str(target)))
+        if not re.fullmatch("(?:[0-9a-f]{16})*", self.texts_sample):
+            raise ValueError("texts_sample holds no hashes")
 
 
 @dataclass(frozen=True)

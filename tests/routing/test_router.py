@@ -18,6 +18,7 @@ from kakehashi.projection.ngrams import ngram_hashes
 from kakehashi.routing.classifier import BucketRows, platt, ridge_classifier
 from kakehashi.routing.learn_router import report_on
 from kakehashi.routing.router import Router, RoutingReport, ScriptRouter
+from kakehashi.routing.swapped import read_as
 
 repeatable = settings(derandomize=True, deadline=None, max_examples=60)
 any_text = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -523,3 +524,28 @@ def test_both_are_routes(japanese, scripts):
     routers = [japanese, scripts]
     assert [router.route(["開く"]) for router in routers] == [["source"]] * 2
     assert set(asdict(japanese.report)) == set(RoutingReport.__annotations__)
+
+
+def test_swapped_columns_show_themselves(manual, japanese):
+    test = manual.select(range(600, 900))
+    right = read_as(japanese, test)
+    assert (right.columns, right.read) == ("right", 150)
+    swapped = read_as(japanese, Pairs(test.target_texts, test.source_texts))
+    assert swapped.columns == "swapped"
+    assert str(swapped) == (
+        f"the router reads {swapped.source_as_target} of 150 sources as targets, and "
+        f"{swapped.target_as_source} of 150 targets as sources"
+    )
+    assert min(swapped[:2]) > 140
+    assert read_as(japanese, Pairs(test.target_texts, test.target_texts)).columns == "source"
+    assert read_as(japanese, Pairs(test.source_texts, test.source_texts)).columns == "target"
+
+
+def test_columns_are_not_judged_where_nothing_can_tell(manual, japanese):
+    assert read_as(None, manual) is None
+    bare = Pairs(manual.source_texts, target_vectors=np.ones((len(manual), 2)))
+    assert read_as(japanese, bare) is None
+    few = manual.select(range(5))
+    assert read_as(japanese, Pairs(few.target_texts, few.source_texts)).columns == "right"
+    poor = replace(japanese, report=replace(japanese.report, error=0.3))
+    assert read_as(poor, manual) is None

@@ -49,6 +49,7 @@ class Pairs:
         on_duplicate: ``"keep"`` and report, ``"raise"`` or ``"drop"`` a row whose text (or vector,
             where there is no text) already stood on the same side.
         name, licence: of the data, kept in every aligner made of it.
+        columns: the names of the source and the target in their file, kept there, too.
 
     Raises:
         PairsError: sides of different lengths, no data, or rows that cannot be used.
@@ -67,6 +68,7 @@ class Pairs:
         on_duplicate: OnDuplicate = "keep",
         name: str = "",
         licence: str = "",
+        columns: tuple[str, str] = ("source", "target"),
     ) -> None:
         check_choice("on_invalid", on_invalid, ("raise", "drop"))
         check_choice("on_duplicate", on_duplicate, ("keep", "raise", "drop"))
@@ -86,6 +88,7 @@ class Pairs:
         # The name of a file may hold bytes that are no Unicode, which a record cannot hold.
         self.name = name.encode("utf-8", "replace").decode()
         self.licence = licence.encode("utf-8", "replace").decode()
+        self.columns = columns
 
         faulty = {f.row for f in findings}
         keys = {side: self._keys(side, skip=faulty) for side in SIDES}
@@ -271,6 +274,7 @@ def concatenated(parts: Sequence[Pairs]) -> Pairs:
     if None not in groups:
         whole.groups = tuple(group for of_part in groups for group in of_part or ())
     whole.ids, whole.name, whole.licence = None, parts[0].name, parts[0].licence
+    whole.columns = parts[0].columns
     whole.validation = ValidationReport(len(whole))
     return whole
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs
 from ..report import CandidateResult, DataRecord, Report
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
+from .guards import copies_across_the_split, swapped_sets
 from .judge import Judged
 from .learn_serving import learn_calibration, router_or_none
 from .model_selection import Tuned, label
 from .prepare import Prepared
+from .seen_pairs import sample_of, texts_hash
 from .sufficient_statistics import unpaired_note
 from .verdict import FEW_QUERIES
 
@@ -32,6 +35,9 @@ def assemble(
     encoded, shipped, settings = prepared.encoded, judged.shipped, prepared.settings
     features = shipped.data.features
     statistics = shipped.data.everything if refit else shipped.data.development
+    router = router_or_none(encoded.inputs.pairs, settings.seed)
+    report = _report(prepared, tuned, judged, started=started, refit=refit)
+    swapped = tuple(swapped_sets(router, encoded.inputs))
     return Aligner(
         projection=features.finish(shipped.build(statistics)),
         mode=shipped.mode,
@@ -39,7 +45,7 @@ def assemble(
         identities=encoded.identities,
         data=_data_record(prepared),
         encoders=encoded.encoders,
-        router=router_or_none(encoded.inputs.pairs, settings.seed),
+        router=router,
         calibration=learn_calibration(
             features.finish(shipped.build(shipped.data.development)),
             prepared.plan.judged.held_out,
@@ -48,7 +54,7 @@ def assemble(
             seed=settings.seed,
             cache=settings.cache,
         ),
-        report=_report(prepared, tuned, judged, started=started, refit=refit),
+        report=replace(report, notes=(*swapped, *report.notes)),
     )
 
 
@@ -117,6 +123,7 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
             "in the test part"
         )
     notes += _shared_groups(prepared)
+    notes += copies_across_the_split(plan)
     if len(plan.judged.held_out) < FEW_QUERIES:
         notes.append(
             f"{len(plan.judged.held_out)} held-out queries say little, and so few documents are "
@@ -159,4 +166,13 @@ def _data_record(prepared: Prepared) -> DataRecord:
     names = " + ".join(dict.fromkeys(part.name for part in sets if part.name))
     licences = " + ".join(dict.fromkeys(part.licence for part in sets if part.licence))
     n_unpaired = 0 if unpaired is None else len(unpaired)
-    return DataRecord(names, licences, content, sum(map(len, sets)), n_unpaired)
+    return DataRecord(
+        names,
+        licences,
+        content,
+        sum(map(len, sets)),
+        n_unpaired,
+        columns=inputs.pairs.columns,
+        texts_hash=texts_hash(sets),
+        texts_sample=sample_of(sets),
+    )

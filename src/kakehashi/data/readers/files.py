@@ -84,6 +84,7 @@ def read_pairs(
         on_duplicate=on_duplicate,
         name=name or path.name,
         licence=licence,
+        columns=(source, target),
     )
 
 

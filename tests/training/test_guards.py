@@ -1,0 +1,109 @@
+"""What a fit says about its data where scores would mislead; how training texts are recognised."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.toy_data import ENCODERS, machine_pairs
+
+from kakehashi import Pairs, fit, read_pairs
+from kakehashi.report import DataRecord
+from kakehashi.training.near_copies import near_copies
+from kakehashi.training.seen_pairs import SAMPLE, sample_of, seen_in, texts_hash
+
+WORDS = re.findall(r"\w+", (np.__doc__ or "") + (re.__doc__ or ""))
+
+
+def sentences(n: int, *, seed: int = 0) -> list[str]:
+    rng = np.random.default_rng(seed)
+    rows = rng.integers(len(WORDS), size=(n, 9))
+    return [" ".join(WORDS[i] for i in row) for row in rows]
+
+
+def kinds_of_trouble() -> Pairs:
+    """Two hundred rows of forty kinds: five of a kind differ in a number and a name."""
+    asked, done = sentences(40), sentences(40, seed=1)
+    rooms = ("Oslo", "Lyon", "Kyoto", "Quito", "Bern")
+    return Pairs(
+        [f"{text} in room {i} of {room}" for text in asked for i, room in enumerate(rooms)],
+        [f"{text}, says {room} on {i}." for text in done for i, room in enumerate(rooms)],
+        groups=[f"kind {i // 5}" for i in range(200)],
+    )
+
+
+def test_rows_that_differ_in_a_name_and_a_number_are_near_copies():
+    pairs = kinds_of_trouble()
+    found = near_copies(pairs)
+    assert (found.n, found.compared) == (200, 200)
+    assert found.worth_a_note
+    assert str(found).startswith("200 of 200 (such as '")
+    one_of_each = pairs.select(range(0, 200, 5))
+    assert not near_copies(one_of_each).n
+    others = pairs.select(range(1, 100, 5))
+    assert near_copies(one_of_each, others)[:2] == (20, 40)
+
+
+def test_copies_on_one_side_alone_are_no_near_copies():
+    pairs = kinds_of_trouble()
+    assert not near_copies(Pairs(pairs.source_texts, sentences(200, seed=2))).n
+    vectors = Pairs(source_vectors=np.ones((9, 2)), target_vectors=np.ones((9, 2)))
+    assert near_copies(vectors) == (0, 0, ("", ""))
+
+
+@pytest.mark.slow
+def test_fit_says_that_near_copies_were_fitted_unless_groups_keep_kinds_whole():
+    pairs = kinds_of_trouble()
+    said = "near copies of held-out pairs were fitted: "
+    bare = fit(Pairs(pairs.source_texts, pairs.target_texts), **ENCODERS, learned=False)
+    assert any(note.startswith(said) for note in bare.report.notes)
+    grouped = fit(pairs, **ENCODERS, learned=False)
+    assert not any(note.startswith(said) for note in grouped.report.notes)
+
+
+@pytest.mark.slow
+def test_fit_says_that_a_test_set_looks_swapped():
+    pairs = machine_pairs()
+    test = Pairs([f"NOW {t}" for t in pairs.target_texts], [f"now {s}" for s in pairs.source_texts])
+    [note] = [
+        n for n in fit(pairs, test=test, **ENCODERS, learned=False).report.notes if "look" in n
+    ]
+    assert note.startswith("the columns of the test set look swapped: the router reads 80 of 80")
+
+
+def test_a_hash_over_the_texts_alone_names_the_data():
+    pairs = machine_pairs()
+    other_order = pairs.select(range(79, -1, -1))
+    encoded = pairs.with_vectors(np.ones((80, 3)), None)
+    assert texts_hash([pairs]) == texts_hash([other_order]) == texts_hash([encoded])
+    assert texts_hash([pairs.select(range(40)), pairs.select(range(40, 80))]) == texts_hash([pairs])
+    assert texts_hash([pairs]) != texts_hash([pairs.select(range(79))])
+    assert texts_hash([Pairs(pairs.source_texts, target_vectors=np.ones((80, 3)))]) == ""
+
+
+@pytest.mark.parametrize("n", [100, 5000])
+def test_pairs_of_a_training_are_recognised_by_its_sample(n):
+    texts = sentences(n)
+    whole = Pairs(texts, [text.upper() for text in texts])
+    record = replace(DataRecord("", "", "", n), texts_sample=sample_of([whole]))
+    assert len(record.texts_sample) == 16 * min(n, SAMPLE)
+    assert seen_in(record, whole) == (min(n, SAMPLE), min(n, SAMPLE))
+    half_new = Pairs([*texts[:50], *sentences(50, seed=3)], [text.upper() for text in texts[:100]])
+    seen = seen_in(record, half_new)
+    if n == 100:
+        assert seen == (50, 100)
+    assert seen.n <= seen.checked
+    swapped = Pairs(whole.target_texts, whole.source_texts)
+    assert seen_in(record, swapped).n == 0
+    assert seen_in(DataRecord("", "", "", n), whole) == (0, 0)
+
+
+def test_an_aligner_keeps_columns_and_hashes_when_it_is_saved(text_aligner, tmp_path):
+    data = text_aligner.data
+    assert data.columns == ("source", "target")
+    assert data.texts_hash == texts_hash([machine_pairs()])
+    assert seen_in(data, machine_pairs()) == (80, 80)
+    (tmp_path / "pairs.csv").write_text("ja,en\n" + "".join(f"a{i},b{i}\n" for i in range(3)))
+    assert read_pairs(tmp_path / "pairs.csv", source="ja", target="en").columns == ("ja", "en")
+    with pytest.raises(ValueError, match="holds no hashes"):
+        replace(data, texts_sample="no")
