@@ -14,6 +14,7 @@ import safetensors.numpy
 
 import kakehashi
 from kakehashi import Aligner, bundle, errors
+from kakehashi.bundle.reading import looks_pickled
 from kakehashi.errors import KakehashiError
 from kakehashi.vectors import unit_rows
 
@@ -204,6 +205,6 @@ def test_a_header_of_any_length_is_no_pickle(aligner, tmp_path):
         tensors = {**tensors, "x" * (8 * n + 1): np.zeros(1, np.float32)}
         blob = safetensors.numpy.save(tensors)
         seen.add(blob[0])
-        assert not bundle._looks_pickled(blob)
+        assert not looks_pickled(blob)
     assert 0x80 in seen
-    assert bundle._looks_pickled(pickle.dumps(list(range(100))))
+    assert looks_pickled(pickle.dumps(list(range(100))))

@@ -324,11 +324,11 @@ class TestFolder:
 
     @pytest.mark.parametrize("names", [["../ja"], [], {"../../ja": "x"}, None])
     def test_no_record_leads_out_of_the_folder(self, names, multi_aligner, tmp_path):
-        from kakehashi.bundle import _record_hash
+        from kakehashi.bundle.layout import record_hash
 
         folder = shutil.copytree(multi_aligner.path, tmp_path / "b")
         record = json.loads((folder / "multi_aligner.json").read_text()) | {"aligners": names}
-        record["sha256"] = _record_hash(record)
+        record["sha256"] = record_hash(record)
         (folder / "multi_aligner.json").write_text(json.dumps(record))
         with pytest.raises(BundleTamperedError):
             MultiAligner.load(folder)

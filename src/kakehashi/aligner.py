@@ -25,6 +25,7 @@ from .encoders import Encoder, EncoderIdentity, as_encoder
 from .encoders.first_use import one_thread, recognised
 from .encoders.protocol import checked_aencode, checked_encode
 from .errors import BundleTamperedError, DataError
+from .printable import printable
 from .projection import Projection
 from .report import DataRecord, Report
 from .retrieval.async_queries import AsyncEmbedding
@@ -311,7 +312,7 @@ class Aligner(AsyncEmbedding):
         # The errors that the lines above raise over a record of another shape.
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleTamperedError(
-                f"{folder}: the record does not describe an aligner: {error}"
+                f"{folder}: the record does not describe an aligner: {printable(error)}"
             ) from error
         if aligner.fingerprint != document["fingerprint"]:
             raise BundleTamperedError(f"{folder}: the fingerprint differs from the record.")
@@ -328,6 +329,8 @@ class Aligner(AsyncEmbedding):
             identity = self.identities[side]
             with one_thread(self.encoders.get(side), identity):
                 if side not in self._verified:  # another thread may have been first
+                    if self.encoders.get(side) is None:
+                        bundle.refuse_model_of_aligner(identity, side)
                     self.encoders[side] = recognised(self.encoders.get(side), identity, side)
                     self._verified.add(side)
         ready = self.encoders[side]

@@ -14,6 +14,7 @@ from . import bundle
 from .aligner import Aligner
 from .aligner_record import hash_of
 from .errors import BundleTamperedError, DataError
+from .printable import printable
 from .retrieval.async_queries import AsyncEmbedding
 from .retrieval.calibration import Calibration
 from .retrieval.multi_calibration import combine_calibrations
@@ -294,16 +295,20 @@ class MultiAligner(AsyncEmbedding):
             BundleTamperedError: its files contradict its record.
         """
         folder = Path(path)
+        return bundle.consistently(folder, lambda: cls._load(folder))
+
+    @classmethod
+    def _load(cls, folder: Path) -> MultiAligner:
         record = bundle.read_multi_aligner(folder)
-        names, target = record.get("aligners"), str(record.get("target"))
+        names, target = record.get("aligners"), record.get("target")
         if not isinstance(names, dict) or not all(_NAME.fullmatch(name) for name in names):
             raise BundleTamperedError(f"{folder}: the record names no aligners.")
         aligners = {name: Aligner.load(folder / bundle.ALIGNERS / name) for name in names}
         try:
-            loaded = cls(aligners, target, folder.resolve())
-        except (DataError, TypeError) as error:
+            loaded = cls(aligners, target, folder.resolve())  # type: ignore[arg-type]  # checks it
+        except (DataError, TypeError, AttributeError) as error:
             raise BundleTamperedError(
-                f"{folder}: the record does not describe a multi aligner: {error}"
+                f"{folder}: the record does not describe a multi aligner: {printable(error)}"
             ) from error
         for name, aligner in aligners.items():
             if _fingerprints(aligner) != names[name]:

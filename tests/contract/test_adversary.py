@@ -14,7 +14,8 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core.schema import TextNode
 from support.toy_data import hashed_letters, reversed_letters
 
-from kakehashi import Aligner, Pairs, bundle, fit
+from kakehashi import Aligner, Pairs, fit
+from kakehashi.bundle.layout import record_hash
 from kakehashi.encoders import EncoderIdentity, as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.errors import BundleError, BundleTamperedError, DataError, KakehashiError
@@ -88,7 +89,7 @@ def rewritten(folder, change):
     """Change the record and make its hash right again, as one could who means it."""
     record = json.loads((folder / "aligner.json").read_text())
     change(record)
-    record["sha256"] = bundle._record_hash(record)
+    record["sha256"] = record_hash(record)
     (folder / "aligner.json").write_text(json.dumps(record))
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from support.toy_data import ENCODER_OF, machine_pairs
 
 from kakehashi import Aligner, bundle
+from kakehashi.bundle.layout import record_hash
 from kakehashi.errors import BundleError, BundleTamperedError, DataError
 from kakehashi.projection import Projection
 from kakehashi.projection.exact import GRID
@@ -340,7 +341,7 @@ def ngrams_of(record):
 def test_weights_that_contradict_the_record_are_refused(folder, change):
     record = json.loads((folder / "aligner.json").read_text())
     change(record)
-    record["sha256"] = bundle._record_hash(record)
+    record["sha256"] = record_hash(record)
     (folder / "aligner.json").write_text(json.dumps(record))
     with pytest.raises(BundleTamperedError):
         Aligner.load(folder)

@@ -13,6 +13,7 @@ from ..errors import EncoderError
 from .adapters import SentenceTransformersEncoder
 from .identity import EncoderIdentity
 from .protocol import Encoder
+from .recorded_model import require_safe_loading
 
 _LOCKS: WeakValueDictionary[object, Any] = WeakValueDictionary()
 """The lock of each encoder that is being recognised, for as long as a thread holds it. It is not a
@@ -60,6 +61,7 @@ def recognised(encoder: Encoder | None, identity: EncoderIdentity | None, side: 
     if encoder is None and identity is not None and identity.model is not None:
         # Not as_encoder: a saved aligner may come from anyone, and must not name a module that is
         # then imported.
+        require_safe_loading(identity.model, advice)
         moved = f"Where the model has moved, pass it by its new path: {advice}."
         encoder = SentenceTransformersEncoder(identity.model, name=identity.name, advice=moved)
     if encoder is None:
