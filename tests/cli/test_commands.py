@@ -600,9 +600,6 @@ def test_the_next_steps_run_as_they_are_printed(text_aligner, texts, capsys):
     program, *arguments = shlex.split(command)
     assert program == "kakehashi"
     assert run(*arguments).returncode == 0
-    columns = ("ja", "en")
-    NextStep(text_aligner, text_aligner.path, names, test=texts, columns=columns).print()
-    assert capsys.readouterr().out.endswith("--source ja --target en\n")
 
 
 def test_an_encoder_that_is_not_recorded_is_asked_for(text_aligner, texts):

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
 from ..aligner import Aligner
-from ..evaluation.scoring import evaluate
+from ..bundle import check_parent
+from ..evaluation.scoring import Evaluation, evaluate
 from ..progress import show_progress
 from ..report import TARGET_ENCODER
 from ..types import SIDES
@@ -13,13 +20,14 @@ from .options import (
     CacheFile,
     EncoderName,
     Folder,
+    GroupColumn,
     Json,
     PairsFile,
-    SourceColumn,
-    TargetColumn,
     load_pairs,
     require_encoder,
 )
+
+_SCORES = ("base", "target_encoder", "bm25", "aligned")
 
 
 @app.command("evaluate")
@@ -28,8 +36,27 @@ def evaluate_command(
     pairs: PairsFile,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
-    source: SourceColumn = "source",
-    target: TargetColumn = "target",
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Column, array or language of the source. By default as in the pairs of the fit."
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Column, array or language of the target. By default as in the pairs of the fit."
+        ),
+    ] = None,
+    group: GroupColumn = None,
+    trained_on: Annotated[
+        Path | None,
+        typer.Option(help="The pairs of the fit, to find near copies of them among PAIRS."),
+    ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="File to write: a line of JSON for each question, with its ranks."),
+    ] = None,
     cache: CacheFile = None,
     as_json: Json = False,
 ) -> None:
@@ -38,29 +65,43 @@ def evaluate_command(
     Each query searches all targets of the file, and only its own target counts. A target that
     stands in several pairs is one document.
     """
+    if questions is not None:
+        check_parent(questions)
     aligner = Aligner.load(folder).with_encoders(
         source_encoder=source_encoder, target_encoder=target_encoder
     )
-    data = load_pairs(pairs, source=source, target=target)
+    columns = aligner.data.columns
+    names: dict[str, Any] = {"source": source or columns[0], "target": target or columns[1]}
+    data = load_pairs(pairs, **names, group=group)
+    fitted = None if trained_on is None else load_pairs(trained_on, **names)
     for side in SIDES:
         if data.vectors(side) is None:
             require_encoder(aligner, side)
     with show_progress(not as_json):
-        result = evaluate(aligner, data, cache=cache)
-    pool = result.aligned.pool
+        result = evaluate(aligner, data, trained_on=fitted, cache=cache)
+    if questions is not None:
+        lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in result.questions()]
+        questions.write_text("".join(lines), encoding="utf-8")
     if as_json:
-        scores = {
-            "base": result.base,
-            "target_encoder": result.target_encoder,
-            "aligned": result.aligned,
-        }
-        rows = {name: None if s is None else scores_json(s) for name, s in scores.items()}
-        print_json({"n_queries": len(data), "pool": pool, **rows, "note": result.note})
-        return
+        _print_json(result)
+    else:
+        _print(result)
+
+
+def _print_json(result: Evaluation) -> None:
+    scores = {name: getattr(result, name) for name in _SCORES}
+    rows = {name: None if s is None else scores_json(s) for name, s in scores.items()}
+    about = {"n_queries": result.aligned.n_queries, "pool": result.aligned.pool}
+    print_json({**about, **rows, "note": result.note, **result.to_dict()["judgement"]})
+
+
+def _print(result: Evaluation) -> None:
     shown = {"untouched": result.base}
     if result.target_encoder is not None:
         shown[TARGET_ENCODER] = result.target_encoder
-    shown["aligned"] = result.aligned
-    print_scores(f"{len(data)} queries in {pool} documents", shown)
+    shown |= {"BM25": result.bm25, "aligned": result.aligned}
+    print_scores(f"{result.aligned.n_queries} queries in {result.aligned.pool} documents", shown)
+    console = plain_console()
     if result.note:
-        plain_console().print(f"note: {result.note}")
+        console.print(f"note: {result.note}")
+    console.print(str(result.judgement), soft_wrap=True)

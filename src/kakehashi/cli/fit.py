@@ -110,4 +110,4 @@ def fit_command(
         print_json({"out": str(out), **report_json(aligner.report)})
         return
     print_report(aligner.report, all_candidates=all_candidates)
-    NextStep(aligner, out, encoders, test=test, columns=(source, target)).print()
+    NextStep(aligner, out, encoders, test=test).print()

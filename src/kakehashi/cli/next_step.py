@@ -21,14 +21,12 @@ class NextStep:
         out: the folder of the saved aligner.
         encoders: the encoder names of the command line, by side.
         test: the file of test pairs, if one was named.
-        columns: the names of the source and the target column.
     """
 
     aligner: Aligner
     out: Path
     encoders: Mapping[Side, str | None]
     test: Path | None = None
-    columns: tuple[str, str] = ("source", "target")
 
     def print(self) -> None:
         """Print the lines; none is wrapped, so that each can be copied."""
@@ -81,11 +79,8 @@ class NextStep:
         return [f"{side}_encoder={_quoted(name)}" for side, name in self._passed()]
 
     def _options(self) -> str:
-        options = [f"--{side}-encoder {shlex.quote(name)}" for side, name in self._passed()]
-        for side, column in zip(("source", "target"), self.columns, strict=True):
-            if column != side:
-                options.append(f"--{side} {shlex.quote(column)}")
-        return "".join(f" {option}" for option in options)
+        options = [f" --{side}-encoder {shlex.quote(name)}" for side, name in self._passed()]
+        return "".join(options)
 
 
 def _quoted(text: str) -> str:

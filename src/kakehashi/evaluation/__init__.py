@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from .baselines import Both, Encoders, Reranked, Translated
     from .comparison import Comparison, compare
     from .curve import LearningCurve, learning_curve
+    from .judgement import Judgement
     from .robustness.measure import measure_robustness
     from .scoring import Evaluation, evaluate
 
@@ -16,6 +17,7 @@ _MODULES = {
     "Comparison": "comparison",
     "Encoders": "baselines",
     "Evaluation": "scoring",
+    "Judgement": "judgement",
     "LearningCurve": "curve",
     "Reranked": "baselines",
     "Translated": "baselines",
@@ -29,6 +31,7 @@ __all__ = [
     "Comparison",
     "Encoders",
     "Evaluation",
+    "Judgement",
     "LearningCurve",
     "Reranked",
     "Translated",

@@ -21,6 +21,8 @@ from ..training.inputs import ROLES, with_vectors
 from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
 from ..types import SIDES
 from ..vectors import Float32Array
+from .judgement import Judgement, judge
+from .questions import question_records
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class Evaluation:
         note: which queries the target encoder could not encode, or why it has no scores.
         bm25: scores of BM25; None where there are no texts.
         ranks: of each system that has scores, the rank of the best answer to each query, (n,).
+        judgement: the verdict, what speaks against it, and the next step.
+        pairs: as they were given, for :meth:`questions`.
     """
 
     base: Scores | None
@@ -43,16 +47,32 @@ class Evaluation:
     note: str | None = None
     bm25: Scores | None = None
     ranks: Mapping[str, NDArray[np.intp]] = field(default_factory=dict)
+    judgement: Judgement | None = None
+    pairs: Pairs | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return a JSON-ready record, without ranks."""
-        return {name: value for name, value in asdict(self).items() if name != "ranks"}
+        """Return a JSON-ready record, without single questions."""
+        record: dict[str, Any] = {"note": self.note}
+        for name in ("base", "aligned", "target_encoder", "bm25", "judgement"):
+            value = getattr(self, name)
+            record[name] = None if value is None else asdict(value)
+        return record
+
+    def questions(self) -> list[dict[str, Any]]:
+        """Return a JSON-ready record of each question.
+
+        It holds its row, id, group and texts as far as there are any, and the rank of its best
+        answer by each system.
+        """
+        assert self.pairs is not None
+        return question_records(self.pairs, self.ranks)
 
 
 def evaluate(
     aligner: Aligner,
     pairs: Pairs,
     *,
+    trained_on: Pairs | None = None,
     cache: str | Path | None = None,
 ) -> Evaluation:
     """Score an aligner: each query searches all different targets, and its own target answers it.
@@ -60,7 +80,9 @@ def evaluate(
     The aligner's encoders encode a side that has texts only. The metric is that of the fit.
 
     Args:
-        pairs: pairs that the aligner was not fitted on; this cannot be checked here.
+        pairs: pairs that the aligner was not fitted on. It recognises its own, and then gives no
+            verdict.
+        trained_on: the pairs of the fit, to find near copies of them, too.
         cache: a file that keeps encoded vectors between runs.
 
     Raises:
@@ -70,7 +92,8 @@ def evaluate(
         CacheError: the cache is damaged, or no cache.
     """
     check_aligner(aligner)
-    check_pairs(pairs)
+    check_pairs(pairs, optional=[trained_on])
+    given = pairs
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
     pairs = with_vectors(pairs, encoders, cache)
@@ -106,6 +129,15 @@ def evaluate(
         note=by_target_encoder.note,
         bm25=scores.get("bm25"),
         ranks=found,
+        judgement=judge(
+            aligner,
+            given,
+            found,
+            relevance=relevance,
+            clusters=clusters,
+            trained_on=trained_on,
+        ),
+        pairs=given,
     )
 
 
