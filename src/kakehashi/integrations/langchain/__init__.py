@@ -1,8 +1,16 @@
-"""LangChain: embeddings, retrievers and searches."""
+"""LangChain: embeddings, a store, retrievers and searches."""
 
 from .embeddings import AlignedEmbeddings
 from .hybrid_retriever import HybridRetriever
 from .retriever import AlignedRetriever
 from .searches import BM25Search, VectorSearch
+from .vectorstore import AlignedVectorStore
 
-__all__ = ["AlignedEmbeddings", "AlignedRetriever", "BM25Search", "HybridRetriever", "VectorSearch"]
+__all__ = [
+    "AlignedEmbeddings",
+    "AlignedRetriever",
+    "AlignedVectorStore",
+    "BM25Search",
+    "HybridRetriever",
+    "VectorSearch",
+]

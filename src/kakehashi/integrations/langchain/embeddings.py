@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from ...errors import DataError, MissingExtraError
-from ...retrieval.query import AUTO, Query, modalities_of
+from ...retrieval.query import AUTO, Query
 from .._aligner_field import AlignedModel
-from .._call_value import CallValue
-from .._modalities import modalities_in_metadata
 
 try:
     from langchain_core.documents import Document
     from langchain_core.embeddings import Embeddings
+    from langchain_core.runnables.config import run_in_executor
     from langchain_core.vectorstores import VectorStore
 except ImportError as error:
     raise MissingExtraError("langchain-core", "langchain") from error
 
 from pydantic import BeforeValidator
 
-_ROUTED, _WORTH_A_WARNING = 200, 0.1
-"""Documents that the router reads before they are added, and the share of others to warn of."""
-
-
-@dataclass
-class _Addition:
-    """Documents that a store is adding: their modality, and whether they were embedded as it."""
-
-    modality: str
-    embedded: bool = False
-
-
-_addition: CallValue[_Addition] = CallValue("addition")
+from .adding import Part, check_cacheable, modality_of_addition, parts_of
 
 
 class AlignedEmbeddings(AlignedModel, Embeddings):
@@ -52,7 +36,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
-        modality = self._modality_of_addition()
+        modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
         vectors: list[list[float]] = self.aligner.embed_documents(texts, modality=modality).tolist()
@@ -60,20 +44,12 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Do the same; the encoder is awaited."""
-        modality = self._modality_of_addition()
+        modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
         embedded = await self.aligner.aembed_documents(texts, modality=modality)
         vectors: list[list[float]] = embedded.tolist()
         return vectors
-
-    def _modality_of_addition(self) -> str:
-        """Return the modality of the documents of this call, which are embedded now."""
-        addition = _addition.get(self)
-        if addition is None:
-            return self.resolved_document_modality
-        addition.embedded = True
-        return addition.modality
 
     def embed_query(self, text: str, *, modality: str | None = None) -> list[float]:
         """Embed one query: of ``query_modality``, unless the call names another modality."""
@@ -93,14 +69,34 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         """Do the same; the encoder is awaited."""
         return await self.aligner.aprepare_query(text, modality or self.resolved_query_modality)
 
+    @property
+    def model(self) -> str:
+        """The name of the space of documents, for caches and records.
+
+        ``CacheBackedEmbeddings`` takes it as ``namespace``. Its queries need a store of their own
+        (``query_embedding_cache=another_store``): in one store, a query would get the vector of a
+        document of the same words.
+        """
+        modality = self.resolved_document_modality
+        router = f"-{self.aligner.router_fingerprint}" if modality == AUTO else ""
+        return f"kakehashi-{self.aligner.fingerprint}-{modality}{router}"
+
     def add_documents(
-        self, store: VectorStore, documents: list[Document], *, modality_field: str = "modality"
+        self,
+        store: VectorStore,
+        documents: list[Document],
+        *,
+        modality_field: str = "modality",
+        **options: Any,
     ) -> list[str]:
         """Add documents to a store that embeds with this object, each as its own modality.
 
         The metadata of a document name its modality under ``modality_field``. A document without
-        it is of ``document_modality``, and is stored with that name in its metadata. Every name is
-        checked before the first document is written.
+        it is of ``document_modality``. Every name is checked before the first document is written.
+        :class:`AlignedVectorStore` does the same for components that fill a store themselves.
+
+        Args:
+            options: passed on to the store, such as ``ids``.
 
         Returns:
             the ids, in the order of the documents.
@@ -109,89 +105,71 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
             DataError: an unknown modality; a store that embeds with something else; or a store
                 that overwrites its documents at every write.
         """
-        embeddings = self._embeddings_of(store)
-        modalities = self._modalities_of(documents, modality_field)
-        if len(set(modalities)) > 1 and getattr(store, "mode", None) == "overwrite":
+        embeddings, cached, parts = self._planned(store, documents, modality_field)
+        ids: dict[int, str] = {}
+        for part in parts:
+            with part.added_by(store, embeddings, cached=cached):
+                added = store.add_documents(part.documents, **part.options(options))
+            ids.update(zip(part.rows, added, strict=True))
+        return [ids[row] for row in range(len(documents))]
+
+    async def aadd_documents(
+        self,
+        store: VectorStore,
+        documents: list[Document],
+        *,
+        modality_field: str = "modality",
+        **options: Any,
+    ) -> list[str]:
+        """Add documents without blocking the event loop; see :meth:`add_documents`."""
+        embeddings, cached, parts = await run_in_executor(
+            None, self._planned, store, documents, modality_field
+        )
+        ids: dict[int, str] = {}
+        for part in parts:
+            with part.added_by(store, embeddings, cached=cached):
+                added = await store.aadd_documents(part.documents, **part.options(options))
+            ids.update(zip(part.rows, added, strict=True))
+        return [ids[row] for row in range(len(documents))]
+
+    def _planned(
+        self, store: VectorStore, documents: list[Document], field: str
+    ) -> tuple[AlignedEmbeddings, bool, list[Part]]:
+        """Return what the store embeds with, whether through a cache, and the parts to add."""
+        embeddings, cached = self.embeddings_of(store)
+        default = self.resolved_document_modality
+        parts = parts_of(self.aligner, documents, field=field, default=default)
+        if len(parts) > 1 and getattr(store, "mode", None) == "overwrite":
             raise DataError(  # LanceDB's default
                 f"{type(store).__name__} was made with mode='overwrite', so that documents of one "
                 "modality would overwrite those of the other; make it with mode='append'."
             )
-        ids: dict[int, str] = {}
-        for modality in dict.fromkeys(modalities):
-            rows = [row for row, name in enumerate(modalities) if name == modality]
-            named = [_with_modality(documents[row], modality_field, modality) for row in rows]
-            addition = _Addition(modality)
-            with _addition.set(embeddings, addition):
-                added = store.add_documents(named)
-            if not addition.embedded:
-                _warn_of_other_thread(store, addition, len(rows))
-            ids.update(zip(rows, added, strict=True))
-        return [ids[row] for row in range(len(documents))]
+        if cached:
+            check_cacheable(self.aligner, parts, embeddings.resolved_document_modality)
+        return embeddings, cached, parts
 
-    def _embeddings_of(self, store: VectorStore) -> AlignedEmbeddings:
-        """Return the object that a store embeds with: this one, or another of the same aligner.
+    def embeddings_of(self, store: VectorStore) -> tuple[AlignedEmbeddings, bool]:
+        """Return the object that a store embeds with, and whether it stands behind a cache.
+
+        It is this object, or another of the same aligner.
 
         Raises:
             DataError: the store embeds with something else.
         """
         if type(store).embeddings is VectorStore.embeddings:  # the store does not tell
-            return self
+            return self, False
         embeddings = store.embeddings
         uncached = getattr(embeddings, "underlying_embeddings", embeddings)
         if (
             isinstance(uncached, AlignedEmbeddings)
             and uncached.aligner.fingerprint == self.aligner.fingerprint
         ):
-            return uncached
+            return uncached, uncached is not embeddings
         raise DataError(
             f"{type(store).__name__} was made with {type(embeddings).__name__} to embed its "
             "documents, not with this object; open it with these embeddings (Chroma: "
             "embedding_function=embeddings)."
         )
-
-    def _modalities_of(self, documents: Sequence[Document], field: str) -> list[str]:
-        """Return the modality to embed each document as; the router decides for ``"auto"``."""
-        default = self.resolved_document_modality
-        metadata = [document.metadata for document in documents]
-        modalities = modalities_in_metadata(self.aligner, metadata, field, default)
-        if default != AUTO:
-            without = [document for document in documents if not document.metadata.get(field)]
-            self._warn_of_others(without, default, field)
-        left = [row for row, modality in enumerate(modalities) if modality == AUTO]
-        routed = modalities_of(self.aligner, [documents[row].page_content for row in left])
-        for row, modality in zip(left, routed, strict=True):
-            modalities[row] = modality
-        return modalities
-
-    def _warn_of_others(self, documents: Sequence[Document], taken_for: str, field: str) -> None:
-        """Warn where the router reads documents without a modality as another one."""
-        read = documents[:_ROUTED]
-        if not read or not self.aligner.routes:
-            return
-        routed = self.aligner.route([document.page_content for document in read])
-        others = sum(modality not in (None, taken_for) for modality in routed)
-        if others > _WORTH_A_WARNING * len(read):
-            warnings.warn(
-                f"{others} of {len(read)} documents that name no modality do not read like "
-                f"{taken_for!r}, which they are taken for: name it in metadata[{field!r}], or "
-                "leave it to the router (document_modality='auto').",
-                stacklevel=4,
-            )
-
-
-def _with_modality(document: Document, field: str, modality: str) -> Document:
-    """Return a copy of a document whose metadata name the modality."""
-    return document.model_copy(update={"metadata": {**document.metadata, field: modality}})
-
-
-def _warn_of_other_thread(store: VectorStore, addition: _Addition, n_documents: int) -> None:
-    warnings.warn(
-        f"{type(store).__name__} stored {n_documents} document(s) of {addition.modality!r} without "
-        "having this object embed them in this thread. If it embeds in another thread, they were "
-        "taken for the document_modality of that object: remove them, and add each modality "
-        "through an object of its own.",
-        stacklevel=3,
-    )
 
 
 EmbeddingsField = Annotated[AlignedEmbeddings, BeforeValidator(AlignedEmbeddings.of)]

@@ -27,6 +27,7 @@ from ...retrieval.hybrid_search import check_k
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
 from .searches import scored_search, without_k
+from .vectorstore import unwrapped
 
 
 class ProjectingRetriever(BaseRetriever):
@@ -60,7 +61,7 @@ class ProjectingRetriever(BaseRetriever):
 
 def _as_store(value: Any) -> VectorStore:
     if isinstance(value, VectorStore):
-        return value
+        return unwrapped(value)
     raise DataError(
         f"vectorstore={value!r:.80} is no vector store of LangChain; give one. Several are "
         "searched together by HybridRetriever(searches=[...])."

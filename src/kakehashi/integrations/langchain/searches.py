@@ -21,6 +21,7 @@ from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
 from .filters import joined, kind_of
+from .vectorstore import unwrapped
 
 _SCORED = (
     "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
@@ -94,6 +95,11 @@ class VectorSearch(BaseModel):
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
     _prepared: tuple[Space, DocumentModality, ScoreScale | None, Merge] | None = PrivateAttr(None)
+
+    @field_validator("vectorstore")
+    @classmethod
+    def _unwrapped(cls, vectorstore: VectorStore) -> VectorStore:
+        return unwrapped(vectorstore)
 
     @field_validator("search_kwargs")
     @classmethod
