@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from .comparison import Comparison, compare
     from .curve import LearningCurve, learning_curve
     from .judgement import Judgement
+    from .retriever import RetrieverEvaluation, evaluate_retriever
     from .robustness.measure import measure_robustness
     from .scoring import Evaluation, evaluate
 
@@ -20,9 +21,11 @@ _MODULES = {
     "Judgement": "judgement",
     "LearningCurve": "curve",
     "Reranked": "baselines",
+    "RetrieverEvaluation": "retriever",
     "Translated": "baselines",
     "compare": "comparison",
     "evaluate": "scoring",
+    "evaluate_retriever": "retriever",
     "learning_curve": "curve",
     "measure_robustness": "robustness.measure",
 }
@@ -34,9 +37,11 @@ __all__ = [
     "Judgement",
     "LearningCurve",
     "Reranked",
+    "RetrieverEvaluation",
     "Translated",
     "compare",
     "evaluate",
+    "evaluate_retriever",
     "learning_curve",
     "measure_robustness",
 ]
