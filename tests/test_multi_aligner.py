@@ -156,7 +156,7 @@ class TestRefusals:
         short = replace(short_aligner, dimensions={"source": 512, "target": 385})
         with pytest.raises(DataError, match="ja and short differ in their target dimension"):
             MultiAligner({"ja": real_aligner, "short": short})
-        other = replace(short_aligner.identities["target"], name="b", probes=np.eye(1, 384))
+        other = replace(short_aligner.identities["target"], name="b", probes=np.eye(6, 384))
         short = replace(short_aligner, identities={**short_aligner.identities, "target": other})
         with pytest.raises(DataError, match="differ in their target encoder"):
             MultiAligner({"ja": real_aligner, "short": short})

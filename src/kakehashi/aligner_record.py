@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .encoders import EncoderIdentity
+from .encoders.identity import PROBE_ROWS
 from .projection import Projection
 from .report import DataRecord, Report
 from .retrieval.calibration import Calibration
@@ -115,6 +116,8 @@ def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:
     if record is None:
         return None
     probes = tensors[_PROBES + side]
+    if len(probes) == 0 or len(probes) % PROBE_ROWS:
+        raise ValueError(f"{len(probes)} rows of the {side} are no answers to the probe texts")
     return EncoderIdentity(record["name"], record["dimension"], record["model"], probes)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from ..errors import EncoderError, MissingExtraError
 from ..types import Role
 from ..vectors import Float32Array
-from .functions import LANGCHAIN, LLAMA_INDEX, FrameworkEncoder, FunctionEncoder
+from .functions import LANGCHAIN, LLAMA_INDEX, FrameworkEncoder, FunctionEncoder, Methods
 from .named import imported
 from .protocol import Encoder, LoadableEncoder, aencode
 
@@ -52,9 +53,9 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         return SentenceTransformersEncoder(model, name=name)
     name = name or _name_of(model)
     if hasattr(model, "embed_documents") and hasattr(model, "embed_query"):
-        return FrameworkEncoder(name, model, LANGCHAIN)
+        return _of_framework(name, model, LANGCHAIN)
     if hasattr(model, "get_text_embedding_batch"):
-        return FrameworkEncoder(name, model, LLAMA_INDEX)
+        return _of_framework(name, model, LLAMA_INDEX)
     if hasattr(model, "encode"):
         return FunctionEncoder(name, model.encode)
     if callable(model):
@@ -148,6 +149,20 @@ def _by_name(imported_as: str, name: str | None) -> Encoder:
     """Import an encoder; keep the name that it was imported by."""
     encoder = as_encoder(imported(imported_as), name=name)
     return NamedEncoder(encoder, encoder.name, imported_as)
+
+
+_OF_FRAMEWORKS: WeakValueDictionary[tuple[int, str], FrameworkEncoder] = WeakValueDictionary()
+"""The encoder of each model of a framework. What a service answered to the probe texts is kept with
+its encoder, and is paid for once."""
+
+
+def _of_framework(name: str, model: Any, methods: Methods) -> FrameworkEncoder:
+    """Return the encoder of a model: the same one as long as anybody holds it."""
+    encoder = _OF_FRAMEWORKS.get((id(model), name))
+    if encoder is None:
+        encoder = FrameworkEncoder(name, model, methods)
+        _OF_FRAMEWORKS[id(model), name] = encoder
+    return encoder
 
 
 def _is_encoder(model: Any) -> bool:

@@ -65,7 +65,8 @@ class VectorCache:
             (identity.name, identity.dimension),
         )
         for number, blob in rows:
-            if not isinstance(blob, bytes) or len(blob) != identity.probes.size * 4:
+            one_answer = identity.answers[0].size * 4
+            if not isinstance(blob, bytes) or not blob or len(blob) % one_answer:
                 continue
             probes = np.frombuffer(blob, dtype="<f4").reshape(-1, identity.dimension)
             stored = EncoderIdentity(identity.name, identity.dimension, None, probes)

@@ -27,10 +27,9 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     if x.shape[1] != y.shape[1]:
         return False
-    if identities["source"] is not None and identities["target"] is not None:
-        a, b = identities["source"].probes, identities["target"].probes
-        if (a * b).sum(axis=1).mean() > 0.9:
-            return True
+    source, target = identities["source"], identities["target"]
+    if source is not None and target is not None and source.cosine(target) > 0.9:
+        return True
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(pairs), min(len(pairs), _ROWS), replace=False))
     x, y = (unit_rows(np.asarray(v[rows], np.float32)) for v in (x, y))
