@@ -32,6 +32,7 @@ from kakehashi.integrations.llama_index import (
     HybridRetriever,
     VectorSearch,
 )
+from kakehashi.types import SIDES
 
 TEXTS = ["reset the pump 1", "check the valve 2", "fit the seal 3", "drain the tank 0"]
 
@@ -427,3 +428,31 @@ def test_modalities_that_are_not_declared_are_those_of_the_aligner(text_aligner)
         AlignedEmbedding(aligner=text_aligner, query_modality="")
     with pytest.raises(ValueError, match="document_modality='French'; choose one of source, targ"):
         AlignedEmbedding(aligner=text_aligner, document_modality="French")
+
+
+# The metadata before a text
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("others", [{}, {"page": 3}, {"part": "a: b", "page": 3}])
+def test_a_node_is_embedded_alike_by_an_index_and_by_the_embedding(
+    embedding, text_aligner, side, others
+):
+    def node():
+        return TextNode(text=" two\n\nparts ", metadata={**others, "modality": side})
+
+    [by_us] = embedding([node()])
+    index = VectorStoreIndex([node()], embed_model=embedding)
+    [by_index] = index.vector_store.data.embedding_dict.values()
+    assert by_index == by_us.embedding
+    text = embedding.text_of(node())
+    assert "modality" not in text
+    assert all(f"{name}: {value}" in text for name, value in others.items())
+    [expected] = text_aligner.embed_documents([text], modality=side)
+    assert np.array_equal(np.float32(by_index), expected)
+
+
+def test_a_text_that_only_looks_like_metadata_is_a_text(embedding, text_aligner):
+    for text in ("modality: source", "modality: French\n\npump", "pump\n\nmodality: source"):
+        [expected] = text_aligner.embed_documents([text], modality="target")
+        assert np.array_equal(np.float32(embedding.get_text_embedding(text)), expected)

@@ -165,8 +165,8 @@ class ScoreScale:
                 "aligner's vectors, whose inner products at unit length are "
                 f"{', '.join(f'{s:.3f}' for s in similarities)}. Fill the store through this "
                 "aligner, each document as its own modality: in LangChain "
-                "embeddings.add_documents(store, documents), in LlamaIndex nodes = "
-                "embedding(nodes) before the index is made of them, or document_modality='auto'. "
+                "embeddings.add_documents(store, documents), in LlamaIndex VectorStoreIndex("
+                "embedding(nodes), embed_model=embedding), or document_modality='auto'. "
                 "If it was filled so, and holds other texts than were embedded, or vectors of "
                 f"other lengths by cosine, name its scores: scores= one of {', '.join(SCALES)}."
             )

@@ -6,11 +6,13 @@ import threading
 import warnings
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.runnables import ConfigurableField
 from langchain_core.vectorstores import InMemoryVectorStore
+from llama_index.core import Document as LlamaDocument
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
 from pydantic import ValidationError
@@ -146,10 +148,50 @@ def test_an_embedded_text_that_names_metadata_is_recognised(shops, corpus):
     assert len(shop.ask(QUERIES[0], [shop.f.vectors(index)])) == 7
 
 
+def every_way_in(embedding, corpus):
+    """Indices of one corpus, filled in each way that LlamaIndex has."""
+    documents = [LlamaDocument(text=e.text, metadata=e.metadata) for e in corpus]
+    yield VectorStoreIndex.from_documents(documents, embed_model=embedding)
+    empty = VectorStoreIndex([], embed_model=embedding)
+    for document in documents:
+        empty.insert(document)
+    yield empty
+    yield VectorStoreIndex(
+        [TextNode(text=e.text, metadata=e.metadata) for e in corpus],
+        embed_model=embedding,
+        use_async=True,
+    )
+    empty = VectorStoreIndex([], embed_model=embedding)
+    empty.refresh_ref_docs(documents)
+    yield empty
+
+
+@pytest.mark.parametrize("document_modality", ["target", "auto"])
+def test_every_way_into_an_index_embeds_a_document_as_the_modality_that_it_names(
+    aligner, corpus, document_modality
+):
+    f = LlamaIndex(aligner)
+    f.embeddings.document_modality = document_modality
+    few = corpus[:8] + corpus[PAIRS : PAIRS + 8]
+    nodes = [TextNode(text=e.text, metadata=e.metadata) for e in few]
+    expected = [n.embedding for n in f.embeddings(nodes)]
+    for index in every_way_in(f.embeddings, few):
+        stored = index.vector_store.data
+        vectors = {
+            index.docstore.get_node(i).text: vector for i, vector in stored.embedding_dict.items()
+        }
+        np.testing.assert_allclose([vectors[e.text] for e in few], expected, atol=1e-5)
+        found = f.search(f.retriever([f.vectors(index), f.BM25Search(nodes)]), QUERIES[1])
+        assert len(found) == 7
+
+
 def test_an_index_whose_documents_of_one_modality_are_embedded_as_the_other_is_refused(shops):
-    """An index of LlamaIndex embeds bare texts, all as the modality of documents."""
+    """An index of LlamaIndex passes texts, and here they do not name their modality."""
     shop = shops("llama_index", "simple")
-    index = VectorStoreIndex(shop.f.documents(shop.corpus), embed_model=shop.f.embeddings)
+    hidden = shop.f.documents(shop.corpus)
+    for node in hidden:
+        node.excluded_embed_metadata_keys.append("modality")
+    index = VectorStoreIndex(hidden, embed_model=shop.f.embeddings)
     for split in (True, False):
         with pytest.raises(DataError, match="each document as its own modality"):
             shop.ask(QUERIES[1], [shop.f.vectors(index, split=split)])

@@ -21,6 +21,7 @@ except ImportError as error:
 from pydantic import Field
 
 from .cache import CacheByKind
+from .metadata_header import split_modality
 
 _role: CallValue[Role] = CallValue("role")
 _declared_modality: CallValue[str] = CallValue("declared_modality")
@@ -37,9 +38,10 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
             ``"auto"``, which lets the router read each query.
         document_modality: the modality of nodes. By default the target; ``"auto"`` lets the router
             read each text.
-        modality_field: metadata field in which a node may name its modality. It is read where this
-            object is called with nodes, as an ``IngestionPipeline`` does. An index passes bare
-            texts, and all are taken for ``document_modality``.
+        modality_field: metadata field in which a node may name its modality. Its line is read, and
+            not embedded. A node that names none, or hides it from what is embedded
+            (``excluded_embed_metadata_keys``), is of ``document_modality``. Where this object is
+            called with nodes, as an ``IngestionPipeline`` does, it reads hidden metadata, too.
         embeddings_cache: a LlamaIndex key-value store. Each aligner, modality and role has entries
             of its own; LlamaIndex itself keeps one vector for each text.
     """
@@ -137,6 +139,11 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
 
     def text_of(self, node: BaseNode) -> str:
         """Return the text that LlamaIndex embeds of a node, without the name of its modality."""
+        text = str(node.get_content(metadata_mode=MetadataMode.EMBED))
+        modality, text = split_modality(text, self.modality_field, self.aligner.modalities)
+        if modality is not None or self.modality_field not in node.metadata:
+            return text
+        # A template of the node's own writes it in another way.
         hidden = [*node.excluded_embed_metadata_keys, self.modality_field]
         bare = node.model_copy(update={"excluded_embed_metadata_keys": hidden})
         return str(bare.get_content(metadata_mode=MetadataMode.EMBED))
@@ -144,14 +151,13 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
     def _kind(self) -> str:
         """Return the kind of the vectors of the current call, for the cache."""
         role = _role.get(self) or "document"
-        modality = self.resolved_query_modality if role == "query" else self._modality_of_nodes()
+        modality = self.resolved_query_modality
+        if role == "document":
+            modality = _declared_modality.get(self) or self.resolved_document_modality
         space = self.aligner.fingerprint
         if modality == AUTO:  # another router may have another encoder read a text
             space = f"{space}/{self.aligner.router_fingerprint}"
         return f"{space}/{modality}/{role}"
-
-    def _modality_of_nodes(self) -> str:
-        return _declared_modality.get(self) or self.resolved_document_modality
 
     def _get_query_embedding(self, query: str) -> Embedding:
         vector: Embedding = self.prepare_query(query).vector.tolist()
@@ -168,12 +174,32 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        modality = self._modality_of_nodes()
-        vectors: list[Embedding] = self.aligner.embed_documents(texts, modality=modality).tolist()
+        vectors: list[Any] = [None] * len(texts)
+        for modality, rows, members in self._by_header(texts):
+            embedded = self.aligner.embed_documents(members, modality=modality)
+            for row, vector in zip(rows, embedded.tolist(), strict=True):
+                vectors[row] = vector
         return vectors
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        modality = self._modality_of_nodes()
-        embedded = await self.aligner.aembed_documents(texts, modality=modality)
-        vectors: list[Embedding] = embedded.tolist()
+        vectors: list[Any] = [None] * len(texts)
+        for modality, rows, members in self._by_header(texts):
+            embedded = await self.aligner.aembed_documents(members, modality=modality)
+            for row, vector in zip(rows, embedded.tolist(), strict=True):
+                vectors[row] = vector
         return vectors
+
+    def _by_header(self, texts: Sequence[str]) -> Iterator[tuple[str, list[int], list[str]]]:
+        """Yield each modality with the rows of its texts, and the texts as they are embedded.
+
+        The nodes of a call of this object name it; else the metadata before a text do.
+        """
+        declared, default = _declared_modality.get(self), self.resolved_document_modality
+        if declared is not None:
+            yield declared, list(range(len(texts))), list(texts)
+            return
+        field, modalities = self.modality_field, self.aligner.modalities
+        split = [split_modality(text, field, modalities) for text in texts]
+        for modality in dict.fromkeys(name or default for name, _ in split):
+            rows = [row for row, (name, _) in enumerate(split) if (name or default) == modality]
+            yield modality, rows, [split[row][1] for row in rows]
