@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
+from support.toy_data import two_views
 
 import kakehashi
 from kakehashi import Aligner, bundle, errors
@@ -208,3 +209,16 @@ def test_a_header_of_any_length_is_no_pickle(aligner, tmp_path):
         assert not looks_pickled(blob)
     assert 0x80 in seen
     assert looks_pickled(pickle.dumps(list(range(100))))
+
+
+def test_an_aligner_of_mode_keep_knows_its_documents_without_an_encoder(tmp_path):
+    x, y, groups = two_views(300, dy=96)
+    pairs = kakehashi.Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    kept = kakehashi.fit(pairs, mode="keep", learned=False)
+    kept.save(tmp_path / "kept")
+    loaded = kakehashi.Aligner.load(tmp_path / "kept")
+    rotated = y[:32] @ np.linalg.qr(np.random.default_rng(3).standard_normal((96, 96)))[0]
+    for each in (kept, loaded):
+        assert each.recognises(y[:32], "target")
+        assert not each.recognises(np.float32(rotated), "target")
+        assert not each.recognises(y[:32], "source")

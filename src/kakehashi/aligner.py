@@ -18,12 +18,14 @@ from .aligner_record import (
     hash_of,
     parts_of,
     router_state,
+    signature_state,
 )
 from .card import render_card
 from .data.validation import checked_side, in_order, text_problem
 from .encoders import Encoder, EncoderIdentity, as_encoder
 from .encoders.first_use import one_thread, recognised
 from .encoders.protocol import checked_aencode, checked_encode
+from .encoders.signature import SpaceSignature
 from .errors import BundleTamperedError, DataError
 from .printable import printable
 from .projection import Projection
@@ -55,6 +57,8 @@ class Aligner(AsyncEmbedding):
         router: finds the modality of a text; None where it could not be learned.
         calibration: makes scores of both modalities comparable; None where it could not be
             learned.
+        target_signature: tells vectors of the target encoder without loading it; None where it
+            was not learned.
     """
 
     projection: Projection
@@ -67,6 +71,7 @@ class Aligner(AsyncEmbedding):
     path: Path | None = None
     router: Router | ScriptRouter | None = None
     calibration: Calibration | None = None
+    target_signature: SpaceSignature | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
 
     _default_query_modality = "source"
@@ -229,6 +234,24 @@ class Aligner(AsyncEmbedding):
         harmless = self.projection.is_identity and not self.report.target_leads
         return self.report.verdict == "use" or harmless
 
+    @property
+    def encoder_names(self) -> dict[str, str]:
+        """The recorded name of each modality's encoder; empty where only vectors were given."""
+        identities = {side: self.identities[side] for side in SIDES}
+        return {side: "" if known is None else known.name for side, known in identities.items()}
+
+    def recognises(self, vectors: Float32Array, modality: str) -> bool:
+        """Whether (n, d_out) stored document vectors are surely its own, by themselves.
+
+        No encoder is loaded. False says nothing: the vectors may be its own all the same.
+        """
+        if vectors.shape[1] != self.output_dimension:
+            return False
+        if self.projection.hubness is not None:
+            return self.projection.hubness.made(vectors, modality)
+        kept = self.mode == "keep" and modality == "target"
+        return kept and self.target_signature is not None and self.target_signature.fits(vectors)
+
     def reads(self, modality: Side) -> bool:
         """Whether it reads this modality's texts, too (character n-grams)."""
         return modality in self.projection.ngrams
@@ -293,7 +316,11 @@ class Aligner(AsyncEmbedding):
         }
         card = render_card(self.report, self.data, self.identities, self.dimensions)
         return bundle.write(
-            Path(path), document, tensors | probes | router, card, overwrite=overwrite
+            Path(path),
+            document,
+            tensors | probes | router | signature_state(self.target_signature),
+            card,
+            overwrite=overwrite,
         )
 
     @classmethod

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from .encoders import EncoderIdentity
 from .encoders.identity import PROBE_ROWS
+from .encoders.signature import SpaceSignature
 from .projection import Projection
 from .report import DataRecord, Report
 from .retrieval.calibration import Calibration
@@ -24,6 +25,8 @@ Identities = Mapping[Side, EncoderIdentity | None]
 
 _ROUTER, _PROBES = "router.", "probes."
 """Prefixes of the tensors of a saved router, and of the probe vectors."""
+_SIGNATURE = "signature.target"
+"""The tensor of the signature of the target encoder's space."""
 
 
 def fingerprint_of(mode: str, projection: Projection, identities: Identities) -> str:
@@ -61,6 +64,11 @@ def router_state(router: Router | ScriptRouter | None) -> tuple[dict[str, Any] |
     return record, {_ROUTER + name: tensor for name, tensor in tensors.items()}
 
 
+def signature_state(signature: SpaceSignature | None) -> Tensors:
+    """Return the tensor of a signature; none without one."""
+    return {} if signature is None else {_SIGNATURE: signature.directions}
+
+
 def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
     """Rebuild the parts of an aligner, by the names of its fields.
 
@@ -68,7 +76,7 @@ def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
         KeyError, TypeError, ValueError, AttributeError, OverflowError: the record has another
             shape.
     """
-    beside = (_PROBES, _ROUTER)
+    beside = (_PROBES, _ROUTER, _SIGNATURE)
     weights = {name: x for name, x in tensors.items() if not name.startswith(beside)}
     router, calibration = (document["retrieval"][part] for part in ("router", "calibration"))
     return {
@@ -80,6 +88,9 @@ def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
         "report": Report.from_dict(document["report"]),
         "router": _router(router, tensors),
         "calibration": None if calibration is None else Calibration.from_dict(calibration),
+        "target_signature": SpaceSignature.from_state(
+            tensors.get(_SIGNATURE), document["dimensions"]["target"]
+        ),
     }
 
 

@@ -13,10 +13,12 @@
     ├── FitError (ValueError)             there are too few pairs
     ├── BundleError                       a saved aligner cannot be read
     │   └── BundleTamperedError           a saved aligner must not be trusted
-    ├── AlignerMismatchError              another aligner than the one recorded
+    ├── AlignerMismatchError              another aligner than the one recorded, or than the one
+    │                                     that filled an index
     └── MissingExtraError (ImportError)   an optional package is not installed
 
     NotAdvisedWarning (UserWarning)       an aligner is used that was not shown to help
+    UncheckedIndexWarning (UserWarning)   an index could not be shown to be the aligner's
     DegradedWarning (UserWarning)         one of several searches failed, and the others answered
 """
 
@@ -68,7 +70,7 @@ class BundleTamperedError(BundleError):
 
 
 class AlignerMismatchError(KakehashiError):
-    """The aligner at a path is not the one that was recorded with it."""
+    """The aligner at hand is not the one that was recorded, or that filled an index."""
 
 
 class MissingExtraError(KakehashiError, ImportError):
@@ -83,6 +85,10 @@ class MissingExtraError(KakehashiError, ImportError):
 
 class NotAdvisedWarning(UserWarning):
     """An aligner is used against the advice of its report."""
+
+
+class UncheckedIndexWarning(UserWarning):
+    """Nothing at hand shows whether the vectors of an index are the aligner's."""
 
 
 class DegradedWarning(UserWarning):

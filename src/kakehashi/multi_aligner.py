@@ -132,6 +132,18 @@ class MultiAligner(AsyncEmbedding):
         return self._first_aligner.metric
 
     @property
+    def encoder_names(self) -> dict[str, str]:
+        """The recorded name of each modality's encoder; empty where only vectors were given."""
+        names = {name: aligner.encoder_names["source"] for name, aligner in self.aligners.items()}
+        targets = (aligner.encoder_names["target"] for aligner in self.aligners.values())
+        return {**names, self.target: next(filter(None, targets), "")}
+
+    def recognises(self, vectors: Float32Array, modality: str) -> bool:
+        """Whether stored document vectors are surely its own; see :meth:`Aligner.recognises`."""
+        of_target = modality == self.target
+        return of_target and any(a.recognises(vectors, "target") for a in self.aligners.values())
+
+    @property
     def _first_aligner(self) -> Aligner:
         return next(iter(self.aligners.values()))
 

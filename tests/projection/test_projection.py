@@ -140,3 +140,21 @@ def test_the_whitened_decomposition_of_few_directions_is_that_of_all():
     first = cached.whitened_svd(1.0, 1.0, 0.0, 20)
     assert cached.whitened_svd(1.0, 1.0, 0.0, 20) is first
     assert cached.whitened_svd(1.0, 1.0, 0.0, 10)[1].shape == (10,)
+
+
+def test_the_hubness_correction_knows_what_it_folded_by_the_vectors_themselves():
+    rng = np.random.default_rng(0)
+    banks = {
+        side: unit(rng.standard_normal((64, 16))).astype(np.float16)
+        for side in ("source", "target")
+    }
+    correction = HubnessCorrection(banks, 0.7)
+    stored = correction.fold(
+        unit(rng.standard_normal((9, 16)).astype(np.float32)), modality="target", role="document"
+    )
+    assert correction.made(stored * 3, "target")
+    assert not correction.made(stored, "source")
+    stored[:4] = stored[:4, ::-1]  # some were edited
+    assert correction.made(stored, "target")
+    stored[4:5] = stored[4:5, ::-1]  # most were
+    assert not correction.made(stored, "target")

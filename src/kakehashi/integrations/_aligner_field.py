@@ -23,6 +23,7 @@ from typing_extensions import Self
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, NotAdvisedWarning, add_note
 from ..multi_aligner import MultiAligner, load
+from ..retrieval.document_modality import DocumentModality
 from ..retrieval.query import AUTO
 from ._modalities import Space, document_modality_of, query_modality_of
 
@@ -157,6 +158,10 @@ class AlignedModel(BaseModel):
     def resolved_document_modality(self) -> str:
         """``document_modality``, or the default of the aligner."""
         return document_modality_of(self.aligner, self.document_modality)
+
+    def modality_of_documents(self, field: str = "modality") -> DocumentModality:
+        """Return the rule for documents of a store: by metadata, else ``document_modality``."""
+        return DocumentModality("", self.aligner, None, field, self.resolved_document_modality)
 
     @classmethod
     def load(

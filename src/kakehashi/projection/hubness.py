@@ -23,10 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..vectors import Float32Array, FloatArray, chunks, unit_rows
+from ..vectors import Float32Array, FloatArray, chunks, squared_norms, unit_rows
 from .exact import GRID, exact_product, on_grid
 
 N_NEIGHBOURS = 10
+_SAME_FOLD = 1e-4
+"""Largest distance of a stored vector from the same vector folded again: stores round a little."""
 MAX_BANK = 4096
 """Bank rows kept; a random sample of the training queries beyond that (3 MB of 384 float16)."""
 
@@ -62,6 +64,17 @@ class HubnessCorrection:
         extended[:, -1] = np.sqrt(np.maximum(0, np.float32(self.strength**2) - pull**2))
         extended /= np.float32(np.sqrt(1 + self.strength**2))
         return extended
+
+    def made(self, stored: Float32Array, modality: str) -> bool:
+        """Whether most of (n, d + 2) stored document vectors were folded with these banks.
+
+        The first d numbers of a stored vector decide about the last two. Another map, another bank
+        or no correction gives others.
+        """
+        unit = unit_rows(stored)
+        again = self.fold(unit_rows(unit[:, :-2]), modality=modality, role="document")
+        distances = np.sqrt(squared_norms(unit - again))
+        return bool((distances <= _SAME_FOLD).mean() > 0.5)
 
     def hubness(
         self, documents: Float32Array, modality: str, *, roughly: bool = False

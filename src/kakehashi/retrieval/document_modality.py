@@ -31,6 +31,7 @@ class DocumentModality:
             router read its text, as it was embedded where the same object embedded it.
 
     Attributes:
+        key: equal for equal rules.
         modalities: all modalities of the space.
         possible: modalities that documents of this search may have.
 
@@ -51,6 +52,7 @@ class DocumentModality:
                 f"the search {search!r} has modality={declared_modality!r}; choose one of "
                 f"{', '.join(space.modalities)}."
             )
+        self.key = (declared_modality, field, without_modality)
         self.modalities = space.modalities
         self.possible = space.modalities if declared_modality is None else (declared_modality,)
         self._space, self._declared_modality = space, declared_modality

@@ -61,30 +61,43 @@ def is_only_scale(name: str, raw_scores: Sequence[float], similarities: Sequence
 
 
 def _error(name: str, raw_scores: Sequence[float], similarities: Sequence[float]) -> float:
+    """Return the error that more than half of the scores stay below.
+
+    A document that was edited after it was embedded has any error, and must not decide.
+    """
     converted = [float(SCALES[name](float(raw))) for raw in raw_scores]
-    return max(abs(value - s) for value, s in zip(converted, similarities, strict=True))
+    errors = sorted(abs(value - s) for value, s in zip(converted, similarities, strict=True))
+    return errors[len(errors) // 2]
 
 
 class ScoreScale:
     """Adds similarities to the hits of one store, whose scale it detects.
 
-    To detect the scale, a query embeds up to three hits of each modality as documents, and compares
-    their inner products with the scores. Once the scores fit one scale only, usually at the first
-    query, that scale is kept and nothing more is embedded. A scale that the caller names is used
-    without a check, and nothing is embedded.
+    A scale that the caller names, or that the store declares, is used, and nothing is embedded.
+    To detect the scale of any other store, a query embeds up to three hits of each modality as
+    documents, and compares their inner products with the scores. Once the scores fit one scale
+    only, usually at the first query, that scale is kept and nothing more is embedded.
 
     Args:
         space: the aligner or multi aligner that embedded the documents of the store.
         name: one of :data:`SCALES`; None to detect it.
+        declared: returns the scale that the store declares, or None; called once, and only where
+            there is no name.
 
     Raises:
         DataError: an unknown name.
     """
 
-    def __init__(self, space: EmbeddingSpace, name: str | None) -> None:
+    def __init__(
+        self,
+        space: EmbeddingSpace,
+        name: str | None,
+        declared: Callable[[], str | None] = lambda: None,
+    ) -> None:
         if name is not None:
             check_choice("scores", name, SCALES)
-        self._space, self._name = space, name
+        self._space, self._name, self._declared = space, name, declared
+        self._asked = False
 
     def with_similarities(
         self, query: Query, hits: Sequence[Hit], text_of: Callable[[Any], str], search: str
@@ -101,6 +114,8 @@ class ScoreScale:
         if not hits:
             return []
         _check_scores(hits, search)
+        if self._name is None and not self._asked:
+            self._name, self._asked = self._declared(), True
         name = self._name
         if name is None:
             raw_scores, similarities = self._probe(query, hits, text_of, search)

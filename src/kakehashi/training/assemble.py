@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs
+from ..encoders.signature import SpaceSignature
 from ..report import CandidateResult, DataRecord, Report
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
@@ -53,6 +54,9 @@ def assemble(
             encoded.identities,
             seed=settings.seed,
             cache=settings.cache,
+        ),
+        target_signature=SpaceSignature.of(
+            encoded.inputs.pairs.required_vectors("target"), settings.seed
         ),
         report=replace(report, notes=(*swapped, *report.notes)),
     )

@@ -25,7 +25,7 @@ from support.frameworks import (
     reference,
 )
 
-from kakehashi.errors import DataError
+from kakehashi.errors import AlignerMismatchError, DataError
 from kakehashi.retrieval import document_modality, hybrid_search
 from kakehashi.types import SIDES
 
@@ -209,9 +209,9 @@ def test_rank_fusion_asks_for_no_scores(shop, aligner, corpus):
 
 def test_a_store_of_other_vectors_is_refused(shop, corpus):
     store = shop.fill(corpus[:4] + corpus[PAIRS : PAIRS + 4], by_another=True)
-    with pytest.raises(DataError, match=r"scores of the search 'vectors' .* are not those of this"):
-        shop.ask(QUERIES[0], [shop.f.vectors(store)])
-    assert len(shop.ask(QUERIES[0], [shop.f.vectors(store)], fusion="rank")) == 7
+    for fusion in ("calibrated", "rank"):
+        with pytest.raises(AlignerMismatchError, match="not hold this aligner's vectors: 8 of"):
+            shop.ask(QUERIES[0], [shop.f.vectors(store)], fusion=fusion)
 
 
 def lc_chroma_by(space):

@@ -28,7 +28,7 @@ from support.frameworks import (
 )
 
 from kakehashi.cli.info import retrieval_facts
-from kakehashi.errors import DataError, DegradedWarning
+from kakehashi.errors import AlignerMismatchError, DataError, DegradedWarning
 from kakehashi.integrations import langchain, llama_index
 from kakehashi.types import SIDES
 
@@ -193,11 +193,11 @@ def test_an_index_whose_documents_of_one_modality_are_embedded_as_the_other_is_r
         node.excluded_embed_metadata_keys.append("modality")
     index = VectorStoreIndex(hidden, embed_model=shop.f.embeddings)
     for split in (True, False):
-        with pytest.raises(DataError, match="each document as its own modality"):
+        with pytest.raises(AlignerMismatchError, match="each document as its own modality"):
             shop.ask(QUERIES[1], [shop.f.vectors(index, split=split)])
 
 
-def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
+def test_a_store_that_declares_its_scale_needs_no_encoder_of_its_documents(plain, aligner):
     without_model = replace(aligner.identities["target"], model=None)
     source_alone = replace(
         aligner,
@@ -208,10 +208,9 @@ def test_a_scale_is_found_out_with_the_encoders_at_hand(plain, aligner):
     f = type(plain.f)(source_alone)
     found = f.search(f.retriever([f.vectors(plain.mixed)]), QUERIES[0])
     assert plain.rows(found) == plain.rows(plain.ask(QUERIES[0], [plain.f.vectors(plain.mixed)]))
-    with pytest.raises(DataError, match=r"name it: scores= one of similarity, .*encoder"):
-        f.search(f.retriever([f.vectors(plain.of("target"))]), QUERIES[0])
-    named = f.vectors(plain.of("target"), scores="similarity")
-    assert len(f.search(f.retriever([named]), QUERIES[0])) == 7
+    for scores in (None, "similarity"):
+        searches = [f.vectors(plain.of("target"), scores=scores)]
+        assert len(f.search(f.retriever(searches), QUERIES[0])) == 7
 
 
 def test_wrong_searches_are_refused_when_the_retriever_is_made(plain, corpus):

@@ -21,6 +21,7 @@ from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
 from .filters import joined, kind_of
+from .index import check, scale_of
 from .vectorstore import unwrapped
 
 _SCORED = (
@@ -118,7 +119,7 @@ class VectorSearch(BaseModel):
         """
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
-        scale = ScoreScale(space, self.scores)
+        scale = ScoreScale(space, self.scores, partial(scale_of, self.vectorstore, space))
         modality = DocumentModality(
             self.name, space, self.modality, self.modality_field, without_modality
         )
@@ -153,6 +154,7 @@ class VectorSearch(BaseModel):
             return scale.with_similarities(query, hits, lambda d: str(d.page_content), self.name)
 
         with index_may_need_moving(space, modality.possible[-1]):
+            check(self.vectorstore, space, modality)
             return search_store(search_part, n, parts=list(parts), modalities=modality.possible)
 
     def _parts(

@@ -7,6 +7,7 @@ For one index, the framework's own line does the same, without the checks::
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -17,6 +18,7 @@ from ...errors import DataError
 from ...retrieval.hybrid_search import check_k
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
+from .index import check
 from .searches import retriever_of
 
 
@@ -55,6 +57,8 @@ class AlignedRetriever(BaseRetriever):
             )
         options["similarity_top_k"] = similarity_top_k
         self._retriever = retriever_of(index, self.embedding, options)
+        self._index = index
+        self._modality = self.embedding.modality_of_documents(self.embedding.modality_field)
         super().__init__(
             callback_manager=self._retriever.callback_manager,
             object_map=self._retriever.object_map,
@@ -63,12 +67,14 @@ class AlignedRetriever(BaseRetriever):
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         embedding = self.embedding
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
+            check(self._index, embedding, self._modality)
             rows: list[NodeWithScore] = self._retriever._retrieve(_without_vector(query_bundle))
         return rows
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         embedding, bundle = self.embedding, _without_vector(query_bundle)
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
+            await asyncio.to_thread(check, self._index, embedding, self._modality)
             rows: list[NodeWithScore] = await self._retriever._aretrieve(bundle)
         return rows
 

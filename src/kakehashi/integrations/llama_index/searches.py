@@ -23,6 +23,7 @@ from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
 from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction, permits
+from .index import check, scale_of
 
 _SET_BY_US = ("self", "index", "embed_model", "callback_manager", "object_map")
 """Parameters of LlamaIndex's retriever that the caller does not pass."""
@@ -89,7 +90,7 @@ class VectorSearch:
             merge: which hits are one document.
         """
         space = embedding.aligner
-        scale = ScoreScale(space, self.scores)
+        scale = ScoreScale(space, self.scores, partial(scale_of, self.index, embedding))
         modality = DocumentModality(
             self.name, space, self.modality, embedding.modality_field, without_modality
         )
@@ -138,6 +139,7 @@ class VectorSearch:
             return scale.with_similarities(query, hits, embedding.text_of, self.name)
 
         with index_may_need_moving(embedding.aligner, modality.possible[-1]):
+            check(self.index, embedding, modality)
             return search_store(search_part, n, parts=list(parts), modalities=modality.possible)
 
     def _parts(

@@ -1,0 +1,79 @@
+"""Indices that lie in memory: their documents are listed, a vector beside each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...retrieval.index_check import StoredDocument
+from ...retrieval.index_record import IndexRecord
+from ...vectors import Float32Array
+
+
+class RecordKeeper(NamedTuple):
+    """Reads and writes a record, as JSON, in an object that is saved with the store."""
+
+    get: Callable[[], Any]
+    put: Callable[[str], None]
+
+
+class InMemoryIndex:
+    """Documents that are listed by their ids.
+
+    Args:
+        name: of the store, for messages.
+        scale: of its scores.
+        ids: the ids of all documents, in any order.
+        document_of: returns a document with its vector; None where it is gone.
+        by_cosine: whether its scores are cosines.
+        keeper: saved with the store; it keeps the record.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        scale: str | None,
+        ids: Sequence[Any],
+        document_of: Callable[[Any], StoredDocument | None],
+        keeper: RecordKeeper | None = None,
+        *,
+        by_cosine: bool = False,
+    ) -> None:
+        self.name, self.scale, self.by_cosine = name, scale, by_cosine
+        self._ids, self._document_of, self._keeper = ids, document_of, keeper
+
+    def record(self) -> IndexRecord | None:
+        """Return the record that the keeper has."""
+        return None if self._keeper is None else IndexRecord.from_json(self._keeper.get())
+
+    def write(self, record: IndexRecord) -> bool:
+        """Give the keeper the record."""
+        if self._keeper is None:
+            return False
+        self._keeper.put(record.to_json())
+        return True
+
+    def sample(self, n: int) -> Sequence[StoredDocument]:
+        """Return documents that are spread over all."""
+        rows = np.linspace(0, len(self._ids) - 1, min(n, len(self._ids))).astype(int)
+        documents = (self._document_of(self._ids[row]) for row in rows)
+        return [document for document in documents if document is not None]
+
+    def nearest(self, vector: Float32Array) -> str | None:
+        """Never asked: every document has its vector."""
+        raise NotImplementedError
+
+
+def faiss_scale(index: Any) -> str | None:
+    """Return the scale of an index of FAISS: it gives inner products or squared distances."""
+    return {0: "similarity", 1: "squared l2"}.get(index.metric_type)
+
+
+def faiss_vector(index: Any, position: int) -> Float32Array | None:
+    """Return a stored vector of an index of FAISS; None where the index cannot give it back."""
+    try:
+        return np.asarray(index.reconstruct(position), np.float32)
+    except RuntimeError:
+        return None

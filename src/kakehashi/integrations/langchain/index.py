@@ -1,0 +1,100 @@
+"""LangChain: the index behind a vector store, and its check at the first search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from langchain_core.vectorstores import VectorStore
+
+from ...retrieval.document_modality import DocumentModality
+from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
+from ...retrieval.index_record import KEY, IndexRecord
+from .._modalities import Space
+from ..indices.checked import require_index
+from ..indices.chroma import ChromaIndex
+from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..indices.qdrant import QdrantIndex
+from ..indices.unlisted import UnlistedIndex
+
+TEXT = "page_content"
+"""The text of a document that LangChain embeds."""
+
+
+def index_of(store: VectorStore, dimension: int) -> StoredIndex:
+    """Return the index of a vector store.
+
+    Args:
+        dimension: of the vectors that it is searched with.
+    """
+    opened: Any = store
+    names = {each.__name__ for each in type(store).__mro__}
+    if "Chroma" in names:
+        return ChromaIndex(opened._collection)
+    if "QdrantVectorStore" in names:
+        keys = opened.content_payload_key, opened.metadata_payload_key
+        read = partial(_read_payload, *keys)
+        return QdrantIndex(opened.client, opened.collection_name, read, opened.vector_name)
+    if "InMemoryVectorStore" in names:
+        return InMemoryIndex(
+            "The in-memory store",
+            "similarity",
+            list(opened.store),
+            partial(_of_memory, opened),
+            by_cosine=True,
+        )
+    if "FAISS" in names:
+        return InMemoryIndex(
+            "The FAISS store",
+            faiss_scale(opened.index),
+            list(opened.index_to_docstore_id),
+            partial(_of_faiss, opened),
+            RecordKeeper(  # save_local pickles the docstore with its attributes
+                partial(getattr, opened.docstore, KEY, None),
+                partial(setattr, opened.docstore, KEY),
+            ),
+        )
+    return UnlistedIndex(type(store).__name__, dimension, partial(_search, opened))
+
+
+def scale_of(store: VectorStore, space: Space) -> str | None:
+    """Return the scale of the scores of a store, as it declares it."""
+    return declared_scale(index_of(store, space.output_dimension))
+
+
+def check(store: VectorStore, space: Space, modality: DocumentModality) -> None:
+    """Refuse a store whose vectors the aligner did not make; ask it once only."""
+    require_index(store, partial(index_of, store, space.output_dimension), space, modality)
+
+
+def record(store: VectorStore, space: Space) -> bool:
+    """Write into a store that the aligner filled it; say whether the store can hold that."""
+    return index_of(store, space.output_dimension).write(IndexRecord.of(space, TEXT))
+
+
+def _of_memory(store: Any, name: str) -> StoredDocument | None:
+    row = store.store.get(name)
+    if row is None:
+        return None
+    return StoredDocument(row["text"], row["metadata"] or {}, np.asarray(row["vector"], np.float32))
+
+
+def _of_faiss(store: Any, position: int) -> StoredDocument | None:
+    document = store.docstore.search(store.index_to_docstore_id[position])
+    if isinstance(document, str):  # the docstore's way to say that there is none
+        return None
+    vector = faiss_vector(store.index, position)
+    return StoredDocument(document.page_content, document.metadata, vector)
+
+
+def _read_payload(
+    content: str, metadata: str, payload: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    return str(payload.get(content) or ""), payload.get(metadata) or {}
+
+
+def _search(store: Any, vector: list[float], k: int) -> Sequence[tuple[str, dict[str, Any]]]:
+    found = store.similarity_search_by_vector(vector, k=k)
+    return [(document.page_content, document.metadata) for document in found]

@@ -1,0 +1,141 @@
+"""LlamaIndex: the store behind an index, and its check at the first search."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from llama_index.core.indices import VectorStoreIndex
+from llama_index.core.schema import BaseNode
+from llama_index.core.vector_stores.types import VectorStoreQuery
+from llama_index.core.vector_stores.utils import metadata_dict_to_node
+
+from ...retrieval.document_modality import DocumentModality
+from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
+from ...retrieval.index_record import KEY, IndexRecord
+from ..indices.checked import require_index
+from ..indices.chroma import ChromaIndex
+from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..indices.qdrant import QdrantIndex
+from ..indices.unlisted import UnlistedIndex
+
+if TYPE_CHECKING:
+    from .embedding import AlignedEmbedding
+
+TEXT = "the text and the metadata that a node shows to encoders"
+"""The text of a node that LlamaIndex embeds."""
+TextOfNode = Callable[[BaseNode], str]
+
+
+def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> StoredIndex:
+    """Return what lies behind an index.
+
+    Args:
+        text_of: returns the text that was embedded of a node.
+        dimension: of the vectors that it is searched with.
+    """
+    store: Any = index.vector_store
+    names = {each.__name__ for each in type(store).__mro__}
+    if "ChromaVectorStore" in names:
+        return _Chroma(store._collection, partial(_text_of_row, text_of))
+    if "QdrantVectorStore" in names and store._client is not None:
+        if not store._client.collection_exists(store.collection_name):
+            return InMemoryIndex("The collection of Qdrant", None, [], lambda _: None)
+        read = partial(_read_payload, text_of)
+        return QdrantIndex(store._client, store.collection_name, read, store.dense_vector_name)
+    if "SimpleVectorStore" in names:
+        vectors = store.data.embedding_dict
+        named = partial(_of_docstore, index, text_of)
+        return InMemoryIndex(
+            "The simple vector store",
+            "similarity",
+            list(vectors),
+            lambda name: named(name, np.asarray(vectors[name], np.float32)),
+            _keeper(index),
+            by_cosine=True,
+        )
+    if "FaissVectorStore" in names:
+        nodes: Mapping[str, str] = index.index_struct.nodes_dict
+        named = partial(_of_docstore, index, text_of)
+        return InMemoryIndex(
+            "The FAISS store",
+            faiss_scale(store._faiss_index),
+            list(nodes),
+            lambda at: named(nodes[at], faiss_vector(store._faiss_index, int(at))),
+            _keeper(index),
+        )
+    return UnlistedIndex(type(store).__name__, dimension, partial(_search, index, text_of))
+
+
+def check(index: VectorStoreIndex, embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+    """Refuse an index whose vectors the embedding's aligner did not make; ask it once only."""
+    space = embedding.aligner
+    opened = partial(index_of, index, embedding.text_of, space.output_dimension)
+    require_index(index, opened, space, modality)
+
+
+def scale_of(index: VectorStoreIndex, embedding: AlignedEmbedding) -> str | None:
+    """Return the scale of the scores of an index, as its store declares it."""
+    return declared_scale(index_of(index, embedding.text_of, embedding.aligner.output_dimension))
+
+
+def record(index: VectorStoreIndex, embedding: AlignedEmbedding) -> bool:
+    """Write into an index that the embedding's aligner filled it; say whether it can hold that."""
+    space = embedding.aligner
+    opened = index_of(index, embedding.text_of, space.output_dimension)
+    return opened.write(IndexRecord.of(space, TEXT))
+
+
+class _Chroma(ChromaIndex):
+    """A collection whose distances LlamaIndex turns into exp(-distance)."""
+
+    @property
+    def scale(self) -> str | None:
+        """The scale of the scores that LlamaIndex makes."""
+        distance = super().scale
+        return None if distance is None else f"exp(-{distance})"
+
+
+def _keeper(index: VectorStoreIndex) -> RecordKeeper:
+    """Keep a record in the index store, under the id of the index: it is persisted with it."""
+    values: Any = getattr(index.storage_context.index_store, "_kvstore", None)
+    name = index.index_struct.index_id
+
+    def get() -> Any:
+        return None if values is None else (values.get(name, KEY) or {}).get("record")
+
+    def put(record: str) -> None:
+        if values is not None:
+            values.put(name, {"record": record}, KEY)
+
+    return RecordKeeper(get, put)
+
+
+def _text_of_row(text_of: TextOfNode, text: str, metadata: Mapping[str, Any]) -> str:
+    """Return the text that was embedded of a row of a store that keeps nodes as metadata."""
+    if "_node_content" not in metadata:  # another program filled the store
+        return text
+    return text_of(metadata_dict_to_node(dict(metadata), text=text))
+
+
+def _read_payload(text_of: TextOfNode, payload: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    if "_node_content" not in payload:
+        return str(payload.get("text") or ""), payload
+    node = metadata_dict_to_node(dict(payload))
+    return text_of(node), node.metadata
+
+
+def _of_docstore(
+    index: VectorStoreIndex, text_of: TextOfNode, name: str, vector: Any
+) -> StoredDocument | None:
+    node: Any = index.docstore.get_document(name, raise_error=False)
+    return None if node is None else StoredDocument(text_of(node), node.metadata, vector)
+
+
+def _search(
+    index: VectorStoreIndex, text_of: TextOfNode, vector: list[float], k: int
+) -> Sequence[tuple[str, dict[str, Any]]]:
+    found = index.vector_store.query(VectorStoreQuery(query_embedding=vector, similarity_top_k=k))
+    return [(text_of(node), node.metadata) for node in found.nodes or []]

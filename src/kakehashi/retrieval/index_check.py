@@ -1,0 +1,245 @@
+"""The check of an index at its first search: did this aligner make the vectors that it stores?
+
+Cheap evidence comes first. A record of the index names its aligner. Stored vectors may show that
+they are the aligner's, without any encoder (:meth:`kakehashi.Aligner.recognises`). Only where
+neither does are a few documents embedded and compared with what is stored.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..errors import (
+    AlignerMismatchError,
+    EncoderError,
+    EncoderMismatchError,
+    UncheckedIndexWarning,
+)
+from ..vectors import Float32Array, squared_norms, unit_rows
+from .document_modality import DocumentModality
+from .index_record import IndexRecord, RecordedSpace
+from .query import EmbeddingSpace
+
+SAMPLE = 32
+"""Documents that are read of an index."""
+_EMBEDDED = 5
+"""Documents of a modality that are embedded at most."""
+_UNIT = 2e-3
+"""Largest difference of the squared length of a unit vector from 1: stores round."""
+_ENOUGH = 3
+"""Documents of one modality that can speak for it: one that was edited must not."""
+_ALIKE = 0.95
+"""Cosine of a stored vector and the aligner's that count as equal. Eight bits a coordinate give
+.99 and more; the same text by another encoder of the same dimension gives 0."""
+
+
+class StoredDocument(NamedTuple):
+    """A document of a store.
+
+    Attributes:
+        text: as it was embedded, as far as the store tells.
+        metadata: of the document.
+        vector: (d,) as it is stored; None where the store does not return vectors.
+    """
+
+    text: str
+    metadata: Mapping[str, Any]
+    vector: Float32Array | None
+
+
+class _Agreement(NamedTuple):
+    """How many documents have this aligner's vectors, and of how many."""
+
+    agreeing: int
+    judged: int
+
+
+class StoredIndex(Protocol):
+    """An index at hand, of any store and framework."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for messages."""
+
+    @property
+    def scale(self) -> str | None:
+        """The scale of its scores for unit vectors, as the store declares it; None if unknown."""
+
+    @property
+    def by_cosine(self) -> bool:
+        """Whether its scores are those of unit vectors, however long the stored ones are."""
+
+    def record(self) -> IndexRecord | None:
+        """Return the record that was written into it, if there is one."""
+
+    def write(self, record: IndexRecord) -> bool:
+        """Write a record into it; say whether the store can hold one."""
+        ...
+
+    def sample(self, n: int) -> Sequence[StoredDocument]:
+        """Return at most n of its documents."""
+        ...
+
+    def nearest(self, vector: Float32Array) -> str | None:
+        """Return the text of the document that a search for a vector finds first."""
+        ...
+
+
+def declared_scale(index: StoredIndex) -> str | None:
+    """Return the scale of an index's scores, as far as it declares one that can be converted."""
+    scale = index.scale
+    if scale is None or index.by_cosine:
+        return scale
+    vectors = [d.vector for d in index.sample(SAMPLE) if d.vector is not None]
+    unit = bool(vectors) and np.allclose(squared_norms(np.stack(vectors)), 1, atol=_UNIT)
+    return scale if unit else None
+
+
+class CheckedSpace(EmbeddingSpace, RecordedSpace, Protocol):
+    """An aligner or a multi aligner, as far as a check needs it."""
+
+    def recognises(self, vectors: Float32Array, modality: str) -> bool:
+        """Whether stored document vectors are surely its own, by themselves."""
+        ...
+
+
+def check_index(space: CheckedSpace, index: StoredIndex, modality: DocumentModality) -> bool:
+    """Refuse an index whose vectors this aligner did not make.
+
+    Args:
+        modality: tells the modality of a document.
+
+    Returns:
+        whether the index could be checked; not an empty one.
+
+    Raises:
+        AlignerMismatchError: its record names another aligner; its vectors have another dimension;
+            or most of the documents that were compared have other vectors.
+    """
+    record = index.record()
+    if record is not None and record.fingerprint == space.fingerprint:
+        return True
+    documents = index.sample(SAMPLE)
+    by_modality = _by_modality(documents, modality)
+    if record is not None:
+        record.require(space, index.name, only_target={*by_modality} <= {space.modalities[-1]})
+    verdicts = [_agreeing(space, index, of, name) for name, of in by_modality.items()]
+    judged = [verdict for verdict in verdicts if verdict is not None]
+    total = _Agreement(sum(v.agreeing for v in judged), sum(v.judged for v in judged))
+    for verdict in (total, *(v for v in judged if v.judged >= _ENOUGH)):
+        if verdict.judged and verdict.agreeing <= verdict.judged / 2:
+            raise AlignerMismatchError(
+                f"{index.name} does not hold this aligner's vectors: "
+                f"{verdict.judged - verdict.agreeing} of {verdict.judged} documents that were "
+                "compared have others "
+                f"(aligner {space.fingerprint[:12]!r}, {space.mode} mode). {_advice(space)}"
+            )
+    if len(judged) < len(verdicts):
+        warnings.warn(
+            f"{index.name} could not be checked: its vectors do not show that they are this "
+            f"aligner's, and no encoder of its documents is at hand. {_advice(space)}",
+            UncheckedIndexWarning,
+            stacklevel=2,
+        )
+    return bool(judged)
+
+
+def _advice(space: CheckedSpace) -> str:
+    moving = ""
+    if space.mode == "shared":
+        moving = (
+            "An index of the encoder's own vectors has to be moved first: aligner.project(vectors, "
+            "texts=..., modality='target', role='document'). "
+        )
+    return (
+        f"{moving}Search it through the aligner that filled it; or fill it through this one, each "
+        "document as its own modality. Where that was done, and the store holds other texts than "
+        "were embedded, say so once: embeddings.record(index)."
+    )
+
+
+def _by_modality(
+    documents: Sequence[StoredDocument], modality: DocumentModality
+) -> dict[str, list[StoredDocument]]:
+    """Return the documents of each modality; those of an unknown one are left out."""
+    by_modality: dict[str, list[StoredDocument]] = {}
+    for document in documents:
+        if not document.text.strip():
+            continue
+        name = modality.of(document.metadata, partial(str, document.text))
+        if name is not None:
+            by_modality.setdefault(name, []).append(document)
+    return by_modality
+
+
+def _agreeing(
+    space: CheckedSpace, index: StoredIndex, documents: Sequence[StoredDocument], modality: str
+) -> _Agreement | None:
+    """Compare documents of one modality; None where no evidence is at hand."""
+    vectors = [document.vector for document in documents if document.vector is not None]
+    _check_dimension(space, index, vectors)
+    if len(vectors) == len(documents) and space.recognises(np.stack(vectors), modality):
+        return _Agreement(len(vectors), len(vectors))
+    probes = [documents[i] for i in _spread(len(documents), _EMBEDDED)]
+    try:
+        made = unit_rows(space.embed_documents([d.text for d in probes], modality=modality))
+    except EncoderMismatchError:
+        raise
+    except EncoderError:
+        return None
+    if any(probe.vector is None for probe in probes):
+        return _found_again(index, probes, made)
+    kept = space.mode == "keep" and modality == space.modalities[-1]
+    stored = unit_rows(np.stack(vectors))
+    agrees = [
+        _is_own(vector, probe, stored, kept=kept)
+        for vector, probe in zip(made, probes, strict=True)
+    ]
+    return _Agreement(sum(agrees), len(agrees))
+
+
+def _found_again(
+    index: StoredIndex, probes: Sequence[StoredDocument], made: Float32Array
+) -> _Agreement:
+    """Search for documents by their own vectors: one that is found first speaks for all."""
+    tried = list(zip(probes, made, strict=True))[:_ENOUGH]
+    found = any(index.nearest(vector) == probe.text for probe, vector in tried)
+    return _Agreement(1, 1) if found else _Agreement(0, len(tried))
+
+
+def _is_own(
+    vector: Float32Array, probe: StoredDocument, stored: Float32Array, *, kept: bool
+) -> bool:
+    """Whether a document's stored vector is that which the aligner gives for its text.
+
+    Args:
+        stored: unit vectors of the whole sample.
+        kept: they are the target encoder's own. The store may then have embedded a title beside
+            the text, say: it is enough that no other document is nearer.
+    """
+    assert probe.vector is not None
+    own = float(unit_rows(probe.vector[None])[0] @ vector)
+    if own >= _ALIKE:
+        return True
+    return kept and len(stored) > _EMBEDDED and own >= float((stored @ vector).max()) - 1e-6
+
+
+def _check_dimension(
+    space: CheckedSpace, index: StoredIndex, vectors: Sequence[Float32Array]
+) -> None:
+    for vector in vectors:
+        if len(vector) != space.output_dimension:
+            raise AlignerMismatchError(
+                f"{index.name} holds vectors of {len(vector)} dimensions, and this aligner gives "
+                f"{space.output_dimension}. {_advice(space)}"
+            )
+
+
+def _spread(n: int, at_most: int) -> list[int]:
+    """Return the numbers of so many rows, spread over all n."""
+    return [round(i) for i in np.linspace(0, n - 1, min(n, at_most))]
