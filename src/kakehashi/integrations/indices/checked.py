@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
+from threading import RLock
 from typing import Any
 
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import StoredIndex, check_index
 from .._modalities import Space
 
-_FOUND: dict[int, tuple[weakref.ref[Any], set[Any]]] = {}
-"""By the identity of a store, a reference to it and what it was checked for."""
+
+class _Findings:
+    """What one store was checked for, and a lock: of many first searches, one checks."""
+
+    def __init__(self, store: Any) -> None:
+        key = id(store)
+        self.reference = weakref.ref(store, lambda _: _FINDINGS.pop(key, None))
+        self.checked_for: set[Any] = set()
+        self.lock = RLock()
+
+
+_FINDINGS: dict[int, _Findings] = {}
+"""By the identity of a store: some stores cannot be hashed."""
 
 
 def require_index(
@@ -25,16 +37,21 @@ def require_index(
     Raises:
         AlignerMismatchError: the aligner did not make the vectors of the index.
     """
-    checked_for = (space.fingerprint, modality.key)
-    found = _findings_of(store)
-    if checked_for not in found and check_index(space, index_of(), modality):
-        found.add(checked_for)
+    findings, key = _findings_of(store), (space.fingerprint, modality.key)
+    if key in findings.checked_for:
+        return
+    with findings.lock:
+        if key not in findings.checked_for and check_index(space, index_of(), modality):
+            findings.checked_for.add(key)
 
 
-def _findings_of(store: Any) -> set[Any]:
-    key = id(store)
-    reference, found = _FOUND.get(key, (None, set[Any]()))
-    if reference is None or reference() is not store:  # another object had this identity
-        found = set()
-        _FOUND[key] = weakref.ref(store, lambda _: _FOUND.pop(key, None)), found
-    return found
+def was_checked(store: Any, space: Space, modality: DocumentModality) -> bool:
+    """Whether the index of a store was found to be the aligner's."""
+    return (space.fingerprint, modality.key) in _findings_of(store).checked_for
+
+
+def _findings_of(store: Any) -> _Findings:
+    findings = _FINDINGS.get(id(store))
+    if findings is None or findings.reference() is not store:  # another object had this identity
+        findings = _FINDINGS[id(store)] = _Findings(store)
+    return findings

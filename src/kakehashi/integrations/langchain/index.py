@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -13,7 +14,7 @@ from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
 from .._modalities import Space
-from ..indices.checked import require_index
+from ..indices.checked import require_index, was_checked
 from ..indices.chroma import ChromaIndex
 from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
 from ..indices.qdrant import QdrantIndex
@@ -67,6 +68,12 @@ def scale_of(store: VectorStore, space: Space) -> str | None:
 def check(store: VectorStore, space: Space, modality: DocumentModality) -> None:
     """Refuse a store whose vectors the aligner did not make; ask it once only."""
     require_index(store, partial(index_of, store, space.output_dimension), space, modality)
+
+
+async def acheck(store: VectorStore, space: Space, modality: DocumentModality) -> None:
+    """Do the same without blocking the event loop; a store that was checked needs no thread."""
+    if not was_checked(store, space, modality):
+        await asyncio.to_thread(check, store, space, modality)
 
 
 def record(store: VectorStore, space: Space) -> bool:

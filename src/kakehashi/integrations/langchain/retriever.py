@@ -26,7 +26,7 @@ from ...errors import DataError
 from ...retrieval.hybrid_search import check_k
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
-from .index import check
+from .index import acheck, check
 from .searches import scored_search, without_k
 from .vectorstore import unwrapped
 
@@ -122,7 +122,7 @@ class AlignedRetriever(ProjectingRetriever):
         vector = await self.embeddings.aembed_query(query, modality=modality)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
-            await run_in_executor(None, check, store, space, self.embeddings.modality_of_documents())
+            await acheck(store, space, self.embeddings.modality_of_documents())
             if self.search_type == "mmr":
                 return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
             if self.score_threshold is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from llama_index.core.vector_stores.utils import metadata_dict_to_node
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
-from ..indices.checked import require_index
+from ..indices.checked import require_index, was_checked
 from ..indices.chroma import ChromaIndex
 from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
 from ..indices.qdrant import QdrantIndex
@@ -79,6 +80,14 @@ def check(index: VectorStoreIndex, embedding: AlignedEmbedding, modality: Docume
 def scale_of(index: VectorStoreIndex, embedding: AlignedEmbedding) -> str | None:
     """Return the scale of the scores of an index, as its store declares it."""
     return declared_scale(index_of(index, embedding.text_of, embedding.aligner.output_dimension))
+
+
+async def acheck(
+    index: VectorStoreIndex, embedding: AlignedEmbedding, modality: DocumentModality
+) -> None:
+    """Do the same without blocking the event loop; a store that was checked needs no thread."""
+    if not was_checked(index, embedding.aligner, modality):
+        await asyncio.to_thread(check, index, embedding, modality)
 
 
 def record(index: VectorStoreIndex, embedding: AlignedEmbedding) -> bool:

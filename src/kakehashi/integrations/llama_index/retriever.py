@@ -7,7 +7,6 @@ For one index, the framework's own line does the same, without the checks::
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -18,7 +17,7 @@ from ...errors import DataError
 from ...retrieval.hybrid_search import check_k
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
-from .index import check
+from .index import acheck, check
 from .searches import retriever_of
 
 
@@ -74,7 +73,7 @@ class AlignedRetriever(BaseRetriever):
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         embedding, bundle = self.embedding, _without_vector(query_bundle)
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
-            await asyncio.to_thread(check, self._index, embedding, self._modality)
+            await acheck(self._index, embedding, self._modality)
             rows: list[NodeWithScore] = await self._retriever._aretrieve(bundle)
         return rows
 
