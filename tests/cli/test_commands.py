@@ -612,3 +612,12 @@ def test_an_encoder_that_is_not_recorded_is_asked_for(text_aligner, texts):
     bare = replace(aligner, identities={"source": None, "target": None})
     with pytest.raises(EncoderError, match="fitted on stored source vectors and knows no encoder"):
         bare.embed_queries(["a"], modality="source")
+
+
+def test_compare_finds_a_wrong_encoder_before_it_reads_the_pairs():
+    for name, kind in (
+        ("support.command_line:busy", ConnectionError),
+        ("support:no", EncoderError),
+    ):
+        done = CliRunner().invoke(app, ["compare", "missing.jsonl", "--both", name])
+        assert isinstance(done.exception, kind), done.exception

@@ -287,7 +287,7 @@ def test_sides_that_are_alike_are_left_undecided():
     report = Router.fit(Pairs(texts(), texts())).report
     assert report.error > 0.3
     assert not report.reached
-    assert "more than 1% wrong" in str(report)
+    assert "at most 20% and 1% were wanted" in str(report)
     same = [f"text {i} of many" for i in range(60)]
     router = Router.fit(Pairs(same, same))
     assert router.route(same) == [None] * 60
@@ -549,3 +549,14 @@ def test_columns_are_not_judged_where_nothing_can_tell(manual, japanese):
     assert read_as(japanese, Pairs(few.target_texts, few.source_texts)).columns == "right"
     poor = replace(japanese, report=replace(japanese.report, error=0.3))
     assert read_as(poor, manual) is None
+
+
+def test_a_report_says_what_is_left_undecided_only_where_something_is():
+    report = RoutingReport(300, 0.012, 0.01, 0.014, 0.005, 0.031, 0.4)
+    assert str(report) == (
+        "300 pairs: 1.2% of held-out texts read as the wrong side (source 1.0%, target 1.4%); "
+        "it leaves 3.1% undecided and reads 0.5% wrongly"
+    )
+    assert str(replace(report, unsure=0.0)).endswith("target 1.4%); it decides on every text")
+    poor = replace(report, error_answered=0.02)
+    assert str(poor).endswith("2.0% wrongly; at most 20% and 1% were wanted")

@@ -18,6 +18,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     info,
     project,
     robustness,
+    search,
 )
 from .app import app
 from .console import plain_console

@@ -9,6 +9,7 @@ import typer
 from ..data.splits import hold_out
 from ..data.validation import checked_seed
 from ..encoders import as_encoder
+from ..encoders.protocol import checked_encode
 from ..errors import DataError
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import compare
@@ -107,7 +108,12 @@ def compare_command(
 
 
 def _rows(names: list[str] | None, encoders: list[str] | None) -> list[Baseline]:
-    """Return the baselines of these names, and one for each encoder of both sides."""
+    """Return the baselines of these names, and one for each encoder of both sides.
+
+    A wrong name would else be found after minutes: each encoder embeds a text at once.
+    """
     others = [as_encoder(name) for name in encoders or []]
+    for other in others:
+        checked_encode(other, ["kakehashi"], "query")
     rows: list[Baseline] = [named(name) for name in names or NAMES]
     return rows + [Both(f"both: {other.name}", other) for other in others]

@@ -38,9 +38,13 @@ class RoutingReport:
         return self.error_answered <= WANTED_ERROR and self.unsure <= MAX_UNSURE
 
     def __str__(self) -> str:
-        missed = "" if self.reached else "; more than 1% wrong with at most 20% undecided"
+        undecided = f"{self.unsure:.1%}"
+        rest = "it decides on every text"
+        if undecided != "0.0%":
+            rest = f"it leaves {undecided} undecided and reads {self.error_answered:.1%} wrongly"
+        missed = "" if self.reached else "; at most 20% and 1% were wanted"
         return (
             f"{self.n_pairs} pairs: {self.error:.1%} of held-out texts read as the wrong side "
-            f"(source {self.source_as_target:.1%}, target {self.target_as_source:.1%}); with "
-            f"{self.unsure:.1%} undecided {self.error_answered:.1%} of the answers{missed}"
+            f"(source {self.source_as_target:.1%}, target {self.target_as_source:.1%}); "
+            f"{rest}{missed}"
         )

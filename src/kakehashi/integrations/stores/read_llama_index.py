@@ -37,6 +37,15 @@ def read_llama_index(address: Address) -> IndexDocuments:
     return documents_of(address.text, ids, texts, vectors)
 
 
+def vectors_are_faiss(folder: Path) -> bool:
+    """Whether the vectors of a storage are an index of FAISS, and no JSON."""
+    path = folder / _VECTORS
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(1) != b"{"
+
+
 def _text(data: dict[str, Any]) -> str | None:
     text = data.get("text")
     if text is None:
@@ -49,7 +58,7 @@ def _vectors(folder: Path, nodes: list[str]) -> tuple[list[str], FloatArray | No
     path = folder / _VECTORS
     if not path.is_file():
         return nodes, None
-    if path.read_bytes()[:1] != b"{":
+    if vectors_are_faiss(folder):
         return _faiss_vectors(folder)
     stored = json.loads(path.read_text(encoding="utf-8"))["embedding_dict"]
     if not stored:  # the vectors lie in a store of their own

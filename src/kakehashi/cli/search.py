@@ -1,0 +1,94 @@
+"""`kakehashi search`: one question to a store."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from ..integrations._aligner_field import with_encoders
+from ..integrations._modalities import Space, query_modality_of
+from ..integrations.stores.hit import StoreHit
+from ..integrations.stores.searching import search_store
+from ..multi_aligner import load
+from ..retrieval.query import AUTO
+from .app import app
+from .console import plain_console, print_json, short
+from .options import EncoderName, Folder, Json
+
+
+@app.command("search")
+def search_command(
+    folder: Folder,
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="The text to search for.")],
+    index: Annotated[
+        str,
+        typer.Option(
+            metavar="ADDRESS",
+            help="The store: chroma:FOLDER?collection=NAME, qdrant:FOLDER?collection=NAME, "
+            "llama-index:FOLDER or langchain:DUMP.json; chroma://HOST:PORT for a server. The kind "
+            "may be left out where the folder shows it.",
+        ),
+    ],
+    k: Annotated[int, typer.Option("-k", min=1, help="Number of documents.")] = 5,
+    modality: Annotated[
+        str, typer.Option(help="Modality of the question. auto: as the router reads it.")
+    ] = AUTO,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
+    as_json: Json = False,
+) -> None:
+    """Ask a store one QUESTION through a saved aligner.
+
+    The store is opened as your pipeline opens it, and nothing is written. An index that was not
+    filled for this aligner is an error. similarity is the inner product of unit vectors.
+    """
+    space = with_encoders(load(folder), source_encoder, target_encoder)
+    read_as, how = _read_as(space, question, modality)
+    with _warnings_as_lines():
+        hits = search_store(index, space, question, modality=read_as, k=k)
+    if as_json:
+        found = [{"rank": rank, **asdict(hit)} for rank, hit in enumerate(hits, 1)]
+        about = {"question": question, "modality": read_as, "how": how, "index": index}
+        print_json({**about, "hits": found})
+        return
+    console = plain_console()
+    console.print(f"read as: {read_as} ({how})")
+    if not hits:
+        console.print("nothing was found: is the store filled?")
+    for rank, hit in enumerate(hits, 1):
+        console.print(Text.assemble(f"{rank:>2}  {_score(hit)}  ", short(hit.text)), soft_wrap=True)
+
+
+def _read_as(space: Space, question: str, modality: str) -> tuple[str, str]:
+    """Return the modality that the question is embedded as, and how it was found."""
+    if query_modality_of(space, modality) != AUTO:
+        return modality, "declared"
+    if not space.routes:
+        return space.modalities[0], "there is no router"
+    [routed] = space.route([question])
+    if routed is None:
+        return space.modalities[-1], "the router is unsure"
+    return routed, "by the router"
+
+
+def _score(hit: StoreHit) -> str:
+    """Return the similarity, or else the score of the store."""
+    score = hit.raw if hit.similarity is None else hit.similarity
+    return "     " if score is None else f"{score:.3f}"
+
+
+@contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Print warnings of the search as one line each, without a place in the code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", UserWarning)
+        yield
+    ours = [w.message for w in caught if w.category.__module__.startswith("kakehashi")]
+    for message in dict.fromkeys(map(str, ours)):
+        plain_console(stderr=True).print(f"warning: {message}", soft_wrap=True)

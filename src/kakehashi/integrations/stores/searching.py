@@ -1,0 +1,56 @@
+"""One question to a store by its address, through the retrievers that users build themselves."""
+
+from __future__ import annotations
+
+from ...errors import DataError, KakehashiError
+from .._modalities import Space
+from .address import FORM, KINDS, Address, parse_address
+from .hit import StoreHit
+
+
+def search_store(
+    address: str, space: Space, question: str, *, modality: str, k: int
+) -> list[StoreHit]:
+    """Return the k best documents of a store for one question.
+
+    The store is opened by LangChain (Chroma, Qdrant, the dump of an in-memory store), or by
+    LlamaIndex where that filled it. Whether the aligner belongs to it is checked as at any first
+    search.
+
+    Args:
+        address: as :func:`kakehashi.read_index` takes it; a file of texts is no store.
+        modality: of the question.
+
+    Raises:
+        DataError: no such store or collection.
+        AlignerMismatchError: another aligner filled the store.
+        KakehashiError: a package of the store or its framework is not installed.
+    """
+    parsed = parse_address(address)
+    if parsed is None:
+        raise DataError(f"{address} is a file, and no store; give {FORM}, of {', '.join(KINDS)}.")
+    try:
+        if _of_llama_index(parsed):
+            from .search_llama_index import search
+        else:
+            from .search_langchain import search
+        return search(parsed, space, question, modality=modality, k=k)
+    except ModuleNotFoundError as error:
+        raise KakehashiError(
+            f"{address}: the package {error.name} is not installed, which opens such a store."
+        ) from error
+
+
+def _of_llama_index(address: Address) -> bool:
+    """Whether LlamaIndex filled the store: only it reads the texts of its points in Qdrant."""
+    if address.kind != "qdrant":
+        return address.kind == "llama-index"
+    from .read_qdrant import qdrant_client
+
+    client = qdrant_client(address)
+    try:
+        name = address.collection_of([each.name for each in client.get_collections().collections])
+        points, _ = client.scroll(name, limit=1, with_payload=True)
+    finally:
+        client.close()
+    return bool(points) and "_node_content" in (points[0].payload or {})

@@ -1,0 +1,178 @@
+"""`kakehashi search`: real stores answer without a line of Python."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.command_line import BOTH_ENCODERS
+from support.toy_data import machine_pairs
+from typer.testing import CliRunner
+
+from kakehashi.cli.app import app
+from kakehashi.errors import DataError
+
+DOCUMENTS = list(machine_pairs().target_texts)
+QUESTION = "drain the valve 2"
+
+
+def langchain_documents():
+    from langchain_core.documents import Document
+
+    return [Document(page_content=t, metadata={"page": i}) for i, t in enumerate(DOCUMENTS)]
+
+
+def of_langchain(aligner):
+    from kakehashi.integrations.langchain import AlignedEmbeddings
+
+    return AlignedEmbeddings(aligner=aligner)
+
+
+def chroma(aligner, folder):
+    import chromadb
+    from langchain_chroma import Chroma
+
+    client = chromadb.PersistentClient(str(folder))
+    Chroma("manual", of_langchain(aligner), client=client).add_documents(langchain_documents())
+    return f"chroma:{folder}?collection=manual"
+
+
+def chroma_of_open_collection(aligner, folder):
+    import chromadb
+
+    from kakehashi.integrations.chroma import open_collection
+
+    collection = open_collection(chromadb.PersistentClient(str(folder)), "manual", aligner)
+    collection.add(ids=[str(i) for i in range(80)], documents=DOCUMENTS)
+    return f"chroma:{folder}"
+
+
+def qdrant(aligner, folder):
+    from langchain_qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient, models
+
+    client = QdrantClient(path=str(folder))
+    by = models.VectorParams(size=aligner.output_dimension, distance=models.Distance.COSINE)
+    client.create_collection("manual", vectors_config=by)
+    store = QdrantVectorStore(client, "manual", of_langchain(aligner))
+    store.add_documents(langchain_documents())
+    client.close()
+    return f"qdrant:{folder}?collection=manual"
+
+
+def dump(aligner, folder):
+    from langchain_core.vectorstores import InMemoryVectorStore
+
+    store = InMemoryVectorStore(of_langchain(aligner))
+    store.add_documents(langchain_documents())
+    store.dump(str(folder / "dump.json"))
+    return str(folder / "dump.json")
+
+
+def of_llama_index(aligner, store=None):
+    from llama_index.core import StorageContext, VectorStoreIndex
+    from llama_index.core.schema import TextNode
+
+    from kakehashi.integrations.llama_index import AlignedEmbedding
+
+    nodes = [TextNode(text=text, metadata={"page": i}) for i, text in enumerate(DOCUMENTS)]
+    for node in nodes:
+        node.excluded_embed_metadata_keys = ["page"]
+    context = StorageContext.from_defaults(vector_store=store)
+    embedding = AlignedEmbedding(aligner=aligner)
+    return VectorStoreIndex(nodes, storage_context=context, embed_model=embedding)
+
+
+def llama_index(aligner, folder):
+    of_llama_index(aligner).storage_context.persist(str(folder))
+    return f"llama-index:{folder}"
+
+
+def llama_index_faiss(aligner, folder):
+    faiss = pytest.importorskip("faiss")
+    from llama_index.vector_stores.faiss import FaissVectorStore
+
+    store = FaissVectorStore(faiss.IndexFlatIP(aligner.output_dimension))
+    of_llama_index(aligner, store).storage_context.persist(str(folder))
+    return str(folder)
+
+
+def llama_index_qdrant(aligner, folder):
+    from llama_index.vector_stores.qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(path=str(folder))
+    of_llama_index(aligner, QdrantVectorStore("manual", client=client))
+    client.close()
+    return f"qdrant:{folder}"
+
+
+STORES = [chroma, chroma_of_open_collection, qdrant, dump]
+STORES += [llama_index, llama_index_faiss, llama_index_qdrant]
+
+
+def search(aligner, *arguments):
+    done = CliRunner().invoke(app, ["search", str(aligner.path), *map(str, arguments)])
+    if done.exception is not None:
+        raise done.exception
+    return done
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fill", STORES, ids=lambda fill: fill.__name__)
+def test_a_store_is_asked_by_its_address(fill, text_aligner, tmp_path):
+    address = fill(text_aligner, tmp_path)
+    query = text_aligner.embed_query(QUESTION)
+    documents = text_aligner.embed_documents(DOCUMENTS)
+    best = [DOCUMENTS[i] for i in np.argsort(-(documents @ query))[:3]]
+    found = json.loads(
+        search(text_aligner, QUESTION, "--index", address, "-k", 3, *BOTH_ENCODERS, "--json").stdout
+    )
+    assert [hit["text"] for hit in found["hits"]] == best
+    assert (found["modality"], found["how"]) == ("source", "by the router")
+    assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3]
+    hit = found["hits"][0]
+    assert hit["metadata"].get("page", DOCUMENTS.index(best[0])) == DOCUMENTS.index(best[0])
+    assert not [name for name in hit["metadata"] if name.startswith("_") or name == "kakehashi"]
+    assert (hit["modality"], hit["raw"] is not None) == ("target", True)
+
+
+def test_hits_are_printed_with_scores_and_the_modality_of_the_question(text_aligner, tmp_path):
+    address = dump(text_aligner, tmp_path)
+    said = search(text_aligner, QUESTION, "--index", address, "-k", 2, *BOTH_ENCODERS).stdout
+    lines = said.splitlines()
+    assert lines[0] == "read as: source (by the router)"
+    assert lines[1].startswith(" 1  ")
+    assert lines[1].endswith("  DRAIN THE VALVE 2.")
+    capitals = search(
+        text_aligner, QUESTION.upper(), "--index", address, "-k", 1, *BOTH_ENCODERS
+    ).stdout
+    assert capitals.startswith("read as: target (by the router)\n")
+    declared = ("--modality", "source", *BOTH_ENCODERS)
+    named = search(text_aligner, QUESTION.upper(), "--index", address, "-k", 1, *declared).stdout
+    assert named.startswith("read as: source (declared)\n")
+    bare = replace(text_aligner, router=None, path=None)
+    saved = type(bare).load(bare.save(tmp_path / "bare"))
+    assert search(saved, QUESTION, "--index", address, *BOTH_ENCODERS).stdout.startswith(
+        "read as: source (there is no router)\n"
+    )
+
+
+def test_advice_against_an_aligner_is_one_line(text_aligner, tmp_path):
+    address = dump(text_aligner, tmp_path)
+    report = replace(text_aligner.report, verdict="do not use")
+    saved = replace(text_aligner, report=report, path=None).save(tmp_path / "against")
+    done = search(type(text_aligner).load(saved), QUESTION, "--index", address, *BOTH_ENCODERS)
+    assert done.stderr.startswith("warning: This aligner's report says: do not use (")
+    assert done.stderr.count("\n") == 1
+
+
+def test_what_is_no_store_is_refused(text_aligner, tmp_path):
+    (tmp_path / "a.txt").write_text("text")
+    with pytest.raises(DataError, match="is a file, and no store; give KIND:FOLDER"):
+        search(text_aligner, QUESTION, "--index", tmp_path / "a.txt", *BOTH_ENCODERS)
+    address = dump(text_aligner, tmp_path)
+    with pytest.raises(DataError, match="query_modality='ja'; choose one of source, target, or"):
+        search(text_aligner, QUESTION, "--index", address, "--modality", "ja", *BOTH_ENCODERS)
