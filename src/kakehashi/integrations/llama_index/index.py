@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from llama_index.core.vector_stores.utils import metadata_dict_to_node
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
+from .._caller import caller_of
 from ..indices.checked import require_index, was_checked
 from ..indices.chroma import ChromaIndex
 from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
@@ -58,7 +60,8 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
             by_cosine=True,
         )
     if "FaissVectorStore" in names:
-        nodes: Mapping[str, str] = index.index_struct.nodes_dict
+        struct = getattr(index, "_index_struct", None)
+        nodes: Mapping[str, str] = {} if struct is None else struct.nodes_dict
         named = partial(_of_docstore, index, text_of)
         return InMemoryIndex(
             "The FAISS store",
@@ -90,6 +93,35 @@ async def acheck(
         await asyncio.to_thread(check, index, embedding, modality)
 
 
+def check_caller(embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+    """Refuse the index that calls our embedding for a query, if it holds others' vectors."""
+    if (index := _calling_index()) is not None:
+        check(index, embedding, modality)
+
+
+async def acheck_caller(embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+    """Do the same without blocking the event loop."""
+    if (index := _calling_index()) is not None:
+        await acheck(index, embedding, modality)
+
+
+def note_filling(embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+    """Refuse the index that calls for nodes, if it holds others' vectors; record a new one."""
+    index = caller_of("VectorStoreIndex")
+    if index is None:
+        return
+    check(index, embedding, modality)
+    if not was_checked(index, embedding.aligner, modality):  # it holds no nodes yet
+        with suppress(Exception):  # a store that cannot be recorded is filled all the same
+            record(index, embedding)
+
+
+def _calling_index() -> VectorStoreIndex | None:
+    retriever = caller_of("VectorIndexRetriever")
+    index = getattr(retriever, "_index", None)
+    return index if isinstance(index, VectorStoreIndex) else None
+
+
 def record(index: VectorStoreIndex, embedding: AlignedEmbedding) -> bool:
     """Write into an index that the embedding's aligner filled it; say whether it can hold that."""
     space = embedding.aligner
@@ -107,17 +139,18 @@ class _Chroma(ChromaIndex):
         return None if distance is None else f"exp(-{distance})"
 
 
-def _keeper(index: VectorStoreIndex) -> RecordKeeper:
+def _keeper(index: VectorStoreIndex) -> RecordKeeper | None:
     """Keep a record in the index store, under the id of the index: it is persisted with it."""
     values: Any = getattr(index.storage_context.index_store, "_kvstore", None)
-    name = index.index_struct.index_id
+    struct = getattr(index, "_index_struct", None)  # an index has none while it is being built
+    if values is None or struct is None:
+        return None
 
     def get() -> Any:
-        return None if values is None else (values.get(name, KEY) or {}).get("record")
+        return (values.get(struct.index_id, KEY) or {}).get("record")
 
     def put(record: str) -> None:
-        if values is not None:
-            values.put(name, {"record": record}, KEY)
+        values.put(struct.index_id, {"record": record}, KEY)
 
     return RecordKeeper(get, put)
 
