@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from llama_index.core.indices import VectorStoreIndex
@@ -24,12 +24,19 @@ from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_
 from ..indices.qdrant import QdrantIndex
 from ..indices.unlisted import UnlistedIndex
 
-if TYPE_CHECKING:
-    from .embedding import AlignedEmbedding
-
 TEXT = "the text and the metadata that a node shows to encoders"
 """The text of a node that LlamaIndex embeds."""
 TextOfNode = Callable[[BaseNode], str]
+
+
+class EmbedsNodes(Protocol):
+    """An embedding of ours: its aligner, and the text that it embeds of a node."""
+
+    aligner: Any
+
+    def text_of(self, node: BaseNode) -> str:
+        """Return the text that is embedded of a node."""
+        ...
 
 
 def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> StoredIndex:
@@ -73,39 +80,39 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
     return UnlistedIndex(type(store).__name__, dimension, partial(_search, index, text_of))
 
 
-def check(index: VectorStoreIndex, embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+def check(index: VectorStoreIndex, embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Refuse an index whose vectors the embedding's aligner did not make; ask it once only."""
     space = embedding.aligner
     opened = partial(index_of, index, embedding.text_of, space.output_dimension)
     require_index(index, opened, space, modality)
 
 
-def scale_of(index: VectorStoreIndex, embedding: AlignedEmbedding) -> str | None:
+def scale_of(index: VectorStoreIndex, embedding: EmbedsNodes) -> str | None:
     """Return the scale of the scores of an index, as its store declares it."""
     return declared_scale(index_of(index, embedding.text_of, embedding.aligner.output_dimension))
 
 
 async def acheck(
-    index: VectorStoreIndex, embedding: AlignedEmbedding, modality: DocumentModality
+    index: VectorStoreIndex, embedding: EmbedsNodes, modality: DocumentModality
 ) -> None:
     """Do the same without blocking the event loop; a store that was checked needs no thread."""
     if not was_checked(index, embedding.aligner, modality):
         await asyncio.to_thread(check, index, embedding, modality)
 
 
-def check_caller(embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+def check_caller(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Refuse the index that calls our embedding for a query, if it holds others' vectors."""
     if (index := _calling_index()) is not None:
         check(index, embedding, modality)
 
 
-async def acheck_caller(embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+async def acheck_caller(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Do the same without blocking the event loop."""
     if (index := _calling_index()) is not None:
         await acheck(index, embedding, modality)
 
 
-def note_filling(embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+def note_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Refuse the index that calls for nodes, if it holds others' vectors; record a new one."""
     index = caller_of("VectorStoreIndex")
     if index is None:
@@ -122,7 +129,7 @@ def _calling_index() -> VectorStoreIndex | None:
     return index if isinstance(index, VectorStoreIndex) else None
 
 
-def record(index: VectorStoreIndex, embedding: AlignedEmbedding) -> bool:
+def record(index: VectorStoreIndex, embedding: EmbedsNodes) -> bool:
     """Write into an index that the embedding's aligner filled it; say whether it can hold that."""
     space = embedding.aligner
     opened = index_of(index, embedding.text_of, space.output_dimension)
