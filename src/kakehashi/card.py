@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from .encoders import EncoderIdentity
 from .metrics.ranking import METRICS
+from .metrics.statistics import Scores
 from .report import TARGET_ENCODER, DataRecord, Report
 from .types import Side
 
@@ -32,16 +33,26 @@ def render_card(
         f"SHA-256 {data.content_hash}",
         f"- licence of the data: {data.licence or 'not stated'}",
         "",
-        f"Held-out scores, {report.sizes['test']} queries:",
+        f"Scores of {report.sizes['test']} held-out questions in the whole index, "
+        f"{report.candidates[report.chosen].scores.pool:,} documents:",
         "",
-        "| map | " + " | ".join(METRICS) + " |",
-        "| --- |" + " --- |" * len(METRICS),
     ]
     rows = [(name, result.scores) for name, result in report.candidates.items()]
     for name, scores in ((TARGET_ENCODER, report.target_encoder), ("BM25", report.bm25)):
         if scores is not None:
             rows.append((name, scores))
-    for name, scores in rows:
-        cells = " | ".join(f"{scores.means.get(m, float('nan')):.3f}" for m in METRICS)
-        lines.append(f"| {name} | {cells} |")
+    lines += _table(rows)
+    for about, of_rows in report.beside.items():
+        some = next(iter(of_rows.values()))
+        told = f"{some.n_queries} questions, {some.pool:,} documents"
+        lines += ["", f"{about[0].upper()}{about[1:]} ({told}):", "", *_table(of_rows.items())]
     return "\n".join(lines) + "\n"
+
+
+def _table(rows: Iterable[tuple[str, Scores]]) -> list[str]:
+    lines = ["| map | " + " | ".join(METRICS) + " |", "| --- |" + " --- |" * len(METRICS)]
+    for name, scores in rows:
+        # A report of an older version lacks some.
+        cells = (f"{scores.means[m]:.3f}" if m in scores.means else "" for m in METRICS)
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return lines

@@ -9,7 +9,12 @@ from typing import Any
 from .metrics.statistics import Scores
 from .types import Metric
 
-TARGET_ENCODER = "target encoder"
+UNTOUCHED, TARGET_ENCODER, BM25 = "untouched vectors", "target encoder", "BM25"
+CHOSEN = "chosen map"
+"""The names of the rows of a report."""
+NEW, KNOWN = "questions about other documents", "new questions about documents that pairs name"
+ALONE = "among the held-out documents alone"
+"""What the rows of :attr:`Report.beside` are about."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,8 @@ class Report:
         target_leads: the identity ships, and the target encoder is shown to find more.
         verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
         describes: which weights the scores belong to.
+        beside: the same rows again, by name: on each kind of question by itself, where there are
+            both, and among the held-out documents alone. All other scores are in the whole index.
     """
 
     mode: str
@@ -89,25 +96,20 @@ class Report:
     notes: tuple[str, ...] = field(default=())
     target_encoder: Scores | None = None
     target_leads: bool = False
+    beside: dict[str, dict[str, Scores]] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the verdict, and the chosen map beside its rivals."""
-        rows = {
-            **self.before,
-            "BM25": self.bm25,
-            f"{self.chosen} ({self.mode})": self.candidates[self.chosen].scores,
-        }
+        chosen = self.candidates[self.chosen].scores
+        rows = {**self.before, BM25: self.bm25, f"{self.chosen} ({self.mode})": chosen}
         lines = [f"{self.verdict}: {self.reason}"]
-        for name, scores in rows.items():
-            if scores is None:
-                lines.append(f"  {name:24} {'no texts' if name == 'BM25' else 'not comparable'}")
-                continue
-            low, high = scores.intervals["recall@1"]
-            lines.append(
-                f"  {name:24} recall@1 {scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}], "
-                f"MRR@10 {scores.means['mrr@10']:.3f}"
-            )
-        return "\n".join(lines + [f"  note: {note}" for note in self.notes])
+        lines.append(f"{chosen.n_queries} held-out questions in the whole index, {_size(chosen)}:")
+        lines += [_line(name, scores) for name, scores in rows.items()]
+        for about, of_rows in self.beside.items():
+            scores = next(iter(of_rows.values()))
+            lines.append(f"{about} ({scores.n_queries} questions, {_size(scores)}):")
+            lines += [_line(name, scores) for name, scores in of_rows.items()]
+        return "\n".join(lines + [f"note: {note}" for note in self.notes])
 
     @property
     def refitted(self) -> bool:
@@ -117,7 +119,7 @@ class Report:
     @property
     def before(self) -> dict[str, Scores | None]:
         """Scores of the index without a map, by name: they have to be beaten."""
-        rivals: dict[str, Scores | None] = {"untouched vectors": self.base}
+        rivals: dict[str, Scores | None] = {UNTOUCHED: self.base}
         if self.target_encoder is not None:
             rivals[TARGET_ENCODER] = self.target_encoder
         return rivals
@@ -139,8 +141,28 @@ class Report:
             "bm25": _scores(record["bm25"]),
             "target_encoder": _scores(record["target_encoder"]),
             "notes": tuple(record["notes"]),
+            "beside": {
+                about: {name: _scores(scores) for name, scores in rows.items()}
+                for about, rows in record.get("beside", {}).items()
+            },
         }
         return cls(**{**record, **rebuilt})
+
+
+def _size(scores: Scores) -> str:
+    return f"{scores.pool:,} documents"
+
+
+def _line(name: str, scores: Scores | None) -> str:
+    if scores is None:
+        return f"  {name:24} {'no texts' if name == BM25 else 'not comparable'}"
+    low, high = scores.intervals["recall@1"]
+    top_five = scores.means.get("recall@5")  # older reports lack it
+    return (
+        f"  {name:24} recall@1 {scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}], "
+        + (f"@5 {top_five:.3f}, " if top_five is not None else "")
+        + f"@10 {scores.means['recall@10']:.3f}, MRR@10 {scores.means['mrr@10']:.3f}"
+    )
 
 
 def _scores(record: dict[str, Any] | None) -> Any:

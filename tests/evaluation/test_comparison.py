@@ -29,6 +29,7 @@ from kakehashi.evaluation.baselines import Aligned
 from kakehashi.evaluation.named_baselines import NAMES, RIDGE_GRID
 from kakehashi.evaluation.paper_metrics import accuracy_in_pool, harmonic_mean, speed
 from kakehashi.evaluation.systems import Task
+from kakehashi.metrics.pool import Pool
 from kakehashi.metrics.ranking import METRICS, ranks, scores
 from kakehashi.metrics.relevance import Relevance
 from kakehashi.retrieval.bm25 import bm25_ranks
@@ -91,10 +92,11 @@ def test_the_rows_are_those_of_the_functions_they_name(manual):
         source_encoder=hashed_letters,
         target_encoder=hashed_letters,
     )
-    x, y = (hashed_letters(list(test.texts(side))) for side in ("source", "target"))
-    relevance = Relevance.of(test)
+    x = hashed_letters(list(test.source_texts))
+    pool = Pool.of([test, train])  # the whole index
+    y, relevance = hashed_letters(list(pool.texts)), pool.relevance(test)
     assert (table.rows["cosine"].ranks == ranks(x, y, "cosine", relevance=relevance)).all()
-    lexical = bm25_ranks(test.source_texts, test.target_texts, relevance=relevance)
+    lexical = bm25_ranks(test.source_texts, pool.texts, relevance=relevance)
     assert (table.rows["bm25"].ranks == lexical).all()
     assert table.pool == len(relevance.pool)
 
@@ -117,7 +119,8 @@ def test_the_closed_forms_are_the_textbooks(stored, mode):
 
     def ranked(queries):
         unit = (queries + added) / np.linalg.norm(queries + added, axis=1, keepdims=True)
-        kept = (b - taken) / np.linalg.norm(b - taken, axis=1, keepdims=True)
+        index = np.concatenate([b, y])
+        kept = (index - taken) / np.linalg.norm(index - taken, axis=1, keepdims=True)
         block = unit @ kept.T
         return 1 + (block > np.diag(block)[:, None]).sum(axis=1)
 
@@ -272,10 +275,11 @@ def test_a_pool_of_fewer_documents_is_all_of_them():
 def test_the_table_names_its_pool_and_says_what_its_columns_are(stored):
     table = compare(*stored, ["procrustes"])
     shown = str(table).splitlines()
-    assert "MRR@10  top-1/80  ms/query  h-mean" in shown[1]
+    assert shown[0] == "80 queries in the whole index: 200 documents, 120 training pairs"
+    assert "@5   @10  MRR@10 top-1/200  ms/query  h-mean" in shown[1]
     assert len(shown[1]) == len(shown[2])
-    assert shown[3].startswith("top-1/80: share of queries whose answer comes first among 80 doc")
-    assert "h-mean: harmonic mean of top-1/80 and of speed, 0.1 s / (0.1 s + time)" in shown[4]
+    assert shown[3].startswith("top-1/200: share of queries whose answer comes first among 200")
+    assert "h-mean: harmonic mean of top-1/200 and of speed, 0.1 s / (0.1 s + time)" in shown[4]
     assert "MRR@10 top-1/250  ms/query" in str(replace(table, pool=1000))
 
 
@@ -513,6 +517,23 @@ def test_settings_of_a_baseline_are_checked_when_it_is_made():
         Reranked("a", "bm26", max)
 
 
+def test_what_the_index_holds_beside_the_pairs_is_searched_too(manual):
+    train, test = manual
+    chunks = [f"{text} Or so." for text in test.target_texts]
+    options = {"source_encoder": hashed_letters, "target_encoder": hashed_letters}
+    alone, among = (
+        compare(train, test, ["cosine", "bm25"], index=index, **options) for index in (None, chunks)
+    )
+    assert among.pool == alone.pool + len(set(chunks))
+    for name in ("cosine", "bm25"):
+        before, after = (table.rows[name].scores.means["mrr@10"] for table in (alone, among))
+        assert after < before
+    x, y, _ = two_views(40)
+    stored = Pairs(source_vectors=x, target_vectors=y)
+    with pytest.raises(DataError, match="some have no texts, and others no vectors"):
+        compare(stored.select(range(20)), stored.select(range(20, 40)), ["ridge"], index=chunks)
+
+
 def test_training_pairs_that_share_a_side_with_the_test_are_left_out(stored):
     train, test = stored
     x, y = (np.concatenate([train.vectors(s), test.vectors(s)]) for s in ("source", "target"))
@@ -559,14 +580,15 @@ def test_an_aligner_that_reads_texts_reads_those_of_the_test_pairs(ngram_aligner
     pairs = Pairs(rows, [f"{row} NOW".upper() for row in rows])
     train, test = pairs.select(range(0, 64, 2)), pairs.select(range(1, 64, 2))
     q = ngram_aligner.embed_queries(list(test.source_texts), modality="source")
-    d = ngram_aligner.embed_documents(list(test.target_texts), modality="target")
+    pool = Pool.of([test, train])
+    d = ngram_aligner.embed_documents(list(pool.texts), modality="target")
     metric = ngram_aligner.report.metric
     row = compare(train, test, ["bm25"], aligner=ngram_aligner).rows["aligner"]
-    assert (row.ranks == ranks(q, d, metric, relevance=Relevance.of(test))).all()
+    assert (row.ranks == ranks(q, d, metric, relevance=pool.relevance(test))).all()
     assert len(set(row.ranks)) > 3
 
     given = with_vectors(test, ngram_aligner.encoders, None)
-    task = Task(train, given, ngram_aligner.encoders, "keep", 0, None)
+    task = Task(train, given, Pool.of([given]), ngram_aligner.encoders, "keep", 0, None)
     system = Aligned("aligner", ngram_aligner).fit(task)()
     block = scores(q, d[task.relevance.pool], metric)
     for query, expected in enumerate(block):  # as a store is asked, and latency is measured

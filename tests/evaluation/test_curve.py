@@ -287,7 +287,7 @@ def test_a_seed_gives_the_same_curve(pairs):
 
 def test_it_prints_sizes_scores_and_the_next_doubling(curve):
     text = str(curve)
-    assert "80 held-out queries in 80 documents, mode keep" in text
+    assert "80 held-out questions in the whole index: 400 documents, mode keep" in text
     assert "fits of closed forms, over vectors alone, from pairs alone" in text
     found = curve.next_doubling["recall@1"]
     low, high = found.interval

@@ -1,3 +1,4 @@
+import json
 import threading
 from fractions import Fraction
 from math import comb
@@ -16,6 +17,7 @@ from kakehashi.metrics.relevance import Relevance
 from kakehashi.progress import show_progress
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.report import ALONE, CHOSEN, KNOWN, NEW, Report
 from kakehashi.threads import Limit
 from kakehashi.training.assemble import assemble
 from kakehashi.training.features import FeatureSet
@@ -40,18 +42,6 @@ def test_keep_mode_leaves_targets_alone(vector_pairs):
     y = vector_pairs.target_vectors
     kept = fit(vector_pairs, mode="keep").project(y, modality="target", role="document")
     assert np.array_equal(kept, y)
-
-
-def test_the_report_is_what_a_store_would_measure(vector_pairs):
-    """Recompute a rung's recall by hand from projected vectors of the held-out rows."""
-    aligner = inner_fit(vector_pairs, mode="shared", refit=False)
-    test = vector_pairs.select(hold_out(vector_pairs, 0.2, seed=0, at_most=5000).held_out)
-    q = aligner.project(test.source_vectors, modality="source", role="query")
-    d = aligner.project(test.target_vectors, modality="target", role="document")
-    recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
-    scores = aligner.report.candidates[aligner.report.chosen].scores
-    assert scores.n_queries == len(test)
-    assert recall == pytest.approx(scores.means["recall@1"])
 
 
 def test_noise_ships_the_identity():
@@ -318,8 +308,9 @@ def test_every_question_of_a_document_is_learned_from():
     heads = [procrustes(s, "keep", target_mean=0.0).source.weight for s in (both, first)]
     assert np.abs(heads[0] - heads[1]).max() > 1e-3
     report = fit(Pairs(source_vectors=sources, target_vectors=targets), mode="keep").report
-    scored = report.candidates[report.chosen].scores
-    assert scored.pool < scored.n_queries
+    assert report.candidates[report.chosen].scores.pool == 100
+    about_new, about_known = report.beside[NEW], report.beside[KNOWN]
+    assert about_new[CHOSEN].n_queries + about_known[CHOSEN].n_queries == report.sizes["test"]
 
 
 def test_an_encoder_that_did_not_make_the_stored_vectors_is_refused():
@@ -547,3 +538,60 @@ def test_blas_has_one_thread_while_a_fit_runs_and_what_it_had_after_it(vector_pa
         fit(vector_pairs, mode="keep")
         assert threads() == before
     assert seen == [[1] * len(before)] * 3
+
+
+def test_a_map_that_loses_on_one_kind_of_question_does_not_ship():
+    """It pushes questions away from the documents that pairs name, and gains on all others."""
+    ours, base = np.full(60, 1), np.full(60, 3)
+    ours[40:], base[40:] = 3, 1
+    known = np.arange(60) >= 40
+    assert judge(ours, base, None, is_identity=False).advice == "use"
+    verdict = judge(ours, base, None, is_identity=False, known=known, clusters=np.arange(60))
+    assert (verdict.advice, verdict.beats_base) == ("do not use", False)
+    assert "finds less on new questions about documents that pairs name" in verdict.reason
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared"])
+def test_the_report_is_what_a_store_of_the_whole_index_would_measure(mode):
+    """Recompute recall by hand from projected vectors; the small pool stands beside it, named."""
+    x, y, groups = two_views(400, noise=1.0)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    aligner = inner_fit(pairs, mode=mode, refit=False, learned=False)
+    report = aligner.report
+    everything = aligner.project(y, modality="target", role="document")
+    held = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
+    asked = aligner.project(x[held], modality="source", role="query")
+    for scores, documents, wanted in (
+        (report.candidates[report.chosen].scores, everything, held),
+        (report.beside[ALONE][CHOSEN], everything[held], np.arange(len(held))),
+    ):
+        assert (scores.n_queries, scores.pool) == (len(held), len(documents))
+        recall = np.mean((asked @ documents.T).argmax(axis=1) == wanted)
+        assert 0 < recall < 1
+        assert recall == pytest.approx(scores.means["recall@1"])
+    assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+    printed = str(report)
+    assert "80 held-out questions in the whole index, 400 documents:" in printed
+    assert "among the held-out documents alone (80 questions, 80 documents):" in printed
+
+
+def test_a_larger_index_is_drawn_from_and_the_report_says_so(vector_pairs, monkeypatch):
+    monkeypatch.setattr("kakehashi.training.split_plan.MAX_POOL", 150)
+    sets = {
+        name: vector_pairs.select(range(a, a + 40)) for name, a in (("validation", 0), ("test", 40))
+    }
+    report = fit(vector_pairs, **sets, mode="keep", learned=False).report
+    assert report.candidates[report.chosen].scores.pool == 150
+    assert any("holds 400 documents; 150 of them stand in for it" in n for n in report.notes)
+
+
+def test_many_documents_are_thinned_while_settings_are_chosen(vector_pairs, monkeypatch):
+    plan = plan_split(vector_pairs, validation=None, test=None, seed=0)
+    assert len(plan.choosing(0)) == 400 - 80
+    half = vector_pairs.select(range(0, 400, 2))
+    plan = plan_split(vector_pairs, validation=half, test=half.select(range(20)), seed=0)
+    monkeypatch.setattr("kakehashi.training.split_plan.CHOOSING_CELLS", 1)
+    chosen = plan.choosing(0)
+    answers = plan.pool.positions(plan.parts[0].questions)
+    assert set(answers) <= set(chosen)
+    assert len(chosen) == 2 * len(answers)

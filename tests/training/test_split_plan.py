@@ -63,7 +63,10 @@ def test_what_is_fitted_holds_no_row_that_chooses_or_judges(features):
         assert_moments(part.statistics.moments, read, train)
         asked = part.queries
         assert np.array_equal(asked.source, read.source_vectors[held])
-        assert np.array_equal(asked.documents, read.target_vectors[held])
+        assert np.array_equal(asked.documents, read.target_vectors[fitted])  # not those that judge
+        assert [int(of_one[0]) for of_one in asked.relevance.answers] == [
+            int(np.flatnonzero(fitted == row)[0]) for row in held
+        ]
         assert row_numbers(read, part.statistics.bank) == sorted(train)
         assert row_numbers(read, part.statistics.training.sample(999)) == sorted(train)
         chose += [*held]
@@ -74,6 +77,8 @@ def test_what_is_fitted_holds_no_row_that_chooses_or_judges(features):
     assert_moments(data.everything.moments, read, np.arange(80))
     assert len(data.everything.training.sample(999)) == 80
     assert np.array_equal(data.test.source, features.read(rows.judged.held_out).source_vectors)
+    assert np.array_equal(data.test.documents, read.target_vectors)  # the whole index
+    assert [int(of_one[0]) for of_one in data.test.relevance.answers] == test
 
 
 @VIEWS
@@ -185,3 +190,48 @@ def test_an_unpaired_text_is_a_held_out_one_but_for_rounding(change):
     for part, planned in zip(data.parts, rows.parts, strict=True):
         assert part.statistics.unpaired.n == len(planned.train)
     assert data.everything.unpaired.n == 120
+
+
+def test_new_questions_about_fitted_documents_are_held_out_too():
+    """Of a document with three questions one is asked, and the others are fitted."""
+    n = 60
+    sources = [f"question {i} about {d}" for i in range(3) for d in range(n)]
+    targets = [f"document {d}" for _ in range(3) for d in range(n)]
+    x, y = hashed_letters(sources), reversed_letters(targets)
+    pairs = Pairs(sources, targets, source_vectors=x, target_vectors=y, groups=[*range(n)] * 3)
+    plan = plan_split(pairs, validation=None, test=None, seed=0)
+    for part in (plan.judged, *plan.parts):
+        fitted = pairs.select(part.train)
+        named, about = set(fitted.target_texts), part.known.target_texts
+        assert set(about) <= named
+        assert len(set(about)) == len(about) == int(0.1 * (len(part.train) + len(about)))
+        assert not named & set(part.held_out.target_texts)
+        assert not set(fitted.source_texts) & set(part.questions.source_texts)
+        assert len(part.questions) == len(part.held_out) + len(part.known)
+    assert list(plan.final_rows) == list(range(3 * n))
+    assert plan.pool.texts == tuple(targets[:n])
+    data = develop(plan, FeatureSet("keep"), seed=0)
+    assert data.development.moments.n == len(plan.judged.train)
+    assert len(data.test.source) == len(plan.judged.questions)
+
+
+def test_a_question_that_is_asked_of_two_documents_is_not_drawn():
+    """The other row would be fitted, and the question would be no new one."""
+    sources = [f"q{i % 30}" for i in range(60)]
+    targets = [f"d{i % 20}" for i in range(60)]
+    vectors = {"source_vectors": hashed_letters(sources), "target_vectors": hashed_letters(targets)}
+    plan = plan_split(Pairs(sources, targets, **vectors), validation=None, test=None, seed=0)
+    assert plan.judged.known is None
+
+
+def test_texts_without_a_pair_are_documents_of_the_index_that_judges():
+    pairs = encoded()
+    free = same_texts([*pairs.target_texts[:10], *(f"chunk {i}" for i in range(30))])
+    plan = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    assert len(plan.pool) == 110
+    data = develop(plan, FeatureSet("keep"), seed=0)
+    assert len(data.test.documents) == 110
+    assert len(data.parts[0].queries.documents) == 110 - len(plan.judged.held_out)
+    nameless = Pairs(source_vectors=free.source_vectors, target_vectors=free.target_vectors)
+    plan = plan_split(pairs, validation=None, test=None, unpaired=nameless, seed=0)
+    assert len(plan.pool) == 80  # a document without a text cannot be told from the others

@@ -17,7 +17,7 @@ from kakehashi.evaluation import evaluate
 from kakehashi.integrations.chroma import AlignedEmbeddingFunction
 from kakehashi.integrations.langchain import AlignedEmbeddings
 from kakehashi.projection import Projection
-from kakehashi.training.split_plan import MAX_TEST, TEST_SHARE
+from kakehashi.training.split_plan import MAX_TEST, TEST_SHARE, plan_split
 from kakehashi.training.verdict import HeldOutRanks, decide
 
 QUICK = {"mode": "keep", "ngrams": False, "unpaired": []}
@@ -30,9 +30,9 @@ def judge(chosen, base, bm25, *, is_identity, **rest):
 @pytest.mark.parametrize(
     ("alone", "advice", "said"),
     [
-        ([1] * 40, "do not use", "the target encoder finds more by itself"),
-        ([3, 1] * 20, "do not use", "the target encoder is not shown to be beaten"),
-        ([9] * 40, "use", "over the target encoder alone"),
+        ([1] * 40, "do not use", "asked with the questions as they are, finds more on 40"),
+        ([3, 1] * 20, "do not use", "the questions as they are, is not shown to be beaten"),
+        ([9] * 40, "use", "over the index's own encoder, asked with the questions"),
     ],
 )
 @pytest.mark.parametrize("base", [None, np.full(40, 9)])
@@ -55,7 +55,7 @@ def test_the_identity_that_ships_is_held_against_it_too(n, is_identity, why):
     base = np.full(n, 9)
     led = judge(base, base, None, target_encoder=base // 9, is_identity=is_identity)
     assert why in led.reason
-    assert "the target encoder by itself finds more than the untouched vectors" in led.reason
+    assert "as they are, finds more than the untouched vectors" in led.reason
     assert (led.advice, led.beats_base, led.target_leads) == ("do not use", False, True)
     level = judge(base, base, None, target_encoder=base, is_identity=is_identity)
     alone = judge(base, base, None, is_identity=is_identity)
@@ -96,11 +96,13 @@ def across() -> Aligner:
 def test_it_is_scored_on_the_queries_that_judge(across):
     """By hand: the same split, sources asked of the target encoder, documents counted once."""
     pairs = asked_twice()
-    held = hold_out(pairs, TEST_SHARE, seed=0, at_most=MAX_TEST).held_out
-    asked = np.array([TwoWays().embed_query(pairs.source_texts[i]) for i in held])
-    wanted = [pairs.target_texts[i] for i in held]
-    documents = sorted(set(wanted))
-    assert len(documents) < len(wanted)
+    vectors = weak(pairs.source_texts), reversed_letters(pairs.target_texts)
+    plan = plan_split(pairs.with_vectors(*vectors), validation=None, test=None, seed=0)
+    held = plan.judged.questions
+    asked = np.array([TwoWays().embed_query(text) for text in held.source_texts])
+    wanted = list(held.target_texts)
+    documents = sorted(set(pairs.target_texts))
+    assert len(documents) == 80
     stored = reversed_letters(documents).astype(np.float64)
     scores = asked @ stored.T / np.linalg.norm(stored, axis=1)
     own = scores[np.arange(len(held)), [documents.index(text) for text in wanted]]
@@ -113,7 +115,7 @@ def test_it_is_scored_on_the_queries_that_judge(across):
 def test_a_map_that_it_beats_is_not_advised_and_warns_where_it_serves(across, tmp_path):
     report = across.report
     assert report.verdict == "do not use"
-    assert "the target encoder" in report.reason
+    assert "the index's own encoder" in report.reason
     assert "  target encoder " in str(report)
     across.save(tmp_path / "bridge")
     assert "| target encoder |" in (tmp_path / "bridge" / "README.md").read_text()

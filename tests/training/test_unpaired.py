@@ -117,7 +117,9 @@ def test_the_report_notes_unpaired_rows_that_are_not_used(rows, said):
 
 def test_the_targets_that_serve_unasked_are_no_note():
     notes = fit(encoded(), **ENCODERS, **QUICK, ngrams=False).report.notes
-    assert not [note for note in notes if "unpaired" in note]
+    assert not [note for note in notes if "unpaired rows" in note]
+    [said] = [note for note in notes if "unpaired=" in note]
+    assert said.startswith("the index is taken to hold the 80 documents that the pairs name")
 
 
 def test_unpaired_texts_may_stand_in_an_array():

@@ -24,6 +24,7 @@ from .options import (
     CacheFile,
     EncoderName,
     GroupColumn,
+    IndexAddress,
     Json,
     NoUnpaired,
     OneMode,
@@ -32,6 +33,7 @@ from .options import (
     SourceColumn,
     TargetColumn,
     UnpairedFile,
+    load_index,
     load_pairs,
     load_unpaired,
 )
@@ -56,6 +58,7 @@ def compare_command(
     with_fit: Annotated[
         bool, typer.Option("--fit", help="Add the aligner that `fit` makes of the training part.")
     ] = False,
+    index: IndexAddress = None,
     unpaired: UnpairedFile = None,
     no_unpaired: NoUnpaired = False,
     mode: OneMode = "keep",
@@ -76,8 +79,8 @@ def compare_command(
     it out by naming the others with --baseline. ridge is solved 36 times to choose its strength.
     --fit adds a whole fit.
 
-    recall@1 and MRR@10 count among all held-out documents; top-1/250 counts among the answer and
-    249 others (top-1/80 where only 80 are held out).
+    Every row searches the whole index: all documents that PAIRS name, and those of --index.
+    top-1/250 counts among the answer and 249 others (top-1/80 where there are only 80).
     ms/query is the mean time of one query, measured on up to 50 of them. h-mean is the harmonic
     mean of top-1/250 and speed: 0.1 s / (0.1 s + time).
     """
@@ -86,6 +89,7 @@ def compare_command(
     unpaired_texts = load_unpaired(
         unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder)
     )
+    documents = load_index(index, target)
     rows = _rows(baseline, both)
     options: dict[str, Any] = {"mode": mode, "seed": checked_seed(seed), "cache": cache}
     encoders = as_encoders(source_encoder, target_encoder)
@@ -100,7 +104,7 @@ def compare_command(
     options |= {f"{side}_encoder": encoder for side, encoder in encoders.items()}
     with show_progress(not as_json):
         aligner = fit(train, test=test, unpaired=unpaired_texts, **options) if with_fit else None
-        result = compare(train, test, rows, aligner=aligner, **options)
+        result = compare(train, test, rows, aligner=aligner, index=documents, **options)
     if as_json:
         print_json(result.to_dict())
     else:

@@ -15,7 +15,7 @@ from rich.text import Text
 from ..evaluation.robustness.measure import PerturbedScores, RobustnessReport
 from ..metrics.ranking import METRICS
 from ..metrics.statistics import Scores
-from ..report import Report
+from ..report import CHOSEN, Report
 
 _SHOWN = METRICS[:4]  # nDCG@10 is in the JSON; five columns do not fit into 80 cells
 
@@ -68,6 +68,10 @@ def report_json(report: Report) -> dict[str, Any]:
             }
             for name, r in report.candidates.items()
         },
+        "beside": {
+            about: {name: scores_json(scores) for name, scores in rows.items()}
+            for about, rows in report.beside.items()
+        },
         "p_value": report.p_value,
         "notes": report.notes,
         "seconds": report.seconds,
@@ -80,7 +84,10 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     console.print(Text.assemble((f"verdict: {report.verdict}", "bold"), f" ({report.reason})"))
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
     shown = report.candidates if all_candidates else {report.chosen: chosen}
-    heading = f"{chosen.scores.n_queries} held-out queries in {chosen.scores.pool} documents"
+    heading = (
+        f"{chosen.scores.n_queries} held-out questions in the whole index: "
+        f"{chosen.scores.pool:,} documents"
+    )
     table = _table("", "valid.", *_SHOWN, title=heading)
     for name, scores in report.before.items():
         validation = "" if identity is None else f"{identity.validation:.3f}"
@@ -101,6 +108,13 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     console.print(
         f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
     )
+    for about, of_rows in report.beside.items():
+        some = next(iter(of_rows.values()))
+        console.print()
+        print_scores(
+            f"{about}: {some.n_queries} questions, {some.pool:,} documents",
+            {report.chosen if name == CHOSEN else name: s for name, s in of_rows.items()},
+        )
     for note in report.notes:
         console.print(f"note: {note}")
 

@@ -18,7 +18,7 @@ from ..data.validation import in_order, is_whole
 from ..encoders import Encoder, as_encoder
 from ..errors import DataError
 from ..training.inputs import ROLES, as_encoders
-from ..types import SIDES, Metric, Side
+from ..types import SIDES, Metric
 from ..vectors import Float32Array
 from .named_baselines import FITS, NAMES, projected
 from .systems import Dense, Lexical, System, SystemFactory, Task, TwoStage, calling, guarded
@@ -56,12 +56,13 @@ class Encoders:
             raise DataError(f"metric={self.metric!r} is not known; choose cosine, ip or l2.")
 
     def fit(self, task: Task) -> SystemFactory:
-        """Fit nothing; the test texts are encoded when the index is prepared."""
+        """Fit nothing; the texts are encoded when the index is prepared."""
         return partial(self._index, task)
 
     def _index(self, task: Task) -> System:
         encoders = as_encoders(self.source_encoder, self.target_encoder)
-        queries, documents = (_encoded(task, encoders[side], side) for side in SIDES)
+        queries = _queries(task, encoders["source"])
+        documents = _documents(task, encoders["target"])
         encoder = encoders["source"] or task.encoders["source"]
         return Dense(task, queries, documents, self.metric, encode=task.encode_one(encoder))
 
@@ -81,7 +82,7 @@ class Both:
     metric: Metric = "cosine"
 
     def fit(self, task: Task) -> SystemFactory:
-        """Fit nothing; the test texts are encoded when the index is prepared."""
+        """Fit nothing; the texts are encoded when the index is prepared."""
         encoder = as_encoder(self.encoder)
         return Encoders(self.name, encoder, encoder, self.metric).fit(task)
 
@@ -107,11 +108,11 @@ class Translated:
     def _index(self, task: Task) -> System:
         translations = self._translated(list(task.texts("source")))
         if self.encoder is None:
-            task.texts("target")
+            _ = task.document_texts
             return Lexical(task, translations, lambda text: self._translated([text])[0])
         encoder = as_encoder(self.encoder)
         queries = task.encode(encoder, translations, "query")
-        documents = task.encode(encoder, task.texts("target"), "document")
+        documents = task.encode(encoder, task.document_texts, "document")
 
         def encode(text: str) -> Float32Array:
             return guarded(encoder).encode(self._translated([text]), "query")
@@ -234,7 +235,13 @@ def named(baseline: str | Baseline) -> Baseline:
     return _Named(baseline, FITS[baseline])
 
 
-def _encoded(task: Task, encoder: Encoder | None, side: Side) -> Float32Array:
+def _queries(task: Task, encoder: Encoder | None) -> Float32Array:
     if encoder is None:
-        return task.vectors(task.test, side)
-    return task.encode(encoder, task.texts(side), ROLES[side])
+        return task.vectors(task.test, "source")
+    return task.encode(encoder, task.texts("source"), ROLES["source"])
+
+
+def _documents(task: Task, encoder: Encoder | None) -> Float32Array:
+    if encoder is None:
+        return task.document_vectors
+    return task.encode(encoder, task.document_texts, ROLES["target"])

@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..data.duplicates import find_leaks
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs, check_pairs
 from ..data.validation import checked_seed
 from ..encoders import Encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
+from ..metrics.pool import Pool
 from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import Interval, Scores, bootstrap
-from ..training.inputs import as_encoders, with_vectors
+from ..training.inputs import as_encoders, documents_of, with_vectors
 from ..training.split_plan import MIN_PAIRS
 from ..types import SIDES, Mode, Side
 from .baselines import Aligned, Baseline, named
@@ -37,7 +39,7 @@ class BaselineResult:
     """The scores of one baseline, and its time.
 
     Attributes:
-        scores: recall@1, recall@10, MRR@10 and nDCG@10 with 95% intervals.
+        scores: recall@1, recall@5, recall@10, MRR@10 and nDCG@10 with 95% intervals.
         accuracy: top-1 accuracy in a pool of 250; see :func:`.paper_metrics.accuracy_in_pool`.
         accuracy_interval: its 95% bootstrap interval.
         latency: mean seconds of one query, over up to 50 evenly spaced ones, after a first that is
@@ -66,7 +68,7 @@ class Comparison:
         rows: the result of each baseline by name, or the reason why it cannot run.
         n_train: pairs that were fitted on.
         leaked: training pairs left out because a side of them also stands in the test part.
-        n_queries, pool: test queries, and different documents among which they search.
+        n_queries, pool: test queries, and documents of the whole index, which they search.
     """
 
     rows: dict[str, BaselineResult | str]
@@ -81,8 +83,10 @@ class Comparison:
         drawn = min(POOL, self.pool)
         top = f"top-1/{drawn}"
         lines = [
-            f"{self.n_queries} queries in {self.pool} documents, {self.n_train} training pairs",
-            f"{'':{width}} recall@1               MRR@10 {top:>9}  ms/query  h-mean train s",
+            f"{self.n_queries} queries in the whole index: {self.pool:,} documents, "
+            f"{self.n_train} training pairs",
+            f"{'':{width}} {'recall@1':20} {'@5':>5} {'@10':>5} {'MRR@10':>7} {top:>9}  ms/query  "
+            "h-mean train s",
         ]
         for name, row in self.rows.items():
             if isinstance(row, str):
@@ -91,7 +95,9 @@ class Comparison:
             low, high = row.scores.intervals["recall@1"]
             recall = f"{row.scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}]"
             lines.append(
-                f"{name:{width}} {recall} {row.scores.means['mrr@10']:8.3f} {row.accuracy:9.3f} "
+                f"{name:{width}} {recall} {row.scores.means['recall@5']:.3f} "
+                f"{row.scores.means['recall@10']:.3f} {row.scores.means['mrr@10']:7.3f} "
+                f"{row.accuracy:9.3f} "
                 f"{1000 * row.latency:9.2f} {row.harmonic_mean:7.3f} {row.train_seconds:7.1f}"
             )
         lines += [
@@ -128,14 +134,16 @@ def compare(
     source_encoder: Any = None,
     target_encoder: Any = None,
     aligner: Aligner | None = None,
+    index: IndexDocuments | Sequence[str] | None = None,
     mode: Mode = "keep",
     seed: int = 0,
     cache: str | Path | None = None,
 ) -> Comparison:
     """Fit baselines on the training pairs, and score each on the same test queries.
 
-    The documents are the different targets of ``test``. Every target that is paired with a query's
-    text answers it, and ties count against the query, as in the report of :func:`kakehashi.fit`.
+    Each query searches the whole index: the different targets of both sets, and what ``index``
+    adds. Every target that is paired with a query's text answers it, and ties count against the
+    query, as in the report of :func:`kakehashi.fit`.
     Training pairs that share a side with a test pair are left out. Equal seeds give equal scores.
 
     Args:
@@ -146,6 +154,7 @@ def compare(
             that brings vectors needs none. With an encoder, latency includes encoding the query.
         aligner: scored as the row ``aligner``. Fit it on ``train`` with ``test=test``, which keeps
             the test targets out of ``unpaired``. Whether it has seen them cannot be checked here.
+        index: the other documents of the index: texts, or what :func:`kakehashi.read_index` reads.
         mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` also centres them.
         seed: of folds, initial weights, order of the batches, and intervals.
         cache: a file that keeps encoded vectors between runs.
@@ -167,12 +176,30 @@ def compare(
     passed = as_encoders(source_encoder, target_encoder)
     encoders = {s: encoders.get(s) if passed[s] is None else passed[s] for s in SIDES}
     train, test = (with_vectors(part, encoders, cache, required=False) for part in (train, test))
+    documents = documents_of(index, encoders["target"], cache, required=False)
+    pool = _pool(train, test, documents)
     train, n_leaked = _without_leaks(train, test)
-    task = Task(train, test, encoders, mode, seed, cache)
+    task = Task(train, test, pool, encoders, mode, seed, cache)
     _check_dimensions(task)
     clusters = clusters_of(test)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
-    return Comparison(rows, len(train), n_leaked, len(test), len(task.relevance.pool))
+    return Comparison(rows, len(train), n_leaked, len(test), len(pool))
+
+
+def _pool(train: Pairs, test: Pairs, documents: Pairs | None) -> Pool:
+    """Gather the documents of the index.
+
+    Raises:
+        DataError: some have no texts and others no vectors, so that none can be told from another.
+    """
+    sets = [test, train] if documents is None else [test, train, documents]
+    for column in ("target_texts", "target_vectors"):
+        if all(getattr(part, column) is not None for part in sets):
+            return Pool.of([test, train], sets[2:])
+    raise DataError(
+        "Of the documents of the index some have no texts, and others no vectors; give the texts "
+        "of all, or pass target_encoder=."
+    )
 
 
 def _without_leaks(train: Pairs, test: Pairs) -> tuple[Pairs, int]:

@@ -86,7 +86,8 @@ class LearningCurve:
         if self.n_unpaired:
             learned_from = f"pairs and {self.n_unpaired:,} unpaired texts"
         lines = [
-            f"{scores.n_queries} held-out queries in {scores.pool} documents, mode {self.mode}",
+            f"{scores.n_queries} held-out questions in the whole index: {scores.pool:,} documents, "
+            f"mode {self.mode}",
             f"fits of closed forms, over {read}, from {learned_from}",
             f"{'pairs':>8}  fits  recall@1               MRR@10",
         ]
@@ -150,7 +151,8 @@ def learning_curve(
 ) -> LearningCurve:
     """Fit on nested parts of the pairs, and say what twice as many pairs are likely to bring.
 
-    Every fit is judged on the same test part, which none of them sees. The parts of one repeat
+    Every fit is judged by the same test part, which none of them sees, among all documents that
+    the pairs name (and ``unpaired`` holds). The parts of one repeat
     are nested: a smaller one is the beginning of a larger one, whole groups in random order (the
     last one cut). ``3 * repeats + 1`` fits are made by default. They are of closed forms, over
     vectors and, where texts are encoded here, character n-grams. No head is trained by gradient
@@ -185,7 +187,9 @@ def learning_curve(
         EncoderError, VectorError, CacheError: as :func:`kakehashi.fit` raises them.
     """
     check_pairs(pairs, optional=[test])
-    settings = FitSettings(mode, learned=False, seed=checked_seed(seed), cache=cache)
+    settings = FitSettings(
+        mode, learned=False, seed=checked_seed(seed), cache=cache, asks_known=False
+    )
     _check_options(mode, repeats)
     wanted = None if sizes is None else _listed(sizes)
     split = None
@@ -202,7 +206,9 @@ def learning_curve(
     rows = np.setdiff1d(kept, find_leaks(pairs, test))
     fitted, too_small = _fitted_sizes(wanted, len(rows), leaked=len(kept) - len(rows))
     orders = [nested_rows(pairs, seed=settings.seed + i, rows=rows) for i in range(repeats)]
-    encoded = replace(encoded, inputs=replace(encoded.inputs, pairs=pairs, test=test))
+    # A fit on a part of the pairs is judged in the index of all of them.
+    inputs = replace(encoded.inputs, pairs=pairs, test=test, documents=pairs)
+    encoded = replace(encoded, inputs=inputs)
     fits = _fits(encoded, fitted, orders)
     return _curve(encoded, fits, fitted, too_small)
 

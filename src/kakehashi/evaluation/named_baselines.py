@@ -10,7 +10,7 @@ bm25           searches the texts
 =============  =================================================================================
 
 Each is a function that learns from the training pairs of a task, and returns the function that
-prepares the test documents for search.
+prepares the documents of the index for search.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def _mind_the_gap(task: Task) -> SystemFactory:
     network = mind_the_gap.train(x, y, seed=task.seed)
 
     def index() -> System:
-        queries, documents = (task.vectors(task.test, side) for side in SIDES)
+        queries, documents = task.vectors(task.test, "source"), task.document_vectors
         encode = task.encode_one(task.encoders["source"])
         return Dense(task, queries, documents, "l2", lambda x, _: network(x), encode)
 
@@ -83,6 +83,7 @@ def _mind_the_gap(task: Task) -> SystemFactory:
 
 def _bm25(task: Task) -> SystemFactory:
     task.texts("target")
+    _ = task.document_texts
     return partial(Lexical, task, task.texts("source"))
 
 
@@ -111,8 +112,8 @@ def _spectrum(task: Task) -> Spectrum:
 def projected(task: Task, projection: Projection, metric: Metric = "cosine") -> System:
     """Search by projected vectors, exactly as they serve."""
     documents = projection(
-        task.vectors(task.test, "target"),
-        texts=task.test.target_texts,
+        task.document_vectors,
+        texts=task.pool.texts,
         modality="target",
         role="document",
     )

@@ -1,4 +1,4 @@
-"""Systems: fitted baselines over the documents of one test set.
+"""Systems: fitted baselines over the documents of one index.
 
 A system gives the ranks of all queries, and the scores of one. ``scores`` starts from a query that
 is already encoded. ``ask`` starts from its text, as a user's query does, and is timed.
@@ -21,6 +21,7 @@ from ..encoders import Encoder, EncoderIdentity
 from ..encoders.cache import encode_texts
 from ..encoders.functions import FunctionEncoder
 from ..encoders.protocol import checked_encode
+from ..metrics.pool import Pool
 from ..metrics.ranking import ranks, ranks_of_scores, scores
 from ..metrics.relevance import Relevance
 from ..retrieval.bm25 import LexicalIndex, bm25_ranks
@@ -60,7 +61,7 @@ def guarded(encoder: Encoder) -> Encoder:
 
 
 class System(Protocol):
-    """A fitted baseline over the documents of one test set of n queries and m documents."""
+    """A fitted baseline over n test queries and the m documents of the index."""
 
     def ranks(self) -> NDArray[np.intp]:
         """Return the rank of the best answer to each query, (n,), ties counted against it."""
@@ -73,7 +74,7 @@ class System(Protocol):
 
 
 SystemFactory = Callable[[], System]
-"""Prepares the test documents for search; a fit returns it, and it is called once."""
+"""Prepares the documents for search; a fit returns it, and it is called once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +83,7 @@ class Task:
 
     Attributes:
         train, test: pairs to fit on, and pairs to judge by; no training pair leaks into ``test``.
+        pool: the documents of the index, in which every test query searches.
         encoders: the encoder of each side, or None.
         mode: whether target vectors are kept as they are, or may be moved.
         seed: of all random choices.
@@ -90,6 +92,7 @@ class Task:
 
     train: Pairs
     test: Pairs
+    pool: Pool
     encoders: dict[Side, Encoder | None]
     mode: Mode
     seed: int
@@ -97,8 +100,22 @@ class Task:
 
     @cached_property
     def relevance(self) -> Relevance:
-        """The different test targets, and which of them answer which query."""
-        return Relevance.of(self.test)
+        """The documents of the index, and which of them answer which test query."""
+        return self.pool.relevance(self.test)
+
+    @property
+    def document_texts(self) -> tuple[str, ...]:
+        """The m texts of the documents, or raise CannotRunError."""
+        if self.pool.texts is None:
+            raise CannotRunError("no target texts")
+        return self.pool.texts
+
+    @property
+    def document_vectors(self) -> Float32Array:
+        """The (m, d) float32 vectors of the documents, or raise CannotRunError."""
+        if self.pool.vectors is None:
+            raise _no_vectors("target")
+        return np.asarray(self.pool.vectors, np.float32)
 
     def texts(self, side: Side) -> tuple[str, ...]:
         """Return the test texts of a side, or raise CannotRunError."""
@@ -111,9 +128,7 @@ class Task:
         """Return the (n, d) float32 vectors of a side, or raise CannotRunError."""
         vectors = part.vectors(side)
         if vectors is None:
-            raise CannotRunError(
-                f"no {side} vectors: name an encoder ({side}_encoder=, or --{side}-encoder)"
-            )
+            raise _no_vectors(side)
         return np.asarray(vectors, np.float32)
 
     @cached_property
@@ -140,13 +155,19 @@ class Task:
         return lambda text: safe.encode([text], "query")
 
 
+def _no_vectors(side: Side) -> CannotRunError:
+    return CannotRunError(
+        f"no {side} vectors: name an encoder ({side}_encoder=, or --{side}-encoder)"
+    )
+
+
 @dataclass(frozen=True, eq=False)
 class Dense:
     """Search by vectors.
 
     Attributes:
         queries: (n, d) vectors of the queries before ``project``.
-        documents: (n, d') vectors of all n targets, as they are stored.
+        documents: (m, d') vectors of the documents, as they are stored.
         project: maps query vectors into the documents' space; it also gets their texts, if there
             are any.
         encode: text to (1, d); None where queries come as vectors.
@@ -201,8 +222,7 @@ class Dense:
 
     @cached_property
     def _stored(self) -> Float32Array:
-        documents = self.documents[self.task.relevance.pool]
-        return unit_rows(documents) if self.metric == "cosine" else documents
+        return unit_rows(self.documents) if self.metric == "cosine" else self.documents
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +235,7 @@ class Lexical:
 
     def ranks(self) -> NDArray[np.intp]:
         """Return the rank of the best answer to each query, (n,)."""
-        documents = self.task.texts("target")
+        documents = self.task.document_texts
         return bm25_ranks(self.prepared, documents, relevance=self.task.relevance)
 
     def scores(self, query: int) -> Float32Array:
@@ -228,8 +248,7 @@ class Lexical:
 
     @cached_property
     def _index(self) -> LexicalIndex:
-        documents = self.task.texts("target")
-        return LexicalIndex([documents[i] for i in self.task.relevance.pool])
+        return LexicalIndex(self.task.document_texts)
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,6 +296,5 @@ class TwoStage:
     def _reranked(self, query: int, first: Float32Array) -> tuple[NDArray[np.intp], Float32Array]:
         """Return the pool positions of the best documents, and the reranker's scores of them."""
         best = np.argsort(-first, kind="stable")[: self.top]
-        texts, pool = self.task.texts("target"), self.task.relevance.pool
-        question = self.task.texts("source")[query]
-        return best, self.rerank(question, [texts[i] for i in pool[best]])
+        texts, question = self.task.document_texts, self.task.texts("source")[query]
+        return best, self.rerank(question, [texts[i] for i in best])

@@ -58,7 +58,7 @@ def ranks(
     against the query: a document that scores the same as the answer is taken to stand before it.
     A score that is not a number ranks last.
     """
-    if relevance is not None:
+    if relevance is not None and len(relevance.pool) < len(documents):  # else all, in order
         documents = documents[relevance.pool]
     if metric == "cosine":
         queries, documents, metric = unit_rows(queries), unit_rows(documents), "ip"

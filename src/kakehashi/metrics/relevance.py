@@ -53,6 +53,12 @@ class Relevance:
         return cls(first, [distinct[i] for i in query])
 
 
+def renumbered(clusters: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Number the clusters of some of the queries from zero on."""
+    labels: NDArray[np.intp] = np.unique(clusters, return_inverse=True)[1]
+    return labels
+
+
 def clusters_of(*parts: Pairs) -> Clusters:
     """Return the cluster of each query, (n,), or None where queries are to count one by one.
 

@@ -87,13 +87,14 @@ def _report(
         sizes={
             "fitted": n_fitted,
             "development": plan.n_fitted,
-            "test": len(plan.judged.held_out),
+            "test": len(plan.judged.questions),
         },
         leaked_rows_left_out=plan.leaked,
         metric=prepared.metric,
         seed=settings.seed,
         seconds=time.perf_counter() - started,
         notes=(*notes_on(prepared), *([hint] if settings.mode == "keep" else [])),
+        beside=judged.beside,
     )
 
 
@@ -128,12 +129,13 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
         )
     notes += _shared_groups(prepared)
     notes += copies_across_the_split(plan)
-    if len(plan.judged.held_out) < FEW_QUERIES:
+    if len(plan.judged.questions) < FEW_QUERIES:
         notes.append(
-            f"{len(plan.judged.held_out)} held-out queries say little, and so few documents are "
+            f"{len(plan.judged.questions)} held-out queries say little, and few documents are "
             "easily told apart: expect lower scores in a larger index, where the map may even lose "
             "to the vectors as they are"
         )
+    notes += _about_index(prepared)
     settings = prepared.settings
     if settings.learned is None and "keep" in settings.modes and import_failure():
         notes.append("no head was trained: torch cannot be imported")
@@ -143,6 +145,21 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
     if inputs.unpaired is not None and (note := unpaired_note(plan)):
         notes.append(note)
     return tuple(notes)
+
+
+def _about_index(prepared: Prepared) -> Iterator[str]:
+    """Say which documents the questions were ranked among, where it is not the whole index."""
+    pool = prepared.plan.pool
+    if pool.n_index > len(pool):
+        yield (
+            f"the index holds {pool.n_index:,} documents; {len(pool):,} of them stand in for it, "
+            "the answers among them and the others drawn at random"
+        )
+    if not prepared.inputs.unpaired:
+        yield (
+            f"the index is taken to hold the {len(pool):,} documents that the pairs name; give the "
+            "texts of all others (unpaired=, --unpaired) to be judged among them, too"
+        )
 
 
 def _shared_groups(prepared: Prepared) -> Iterator[str]:

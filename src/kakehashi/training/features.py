@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..data.pairs import Pairs
+from ..metrics.pool import Pool
 from ..projection import Projection
 from ..projection.head import AffineHead
 from ..projection.moments import Matrix
@@ -52,6 +53,15 @@ class FeatureSet:
                 assert texts is not None
                 vectors[side] = ngrams.beside(pairs.required_vectors(side), texts)
         return pairs.with_vectors(vectors["source"], vectors["target"])
+
+    def documents(self, pool: Pool) -> Float32Array:
+        """Return the features of the documents of a pool, (m, d_y)."""
+        assert pool.vectors is not None
+        vectors, ngrams = np.asarray(pool.vectors, np.float32), self.ngrams.get("target")
+        if ngrams is None:
+            return vectors
+        assert pool.texts is not None
+        return ngrams.beside(vectors, pool.texts)
 
     def weights(self, side: Side, width: int, weight: float) -> Matrix:
         """Return a one for each dimension of the encoder, and ``weight`` for each of the n-grams.

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..metrics.ranking import cut_at_ten, ranks
-from ..metrics.relevance import clusters_of
+from ..metrics.relevance import Relevance, clusters_of
 from ..metrics.statistics import Scores
+from ..report import ALONE, BM25, CHOSEN, KNOWN, NEW, TARGET_ENCODER, UNTOUCHED
 from ..retrieval.bm25 import bm25_ranks
 from .candidates import Candidate
 from .model_selection import Tuned, rank
 from .prepare import Prepared
 from .verdict import FoldGains, HeldOutRanks, Ranks, Verdict, decide
+
+Beside = dict[str, dict[str, Scores]]
+Search = Callable[[Relevance], Ranks]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +31,8 @@ class Judged:
         ranks: by each candidate, the rank of the best answer to each test query, (n,).
         scores: of each candidate.
         bm25, target_encoder: scores of what is there without a map; None where it is not known.
+        beside: scores of what ships and of its rivals, on the questions of each kind by
+            themselves, and among the held-out documents alone.
     """
 
     verdict: Verdict
@@ -33,61 +41,111 @@ class Judged:
     scores: dict[Candidate, Scores]
     bm25: Scores | None
     target_encoder: Scores | None
+    beside: Beside
 
 
 def judge(prepared: Prepared, tuned: Tuned) -> Judged:
-    """Score every candidate on the test part; hold the chosen one against all rivals."""
-    test, chosen, identity = prepared.plan.judged.held_out, tuned.chosen, tuned.identity
-    relevance, clusters = chosen.data.test.relevance, clusters_of(test)
+    """Score every candidate in the whole index; hold the chosen one against all rivals."""
+    part, chosen, identity = prepared.plan.judged, tuned.chosen, tuned.identity
+    relevance, clusters = chosen.data.test.relevance, clusters_of(part.questions)
     by_candidate = {
         c: rank(c.build(c.data.development), c.data.test, prepared.metric) for c in tuned.candidates
     }
-    held_out = HeldOutRanks(
-        chosen=by_candidate[chosen],
-        base=None if identity is None else by_candidate[identity],
-        bm25=_bm25_ranks(prepared, tuned),
-        target_encoder=_target_encoder_ranks(prepared, tuned),
-        relevance=relevance,
-        clusters=clusters,
-        n_different=len(np.unique(test.keys("source"))),
-        folds=_fold_gains(prepared, tuned),
+    rivals = _rivals(prepared, identity)
+    found = {name: search(relevance) for name, search in rivals.items()}
+    verdict = decide(
+        HeldOutRanks(
+            chosen=by_candidate[chosen],
+            base=found.get(UNTOUCHED),
+            bm25=found.get(BM25),
+            target_encoder=found.get(TARGET_ENCODER),
+            relevance=relevance,
+            clusters=clusters,
+            known=_known(prepared),
+            n_different=len(np.unique(part.questions.keys("source"))),
+            folds=_fold_gains(prepared, tuned),
+        ),
+        is_identity=chosen is identity,
     )
-    verdict = decide(held_out, is_identity=chosen is identity)
 
     def scores(ranks: Ranks) -> Scores:
         return Scores.of_ranks(ranks, len(relevance.pool), clusters=clusters)
 
+    shipped = chosen if verdict.beats_base or identity is None else identity
+    ours = _search(shipped, prepared)
     return Judged(
         verdict=verdict,
-        shipped=chosen if verdict.beats_base or identity is None else identity,
+        shipped=shipped,
         ranks=by_candidate,
         scores={c: scores(of_candidate) for c, of_candidate in by_candidate.items()},
-        bm25=None if held_out.bm25 is None else scores(held_out.bm25),
-        target_encoder=(
-            None if held_out.target_encoder is None else scores(held_out.target_encoder)
-        ),
+        bm25=scores(found[BM25]) if BM25 in found else None,
+        target_encoder=scores(found[TARGET_ENCODER]) if TARGET_ENCODER in found else None,
+        beside=_by_kind(prepared, {**found, CHOSEN: by_candidate[shipped]})
+        | _among_held_out(prepared, {**rivals, CHOSEN: ours}),
     )
 
 
-def _bm25_ranks(prepared: Prepared, tuned: Tuned) -> Ranks | None:
-    test = prepared.plan.judged.held_out
-    if test.source_texts is None or test.target_texts is None:
-        return None
-    relevance = tuned.chosen.data.test.relevance
-    return bm25_ranks(test.source_texts, test.target_texts, relevance=relevance)
+def _search(candidate: Candidate, prepared: Prepared) -> Search:
+    """Return the search of the test queries by a candidate, in whichever part of the pool."""
+
+    def search(relevance: Relevance) -> Ranks:
+        queries = replace(candidate.data.test, relevance=relevance)
+        return rank(candidate.build(candidate.data.development), queries, prepared.metric)
+
+    return search
 
 
-def _target_encoder_ranks(prepared: Prepared, tuned: Tuned) -> Ranks | None:
-    queries = prepared.target_encoder.vectors
-    if queries is None:
-        return None
-    documents = prepared.plan.judged.held_out.required_vectors("target")
-    return ranks(
-        np.asarray(queries, np.float32),
-        np.asarray(documents, np.float32),
-        prepared.metric,
-        relevance=tuned.chosen.data.test.relevance,
-    )
+def _rivals(prepared: Prepared, identity: Candidate | None) -> dict[str, Search]:
+    """Return the searches that need no map, as far as they are known."""
+    questions, pool = prepared.plan.judged.questions, prepared.plan.pool
+    rivals: dict[str, Search] = {}
+    if identity is not None:
+        rivals[UNTOUCHED] = _search(identity, prepared)
+    vectors, stored = prepared.target_encoder.vectors, pool.vectors
+    if vectors is not None and stored is not None:
+        queries, documents = np.asarray(vectors, np.float32), np.asarray(stored, np.float32)
+        rivals[TARGET_ENCODER] = lambda relevance: ranks(
+            queries, documents, prepared.metric, relevance=relevance
+        )
+    asked, texts = questions.source_texts, pool.texts
+    if asked is not None and texts is not None:
+        rivals[BM25] = lambda relevance: bm25_ranks(asked, texts, relevance=relevance)
+    return rivals
+
+
+def _known(prepared: Prepared) -> NDArray[np.bool_] | None:
+    """Say which test queries ask for documents that pairs name, (n,); None where none does."""
+    part = prepared.plan.judged
+    return None if part.known is None else np.arange(len(part.questions)) >= len(part.held_out)
+
+
+def _by_kind(prepared: Prepared, found: dict[str, Ranks]) -> Beside:
+    """Score the questions of each kind by themselves, where there are both."""
+    part, known, pool = prepared.plan.judged, _known(prepared), len(prepared.plan.pool)
+    if known is None or part.known is None:
+        return {}
+    return {
+        kind: {
+            name: Scores.of_ranks(ranks[those], pool, clusters=clusters_of(asked))
+            for name, ranks in found.items()
+        }
+        for kind, asked, those in ((NEW, part.held_out, ~known), (KNOWN, part.known, known))
+    }
+
+
+def _among_held_out(prepared: Prepared, searches: dict[str, Search]) -> Beside:
+    """Score all questions among their own documents alone: a small pool, easily searched."""
+    questions, pool = prepared.plan.judged.questions, prepared.plan.pool
+    rows, clusters = np.unique(pool.positions(questions)), clusters_of(questions)
+    if len(rows) == len(pool):
+        return {}
+    relevance = pool.relevance(questions, rows=rows)
+    return {
+        ALONE: {
+            name: Scores.of_ranks(search(relevance), len(rows), clusters=clusters)
+            for name, search in searches.items()
+        }
+    }
 
 
 def _fold_gains(prepared: Prepared, tuned: Tuned) -> FoldGains | None:
@@ -97,5 +155,5 @@ def _fold_gains(prepared: Prepared, tuned: Tuned) -> FoldGains | None:
         return None
     gains = cut_at_ten(tuned.chosen.per_query) - cut_at_ten(tuned.identity.per_query)
     return FoldGains(
-        gains, clusters_of(plan.judged.held_out, *(part.held_out for part in plan.parts))
+        gains, clusters_of(plan.judged.questions, *(part.questions for part in plan.parts))
     )

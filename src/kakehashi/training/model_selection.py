@@ -58,7 +58,7 @@ def tune(prepared: Prepared) -> Tuned:
     candidates, identity = tune_candidates(data, prepared.metric)
     starts = [c for c in candidates if c.mode in settings.head_modes]
     candidates += tune_heads(starts, prepared.metric, settings.seed)
-    clusters = clusters_of(*(part.held_out for part in plan.parts))
+    clusters = clusters_of(*(part.questions for part in plan.parts))
     return Tuned(candidates, identity, choose(candidates, identity, settings.mode, clusters))
 
 

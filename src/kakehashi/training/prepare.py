@@ -37,7 +37,12 @@ _CHOICES: dict[str, tuple[str | bool | None, ...]] = {
 
 @dataclass(frozen=True)
 class FitSettings:
-    """The options of :func:`kakehashi.fit` that are no data."""
+    """The options of :func:`kakehashi.fit` that are no data.
+
+    Attributes:
+        asks_known: whether new questions about documents that pairs name judge, too. Without them
+            all fits with one test set are judged by the same questions.
+    """
 
     mode: Literal["keep", "shared", "auto"] = "keep"
     metric: Metric | None = None
@@ -45,6 +50,7 @@ class FitSettings:
     learned: bool | None = None
     seed: int = 0
     cache: Cache = None
+    asks_known: bool = True
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -74,12 +80,18 @@ class FitSettings:
 
 @dataclass(frozen=True, eq=False)
 class FitInputs:
-    """The data of a fit, as the caller gave it."""
+    """The data of a fit, as the caller gave it.
+
+    Attributes:
+        documents: pairs whose targets are documents of the index, too, and from which nothing is
+            learned.
+    """
 
     pairs: Pairs
     validation: Pairs | None = None
     test: Pairs | None = None
     unpaired: Unpaired = None
+    documents: Pairs | None = None
 
     @property
     def sets(self) -> list[Pairs]:
@@ -190,7 +202,7 @@ def encode_inputs(
     dimensions = common_dimensions(pairs, validation, test)
     check_dimensions(inputs.pairs, identities, dimensions)
     check_made_by(inputs.pairs, encoders)
-    encoded = FitInputs(pairs, validation, test, inputs.unpaired)
+    encoded = replace(inputs, pairs=pairs, validation=validation, test=test)
     return EncodedInputs(encoded, settings, encoders, identities, dimensions, reads_texts)
 
 
@@ -205,7 +217,7 @@ def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -
         inputs.unpaired, inputs.pairs, encoders, same_space=same_space, cache=settings.cache
     )
     plan = _plan(encoded, unpaired)
-    queries = target_encoder_queries(plan.judged.held_out, encoders, identities, settings.cache)
+    queries = target_encoder_queries(plan.judged.questions, encoders, identities, settings.cache)
     sets = _feature_sets(encoded, same_space)
     return Prepared(encoded, same_space, metric, plan, queries, sets)
 
@@ -217,7 +229,9 @@ def _plan(encoded: EncodedInputs, unpaired: Pairs | None) -> SplitPlan:
         validation=inputs.validation,
         test=inputs.test,
         unpaired=unpaired,
+        documents=inputs.documents,
         seed=encoded.settings.seed,
+        asks_known=encoded.settings.asks_known,
     )
 
 

@@ -8,28 +8,47 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.duplicates import find_leaks
-from ..data.pairs import Pairs
+from ..data.pairs import Pairs, concatenated
 from ..data.splits import Rows, folds, hold_out
 from ..errors import FitError
+from ..metrics.pool import Pool, Positions
+from ..types import SIDES
+from ..vectors import drawn
+from .features import MAX_NGRAM_PAIRS
 
 MIN_PAIRS = 10
 LEAST_FITTED = 5
 """Rows that anything is fitted on or chosen by, at least."""
 TEST_SHARE, MAX_TEST = 0.2, 5000
+KNOWN_SHARE, MAX_KNOWN, MIN_KNOWN = 0.1, 1000, 10
+"""New questions about documents that pairs name: share of the rows, and how many judge."""
+MAX_POOL, MAX_CELLS = MAX_NGRAM_PAIRS, 100_000_000
+"""Documents of the index, and scores of one map, up to which every document is ranked."""
+CHOOSING_CELLS = 3_000_000
+"""The same while settings are chosen: hundreds are scored."""
 VALIDATION_SHARE, MAX_VALIDATION = 0.15, 2000
 CROSS_VALIDATE_BELOW = 2500
 FEW_PAIRS, FOLDS_OF_FEW, N_FOLDS = 600, 5, 3
 
 
 class Part(NamedTuple):
-    """Rows that are fitted, and pairs that are held out: none of the rows shares a text with them.
+    """Rows that are fitted, and pairs that ask.
 
-    Held-out queries are ranked among the targets held out with them, and among no fitted ones:
-    those are easier to tell apart for the map that was fitted on them.
+    Attributes:
+        train: the rows that are fitted.
+        held_out: questions about new documents: no fitted row shares a text with them.
+        known: new questions about documents that fitted rows name; None where there are none. A
+            map may push all questions away from those documents, which ``held_out`` would reward.
     """
 
     train: Rows
     held_out: Pairs
+    known: Pairs | None = None
+
+    @property
+    def questions(self) -> Pairs:
+        """All pairs that ask, those about new documents first."""
+        return self.held_out if self.known is None else concatenated([self.held_out, self.known])
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +62,7 @@ class SplitPlan:
         judged: the rows that may be fitted before the test, and the pairs that judge.
         validation: a set of the caller's, which then is held out in the only part.
         validation_rows: rows of it that are fitted in the end.
+        pool: the documents of the index: those that any pair names, and those of unpaired rows.
         unpaired: rows of one text on both sides, as both encoders see it.
         leaked: rows left out because one of their sides also stands in the test part.
     """
@@ -53,8 +73,21 @@ class SplitPlan:
     judged: Part
     validation: Pairs | None
     validation_rows: Rows
+    pool: Pool
     unpaired: Pairs | None
     leaked: int
+
+    def choosing(self, seed: int) -> Positions:
+        """Return the positions of the documents among which the questions that choose are ranked.
+
+        They are all but those of the test part: what judges must not choose. Of many, the answers
+        and as many others as hundreds of settings may be scored on.
+        """
+        asking = [part.questions for part in self.parts]
+        answers = np.unique(np.concatenate([self.pool.positions(each) for each in asking]))
+        others = np.setdiff1d(self.pool.without(self.judged.held_out), answers)
+        at_most = max(len(answers), CHOOSING_CELLS // sum(map(len, asking)) - len(answers))
+        return np.union1d(answers, others[drawn(len(others), at_most, seed)])
 
     @property
     def cross_validated(self) -> bool:
@@ -78,15 +111,19 @@ def plan_split(
     validation: Pairs | None,
     test: Pairs | None,
     unpaired: Pairs | None = None,
+    documents: Pairs | None = None,
     seed: int,
+    asks_known: bool = True,
 ) -> SplitPlan:
     """Split the pairs.
 
     Args:
         validation, test: sets of the caller's. Without them a fifth of the pairs is held out to
             judge, and the rest is cut into folds (or one part, where there are many) to choose.
-        unpaired: is carried along.
+        unpaired: is carried along; its targets are documents of the index, too.
+        documents: their targets are documents of the index, too; nothing else of them is used.
         seed: decides what is held out.
+        asks_known: whether new questions about documents that pairs name judge, too.
 
     Raises:
         FitError: too few pairs, or nothing left beside the test set.
@@ -104,22 +141,32 @@ def plan_split(
             "with the test set; nothing is left to fit on. Are both the same file, or most texts "
             "the same to the encoder?"
         )
+    known = rows[:0]
+    if asks_known:
+        known = _known_questions(pairs, rows, seed, at_least=MIN_KNOWN)
+    rows = np.setdiff1d(rows, known)
+    judged = Part(rows, test, pairs.select(known) if len(known) else None)
     validation_rows = rows[:0]
     if validation is None:
         parts = _folds(pairs, rows, seed)
     else:
         validation, train = _without_leaks(pairs, rows, validation, test)
-        parts = [Part(train, validation)]
+        parts = [_with_known(pairs, train, validation, seed)]
         all_rows = np.arange(len(validation))
         validation_rows = np.setdiff1d(all_rows, find_leaks(validation, pairs))
     return SplitPlan(
         pairs=pairs,
         # A test part that was split off here may be learned from in the end.
-        final_rows=np.arange(len(pairs)) if split_off else rows,
+        final_rows=np.arange(len(pairs)) if split_off else np.union1d(rows, known),
         parts=parts,
-        judged=Part(rows, test),
+        judged=judged,
         validation=validation,
         validation_rows=validation_rows,
+        pool=_pool(
+            [part for part in (pairs, validation, test) if part is not None],
+            [part for part in (unpaired, documents) if part is not None],
+            [part.questions for part in (*parts, judged)],
+        ),
         unpaired=unpaired,
         leaked=len(leaks),
     )
@@ -161,10 +208,40 @@ def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[Part]:
         held_out = pairs.select(split.held_out)
         train = np.setdiff1d(split.kept, find_leaks(pairs, held_out))
         if len(train) >= LEAST_FITTED:  # else nearly every row repeats a held-out text
-            parts.append(Part(train, held_out))
+            parts.append(_with_known(pairs, train, held_out, seed))
     if not parts:
         raise FitError(
             "Every pair shares a text with so many others that none can be held out. Give "
             "more different pairs, or validation and test sets of your own."
         )
     return parts
+
+
+def _with_known(pairs: Pairs, train: Rows, held_out: Pairs, seed: int) -> Part:
+    """Hold out some questions about the documents that the other training rows name."""
+    known = _known_questions(pairs, train, seed + 1)
+    if len(known) == 0 or len(train) - len(known) < LEAST_FITTED:
+        return Part(train, held_out)
+    return Part(np.setdiff1d(train, known), held_out, pairs.select(known))
+
+
+def _known_questions(pairs: Pairs, rows: Rows, seed: int, *, at_least: int = 1) -> Rows:
+    """Draw rows with questions that no other row asks, one of a document that others ask for.
+
+    None are drawn where there are fewer than ``at_least``.
+    """
+    order = np.random.default_rng(seed).permutation(rows)
+    source, target = (pairs.keys(side)[order] for side in SIDES)
+    _, asked, times = np.unique(source, return_inverse=True, return_counts=True)
+    order, target = order[times[asked] == 1], target[times[asked] == 1]
+    _, first, n_asking = np.unique(target, return_index=True, return_counts=True)
+    drawn = np.sort(first[n_asking > 1])[: min(MAX_KNOWN, int(KNOWN_SHARE * len(rows)))]
+    return np.sort(order[drawn]) if len(drawn) >= at_least else rows[:0]
+
+
+def _pool(sets: list[Pairs], others: list[Pairs], questions: list[Pairs]) -> Pool:
+    """Gather the documents of the index; of a very large one the answers, and others at random."""
+    if all(part.target_texts is not None for part in sets):  # what has none is no document of them
+        others = [part for part in others if part.target_texts is not None]
+    at_most = min(MAX_POOL, MAX_CELLS // max(map(len, questions)))
+    return Pool.of(sets, others, at_most=at_most, always=questions)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs, concatenated
 from ..data.splits import Rows
+from ..metrics.pool import Positions
 from ..metrics.relevance import Relevance
 from ..projection.moments import Moments, Spectrum
 from ..types import SIDES
@@ -90,7 +92,8 @@ class HeldOutQueries:
     """Held-out queries and the documents that they are ranked among, as a feature set reads them.
 
     Attributes:
-        source, documents: (n, d_x) and (n, d_y) float32, both sides of the n pairs.
+        source: (n, d_x) float32, the queries.
+        documents: (m, d_y) float32.
         relevance: which of the documents are the pool, and which answer which query.
     """
 
@@ -100,7 +103,7 @@ class HeldOutQueries:
 
     @classmethod
     def of(cls, held_out: Pairs) -> HeldOutQueries:
-        """Take both sides of held-out pairs."""
+        """Take both sides of pairs, whose targets alone are the pool."""
         x, y = (np.asarray(held_out.required_vectors(side), np.float32) for side in SIDES)
         return cls(x, y, Relevance.of(held_out))
 
@@ -121,7 +124,7 @@ class FeatureData:
         parts: hyper-parameters are chosen by them.
         development: of every pair that may be seen before the test; the test judges their map.
         everything: of the test part as well, where it was split off here.
-        test: the queries that judge.
+        test: the queries that judge, among all documents of the index.
     """
 
     features: FeatureSet
@@ -148,7 +151,7 @@ def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
     parts = [reader.validation_part(part, moments) for part in plan.parts]
     development = reader.development(moments)
     everything = reader.everything(development)
-    test = HeldOutQueries.of(features.read(plan.judged.held_out))
+    test = reader.queries(plan.judged, reader.documents, None)
     return FeatureData(features, parts, development, everything, test)
 
 
@@ -162,27 +165,44 @@ class _PlanReader:
     pairs: Pairs
     validation: Pairs | None
     unpaired: _Unpaired | None
+    documents: Float32Array
 
     @classmethod
     def of(cls, plan: SplitPlan, features: FeatureSet, seed: int) -> _PlanReader:
         validation = None if plan.validation is None else features.read(plan.validation)
         unpaired = _unpaired(plan.unpaired, features)
-        return cls(plan, features, seed, features.read(plan.pairs), validation, unpaired)
+        documents = features.documents(plan.pool)
+        pairs = features.read(plan.pairs)
+        return cls(plan, features, seed, pairs, validation, unpaired, documents)
+
+    @cached_property
+    def choosing(self) -> tuple[Float32Array, Positions]:
+        """The documents that questions which choose are ranked among, and their positions."""
+        rows = self.plan.choosing(self.seed)
+        return self.documents[rows], rows
+
+    def queries(
+        self, part: Part, documents: Float32Array, rows: Positions | None
+    ) -> HeldOutQueries:
+        """Rank the questions of a part among some documents of the pool, or among all."""
+        relevance = self.plan.pool.relevance(part.questions, rows=rows)
+        x = np.asarray(self.features.read(part.questions).required_vectors("source"), np.float32)
+        return HeldOutQueries(x, documents, replace(relevance, pool=np.arange(len(documents))))
 
     def validation_part(self, part: Part, moments: Moments) -> ValidationPart:
         """Subtract from the moments of all development rows those that a part does not fit."""
         not_fitted = np.setdiff1d(self.plan.judged.train, part.train)
         fitted = moments - _moments(self.pairs, not_fitted)
-        hidden = [part.held_out, self.plan.judged.held_out]
+        hidden = [part.questions, self.plan.judged.questions]
         statistics = self._statistics(fitted, [(self.pairs, part.train)], hidden)
-        return ValidationPart(statistics, HeldOutQueries.of(self.features.read(part.held_out)))
+        return ValidationPart(statistics, self.queries(part, *self.choosing))
 
     def development(self, moments: Moments) -> TrainStatistics:
         """Add the validation set of the caller to the development rows."""
         if self.validation is not None:
             moments = moments + _moments(self.validation, self.plan.validation_rows)
         sets = self._with_validation(self.plan.judged.train)
-        return self._statistics(moments, sets, [self.plan.judged.held_out])
+        return self._statistics(moments, sets, [self.plan.judged.questions])
 
     def everything(self, development: TrainStatistics) -> TrainStatistics:
         """Add the test part, where it was split off the pairs."""
@@ -215,7 +235,7 @@ def unpaired_note(plan: SplitPlan) -> str:
     """Say how many unpaired rows the test part leaves unread, or too few; nothing if all serve."""
     if plan.unpaired is None:
         return ""
-    n, leaks = len(plan.unpaired), len(find_leaks(plan.unpaired, plan.judged.held_out))
+    n, leaks = len(plan.unpaired), len(find_leaks(plan.unpaired, plan.judged.questions))
     few = n - leaks < LEAST_FITTED
     if not leaks:
         return f"{n} unpaired rows are too few to use; give at least {LEAST_FITTED}" * few

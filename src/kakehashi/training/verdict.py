@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.ranking import per_query
-from ..metrics.relevance import Clusters, Relevance
+from ..metrics.relevance import Clusters, Relevance, renumbered
 from ..metrics.statistics import PairedTest, bootstrap, paired_test
+from ..report import KNOWN, NEW
 
 Ranks = NDArray[np.intp]
 PerQuery = NDArray[np.float64]
 
+OWN_ENCODER = "the index's own encoder, asked with the questions as they are,"
+"""The target encoder as a rival, in words that need no glossary."""
 MIN_QUERIES = 10
 FEW_QUERIES = 50
 _LEVEL_WITH_FOLDS = 0.01
@@ -45,6 +48,8 @@ class HeldOutRanks:
         relevance: the pool, and how many of it answer each query; by default n documents, of
             which one answers.
         clusters: the cluster of each query; they are resampled and tested whole.
+        known: (n,) whether a query asks for a document that fitted pairs name; None where none
+            does.
         n_different: how many of the queries are different; by default all.
         folds: the gains of cross-validation.
     """
@@ -55,6 +60,7 @@ class HeldOutRanks:
     target_encoder: Ranks | None = None
     relevance: Relevance | None = None
     clusters: Clusters = None
+    known: NDArray[np.bool_] | None = None
     n_different: int | None = None
     folds: FoldGains | None = None
 
@@ -66,6 +72,17 @@ class HeldOutRanks:
     def test(self, ours: Ranks, theirs: Ranks) -> PairedTest:
         """Test the difference of two systems, by MRR@10 of each query."""
         return paired_test(mrr(ours), mrr(theirs), clusters=self.clusters)
+
+    def lost(self, ours: Ranks, theirs: Ranks) -> str | None:
+        """Name the kind of question on which a system is shown to find less than another."""
+        if self.known is None:
+            return None
+        for kind, those in ((NEW, ~self.known), (KNOWN, self.known)):
+            clusters = None if self.clusters is None else renumbered(self.clusters[those])
+            test = paired_test(mrr(ours[those]), mrr(theirs[those]), clusters=clusters)
+            if test.worse:
+                return f"{kind} (MRR@10 {test.difference:+.3f}, p={test.p_value:.3f})"
+        return None
 
 
 class Verdict(NamedTuple):
@@ -170,6 +187,9 @@ def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
         pooled = _with_folds(mrr(ranks.chosen) - mrr(base), ranks.folds)
         if test.difference > 0 and pooled.better and pooled.p_value < _LEVEL_WITH_FOLDS:
             test, queries = pooled, f"{queries} and {len(ranks.folds.gains)} of the folds"
+    if test.better and (kind := ranks.lost(ranks.chosen, base)):
+        reason = f"the map helps on all questions together, but finds less on {kind}"
+        return Verdict("do not use", reason, test.p_value, False)
     if test.better:
         return _Win(test, "the untouched vectors", queries)
     reason = (
@@ -199,11 +219,11 @@ def _over_target_encoder(ranks: HeldOutRanks, target_encoder: Ranks) -> _Win | V
     """Test against the target encoder, which reads the query itself."""
     test = ranks.test(ranks.chosen, target_encoder)
     if test.better:
-        return _Win(test, "the target encoder alone", _queries(ranks))
-    outcome = "finds more by itself" if test.worse else "is not shown to be beaten"
+        return _Win(test, OWN_ENCODER, _queries(ranks))
+    outcome = "finds more" if test.worse else "is not shown to be beaten"
     reason = (
-        f"the target encoder {outcome} on {_queries(ranks)} (MRR@10 {test.difference:+.3f}, "
-        f"p={test.p_value:.3f}); try it as source encoder, too"
+        f"{OWN_ENCODER} {outcome} on {_queries(ranks)} (MRR@10 {test.difference:+.3f}, "
+        f"p={test.p_value:.3f}); try that encoder as source encoder, too"
     )
     return Verdict("do not use", reason, test.p_value)
 
@@ -227,7 +247,7 @@ def _of_identity(verdict: Verdict, test: PairedTest) -> Verdict:
     if not test.worse:
         return verdict
     reason = (
-        f"{verdict.reason}; the target encoder by itself finds more than the untouched vectors "
+        f"{verdict.reason}; {OWN_ENCODER} finds more than the untouched vectors "
         f"(MRR@10 {-test.difference:+.3f}, p={test.p_value:.4f}): ask the index with it"
     )
     return verdict._replace(reason=reason, target_leads=True)
