@@ -12,7 +12,7 @@ from support.toy_data import machine_pairs
 from typer.testing import CliRunner
 
 from kakehashi.cli.app import app
-from kakehashi.errors import DataError
+from kakehashi.errors import AlignerMismatchError, DataError
 
 DOCUMENTS = list(machine_pairs().target_texts)
 QUESTION = "drain the valve 2"
@@ -176,3 +176,14 @@ def test_what_is_no_store_is_refused(text_aligner, tmp_path):
     address = dump(text_aligner, tmp_path)
     with pytest.raises(DataError, match="query_modality='ja'; choose one of source, target, or"):
         search(text_aligner, QUESTION, "--index", address, "--modality", "ja", *BOTH_ENCODERS)
+
+
+def test_a_store_of_another_aligner_is_refused_before_the_first_hit(text_aligner, tmp_path):
+    address = dump(text_aligner, tmp_path)
+    head = text_aligner.projection.target
+    turned = replace(head, weight=head.weight[:, ::-1].copy())
+    projection = replace(text_aligner.projection, target=turned)
+    other = replace(text_aligner, projection=projection, path=None)
+    saved = type(other).load(other.save(tmp_path / "other"))
+    with pytest.raises(AlignerMismatchError):
+        search(saved, QUESTION, "--index", address, *BOTH_ENCODERS)

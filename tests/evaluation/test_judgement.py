@@ -151,6 +151,9 @@ def test_the_command_takes_the_columns_of_the_fit_and_writes_every_question(text
     }
     first = np.mean([each["ranks"]["aligned"] == 1 for each in questions])
     assert first == pytest.approx(found["aligned"]["recall@1"])
+    (tmp_path / "index.txt").write_text("A page.\n" + "\n".join(pairs.target_texts))
+    whole = CliRunner().invoke(app, [*command, "--index", str(tmp_path / "index.txt"), "--json"])
+    assert json.loads(whole.stdout)["pool"] == found["pool"] + 1 == 61
     said = CliRunner().invoke(app, [*command, "--source", "said", "--target", "asked"]).stdout
     assert "warning: the columns look swapped" in said
     assert said.splitlines()[-2:] == [

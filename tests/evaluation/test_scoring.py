@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 
-from kakehashi import Pairs
+from kakehashi import Pairs, read_index
+from kakehashi.data.index import IndexDocuments
 from kakehashi.errors import DataError, EncoderError
 from kakehashi.evaluation import evaluate, measure_robustness
+from kakehashi.training.index_documents import index_documents
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -58,3 +60,74 @@ def test_texts_that_an_aligner_reads_and_encoders_that_it_needs_are_asked_for(ng
         evaluate(ngram_aligner, bare)
     with pytest.raises(EncoderError):
         evaluate(type(ngram_aligner).load(ngram_aligner.path), pairs)
+
+
+def cut_pairs():
+    """A part of a text asks for several documents: what is found depends on every detail."""
+    whole = machine_pairs()
+    half = range(0, 80, 2)
+    return Pairs([t[3:] for t in whole.source_texts], whole.target_texts).select(half)
+
+
+def test_the_whole_index_is_searched_as_the_store_searches_it(text_aligner, tmp_path):
+    from langchain_core.vectorstores import InMemoryVectorStore
+
+    from kakehashi.integrations.langchain import AlignedEmbeddings
+
+    store = InMemoryVectorStore(AlignedEmbeddings(aligner=text_aligner))
+    store.add_texts([*machine_pairs().target_texts, "an unrelated page"])
+    store.dump(str(tmp_path / "dump.json"))
+    pairs, index = cut_pairs(), read_index(tmp_path / "dump.json")
+    found = evaluate(text_aligner, pairs, index=index)  # moved vectors: the texts are encoded
+    assert (found.aligned.n_queries, found.aligned.pool, found.note) == (40, 81, None)
+    hits = [store.similarity_search(text, k=1)[0].page_content for text in pairs.source_texts]
+    first = np.mean([hit == answer for hit, answer in zip(hits, pairs.target_texts, strict=True)])
+    assert found.aligned.means["recall@1"] == pytest.approx(first)
+    alone = evaluate(text_aligner, pairs)
+    assert alone.aligned.pool == 40
+    assert alone.aligned.means["mrr@10"] > found.aligned.means["mrr@10"]
+    assert found.bm25.pool == 81
+
+
+def test_stored_vectors_of_an_index_need_no_encoder_and_no_texts(aligner, vector_pairs):
+    part = vector_pairs.select(range(0, 400, 4))
+    index = IndexDocuments(vectors=vector_pairs.target_vectors)
+    found = evaluate(aligner, part, index=index)
+    assert (found.aligned.n_queries, found.aligned.pool) == (100, 400)
+    both = evaluate(aligner, part, index=IndexDocuments(vectors=vector_pairs.target_vectors[::4]))
+    assert both.aligned.means == evaluate(aligner, part).aligned.means
+    other = IndexDocuments(vectors=np.ones((3, 5), np.float32))
+    with pytest.raises(DataError, match="vectors have 5 dimensions, the target encoder's 16"):
+        evaluate(aligner, part, index=other)
+
+
+def test_texts_of_an_index_are_encoded_and_answers_that_it_lacks_are_counted(text_aligner):
+    pairs = cut_pairs()
+    found = evaluate(text_aligner, pairs, index=[*pairs.target_texts[:30], "a page", "a page"])
+    assert found.aligned.pool == 41
+    assert found.note == (
+        "10 of 40 answers are no documents of the index, by their text, and were added to it"
+    )
+    with pytest.raises(DataError, match=r"read it with kakehashi.read_index\('chroma:db'\)"):
+        evaluate(text_aligner, pairs, index="chroma:db")
+    bare = type(text_aligner).load(text_aligner.path)
+    encoded = pairs.with_vectors(
+        hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
+    )
+    with pytest.raises(EncoderError):
+        evaluate(bare, encoded, index=["a page"])
+
+
+def test_an_index_of_another_encoder_is_refused(text_aligner):
+    pairs = cut_pairs()
+    strange = np.random.default_rng(0).standard_normal((40, 24)).astype(np.float32)
+    documents = IndexDocuments(pairs.target_texts, strange)
+    options = {"dimension": 24, "moved": False}
+    encoder = text_aligner.encoder("target")
+    with pytest.raises(DataError, match=r"not those of the target encoder .* \(mean cosine"):
+        index_documents(documents, encoder, **options)
+    made = IndexDocuments(pairs.target_texts, reversed_letters(pairs.target_texts))
+    kept = index_documents(made, encoder, **options)
+    assert np.array_equal(kept.target_vectors, made.vectors)
+    moved = index_documents(documents, encoder, dimension=24, moved=True)
+    assert np.array_equal(moved.target_vectors, made.vectors)

@@ -21,8 +21,10 @@ from .options import (
     EncoderName,
     Folder,
     GroupColumn,
+    IndexAddress,
     Json,
     PairsFile,
+    load_index,
     load_pairs,
     require_encoder,
 )
@@ -49,6 +51,7 @@ def evaluate_command(
         ),
     ] = None,
     group: GroupColumn = None,
+    index: IndexAddress = None,
     trained_on: Annotated[
         Path | None,
         typer.Option(help="The pairs of the fit, to find near copies of them among PAIRS."),
@@ -62,8 +65,8 @@ def evaluate_command(
 ) -> None:
     """Score a saved aligner on PAIRS that it was not trained on.
 
-    Each query searches all targets of the file, and only its own target counts. A target that
-    stands in several pairs is one document.
+    Each query searches all targets of the file and, with --index, all documents of the index. Only
+    its own target counts. A document that stands there several times is one.
     """
     if questions is not None:
         check_parent(questions)
@@ -73,12 +76,13 @@ def evaluate_command(
     columns = aligner.data.columns
     names: dict[str, Any] = {"source": source or columns[0], "target": target or columns[1]}
     data = load_pairs(pairs, **names, group=group)
+    documents = load_index(index, names["target"])
     fitted = None if trained_on is None else load_pairs(trained_on, **names)
     for side in SIDES:
         if data.vectors(side) is None:
             require_encoder(aligner, side)
     with show_progress(not as_json):
-        result = evaluate(aligner, data, trained_on=fitted, cache=cache)
+        result = evaluate(aligner, data, index=documents, trained_on=fitted, cache=cache)
     if questions is not None:
         lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in result.questions()]
         questions.write_text("".join(lines), encoding="utf-8")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..aligner import Aligner
+from ..data.index import IndexDocuments, as_index
 from ..data.pairs import Pairs, check_pairs
-from ..errors import DataError
+from ..errors import DataError, EncoderError, EncoderMismatchError
+from ..metrics.pool import Pool
 from ..metrics.ranking import ranks
-from ..metrics.relevance import Relevance, clusters_of
+from ..metrics.relevance import clusters_of
 from ..metrics.statistics import Scores
 from ..retrieval.bm25 import bm25_ranks
+from ..training.index_documents import index_documents
 from ..training.inputs import ROLES, with_vectors
 from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
 from ..types import SIDES
@@ -72,72 +75,117 @@ def evaluate(
     aligner: Aligner,
     pairs: Pairs,
     *,
+    index: IndexDocuments | Sequence[str] | None = None,
     trained_on: Pairs | None = None,
     cache: str | Path | None = None,
 ) -> Evaluation:
-    """Score an aligner: each query searches all different targets, and its own target answers it.
+    """Score an aligner: each query searches all different documents, and its own target answers it.
 
     The aligner's encoders encode a side that has texts only. The metric is that of the fit.
 
     Args:
         pairs: pairs that the aligner was not fitted on. It recognises its own, and then gives no
             verdict.
+        index: the documents of the index, from :func:`kakehashi.read_index`, or their texts. They
+            are searched, too, as they are where the aligner serves. Without them only the targets
+            of the pairs are.
         trained_on: the pairs of the fit, to find near copies of them, too.
         cache: a file that keeps encoded vectors between runs.
 
     Raises:
-        DataError: no Aligner or no Pairs, vectors of another dimension, or texts that the aligner
-            reads are missing.
+        DataError: no Aligner or no Pairs, vectors of another dimension, texts that the aligner
+            reads are missing, or an index of another encoder.
         EncoderError: an encoder is needed, and is not at hand or is another one.
         CacheError: the cache is damaged, or no cache.
     """
     check_aligner(aligner)
     check_pairs(pairs, optional=[trained_on])
-    given = pairs
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
-    pairs = with_vectors(pairs, encoders, cache)
-    relevance, clusters = Relevance.of(pairs, own_only=True), clusters_of(pairs)
-
-    found: dict[str, NDArray[np.intp]] = {}
-
-    def ranked(queries: Float32Array, documents: Float32Array) -> NDArray[np.intp]:
-        return ranks(queries, documents, aligner.report.metric, relevance=relevance)
-
-    found["aligned"] = ranked(*served(aligner, pairs))
-    x, y = (np.asarray(pairs.required_vectors(side), np.float32) for side in SIDES)
-    if aligner.report.base is not None:
-        found["base"] = ranked(x, y)
-    by_target_encoder = TargetEncoderQueries()
-    if aligner.report.target_encoder is not None and pairs.source_texts is not None:
-        texts = pairs.source_texts
-        by_target_encoder = encode_by_target_encoder(
-            lambda: aligner.encoder("target"), texts, cache
+    encoded = with_vectors(pairs, encoders, cache)
+    others = [] if index is None else [_documents(aligner, as_index(index), cache)]
+    pool, clusters = Pool.of([encoded], others), clusters_of(encoded)
+    relevance = pool.relevance(encoded, own_only=True)
+    asked = _queries(aligner, encoded, cache)
+    stored = np.asarray(pool.vectors, np.float32)
+    documents = aligner.project(stored, texts=pool.texts, modality="target", role=ROLES["target"])
+    found = {
+        name: ranks(
+            queries,
+            documents if name == "aligned" else stored,
+            aligner.report.metric,
+            relevance=relevance,
         )
-    if by_target_encoder.vectors is not None:
-        found["target_encoder"] = ranked(by_target_encoder.vectors, y)
-    if pairs.source_texts is not None and pairs.target_texts is not None:
-        found["bm25"] = bm25_ranks(pairs.source_texts, pairs.target_texts, relevance=relevance)
-    scores = {
-        name: Scores.of_ranks(rank, len(relevance.pool), clusters=clusters)
-        for name, rank in found.items()
+        for name, queries in asked.vectors.items()
     }
+    if pairs.source_texts is not None and pool.texts is not None:
+        found["bm25"] = bm25_ranks(pairs.source_texts, pool.texts, relevance=relevance)
+    scores = {
+        name: Scores.of_ranks(rank, len(pool), clusters=clusters) for name, rank in found.items()
+    }
+    judgement = judge(
+        aligner, pairs, found, relevance=relevance, clusters=clusters, trained_on=trained_on
+    )
     return Evaluation(
         base=scores.get("base"),
         aligned=scores["aligned"],
         target_encoder=scores.get("target_encoder"),
-        note=by_target_encoder.note,
+        note="; ".join(filter(None, (asked.note, _added(encoded, others)))) or None,
         bm25=scores.get("bm25"),
         ranks=found,
-        judgement=judge(
-            aligner,
-            given,
-            found,
-            relevance=relevance,
-            clusters=clusters,
-            trained_on=trained_on,
-        ),
-        pairs=given,
+        judgement=judgement,
+        pairs=pairs,
+    )
+
+
+class _Queries(NamedTuple):
+    """The vectors of the queries for each system, (n, d), and what is not known of one."""
+
+    vectors: dict[str, Float32Array]
+    note: str | None
+
+
+def _queries(aligner: Aligner, pairs: Pairs, cache: str | Path | None) -> _Queries:
+    x, texts = np.asarray(pairs.required_vectors("source"), np.float32), pairs.source_texts
+    projected = aligner.project(x, texts=texts, modality="source", role=ROLES["source"])
+    asked = {"aligned": projected}
+    if aligner.report.base is not None:
+        asked["base"] = x
+    by_target_encoder = TargetEncoderQueries()
+    if aligner.report.target_encoder is not None and texts is not None:
+        by_target_encoder = encode_by_target_encoder(
+            lambda: aligner.encoder("target"), texts, cache
+        )
+    if by_target_encoder.vectors is not None:
+        asked["target_encoder"] = np.asarray(by_target_encoder.vectors, np.float32)
+    return _Queries(asked, by_target_encoder.note)
+
+
+def _documents(aligner: Aligner, index: IndexDocuments, cache: str | Path | None) -> Pairs:
+    """Return the documents of an index; stored vectors need no encoder, which may not be here."""
+    encoder = None
+    if index.texts is not None:
+        try:
+            encoder = aligner.encoder("target")
+        except EncoderMismatchError:
+            raise
+        except EncoderError:
+            if index.vectors is None:
+                raise
+    dimension, moved = aligner.dimensions["target"], aligner.mode == "shared"
+    return index_documents(index, encoder, dimension=dimension, moved=moved, cache=cache)
+
+
+def _added(pairs: Pairs, others: Sequence[Pairs]) -> str | None:
+    """Say how many answers the index does not hold: it may hold them cut in another way."""
+    if not others or pairs.target_texts is None or others[0].target_texts is None:
+        return None
+    lacks = ~np.isin(pairs.keys("target"), others[0].keys("target"))
+    if not lacks.any():
+        return None
+    return (
+        f"{int(lacks.sum())} of {len(pairs)} answers are no documents of the index, by their text, "
+        "and were added to it"
     )
 
 

@@ -19,6 +19,7 @@ except ImportError as error:
 from pydantic import BeforeValidator
 
 from .adding import Part, check_cacheable, modality_of_addition, parts_of
+from .index import acheck_caller, anote_filling, check_caller, note_filling, record
 
 
 class AlignedEmbeddings(AlignedModel, Embeddings):
@@ -39,6 +40,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
+        note_filling(self.aligner, self.modality_of_documents())
         vectors: list[list[float]] = self.aligner.embed_documents(texts, modality=modality).tolist()
         return vectors
 
@@ -47,19 +49,34 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
+        await anote_filling(self.aligner, self.modality_of_documents())
         embedded = await self.aligner.aembed_documents(texts, modality=modality)
         vectors: list[list[float]] = embedded.tolist()
         return vectors
 
     def embed_query(self, text: str, *, modality: str | None = None) -> list[float]:
-        """Embed one query: of ``query_modality``, unless the call names another modality."""
+        """Embed one query: of ``query_modality``, unless the call names another modality.
+
+        Raises:
+            AlignerMismatchError: a store calls for it, and holds vectors of another aligner.
+        """
+        check_caller(self.aligner, self.modality_of_documents())
         vector: list[float] = self.prepare_query(text, modality=modality).vector.tolist()
         return vector
 
     async def aembed_query(self, text: str, *, modality: str | None = None) -> list[float]:
         """Do the same; the encoder is awaited."""
+        await acheck_caller(self.aligner, self.modality_of_documents())
         vector: list[float] = (await self.aprepare_query(text, modality=modality)).vector.tolist()
         return vector
+
+    def record(self, store: VectorStore) -> bool:
+        """Write into a store that this aligner made its vectors; say whether it can hold that.
+
+        A store that :meth:`embed_documents` filled from the start has the record already. Then a
+        first search compares fingerprints, and no vectors.
+        """
+        return record(store, self.aligner)
 
     def prepare_query(self, text: str, *, modality: str | None = None) -> Query:
         """Embed one query; return the vector with the modality that the query was read as."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -13,6 +14,7 @@ from langchain_core.vectorstores import VectorStore
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
+from .._caller import caller_of
 from .._modalities import Space
 from ..indices.checked import require_index, was_checked
 from ..indices.chroma import ChromaIndex
@@ -31,7 +33,9 @@ def index_of(store: VectorStore, dimension: int) -> StoredIndex:
         dimension: of the vectors that it is searched with.
     """
     opened: Any = store
-    names = {each.__name__ for each in type(store).__mro__}
+    names = {each.__name__ for each in type(opened).__mro__}
+    if "AlignedVectorStore" in names:
+        return index_of(opened.vectorstore, dimension)
     if "Chroma" in names:
         return ChromaIndex(opened._collection)
     if "QdrantVectorStore" in names:
@@ -76,9 +80,47 @@ async def acheck(store: VectorStore, space: Space, modality: DocumentModality) -
         await asyncio.to_thread(check, store, space, modality)
 
 
+def check_caller(space: Space, modality: DocumentModality) -> None:
+    """Refuse the store that calls our embeddings for a query, if it holds others' vectors."""
+    if (store := caller_of("VectorStore")) is not None:
+        check(store, space, modality)
+
+
+async def acheck_caller(space: Space, modality: DocumentModality) -> None:
+    """Do the same without blocking the event loop."""
+    if (store := caller_of("VectorStore")) is not None:
+        await acheck(store, space, modality)
+
+
+def note_filling(space: Space, modality: DocumentModality) -> None:
+    """Refuse the store that calls for documents, if it holds others' vectors; record a new one."""
+    if (store := caller_of("VectorStore")) is not None:
+        check(store, space, modality)
+        if not was_checked(store, space, modality):  # it holds no documents yet
+            _try_to_record(store, space)
+
+
+async def anote_filling(space: Space, modality: DocumentModality) -> None:
+    """Do the same without blocking the event loop."""
+    if (store := caller_of("VectorStore")) is not None:
+        await acheck(store, space, modality)
+        if not was_checked(store, space, modality):
+            await asyncio.to_thread(_try_to_record, store, space)
+
+
 def record(store: VectorStore, space: Space) -> bool:
     """Write into a store that the aligner filled it; say whether the store can hold that."""
     return index_of(store, space.output_dimension).write(IndexRecord.of(space, TEXT))
+
+
+def _try_to_record(store: VectorStore, space: Space) -> None:
+    """Record a store that is about to be filled; where that fails, it is filled all the same.
+
+    An old server or client knows no metadata, or the caller may not change them. Then vectors are
+    compared at a first search.
+    """
+    with suppress(Exception):
+        record(store, space)
 
 
 def _of_memory(store: Any, name: str) -> StoredDocument | None:

@@ -14,6 +14,7 @@ from .._modalities import modalities_in_metadata
 
 try:
     from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
+    from llama_index.core.indices import VectorStoreIndex
     from llama_index.core.schema import BaseNode, MetadataMode
 except ImportError as error:
     raise MissingExtraError("llama-index-core", "llama-index") from error
@@ -21,6 +22,7 @@ except ImportError as error:
 from pydantic import Field
 
 from .cache import CacheByKind
+from .index import acheck_caller, check_caller, note_filling, record
 from .metadata_header import split_modality
 
 _role: CallValue[Role] = CallValue("role")
@@ -89,6 +91,14 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         # Fields that were skipped get their defaults, as in a new object of the same class.
         self.__init__(**state)  # type: ignore[misc]  # a subclass may take other arguments
 
+    def record(self, index: VectorStoreIndex) -> bool:
+        """Write into an index that this aligner made its vectors; say whether it can hold that.
+
+        It is kept in the store's metadata (Chroma, Qdrant) or in the index store, which is
+        persisted with the index. A first search then compares fingerprints, and no vectors.
+        """
+        return record(index, self)
+
     def prepare_query(self, text: str) -> Query:
         """Embed one query; return the vector with the modality that the query was read as."""
         return self.aligner.prepare_query(text, self.resolved_query_modality)
@@ -100,12 +110,18 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
     # The role is set here, above the cache of the base class.
 
     def get_query_embedding(self, query: str) -> Embedding:
-        """Embed a query."""
+        """Embed a query.
+
+        Raises:
+            AlignerMismatchError: an index calls for it, and holds vectors of another aligner.
+        """
+        check_caller(self, self.modality_of_documents(self.modality_field))
         with _role.set(self, "query"):
             return super().get_query_embedding(query)
 
     async def aget_query_embedding(self, query: str) -> Embedding:
         """Embed a query without blocking the event loop."""
+        await acheck_caller(self, self.modality_of_documents(self.modality_field))
         with _role.set(self, "query"):
             return await super().aget_query_embedding(query)
 
@@ -174,6 +190,7 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        note_filling(self, self.modality_of_documents(self.modality_field))
         vectors: list[Any] = [None] * len(texts)
         for modality, rows, members in self._by_header(texts):
             embedded = self.aligner.embed_documents(members, modality=modality)

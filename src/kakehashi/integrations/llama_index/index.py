@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 from llama_index.core.indices import VectorStoreIndex
@@ -16,18 +17,26 @@ from llama_index.core.vector_stores.utils import metadata_dict_to_node
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
+from .._caller import caller_of
 from ..indices.checked import require_index, was_checked
 from ..indices.chroma import ChromaIndex
 from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
 from ..indices.qdrant import QdrantIndex
 from ..indices.unlisted import UnlistedIndex
 
-if TYPE_CHECKING:
-    from .embedding import AlignedEmbedding
-
 TEXT = "the text and the metadata that a node shows to encoders"
 """The text of a node that LlamaIndex embeds."""
 TextOfNode = Callable[[BaseNode], str]
+
+
+class EmbedsNodes(Protocol):
+    """An embedding of ours: its aligner, and the text that it embeds of a node."""
+
+    aligner: Any
+
+    def text_of(self, node: BaseNode) -> str:
+        """Return the text that is embedded of a node."""
+        ...
 
 
 def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> StoredIndex:
@@ -58,7 +67,8 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
             by_cosine=True,
         )
     if "FaissVectorStore" in names:
-        nodes: Mapping[str, str] = index.index_struct.nodes_dict
+        struct = getattr(index, "_index_struct", None)
+        nodes: Mapping[str, str] = {} if struct is None else struct.nodes_dict
         named = partial(_of_docstore, index, text_of)
         return InMemoryIndex(
             "The FAISS store",
@@ -70,27 +80,56 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
     return UnlistedIndex(type(store).__name__, dimension, partial(_search, index, text_of))
 
 
-def check(index: VectorStoreIndex, embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+def check(index: VectorStoreIndex, embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Refuse an index whose vectors the embedding's aligner did not make; ask it once only."""
     space = embedding.aligner
     opened = partial(index_of, index, embedding.text_of, space.output_dimension)
     require_index(index, opened, space, modality)
 
 
-def scale_of(index: VectorStoreIndex, embedding: AlignedEmbedding) -> str | None:
+def scale_of(index: VectorStoreIndex, embedding: EmbedsNodes) -> str | None:
     """Return the scale of the scores of an index, as its store declares it."""
     return declared_scale(index_of(index, embedding.text_of, embedding.aligner.output_dimension))
 
 
 async def acheck(
-    index: VectorStoreIndex, embedding: AlignedEmbedding, modality: DocumentModality
+    index: VectorStoreIndex, embedding: EmbedsNodes, modality: DocumentModality
 ) -> None:
     """Do the same without blocking the event loop; a store that was checked needs no thread."""
     if not was_checked(index, embedding.aligner, modality):
         await asyncio.to_thread(check, index, embedding, modality)
 
 
-def record(index: VectorStoreIndex, embedding: AlignedEmbedding) -> bool:
+def check_caller(embedding: EmbedsNodes, modality: DocumentModality) -> None:
+    """Refuse the index that calls our embedding for a query, if it holds others' vectors."""
+    if (index := _calling_index()) is not None:
+        check(index, embedding, modality)
+
+
+async def acheck_caller(embedding: EmbedsNodes, modality: DocumentModality) -> None:
+    """Do the same without blocking the event loop."""
+    if (index := _calling_index()) is not None:
+        await acheck(index, embedding, modality)
+
+
+def note_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
+    """Refuse the index that calls for nodes, if it holds others' vectors; record a new one."""
+    index = caller_of("VectorStoreIndex")
+    if index is None:
+        return
+    check(index, embedding, modality)
+    if not was_checked(index, embedding.aligner, modality):  # it holds no nodes yet
+        with suppress(Exception):  # a store that cannot be recorded is filled all the same
+            record(index, embedding)
+
+
+def _calling_index() -> VectorStoreIndex | None:
+    retriever = caller_of("VectorIndexRetriever")
+    index = getattr(retriever, "_index", None)
+    return index if isinstance(index, VectorStoreIndex) else None
+
+
+def record(index: VectorStoreIndex, embedding: EmbedsNodes) -> bool:
     """Write into an index that the embedding's aligner filled it; say whether it can hold that."""
     space = embedding.aligner
     opened = index_of(index, embedding.text_of, space.output_dimension)
@@ -107,17 +146,18 @@ class _Chroma(ChromaIndex):
         return None if distance is None else f"exp(-{distance})"
 
 
-def _keeper(index: VectorStoreIndex) -> RecordKeeper:
+def _keeper(index: VectorStoreIndex) -> RecordKeeper | None:
     """Keep a record in the index store, under the id of the index: it is persisted with it."""
     values: Any = getattr(index.storage_context.index_store, "_kvstore", None)
-    name = index.index_struct.index_id
+    struct = getattr(index, "_index_struct", None)  # an index has none while it is being built
+    if values is None or struct is None:
+        return None
 
     def get() -> Any:
-        return None if values is None else (values.get(name, KEY) or {}).get("record")
+        return (values.get(struct.index_id, KEY) or {}).get("record")
 
     def put(record: str) -> None:
-        if values is not None:
-            values.put(name, {"record": record}, KEY)
+        values.put(struct.index_id, {"record": record}, KEY)
 
     return RecordKeeper(get, put)
 

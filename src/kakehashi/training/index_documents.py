@@ -1,0 +1,77 @@
+"""The documents of an index, with the vectors of the target encoder: rows to search among."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..data.index import IndexDocuments
+from ..data.pairs import Pairs
+from ..encoders import Encoder
+from ..encoders.cache import encode_texts
+from ..encoders.protocol import checked_encode
+from ..errors import DataError
+from ..vectors import FloatArray, thinned, unit_rows
+
+_COMPARED, _ALIKE = 5, 0.9
+"""Texts that tell whether an encoder made stored vectors, and the mean cosine that says so."""
+
+
+def index_documents(
+    index: IndexDocuments,
+    encoder: Encoder | None,
+    *,
+    dimension: int,
+    moved: bool = False,
+    cache: str | Path | None = None,
+) -> Pairs:
+    """Return the documents as rows of one text each; the target side is that of the index.
+
+    Stored vectors are taken as they are, after a check by a few of the texts. Without them the
+    texts are encoded.
+
+    Args:
+        encoder: of the target side; None where it is not at hand.
+        dimension: of its vectors.
+        moved: the index may hold projected vectors (mode ``shared``); then its texts are encoded
+            again where its vectors are not the encoder's.
+
+    Raises:
+        DataError: vectors of another encoder, or texts without an encoder.
+    """
+    texts, vectors = index.texts, index.vectors
+    if vectors is not None and (problem := _not_made_by(encoder, dimension, texts, vectors)):
+        if not moved or texts is None:
+            raise DataError(f"{index.name}: {problem}; give the index that it made, or the texts.")
+        vectors = None
+    if vectors is None:
+        if encoder is None or texts is None:
+            raise DataError(
+                f"{index.name} holds no vectors of the target encoder; name it with "
+                "target_encoder= (--target-encoder), so that its texts can be encoded."
+            )
+        label = "encoding the documents of the index"
+        vectors = encode_texts(encoder, texts, "document", cache=cache, label=label)
+    return Pairs(
+        texts, texts, source_vectors=vectors, target_vectors=vectors, ids=index.ids, name=index.name
+    )
+
+
+def _not_made_by(
+    encoder: Encoder | None, dimension: int, texts: tuple[str, ...] | None, vectors: FloatArray
+) -> str | None:
+    """Say why stored vectors are not those of the target encoder; None where they may be."""
+    if vectors.shape[1] != dimension:
+        return f"its vectors have {vectors.shape[1]} dimensions, the target encoder's {dimension}"
+    if encoder is None or texts is None:
+        return None
+    rows = np.arange(len(texts))[thinned(len(texts), _COMPARED)]
+    made = unit_rows(checked_encode(encoder, [texts[int(i)] for i in rows], "document"))
+    alike = float((made * unit_rows(np.asarray(vectors[rows], np.float32))).sum(axis=1).mean())
+    if alike >= _ALIKE:
+        return None
+    return (
+        f"its vectors are not those of the target encoder {encoder.name!r} (mean cosine "
+        f"{alike:.2f} on {len(rows)} of its texts)"
+    )

@@ -1,0 +1,198 @@
+"""LangChain: a store of another aligner's vectors is refused, whichever way it is asked."""
+
+import asyncio
+import uuid
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from langchain_chroma import Chroma
+from langchain_core.documents import Document
+from langchain_core.indexing import InMemoryRecordManager, index
+from langchain_core.vectorstores import InMemoryVectorStore
+from support.toy_data import ENCODERS, hashed_letters
+
+import kakehashi
+from kakehashi.errors import AlignerMismatchError
+from kakehashi.integrations.langchain import (
+    AlignedEmbeddings,
+    AlignedRetriever,
+    AlignedVectorStore,
+    HybridRetriever,
+)
+from kakehashi.projection.head import AffineHead
+
+TEXTS = [
+    f"{verb} the {part} {n}"
+    for verb in ("reset", "drain")
+    for part in ("pump", "seal")
+    for n in range(4)
+]
+DOCUMENTS = [Document(text) for text in TEXTS]
+
+
+@pytest.fixture(scope="module")
+def embeddings(text_aligner):
+    return AlignedEmbeddings(aligner=text_aligner)
+
+
+@pytest.fixture(scope="module")
+def others(text_aligner):
+    """Embeddings of another aligner, of the same encoders and dimension."""
+    target = text_aligner.projection.target
+    turned = np.roll(target.weight, 5, axis=1), np.roll(target.bias, 5)
+    projection = replace(text_aligner.projection, target=AffineHead(*turned))
+    return AlignedEmbeddings(aligner=replace(text_aligner, projection=projection))
+
+
+def in_memory(embeddings):
+    return InMemoryVectorStore(embeddings)
+
+
+def chroma(embeddings):
+    return Chroma(f"c{uuid.uuid4().hex}", embeddings)
+
+
+def qdrant(embeddings):
+    from langchain_qdrant import QdrantVectorStore
+    from qdrant_client import QdrantClient, models
+
+    client = QdrantClient(":memory:")
+    size = embeddings.aligner.output_dimension
+    by = models.VectorParams(size=size, distance=models.Distance.COSINE)
+    client.create_collection("c", vectors_config=by)
+    return QdrantVectorStore(client, "c", embeddings)
+
+
+def opened_by(store, embeddings):
+    """The same store, opened with other embeddings."""
+    if isinstance(store, Chroma):
+        return Chroma(store._collection.name, embeddings, client=store._client)
+    if isinstance(store, InMemoryVectorStore):
+        again = InMemoryVectorStore(embeddings)
+        again.store = store.store
+        return again
+    return type(store)(store.client, store.collection_name, embeddings)
+
+
+def ways_to_search(store, embeddings):
+    """Every way to ask a store: by the framework's own retriever and by ours, and awaited."""
+    yield lambda: store.similarity_search("PUMP 1")
+    yield lambda: store.as_retriever().invoke("PUMP 1")
+    yield lambda: asyncio.run(store.as_retriever().ainvoke("PUMP 1"))
+    yield lambda: AlignedVectorStore(store).similarity_search("PUMP 1")
+    retriever = AlignedRetriever(vectorstore=store, embeddings=embeddings)
+    yield lambda: retriever.invoke("PUMP 1")
+    yield lambda: asyncio.run(retriever.ainvoke("PUMP 1"))
+    hybrid = HybridRetriever(searches=[store], embeddings=embeddings, fusion="rank")
+    yield lambda: hybrid.invoke("PUMP 1")
+
+
+@pytest.mark.parametrize("make", [in_memory, chroma, qdrant])
+def test_a_store_that_another_aligner_filled_is_refused_in_every_way(make, embeddings, others):
+    store = make(others)
+    store.add_documents(DOCUMENTS)
+    for search in ways_to_search(store, others):
+        assert len(search()) == 4
+    opened = opened_by(store, embeddings)
+    for search in ways_to_search(opened, embeddings):
+        with pytest.raises(AlignerMismatchError):
+            search()
+    with pytest.raises(AlignerMismatchError):
+        opened.add_documents([Document("oil the valve 1")])
+
+
+@pytest.mark.parametrize("make", [in_memory, chroma, qdrant])
+def test_an_index_that_was_not_moved_is_refused_in_every_way(make, embeddings, text_aligner):
+    assert text_aligner.output_dimension == 24  # as the encoder's own: no store can tell
+    raw = ENCODERS["target_encoder"](TEXTS).tolist()
+    store = make(embeddings)
+    fill = type("Fill", (), {"embed_documents": lambda self, texts: raw})()
+    [name] = [n for n, value in vars(store).items() if value is embeddings]
+    setattr(store, name, fill)
+    store.add_documents(DOCUMENTS)
+    setattr(store, name, embeddings)
+    for search in ways_to_search(store, embeddings):
+        with pytest.raises(AlignerMismatchError, match=r"not hold this aligner's.*moved first"):
+            search()
+
+
+@pytest.mark.parametrize("make", [chroma, qdrant])
+def test_the_record_is_written_before_the_first_document(make, embeddings, text_aligner):
+    from kakehashi.integrations.langchain.index import index_of
+
+    store = make(embeddings)
+    store.add_documents(DOCUMENTS)
+    record = index_of(store, 8).record()
+    assert record.fingerprint == text_aligner.fingerprint
+    assert record.text == "page_content"
+
+
+def test_metadata_of_a_collection_stay_beside_the_record(embeddings, text_aligner):
+    store = Chroma(
+        f"c{uuid.uuid4().hex}", embeddings, collection_metadata={"owner": "me", "hnsw:space": "ip"}
+    )
+    store.add_documents(DOCUMENTS)
+    assert store._collection.metadata["owner"] == "me"
+    assert text_aligner.fingerprint in store._collection.metadata["kakehashi"]
+    assert len(store.similarity_search("PUMP 1")) == 4
+
+
+def test_edited_documents_do_not_stop_a_search(embeddings):
+    store = in_memory(embeddings)
+    store.add_documents(DOCUMENTS)
+    for row in list(store.store.values())[::3]:
+        row["text"] = "quite another text " + row["id"]
+    for search in ways_to_search(store, embeddings):
+        assert len(search()) == 4
+
+
+def test_a_dump_that_is_loaded_with_another_aligner_is_refused(embeddings, others, tmp_path):
+    store = in_memory(embeddings)
+    store.add_documents(DOCUMENTS)
+    store.dump(str(tmp_path / "dump.json"))
+    assert (
+        len(InMemoryVectorStore.load(tmp_path / "dump.json", embeddings).similarity_search("A"))
+        == 4
+    )
+    with pytest.raises(AlignerMismatchError):
+        InMemoryVectorStore.load(tmp_path / "dump.json", others).similarity_search("A")
+
+
+def test_a_store_is_asked_once(embeddings, monkeypatch):
+    store = in_memory(embeddings)
+    store.add_documents(DOCUMENTS)
+    assert len(store.similarity_search("PUMP 1")) == 4
+    monkeypatch.setattr(kakehashi.Aligner, "recognises", None)
+    monkeypatch.setattr(kakehashi.Aligner, "embed_documents", None)
+    assert len(store.similarity_search("PUMP 2")) == 4
+
+
+def test_an_encoder_that_is_such_an_object_itself_is_no_caller(embeddings, text_aligner):
+    """The store holds the vectors of the outer aligner."""
+    inner = AlignedEmbeddings(aligner=text_aligner)
+    pairs = kakehashi.Pairs(TEXTS, [t.upper() for t in TEXTS])
+    outer = kakehashi.fit(
+        pairs, source_encoder=inner, target_encoder=hashed_letters, mode="keep", learned=False
+    )
+    store = InMemoryVectorStore(AlignedEmbeddings(aligner=outer))
+    store.add_documents(DOCUMENTS)
+    assert len(store.similarity_search("PUMP 1")) == 4
+
+
+def test_index_skips_what_is_unchanged_and_the_search_that_follows_says_so(embeddings, others):
+    """After a new fit: a namespace by the model embeds all again, any other is found out."""
+    store, records = in_memory(others), InMemoryRecordManager("manual")
+    records.create_schema()
+    documents = [Document(text, metadata={"source": "manual"}) for text in TEXTS]
+    options = {"cleanup": "incremental", "source_id_key": "source", "key_encoder": "sha256"}
+    assert index(documents, records, store, **options)["num_added"] == len(TEXTS)
+    opened = opened_by(store, embeddings)
+    assert index(documents, records, opened, **options)["num_skipped"] == len(TEXTS)
+    with pytest.raises(AlignerMismatchError):
+        opened.similarity_search("PUMP 1")
+    fresh = in_memory(embeddings)
+    by_model = InMemoryRecordManager(f"manual/{embeddings.model}")
+    by_model.create_schema()
+    assert index(documents, by_model, fresh, **options)["num_added"] == len(TEXTS)
+    assert len(fresh.similarity_search("PUMP 1")) == 4

@@ -1,0 +1,164 @@
+"""LlamaIndex: an index of another aligner's vectors is refused, whichever way it is asked."""
+
+import asyncio
+import uuid
+from dataclasses import replace
+
+import chromadb
+import faiss
+import numpy as np
+import pytest
+from llama_index.core import (
+    MockEmbedding,
+    StorageContext,
+    VectorStoreIndex,
+    load_index_from_storage,
+)
+from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
+from llama_index.core.schema import Document, TextNode
+from llama_index.core.storage.docstore import SimpleDocumentStore
+from llama_index.core.vector_stores import SimpleVectorStore
+from llama_index.vector_stores.chroma import ChromaVectorStore
+from llama_index.vector_stores.faiss import FaissVectorStore
+from llama_index.vector_stores.qdrant import QdrantVectorStore
+from qdrant_client import QdrantClient
+from support.toy_data import reversed_letters
+
+from kakehashi.errors import AlignerMismatchError
+from kakehashi.integrations.llama_index import AlignedEmbedding, AlignedRetriever, HybridRetriever
+from kakehashi.integrations.llama_index.index import index_of
+from kakehashi.projection.head import AffineHead
+
+TEXTS = [
+    f"{verb} the {part} {n}"
+    for verb in ("reset", "drain")
+    for part in ("pump", "seal")
+    for n in range(4)
+]
+
+
+@pytest.fixture(scope="module")
+def embedding(text_aligner):
+    return AlignedEmbedding(aligner=text_aligner)
+
+
+@pytest.fixture(scope="module")
+def other(text_aligner):
+    """An embedding of another aligner, of the same encoders and dimension."""
+    target = text_aligner.projection.target
+    turned = AffineHead(np.roll(target.weight, 5, axis=1), np.roll(target.bias, 5))
+    projection = replace(text_aligner.projection, target=turned)
+    return AlignedEmbedding(aligner=replace(text_aligner, projection=projection))
+
+
+STORES = {
+    "simple": SimpleVectorStore,
+    "faiss": lambda: FaissVectorStore(faiss.IndexFlatL2(24)),
+    "chroma": lambda: ChromaVectorStore(
+        chromadb.EphemeralClient().create_collection(f"c{uuid.uuid4().hex}")
+    ),
+    "qdrant": lambda: QdrantVectorStore("c", client=QdrantClient(":memory:")),
+}
+
+
+@pytest.fixture(params=STORES)
+def store(request):
+    return STORES[request.param]()
+
+
+def filled(store, embedding):
+    context = StorageContext.from_defaults(vector_store=store)
+    nodes = [TextNode(text=text) for text in TEXTS]
+    return VectorStoreIndex(nodes, storage_context=context, embed_model=embedding)
+
+
+def ways_to_search(index, embedding):
+    """Every way to ask an index: by the framework's own retriever and by ours, and awaited."""
+    theirs = index.as_retriever(embed_model=embedding, similarity_top_k=4)
+    ours = AlignedRetriever(index, embedding)
+    for retriever in (theirs, ours, HybridRetriever([index], embedding, fusion="rank")):
+        yield lambda retriever=retriever: retriever.retrieve("PUMP 1")
+        if not isinstance(index.vector_store, QdrantVectorStore):  # in memory it has no async
+            yield lambda retriever=retriever: asyncio.run(retriever.aretrieve("PUMP 1"))
+
+
+def test_an_index_that_another_aligner_filled_is_refused_in_every_way(store, embedding, other):
+    index = filled(store, other)
+    for search in ways_to_search(index, other):
+        assert len(search()) == 4
+    for search in ways_to_search(index, embedding):
+        with pytest.raises(AlignerMismatchError):
+            search()
+    index._embed_model = embedding
+    with pytest.raises(AlignerMismatchError):
+        index.insert_nodes([TextNode(text="oil the valve 1")])
+
+
+def test_an_index_that_was_not_moved_is_refused_in_every_way(store, embedding):
+    nodes = [TextNode(text=text) for text in TEXTS]
+    for node, vector in zip(nodes, reversed_letters(TEXTS), strict=True):
+        node.embedding = vector.tolist()
+    context = StorageContext.from_defaults(vector_store=store)
+    index = VectorStoreIndex(nodes, storage_context=context, embed_model=MockEmbedding(24))
+    for search in ways_to_search(index, embedding):
+        with pytest.raises(AlignerMismatchError, match=r"not hold this aligner's.*moved first"):
+            search()
+
+
+def test_a_record_is_kept_in_the_store_or_beside_the_index(store, embedding, text_aligner):
+    index = filled(store, embedding)
+    assert embedding.record(index)
+    record = index_of(index, embedding.text_of, 24).record()
+    assert record.fingerprint == text_aligner.fingerprint
+    assert len(index.as_retriever(similarity_top_k=4).retrieve("PUMP 1")) == 4
+
+
+def test_a_persisted_index_that_is_loaded_with_another_aligner_is_refused(
+    embedding, other, tmp_path
+):
+    index = filled(SimpleVectorStore(), embedding)
+    embedding.record(index)
+    index.storage_context.persist(str(tmp_path))
+
+    def loaded(model):
+        context = StorageContext.from_defaults(persist_dir=str(tmp_path))
+        return load_index_from_storage(context, embed_model=model).as_retriever()
+
+    assert len(loaded(embedding).retrieve("PUMP 1")) == 2
+    with pytest.raises(AlignerMismatchError, match="was filled through the aligner"):
+        loaded(other).retrieve("PUMP 1")
+
+
+def test_edited_nodes_do_not_stop_a_search(embedding):
+    index = filled(SimpleVectorStore(), embedding)
+    for node in list(index.docstore.docs.values())[::3]:
+        index.docstore.add_documents([node.model_copy(update={"text_resource": None})])
+    for search in ways_to_search(index, embedding):
+        assert len(search()) == 4
+
+
+def test_a_docstore_skips_what_is_unchanged_and_the_search_that_follows_says_so(embedding, other):
+    """After a new fit: a namespace by the model embeds all again, any other is found out."""
+    documents = [Document(text=text, doc_id=text) for text in TEXTS]
+
+    def run(model, docstore, store):
+        pipeline = IngestionPipeline(
+            transformations=[model],
+            docstore=docstore,
+            vector_store=store,
+            docstore_strategy=DocstoreStrategy.UPSERTS,
+            disable_cache=True,
+        )
+        return len(pipeline.run(documents=documents))
+
+    store, docstore = STORES["chroma"](), SimpleDocumentStore()
+    assert run(other, docstore, store) == len(TEXTS)
+    assert run(embedding, docstore, store) == 0
+    index = VectorStoreIndex.from_vector_store(store, embed_model=embedding)
+    with pytest.raises(AlignerMismatchError):
+        index.as_retriever().retrieve("PUMP 1")
+    fresh = STORES["chroma"]()
+    by_model = SimpleDocumentStore(docstore._kvstore, namespace=embedding.model_name)
+    assert run(embedding, by_model, fresh) == len(TEXTS)
+    index = VectorStoreIndex.from_vector_store(fresh, embed_model=embedding)
+    assert len(index.as_retriever().retrieve("PUMP 1")) == 2
