@@ -95,6 +95,6 @@ class DegradedWarning(UserWarning):
     """One of several searches failed, and the others answered without it, as was requested."""
 
 
-def add_note(error: Exception, note: str) -> None:
+def add_note(error: BaseException, note: str) -> None:
     """Do what ``Exception.add_note`` does, which Python 3.10 lacks."""
     error.__dict__["__notes__"] = [*getattr(error, "__notes__", []), note]

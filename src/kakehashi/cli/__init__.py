@@ -6,7 +6,7 @@ import sys
 
 from rich.text import Text
 
-from ..encoders.protocol import raised_by
+from ..encoders.protocol import kept_from, raised_by
 from ..errors import KakehashiError
 from . import (  # noqa: F401  # importing a file registers its command
     combine,
@@ -34,6 +34,6 @@ def main() -> None:
             message = f"{type(error).__name__}: {error} ({encoder})"
         elif not isinstance(error, (KakehashiError, OSError)):
             raise
-        message = " ".join(message.split())
+        message = " ".join(f"{message} {kept_from(error)}".split())
         plain_console(stderr=True).print(Text("error:", "red"), message, soft_wrap=True)
         sys.exit(2)

@@ -6,6 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..errors import CacheError, EncoderError
 from ..progress import track
 from ..types import Role
 from ..vectors import Float32Array
+from .functions import FrameworkEncoder
 from .identity import EncoderIdentity
 from .protocol import Encoder, checked_encode
 
@@ -119,6 +121,10 @@ class VectorCache:
                 "another name; a cache is made there."
             ) from error
 
+    def __len__(self) -> int:
+        """Return the number of vectors."""
+        return int(self._database.execute("SELECT COUNT(*) FROM vectors").fetchone()[0])
+
     def close(self) -> None:
         """Close the file."""
         self._database.close()
@@ -145,8 +151,9 @@ def encode_texts(
     """
     unique = list(dict.fromkeys(texts))
     unique.sort(key=len)  # texts of one length together: less padding in a batch
+    ask = partial(checked_encode, encoder, role=_asked_as(encoder, role))
     if cache is None:
-        vectors = _encode_missing(encoder, unique, role, batch_size, label, {}, None)
+        vectors = _encode_missing(ask, encoder.name, unique, batch_size, label, {}, None)
         return np.stack([vectors[text] for text in texts])
     store = VectorCache(cache)
     try:
@@ -160,16 +167,27 @@ def encode_texts(
                 store.put(number, role, batch, new)
 
         width = identity.dimension
-        vectors = _encode_missing(encoder, unique, role, batch_size, label, stored, width, put)
+        vectors = _encode_missing(ask, encoder.name, unique, batch_size, label, stored, width, put)
     finally:
         store.close()
     return np.stack([vectors[text] for text in texts])
 
 
+def _asked_as(encoder: Encoder, role: Role) -> Role:
+    """Return the role in which to ask for many texts.
+
+    A model of LangChain or LlamaIndex takes one query in a call, but many documents. Where it
+    encodes both alike, as its answers to the probe texts show, a call has a batch of queries too.
+    """
+    if role == "query" and isinstance(encoder, FrameworkEncoder):
+        return "query" if EncoderIdentity.of(encoder).tells_roles else "document"
+    return role
+
+
 def _encode_missing(
-    encoder: Encoder,
+    ask: Callable[[list[str]], Float32Array],
+    name: str,
     texts: list[str],
-    role: Role,
     batch_size: int,
     label: str,
     vectors: dict[str, Float32Array],
@@ -183,12 +201,12 @@ def _encode_missing(
     """
     missing = [text for text in texts if text not in vectors]
     batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
-    for batch in track(batches, f"{label} ({len(missing)}, {encoder.name})"):
-        new = checked_encode(encoder, batch, role)
+    for batch in track(batches, f"{label} ({len(missing)}, {name})"):
+        new = ask(batch)
         width = width or new.shape[1]
         if new.shape[1] != width:
             raise EncoderError(
-                f"Encoder {encoder.name!r} gave {width} dimensions, then {new.shape[1]} "
+                f"Encoder {name!r} gave {width} dimensions, then {new.shape[1]} "
                 f"for a batch that begins with {batch[0][:60]!r}; every text needs as many."
             )
         vectors.update(zip(batch, new, strict=True))

@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import VectorError
 from ..types import Role
 from ..vectors import WANTED, Float32Array
+from .pickling import problem, refusal, settings_of
 
 _AT_ONCE = 16
 """Queries that a framework's model embeds at the same time, where it takes one in a call."""
@@ -35,6 +36,23 @@ class FunctionEncoder:
     def encode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32."""
         return self._as_array(self._functions[role](texts))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the functions.
+
+        Raises:
+            PicklingError: one of them cannot be pickled; the message has the next step.
+        """
+        made_from = (self.name, self._functions["document"], self._functions["query"])
+        if error := problem(made_from):
+            raise refusal(self.name, error) from error
+        return FunctionEncoder, made_from
+
+    def __copy__(self) -> FunctionEncoder:
+        return self  # a frozen encoder: copying would pickle it
+
+    def __deepcopy__(self, memo: Any) -> FunctionEncoder:
+        return self
 
     def _as_array(self, vectors: Any) -> Float32Array:
         try:
@@ -84,6 +102,20 @@ class FrameworkEncoder(FunctionEncoder):
             vectors += await asyncio.gather(*map(embed, texts[start : start + _AT_ONCE]))
         return self._as_array(vectors)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the model, or else the settings that it was made with.
+
+        Raises:
+            PicklingError: neither can be pickled; the message has the next step.
+        """
+        error = problem(self._model)
+        if error is None:
+            return FrameworkEncoder, (self.name, self._model, self._methods)
+        settings = settings_of(self._model)
+        if settings is None or problem((type(self._model), settings)):
+            raise refusal(self.name, error) from error
+        return _made_again, (self.name, type(self._model), settings, self._methods)
+
     def _has_async(self, role: Role) -> bool:
         """Whether the model has an async method that does not merely block.
 
@@ -94,6 +126,12 @@ class FrameworkEncoder(FunctionEncoder):
             own = ("_aget_text_embedding", "_aget_text_embeddings")
             return any(_overridden(type(self._model), method) for method in own)
         return hasattr(self._model, name)
+
+
+def _made_again(
+    name: str, model: type, settings: dict[str, Any], methods: Methods
+) -> FrameworkEncoder:
+    return FrameworkEncoder(name, model(**settings), methods)
 
 
 def _overridden(model: type, method: str) -> bool:

@@ -12,6 +12,8 @@ from ..types import Role
 from ..vectors import Float32Array, as_array, as_matrix
 
 _RAISED_BY = "raised by encoder"
+KEPT = "What was encoded is kept"
+"""The beginnings of the notes on an encoder's own error."""
 
 
 @runtime_checkable
@@ -106,7 +108,16 @@ def _checked_vectors(
     return as_matrix(vectors, what=label, row_name=named)
 
 
-def raised_by(error: Exception) -> str:
+def raised_by(error: BaseException) -> str:
     """Return the note of :func:`checked_encode` on an encoder's own error, or nothing."""
+    return _note(error, _RAISED_BY)
+
+
+def kept_from(error: BaseException) -> str:
+    """Return the note on an error that says where the vectors are that came before it."""
+    return _note(error, KEPT)
+
+
+def _note(error: BaseException, beginning: str) -> str:
     notes = getattr(error, "__notes__", [])
-    return next((note for note in notes if note.startswith(_RAISED_BY)), "")
+    return next((note for note in notes if note.startswith(beginning)), "")

@@ -9,9 +9,11 @@ from typing import Any, Literal
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs
+from ..encoders.kept import kept_if_it_fails
 from ..threads import BLAS
 from ..types import Metric
 from .assemble import assemble
+from .inputs import as_encoders
 from .judge import judge
 from .model_selection import tune
 from .prepare import FitInputs, FitSettings, prepare
@@ -61,7 +63,8 @@ def fit(
         learned: also train a head by gradient descent (with torch), from the best closed form. By
             default in ``keep`` mode, where it was measured to find more, if torch is installed.
         seed: decides which pairs are held out.
-        cache: a file that keeps encoded vectors between runs.
+        cache: a file that keeps encoded vectors between runs. Without one, what functions and
+            services encoded is kept only where the fit fails, in a file that the error names.
 
     Returns:
         an aligner with its report and with the encoders at hand.
@@ -76,9 +79,12 @@ def fit(
     """
     started = time.perf_counter()
     inputs = FitInputs(pairs, validation, test, unpaired)
-    settings = FitSettings(mode, metric, ngrams, learned, seed, cache)
-    prepared = prepare(inputs, source_encoder, target_encoder, settings)
-    with BLAS:
-        tuned = tune(prepared)
-        judged = judge(prepared, tuned)
-        return assemble(prepared, tuned, judged, started=started)
+    encoders = as_encoders(source_encoder, target_encoder)
+    n_texts = 2 * sum(len(part) for part in inputs.sets)
+    with kept_if_it_fails(cache, encoders.values(), n_texts) as kept:
+        settings = FitSettings(mode, metric, ngrams, learned, seed, kept)
+        prepared = prepare(inputs, encoders["source"], encoders["target"], settings)
+        with BLAS:
+            tuned = tune(prepared)
+            judged = judge(prepared, tuned)
+            return assemble(prepared, tuned, judged, started=started)

@@ -1,0 +1,65 @@
+"""What was encoded before a failure is kept, so that nobody pays for it twice."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..errors import add_note
+from .cache import VectorCache
+from .protocol import KEPT, Encoder, LoadableEncoder
+
+_MAX_TEXTS = 100_000
+"""Vectors of 1,536 dimensions for so many texts take 0.6 GB."""
+
+
+@contextmanager
+def kept_if_it_fails(
+    cache: str | Path | None, encoders: Iterable[Encoder | None], n_texts: int
+) -> Iterator[str | Path | None]:
+    """Yield the cache; without one, a file that is kept only where the block fails.
+
+    Models of sentence-transformers need no such file: they cost nothing but time. For very many
+    texts there is none either: it would fill the folder of temporary files.
+
+    Args:
+        cache: a file of the caller's, which always keeps what was encoded.
+        encoders: those of the block.
+        n_texts: about as many texts will be encoded.
+    """
+    paid = any(e is not None and not _is_local(e) for e in encoders)
+    if cache is not None or not paid or n_texts > _MAX_TEXTS:
+        yield cache
+        return
+    folder = Path(tempfile.mkdtemp(prefix="kakehashi-"))
+    keep = False
+    try:
+        yield folder / "vectors.sqlite"
+    except BaseException as error:
+        keep = _named_in(error, folder / "vectors.sqlite")
+        raise
+    finally:
+        if not keep:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_local(encoder: Encoder) -> bool:
+    return isinstance(encoder, LoadableEncoder) and encoder.model is not None
+
+
+def _named_in(error: BaseException, path: Path) -> bool:
+    """Add a note with the file to an error, if the file holds vectors."""
+    if not path.exists():
+        return False
+    store = VectorCache(path)
+    n = len(store)
+    store.close()
+    if n:
+        add_note(
+            error,
+            f"{KEPT}: {n} vectors in {path}. Pass it as the cache, and a rerun goes on from there.",
+        )
+    return n > 0
