@@ -1,18 +1,32 @@
 """Chroma: what is stored with a collection rebuilds the function, and guards it."""
 
+import asyncio
+import os
 import shutil
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 
 import chromadb
 import numpy as np
 import pytest
+from support import vector_stores
 from support.toy_data import hashed_letters, reversed_letters
 
 import kakehashi
-from kakehashi.errors import AlignerMismatchError, DataError, KakehashiError
-from kakehashi.integrations.chroma import AlignedEmbeddingFunction, open_collection
+from kakehashi.errors import (
+    AlignerMismatchError,
+    BundleError,
+    DataError,
+    EncoderError,
+    KakehashiError,
+)
+from kakehashi.integrations.chroma import (
+    AlignedEmbeddingFunction,
+    aopen_collection,
+    open_collection,
+)
 
 TEXTS = ["reset the pump 1", "check the valve 2", "fit the seal 3", "drain the tank 0"]
 IDS = ["0", "1", "2", "3"]
@@ -167,3 +181,107 @@ def test_encoders_at_hand_are_used(text_aligner):
         len(AlignedEmbeddingFunction(rebuilt)(["pump"])[0])
         == rebuilt.project(np.ones((1, 24), np.float32), modality="target").shape[1]
     )
+
+
+# A collection that is opened in another way, or elsewhere
+
+
+def test_chromas_own_get_collection_with_another_aligner_is_refused(function, other, tmp_path):
+    """Chroma compares the names of two embedding functions, and nothing else."""
+    client = chromadb.PersistentClient(str(tmp_path / "store"))
+    open_collection(client, "notes", function).add(ids=IDS, documents=TEXTS)
+    theirs = client.get_collection("notes", embedding_function=AlignedEmbeddingFunction(other))
+    for use in (
+        lambda: theirs.query(query_texts=["pump"]),
+        lambda: theirs.upsert(ids=["9"], documents=["oil the pump"]),
+    ):
+        with pytest.raises(AlignerMismatchError, match=f"fingerprint.*{other.fingerprint[:12]}"):
+            use()
+    ours = client.get_collection("notes", embedding_function=function)
+    assert len(ours.query(query_texts=["pump"])["ids"][0]) == len(TEXTS)
+
+
+def test_langchains_chroma_over_our_collection_knows_its_aligner(function, text_aligner, tmp_path):
+    from langchain_chroma import Chroma
+
+    from kakehashi.integrations.langchain import AlignedEmbeddings
+
+    client = chromadb.PersistentClient(str(tmp_path))
+    open_collection(client, "notes", function).add(ids=IDS, documents=TEXTS)
+    other = replace(text_aligner, mode="keep")
+    for aligner, served in ((text_aligner, True), (other, False)):
+        store = Chroma("notes", AlignedEmbeddings(aligner=aligner), client=client)
+        if served:
+            assert len(store.similarity_search("pump")) == len(TEXTS)
+            continue
+        with pytest.raises(AlignerMismatchError, match=r"'notes' of Chroma was filled through"):
+            store.similarity_search("pump")
+
+
+@pytest.mark.parametrize("place", ["beside", "inside", "named", "around the named"])
+def test_a_collection_that_was_copied_finds_its_aligner(place, text_aligner, tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    shutil.copytree(text_aligner.path, first / "bridge")
+    client = chromadb.PersistentClient(str(first / "chroma"))
+    bound = kakehashi.Aligner.load(first / "bridge").with_encoders(
+        source_encoder=hashed_letters, target_encoder=reversed_letters
+    )
+    open_collection(client, "notes", bound).add(ids=IDS, documents=TEXTS)
+    shutil.copytree(first / "chroma", second / "chroma")
+    shutil.rmtree(first / "bridge")
+    folder = {
+        "beside": second / "bridge",
+        "inside": second / "chroma" / "bridge",
+        "named": tmp_path / "aligners" / "renamed",
+        "around the named": tmp_path / "aligners" / "renamed",
+    }[place]
+    shutil.copytree(text_aligner.path, folder)
+    if "named" in place:
+        named = folder if place == "named" else folder.parent
+        monkeypatch.setenv("KAKEHASHI_ALIGNERS", f"/nowhere{os.pathsep}{named}")
+    collection = chromadb.PersistentClient(str(second / "chroma")).get_collection("notes")
+    with pytest.raises(EncoderError, match="encoder"):  # the aligner is found; it records no model
+        collection.query(query_texts=["pump"])
+    assert open_collection(chromadb.PersistentClient(str(second / "chroma")), "notes", bound).query(
+        query_texts=["pump"]
+    )
+
+
+def test_an_aligner_that_is_nowhere_is_named_with_the_places(function, tmp_path, monkeypatch):
+    monkeypatch.setenv("KAKEHASHI_ALIGNERS", str(tmp_path))
+    rebuilt = AlignedEmbeddingFunction.build_from_config(
+        function.get_config() | {"path": "C:\\models\\bridge", "fingerprint": "f" * 64}
+    )
+    with pytest.raises(BundleError) as raised:
+        rebuilt.embed_query(["pump"])
+    assert "KAKEHASHI_ALIGNERS=FOLDER" in raised.value.__notes__[0]
+    assert str(tmp_path) in raised.value.__notes__[0]
+
+
+@pytest.mark.slow
+def test_an_async_client_searches_and_compares_aligners(function, other, tmp_path):
+    async def run(port):
+        client = await chromadb.AsyncHttpClient("127.0.0.1", port)
+        collection = await aopen_collection(client, "notes", function)
+        await collection.add(ids=IDS, documents=TEXTS)
+        again = await aopen_collection(client, "notes", function)
+        found = await again.query(query_texts=["fit the seal 3"], n_results=4)
+        with pytest.raises(AlignerMismatchError, match=other.fingerprint[:12]):
+            await aopen_collection(client, "notes", AlignedEmbeddingFunction(other))
+        theirs = await client.get_collection("notes", AlignedEmbeddingFunction(other))
+        with pytest.raises(AlignerMismatchError, match=other.fingerprint[:12]):
+            await theirs.query(query_texts=["pump"])
+        return found["ids"][0]
+
+    with vector_stores.chroma_server(tmp_path) as client:
+        port = int(client.get_settings().chroma_server_http_port)
+        assert sorted(asyncio.run(run(port))) == IDS
+
+
+def test_an_async_client_is_refused_by_name():
+    class Client(chromadb.api.AsyncClientAPI):
+        pass
+
+    Client.__abstractmethods__ = frozenset()
+    with pytest.raises(DataError, match="await aopen_collection"):
+        open_collection(Client(), "notes", "aligner")

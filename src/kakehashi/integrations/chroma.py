@@ -11,12 +11,19 @@ from typing import Any
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
 from ..multi_aligner import MultiAligner, load
+from ..retrieval.document_modality import DocumentModality
+from ..retrieval.index_record import IndexRecord
 from ..retrieval.query import AUTO
-from ._aligner_field import load_checked, warn_unless_advised
+from ._aligner_field import warn_unless_advised
+from ._caller import caller_of
+from ._find_aligner import find_aligner
 from ._modalities import Space, document_modality_of, query_modality_of
+from .indices.checked import require_index
+from .indices.chroma import OUR_FUNCTION, ChromaIndex
 
 try:
-    from chromadb.api import ClientAPI
+    from chromadb.api import AsyncClientAPI, ClientAPI
+    from chromadb.api.models.AsyncCollection import AsyncCollection
     from chromadb.api.models.Collection import Collection
     from chromadb.api.types import Documents, EmbeddingFunction, Embeddings
     from chromadb.api.types import Space as Metric
@@ -25,8 +32,9 @@ try:
 except ImportError as error:
     raise MissingExtraError("chromadb", "chroma") from error
 
-NAME = "kakehashi"
-_load = lru_cache(maxsize=8)(load_checked)
+NAME = OUR_FUNCTION
+_COLLECTIONS = ("Collection", "AsyncCollection")
+_load = lru_cache(maxsize=8)(find_aligner)
 _LOADING = Lock()  # the cache alone would let every thread of a first use load its own
 
 
@@ -72,6 +80,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
             "document_modality": document_modality_of(aligner, document_modality),
             "space": aligner.metric,
             "router": "",
+            "record": IndexRecord.of(aligner, "document").to_json(),
         }
         if self._config["document_modality"] == AUTO:
             self._config["router"] = aligner.router_fingerprint
@@ -81,21 +90,45 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         """The aligner; of a stored configuration it is loaded, and checked, on first use."""
         if self._aligner is None:
             with _LOADING:
-                aligner = _load(self._config["path"], self._config["fingerprint"])
+                beside = _folders_beside(caller_of(*_COLLECTIONS))
+                aligner = _load(self._config["path"], self._config["fingerprint"], beside)
                 self._aligner = warn_unless_advised(aligner)
         return self._aligner
 
     def __call__(self, input: Documents) -> Embeddings:
-        """Embed documents: n texts -> n float32 vectors."""
+        """Embed documents: n texts -> n float32 vectors.
+
+        Raises:
+            AlignerMismatchError: a collection calls for them, and holds vectors of another aligner.
+        """
+        self._require_caller()
         modality = self._config["document_modality"]
         return list(self.aligner.embed_documents(list(input), modality=modality))
 
     def embed_query(self, input: Documents) -> Embeddings:
-        """Embed queries: n texts -> n float32 vectors."""
+        """Embed queries: n texts -> n float32 vectors; see :meth:`__call__`."""
+        self._require_caller()
         modality = self._config["query_modality"]
         if modality == AUTO:
             return [self.aligner.prepare_query(text).vector for text in input]
         return list(self.aligner.embed_queries(list(input), modality=modality))
+
+    def _require_caller(self) -> None:
+        """Refuse the collection that calls, if it holds vectors of another aligner.
+
+        ``get_collection`` compares the names of functions only. A collection of an async client is
+        compared by its configuration: nothing of it can be read without waiting.
+        """
+        collection = caller_of(*_COLLECTIONS)
+        if collection is None:
+            return
+        stored = collection.configuration_json.get("embedding_function") or {}
+        if stored.get("name") == NAME:
+            _require_same(stored["config"], self._config)
+        elif isinstance(collection, Collection):
+            default = self._config["document_modality"]
+            modality = DocumentModality("", self.aligner, None, "modality", default)
+            require_index(collection, lambda: ChromaIndex(collection), self.aligner, modality)
 
     @staticmethod
     def name() -> str:
@@ -133,6 +166,18 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         _require_same(old_config, new_config)
 
 
+def _function_of(function: Any) -> AlignedEmbeddingFunction:
+    """Return an embedding function: the value, or one of the aligner or folder that it is."""
+    if isinstance(function, (Aligner, MultiAligner, str, Path)):
+        function = AlignedEmbeddingFunction(function)
+    if not isinstance(function, AlignedEmbeddingFunction):
+        raise DataError(
+            f"function={function!r:.60} is no AlignedEmbeddingFunction; pass one, an Aligner, a "
+            "MultiAligner or the folder of one."
+        )
+    return function
+
+
 def open_collection(
     client: ClientAPI,
     name: str,
@@ -148,15 +193,15 @@ def open_collection(
     Raises:
         AlignerMismatchError: the collection was filled through another aligner, or made with
             another embedding function, or with none.
-        DataError: ``function`` is none of ours.
+        DataError: ``function`` is none of ours; or an async client, which takes
+            :func:`aopen_collection`.
     """
-    if isinstance(function, (Aligner, MultiAligner, str, Path)):
-        function = AlignedEmbeddingFunction(function)
-    if not isinstance(function, AlignedEmbeddingFunction):
+    given: Any = client
+    if isinstance(given, AsyncClientAPI):
         raise DataError(
-            f"function={function!r:.60} is no AlignedEmbeddingFunction; pass one, an Aligner, a "
-            "MultiAligner or the folder of one."
+            "client is an async client of Chroma; await aopen_collection(client, name, function)."
         )
+    function = _function_of(function)
     with suppress(NotFoundError):  # before Chroma, whose own ValueError says less
         _require_ours(client.get_collection(name, embedding_function=None), function)
     ours: Any = function
@@ -165,7 +210,37 @@ def open_collection(
     return collection
 
 
-def _require_ours(collection: Collection, function: AlignedEmbeddingFunction) -> None:
+async def aopen_collection(
+    client: AsyncClientAPI,
+    name: str,
+    function: AlignedEmbeddingFunction | Space | str | Path,
+    **options: Any,
+) -> AsyncCollection:
+    """Do the same with an async client; see :func:`open_collection`.
+
+    Chroma calls the function inside the event loop: texts that are embedded block it.
+    """
+    function = _function_of(function)
+    with suppress(NotFoundError):
+        _require_ours(await client.get_collection(name, embedding_function=None), function)
+    ours: Any = function
+    collection = await client.get_or_create_collection(name, embedding_function=ours, **options)
+    _require_ours(collection, function)
+    return collection
+
+
+def _folders_beside(collection: Any) -> tuple[Path, ...]:
+    """Return the folders in which an aligner may lie that was copied with its collection."""
+    settings: Any = getattr(getattr(collection, "_client", None), "get_settings", lambda: None)()
+    if not getattr(settings, "is_persistent", False):
+        return ()
+    folder = Path(settings.persist_directory).resolve()
+    return folder, folder.parent
+
+
+def _require_ours(
+    collection: Collection | AsyncCollection, function: AlignedEmbeddingFunction
+) -> None:
     stored = collection.configuration_json.get("embedding_function") or {}
     if stored.get("name") == NAME:
         _require_same(stored["config"], function.get_config())

@@ -98,9 +98,9 @@ class IndexRecord:
         kept = self.mode == space.mode == "keep" and self.dimension == space.output_dimension
         if only_target and kept and same_encoder:
             return False
+        made = f" ({self.mode}, {self.source_encoder!r} into {self.target_encoder!r})"
         raise AlignerMismatchError(
-            f"{index} was filled through the aligner {self.fingerprint[:12]!r} "
-            f"({self.mode}, {self.source_encoder or 'vectors'!r} into "
-            f"{self.target_encoder or 'vectors'!r}), not {space.fingerprint[:12]!r}: vectors of "
+            f"{index} was filled through the aligner {self.fingerprint[:12]!r}"
+            f"{made if self.mode else ''}, not {space.fingerprint[:12]!r}: vectors of "
             "the two do not mix. Search it through that aligner, or embed its documents again."
         )

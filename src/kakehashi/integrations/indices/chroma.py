@@ -55,7 +55,13 @@ class ChromaIndex:
         return self.metric == "cosine"
 
     def record(self) -> IndexRecord | None:
-        """Return the record in the metadata."""
+        """Return the record in the metadata, or in the configuration of our embedding function."""
+        function = self._collection.configuration_json.get("embedding_function") or {}
+        if function.get("name") == OUR_FUNCTION:
+            config = function["config"]
+            stated = IndexRecord.from_json(config.get("record"))
+            # Collections of older releases name the fingerprint only.
+            return stated or IndexRecord(config["fingerprint"], "", 0, "", "", "")
         return IndexRecord.from_json((self._collection.metadata or {}).get(KEY))
 
     def write(self, record: IndexRecord) -> bool:
