@@ -101,7 +101,7 @@ def judged(text_aligner):
 def test_the_next_step_follows_from_the_rival_that_leads(judged):
     use = judged(aligned=1, base=[1, 5], bm25=9, target_encoder=[1, 3])
     assert (use.verdict, use.warnings) == ("use", ())
-    assert use.next_step.startswith("serve it: kakehashi search")
+    assert use.next_step.startswith("serve it; to see what it finds: kakehashi search ")
     assert "held-out" not in use.reason
     words = judged(aligned=[1, 4], base=9, bm25=1)
     assert words.verdict == "do not use"
@@ -147,8 +147,11 @@ def test_the_command_takes_the_columns_of_the_fit_and_writes_every_question(text
         "group": "1",
         "source": pairs.source_texts[4],
         "target": pairs.target_texts[4],
+        "found": questions[4]["found"],
         "ranks": questions[4]["ranks"],
     }
+    for each in questions:
+        assert (each["found"] == each["target"]) == (each["ranks"]["aligned"] == 1)
     first = np.mean([each["ranks"]["aligned"] == 1 for each in questions])
     assert first == pytest.approx(found["aligned"]["recall@1"])
     (tmp_path / "index.txt").write_text("A page.\n" + "\n".join(pairs.target_texts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,11 +71,11 @@ def judge(
             target_encoder=ranks.get("target_encoder"),
             relevance=relevance,
             clusters=clusters,
-            n_different=n if clusters is None else len(np.unique(clusters)),
+            n_different=len(np.unique(pairs.keys("source"))),
         ),
         is_identity=False,
     )
-    advice = found[0].next_step if found else _next_step(verdict.advice, ranks, n)
+    advice = found[0].next_step if found else _next_step(aligner, verdict.advice, ranks, n)
     reason = verdict.reason.replace("the map that led on validation", "the map")
     return Judgement(verdict.advice, reason.replace("held-out ", ""), advice, texts)
 
@@ -89,12 +90,15 @@ def _above(rival: str, name: str, ranks: Ranks) -> str | None:
     return f"{name} finds more than the aligner (MRR@10 {theirs:.3f} against {ours:.3f})"
 
 
-def _next_step(advice: str, ranks: Ranks, n: int) -> str:
+def _next_step(aligner: Aligner, advice: str, ranks: Ranks, n: int) -> str:
     """Return what to do, by the rival that leads."""
     if n < MIN_QUERIES:
         return f"collect more questions with their answers: at least {FEW_QUERIES}"
     if advice == "use":
-        return "serve it: kakehashi search FOLDER 'a question' --index STORE shows what it finds"
+        folder = "FOLDER" if aligner.path is None else shlex.quote(str(aligner.path))
+        return (
+            f"serve it; to see what it finds: kakehashi search {folder} 'a question' --index STORE"
+        )
     best = max(ranks, key=lambda name: float(mrr(ranks[name]).mean()))
     return {
         "bm25": "search by words, too: HybridRetriever with a BM25Search beside the vectors",

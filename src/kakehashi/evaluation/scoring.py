@@ -25,7 +25,7 @@ from ..training.target_encoder import TargetEncoderQueries, encode_by_target_enc
 from ..types import SIDES
 from ..vectors import Float32Array
 from .judgement import Judgement, judge
-from .questions import question_records
+from .questions import first_documents, question_records
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Evaluation:
         bm25: scores of BM25; None where there are no texts.
         ranks: of each system that has scores, the rank of the best answer to each query, (n,).
         judgement: the verdict, what speaks against it, and the next step.
-        pairs: as they were given, for :meth:`questions`.
+        pairs, found: as they were given, and the text that the aligner finds first for each, for
+            :meth:`questions`.
     """
 
     base: Scores | None
@@ -52,6 +53,7 @@ class Evaluation:
     ranks: Mapping[str, NDArray[np.intp]] = field(default_factory=dict)
     judgement: Judgement | None = None
     pairs: Pairs | None = field(default=None, repr=False)
+    found: tuple[str, ...] | None = field(default=None, repr=False)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record, without single questions."""
@@ -64,11 +66,11 @@ class Evaluation:
     def questions(self) -> list[dict[str, Any]]:
         """Return a JSON-ready record of each question.
 
-        It holds its row, id, group and texts as far as there are any, and the rank of its best
-        answer by each system.
+        It holds its row, id, group and texts as far as there are any, the rank of its best answer
+        by each system, and the text of the document that the aligner finds first.
         """
         assert self.pairs is not None
-        return question_records(self.pairs, self.ranks)
+        return question_records(self.pairs, self.ranks, self.found)
 
 
 def evaluate(
@@ -109,7 +111,7 @@ def evaluate(
     asked = _queries(aligner, encoded, cache)
     stored = np.asarray(pool.vectors, np.float32)
     documents = aligner.project(stored, texts=pool.texts, modality="target", role=ROLES["target"])
-    found = {
+    by_system = {
         name: ranks(
             queries,
             documents if name == "aligned" else stored,
@@ -119,12 +121,14 @@ def evaluate(
         for name, queries in asked.vectors.items()
     }
     if pairs.source_texts is not None and pool.texts is not None:
-        found["bm25"] = bm25_ranks(pairs.source_texts, pool.texts, relevance=relevance)
+        by_system["bm25"] = bm25_ranks(pairs.source_texts, pool.texts, relevance=relevance)
     scores = {
-        name: Scores.of_ranks(rank, len(pool), clusters=clusters) for name, rank in found.items()
+        name: Scores.of_ranks(rank, len(pool), clusters=clusters)
+        for name, rank in by_system.items()
     }
+    first = first_documents(asked.vectors["aligned"], documents, aligner.report.metric)
     judgement = judge(
-        aligner, pairs, found, relevance=relevance, clusters=clusters, trained_on=trained_on
+        aligner, pairs, by_system, relevance=relevance, clusters=clusters, trained_on=trained_on
     )
     return Evaluation(
         base=scores.get("base"),
@@ -132,9 +136,10 @@ def evaluate(
         target_encoder=scores.get("target_encoder"),
         note="; ".join(filter(None, (asked.note, _added(encoded, others)))) or None,
         bm25=scores.get("bm25"),
-        ranks=found,
+        ranks=by_system,
         judgement=judgement,
         pairs=pairs,
+        found=None if pool.texts is None else tuple(pool.texts[i] for i in first),
     )
 
 
