@@ -15,6 +15,7 @@
     │   └── BundleTamperedError           a saved aligner must not be trusted
     ├── AlignerMismatchError              another aligner than the one recorded, or than the one
     │                                     that filled an index
+    ├── SearchTimeoutError (TimeoutError) a search took longer than its limit
     └── MissingExtraError (ImportError)   an optional package is not installed
 
     NotAdvisedWarning (UserWarning)       an aligner is used that was not shown to help
@@ -71,6 +72,10 @@ class BundleTamperedError(BundleError):
 
 class AlignerMismatchError(KakehashiError):
     """The aligner at hand is not the one that was recorded, or that filled an index."""
+
+
+class SearchTimeoutError(KakehashiError, TimeoutError):
+    """A search took longer than its limit."""
 
 
 class MissingExtraError(KakehashiError, ImportError):

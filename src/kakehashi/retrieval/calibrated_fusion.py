@@ -4,18 +4,22 @@ The score of a document is a weighted sum of its similarity, its place among the
 modality, and its share of words (:mod:`kakehashi.retrieval.calibration`). A document that holds an
 identifier of the query (:mod:`kakehashi.retrieval.part_numbers`) is scored as the nearest of its
 modality, plus a bonus.
+
+The probability that a document answers (:mod:`kakehashi.retrieval.answer_probability`) follows from
+similarity and place alone. Its words say little about that: some document always shares most.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from .answer_probability import MinScore
 from .calibration import Calibration
 from .hits import DocumentKey
 from .merging import (
@@ -45,6 +49,40 @@ class CalibratedFusion(Fusion):
 
     calibration: Calibration
     needs_similarity: ClassVar[bool] = True
+
+    def fuse(
+        self, results: Results, query_modality: str, k: int | None = None
+    ) -> list[FusedDocument]:
+        """Return the best k documents with the probability that each answers the query."""
+        documents = super().fuse(results, query_modality, k)
+        answers = self.calibration.answers.get(query_modality)
+        if answers is None or not _has_vectors(results):
+            return documents
+        probabilities: dict[int, float] = {}
+        for modality in {document.modality or "" for document in documents}:
+            rows = [row for row, d in enumerate(documents) if (d.modality or "") == modality]
+            similarities, places = _Neighbours(results, modality).locate(
+                [documents[row].similarity for row in rows],
+                np.array([documents[row].named for row in rows]),
+            )
+            by_vector = self.calibration.scores(
+                similarities, places, query=query_modality, document=modality
+            )
+            probabilities |= zip(rows, answers.of(by_vector).tolist(), strict=True)
+        return [replace(d, probability=probabilities[row]) for row, d in enumerate(documents)]
+
+    def check_probabilities(self) -> None:
+        """Raise DataError where the aligner has learned no probabilities."""
+        if not self.calibration.answers:
+            raise DataError(
+                "This aligner, or one of this multi aligner, has learned no probability that a "
+                "document answers. Fit it again, on pairs of which more are found; or leave "
+                "min_score out."
+            )
+
+    def least_probability(self, min_score: MinScore, query_modality: str) -> float:
+        """Return the least probability of a document that is to be kept."""
+        return self.calibration.answers[query_modality].least(min_score)
 
     def not_final(
         self, results: Results, query_modality: str, documents: Sequence[FusedDocument], k: int
@@ -125,17 +163,15 @@ class CalibratedFusion(Fusion):
     ) -> NDArray[np.float64]:
         """Return the scores of documents of one modality, (n,) float64."""
         neighbours, named = _Neighbours(results, modality), named_shares(results)
+        share = np.array([named.get(document, 0.0) for document in documents])
         similarities, places = neighbours.locate(
-            [largest(hit.similarity for hit in hits[document]) for document in documents]
+            [largest(hit.similarity for hit in hits[document]) for document in documents], share
         )
         lexical = None
         if _has_words(results):
             lexical = [lexical_share(document, results) or 0.0 for document in documents]
-        share = np.array([named.get(document, 0.0) for document in documents])
-        # A share of 1 moves a document to the similarity and the place of the nearest.
-        similarities = similarities + share * (neighbours.nearest_similarity - similarities)
         return _NAMED_BONUS * share + self.calibration.scores(
-            similarities, places ** (1 - share), lexical, query=query_modality, document=modality
+            similarities, places, lexical, query=query_modality, document=modality
         )
 
 
@@ -179,16 +215,21 @@ class _Neighbours:
         self.nearest_similarity = max(similarities, default=self.unseen_similarity)
 
     def locate(
-        self, similarities: Sequence[float | None]
-    ) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+        self, similarities: Sequence[float | None], named: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the similarity and the place (from 1) of n documents, (n,) each.
 
         None stands for a document that only a search by words returned. Equals share a place.
+
+        Args:
+            named: (n,) shares of the query's identifiers. A share of 1 moves a document to the
+                similarity and the place of the nearest.
         """
         missing = np.array([similarity is None for similarity in similarities], bool)
         values = [self.unseen_similarity if s is None else s for s in similarities]
         places = np.where(missing, self.unseen_place, self._places(values))
-        return np.array(values, np.float64), places
+        moved = np.array(values, np.float64)
+        return moved + named * (self.nearest_similarity - moved), places ** (1 - named)
 
     def _places(self, similarities: Sequence[float]) -> NDArray[np.intp]:
         return 1 + np.searchsorted(self._descending, _rounded([-s for s in similarities]))
@@ -196,6 +237,10 @@ class _Neighbours:
 
 def _rounded(values: Sequence[float]) -> NDArray[np.float64]:
     return np.round(np.array(values, np.float64) / _TOLERANCE) * _TOLERANCE
+
+
+def _has_vectors(results: Results) -> bool:
+    return any(hit.similarity is not None for result in results.values() for hit in result.hits)
 
 
 def _has_words(results: Results) -> bool:

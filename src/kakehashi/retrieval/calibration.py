@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..types import SIDES, Side
 from ..vectors import Float32Array, FloatArray
+from .answer_probability import AnswerProbability
 from .conditional_logit import ScoredDocuments, ScoreWeights, fit_weights, places
 
 MIN_CALIBRATED = 30
@@ -51,12 +52,15 @@ class Calibration:
         n_pairs: number of held-out pairs that they were learned on.
         words_by_rank: for rank fusion, the weight of a search by words, 0 to 1; the search by
             vector has the rest. Empty where the aligner has no texts.
+        answers: by modality of the query, the probability that a document of a plain score answers
+            it. Empty where it could not be learned.
     """
 
     plain: Mapping[ModalityPair, ScoreWeights]
     hybrid: Mapping[ModalityPair, ScoreWeights]
     n_pairs: int
     words_by_rank: Mapping[ModalityPair, float] = field(default_factory=dict)
+    answers: Mapping[str, AnswerProbability] = field(default_factory=dict)
 
     def scores(
         self, similarity: Any, place: Any, lexical: Any = None, *, query: str, document: str
@@ -100,6 +104,7 @@ class Calibration:
         for name in ("plain", "hybrid", "words_by_rank"):
             values: Mapping[ModalityPair, Any] = getattr(self, name)
             record[name] = {f"{query} {document}": v for (query, document), v in values.items()}
+        record["answers"] = dict(self.answers)
         return record
 
     @classmethod
@@ -122,7 +127,20 @@ class Calibration:
             raise ValueError(f"the calibration is of {n_pairs!r:.20} pairs, or lacks a part")
         if not all(0 <= share <= 1 for share in shares.values()):
             raise ValueError(f"a share of the calibration is not between 0 and 1: {shares}")
-        return cls(plain, hybrid, n_pairs, shares)
+        return cls(plain, hybrid, n_pairs, shares, _read_answers(record.get("answers") or {}))
+
+
+def _read_answers(record: Mapping[str, Any]) -> dict[str, AnswerProbability]:
+    """Return the probabilities by modality of the query; of both modalities, or empty."""
+    if not record:
+        return {}
+    answers: dict[str, AnswerProbability] = {
+        side: AnswerProbability(*map(float, record[side])) for side in SIDES
+    }
+    for answer in answers.values():
+        if not np.isfinite(answer).all() or answer.slope <= 0 or not 0 <= answer.recommended <= 1:
+            raise ValueError(f"a probability of the calibration cannot be: {answer}")
+    return answers
 
 
 def _read(record: Mapping[str, Any], name: str) -> dict[ModalityPair, NDArray[np.float64]]:

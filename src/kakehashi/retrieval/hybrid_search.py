@@ -11,17 +11,20 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
 from ..data.validation import check_choice, is_whole
 from ..errors import DataError, DegradedWarning
+from .answer_probability import MinScore, check_min_score
 from .hits import SearchResult
 from .merging import FusedDocument, Fusion
 from .query import Query
 from .rank_fusion import RankFusion
+from .time_limit import call_within, check_timeout
 
 OnError = Literal["raise", "degrade"]
 _FIRST_DEPTH_PER_K, _MIN_FIRST_DEPTH = 4, 20
@@ -37,6 +40,10 @@ class Search(Protocol):
     @property
     def name(self) -> str:
         """Its name in metadata, weights and warnings."""
+
+    @property
+    def by_vector(self) -> bool:
+        """Whether it searches by vector, and not by words."""
 
     def find(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
@@ -66,17 +73,26 @@ class HybridSearch:
         fusion: makes one list of the results.
         on_error: ``"raise"`` the error of a failed search, or ``"degrade"`` to the results of the
             others.
+        timeout: seconds for each search, after which it has failed; None without a limit.
+        min_score: the least probability that a document answers, or ``"recommended"``. A document
+            that holds all identifiers of the query is kept in any case.
 
     Raises:
-        DataError: another on_error.
+        DataError: another on_error, no seconds, no probability, or a fusion that tells none.
     """
 
     fusion: Fusion
     on_error: OnError
+    timeout: float | None = None
+    min_score: MinScore | None = None
 
     def __post_init__(self) -> None:
         """Refuse a wrong option now, and not when a search fails."""
         check_choice("on_error", self.on_error, get_args(OnError))
+        check_timeout(self.timeout)
+        if self.min_score is not None:
+            check_min_score(self.min_score)
+            self.fusion.check_probabilities()
 
     def run(
         self,
@@ -92,7 +108,7 @@ class HybridSearch:
             for search in state.pending:
                 state.record(search, state.find(search, query, text, options))
             state.next_round()
-        return state.result
+        return self._without_unlikely(state.result, query.modality)
 
     async def arun(
         self,
@@ -114,7 +130,15 @@ class HybridSearch:
             for search, outcome in zip(state.pending, outcomes, strict=True):
                 state.record(search, outcome)
             state.next_round()
-        return state.result
+        return self._without_unlikely(state.result, query.modality)
+
+    def _without_unlikely(self, result: HybridResult, query_modality: str) -> HybridResult:
+        """Return the result without documents below the least probability."""
+        if self.min_score is None:
+            return result
+        least = self.fusion.least_probability(self.min_score, query_modality)
+        kept = [d for d in result.documents if d.named == 1 or (d.probability or 0.0) >= least]
+        return replace(result, documents=kept)
 
 
 class _SearchState:
@@ -139,8 +163,12 @@ class _SearchState:
         self, search: Search, query: Query, text: str, options: Mapping[str, Any]
     ) -> SearchResult | Exception:
         """Run one search as deep as this round wants; return its result or its error."""
+        limit, per_modality = self._hybrid.timeout, self._round > 1
+        find = partial(search.find, query, text, self._depth, options, per_modality=per_modality)
         try:
-            return search.find(query, text, self._depth, options, per_modality=self._round > 1)
+            return (
+                find() if limit is None else call_within(limit, find, f"the search {search.name!r}")
+            )
         except Exception as error:  # a store may raise anything
             return error
 
@@ -194,13 +222,14 @@ def check_k(k: Any, name: str = "k") -> int:
     return int(k)
 
 
-def check_searches(searches: Sequence[Any], fusion: Fusion) -> None:
+def check_searches(searches: Sequence[Search], hybrid: HybridSearch) -> None:
     """Check a list of searches before the first query.
 
     Raises:
-        DataError: an empty list, two searches of one name, a weight of an unknown search, or a
-            weight that is not positive.
+        DataError: an empty list, two searches of one name, a weight of an unknown search, a weight
+            that is not positive, or a least probability without a search by vector.
     """
+    fusion = hybrid.fusion
     names = [search.name for search in searches]
     if not names:
         raise DataError("searches=[] searches nothing; give at least one search.")
@@ -213,3 +242,8 @@ def check_searches(searches: Sequence[Any], fusion: Fusion) -> None:
             raise DataError(f"weights name the search {name!r}; searches are {', '.join(names)}.")
         if not 0 < weight < np.inf:
             raise DataError(f"the weight of the search {name!r} is {weight}; it must be positive.")
+    if hybrid.min_score is not None and not any(search.by_vector for search in searches):
+        raise DataError(
+            "min_score needs a search by vector: words alone do not tell how likely a document "
+            "answers."
+        )

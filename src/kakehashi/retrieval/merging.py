@@ -9,6 +9,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..errors import DataError
+from .answer_probability import MinScore
 from .hits import DocumentKey, Hit, SearchResult
 
 Results = Mapping[str, SearchResult]
@@ -27,6 +29,8 @@ class FusedDocument:
         searches: the raw score of each search that returned the document, by name.
         similarity, lexical: as in :class:`Hit`; None where no search of the kind returned it.
         named: as in :class:`SearchResult`; 0 where the document holds no identifier of the query.
+        probability: that the document answers the query
+            (:mod:`kakehashi.retrieval.answer_probability`); None where it is not known.
     """
 
     payload: Any
@@ -36,6 +40,7 @@ class FusedDocument:
     similarity: float | None
     lexical: float | None
     named: float = 0.0
+    probability: float | None = None
 
     def described(self, fusion: str, failed: Mapping[str, str]) -> dict[str, Any]:
         """Return the metadata entry that explains the document's place.
@@ -51,6 +56,7 @@ class FusedDocument:
             "lexical": self.lexical,
             "named": self.named,
             "score": self.score,
+            "probability": self.probability,
             "fusion": fusion,
         }
         return description | ({"failed": dict(failed)} if failed else {})
@@ -75,7 +81,19 @@ class Fusion(ABC):
             query_modality: the modality of the query.
         """
         hits = hits_by_document(results)
-        return merge(results, hits, self._scores(results, hits, query_modality), query_modality, k)
+        scores = self._scores(results, hits, query_modality)
+        return merge(results, hits, scores, query_modality, k)
+
+    def check_probabilities(self) -> None:
+        """Raise DataError: this fusion tells no probabilities."""
+        raise DataError(
+            "min_score is a probability, which fusion by rank does not tell; take "
+            "fusion='calibrated'."
+        )
+
+    def least_probability(self, min_score: MinScore, query_modality: str) -> float:
+        """Return the least probability of a document that is to be kept."""
+        raise NotImplementedError
 
     def not_final(
         self, results: Results, query_modality: str, documents: Sequence[FusedDocument], k: int

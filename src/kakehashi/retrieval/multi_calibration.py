@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .answer_probability import AnswerProbability
 from .calibration import Calibration, ModalityPair
 from .conditional_logit import ScoreWeights
 
@@ -30,8 +31,8 @@ def combine_calibrations(
         target: the name of the shared target.
 
     Returns:
-        None where an aligner has no calibration. Weights of words are there where all aligners have
-        them.
+        None where an aligner has no calibration. Weights of words, and probabilities, are there
+        where all aligners have them.
     """
     calibrations = {name: c for name, c in by_source.items() if c is not None}
     if len(calibrations) < len(by_source):
@@ -47,7 +48,21 @@ def combine_calibrations(
         {pair: ScoreWeights(*map(float, numbers)) for pair, numbers in hybrid.items()},
         sum(c.n_pairs for c in calibrations.values()),
         {pair: float(share) for pair, share in shares.items()},
+        _combine_answers(calibrations, target),
     )
+
+
+def _combine_answers(
+    by_source: Mapping[str, Calibration], target: str
+) -> dict[str, AnswerProbability]:
+    """Return the probabilities by modality of the query; empty where an aligner has none."""
+    if not all(calibration.answers for calibration in by_source.values()):
+        return {}
+    of_target = np.mean([c.answers["target"] for c in by_source.values()], axis=0)
+    return {
+        **{source: c.answers["source"] for source, c in by_source.items()},
+        target: AnswerProbability(*map(float, of_target)),
+    }
 
 
 def _combine(by_source: Mapping[str, Mapping[ModalityPair, Any]], target: str) -> _Numbers:

@@ -52,6 +52,7 @@ def assemble(
             prepared.plan.judged.held_out,
             encoded.encoders,
             encoded.identities,
+            index=encoded.inputs.pairs,
             seed=settings.seed,
             cache=settings.cache,
         ),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..aligner_record import Identities
 from ..data.pairs import Pairs
 from ..encoders.cache import encode_texts
 from ..errors import FitError
 from ..projection import Projection
+from ..retrieval.answer_probability import DEPTH, AnswerProbability, fit_probability
 from ..retrieval.calibration import Calibration, HeldOutPairs, calibrate
 from ..routing.router import Router
 from ..types import SIDES, Role, Side
@@ -17,6 +21,9 @@ from .inputs import ROLES, Cache, EncodersBySide
 
 _MAX_PAIRS = 500
 """Held-out pairs that a calibration is learned from, at most: some are encoded once more."""
+_ACROSS: tuple[tuple[Side, Side], ...] = (("source", "target"), ("target", "source"))
+_MAX_DOCUMENTS = 10_000
+"""Documents of the index that held-out questions are asked of, at most."""
 
 
 def router_or_none(pairs: Pairs, seed: int) -> Router | None:
@@ -35,14 +42,16 @@ def learn_calibration(
     encoders: EncodersBySide,
     identities: Identities,
     *,
+    index: Pairs,
     seed: int,
     cache: Cache = None,
 ) -> Calibration | None:
-    """Learn on held-out pairs how scores of the modalities compare.
+    """Learn on held-out pairs how scores of the modalities compare, and how likely they are right.
 
     Args:
         projection: the one that the test part judged; it was fitted on none of these pairs.
         held_out: the pairs of the test part.
+        index: pairs whose documents are in the index beside those of the test part.
         seed: decides which of many pairs are taken.
     """
     sample = held_out.select(drawn(len(held_out), _MAX_PAIRS, seed))
@@ -52,7 +61,44 @@ def learn_calibration(
             vectors = _in_role(sample, side, role, encoders, identities, cache)
             by_side[side] = _project(projection, vectors, sample, side, role)
     texts = {side: sample.texts(side) for side in SIDES}
-    return calibrate(HeldOutPairs(projected["query"], projected["document"], texts))
+    calibration = calibrate(HeldOutPairs(projected["query"], projected["document"], texts))
+    if calibration is None:
+        return None
+    answers: dict[str, AnswerProbability] = {}
+    for query, document in _ACROSS:
+        documents, keys = projected["document"][document], sample.keys(document)
+        if not _encodes_again(index, document, "document", encoders, identities):
+            others = index.select(drawn(len(index), _MAX_DOCUMENTS, seed))
+            vectors = others.required_vectors(document)
+            added = _project(projection, vectors, others, document, "document")
+            documents = np.concatenate([documents, added])
+            keys = np.concatenate([keys, others.keys(document)])
+        _, once = np.unique(keys, return_index=True)
+        right = sample.keys(document)[:, None] == keys[once]
+        similarity = projected["query"][query] @ documents[once].T
+        probability = fit_probability(
+            *_best(calibration, similarity, right, query, document),
+            _best(calibration, np.where(right, -np.inf, similarity), right, query, document)[0],
+        )
+        if probability is None:
+            return calibration
+        answers[query] = probability
+    return replace(calibration, answers=answers)
+
+
+def _best(
+    calibration: Calibration,
+    similarity: FloatArray,
+    right: NDArray[np.bool_],
+    query: Side,
+    document: Side,
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Return scores of the best documents of each query, (n, k), and whether they are right."""
+    rows = np.argsort(-similarity, axis=1, kind="stable")[:, :DEPTH]
+    place = np.arange(1.0, rows.shape[1] + 1)
+    best = np.take_along_axis(similarity, rows, axis=1)
+    scores = calibration.scores(best, place, query=query, document=document)
+    return scores, np.take_along_axis(right, rows, axis=1)
 
 
 def _in_role(
@@ -68,13 +114,23 @@ def _in_role(
     A fit has encoded sources as queries and targets as documents. Most encoders know no roles: the
     vectors at hand serve for both. The others encode the texts again.
     """
-    texts, encoder, identity = pairs.texts(side), encoders[side], identities[side]
-    knows_roles = identity is not None and identity.tells_roles
-    if role == ROLES[side] or texts is None or encoder is None or not knows_roles:
+    texts, encoder = pairs.texts(side), encoders[side]
+    again = _encodes_again(pairs, side, role, encoders, identities)
+    if not again or texts is None or encoder is None:
         return pairs.required_vectors(side)
     return encode_texts(
         encoder, texts, role, cache=cache, label=f"encoding held-out texts as {role}"
     )
+
+
+def _encodes_again(
+    pairs: Pairs, side: Side, role: Role, encoders: EncodersBySide, identities: Identities
+) -> bool:
+    """Whether the vectors at hand are of another role, and can be made in this one."""
+    identity = identities[side]
+    knows_roles = identity is not None and identity.tells_roles
+    at_hand = pairs.texts(side) is not None and encoders[side] is not None
+    return role != ROLES[side] and knows_roles and at_hand
 
 
 def _project(

@@ -157,6 +157,7 @@ def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, co
             "lexical",
             "named",
             "score",
+            "probability",
             "fusion",
         }
         assert (said["modality"], said["fusion"]) == (entry.modality, "calibrated")

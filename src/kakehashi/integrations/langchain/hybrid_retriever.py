@@ -13,6 +13,7 @@ from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
+from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_key import Merge
 from ...retrieval.fusion import Method, fusion_of
 from ...retrieval.hybrid_search import (
@@ -43,11 +44,17 @@ class HybridRetriever(ProjectingRetriever):
             have the share beside vectors that the aligner learned.
         on_error: ``"raise"`` the error of a search that fails; or ``"degrade"`` to the other
             searches, with a ``DegradedWarning``.
+        timeout: seconds for each search, after which it has failed.
+        min_score: the least probability, 0 to 1, that a document answers the query; or
+            ``"recommended"``, the one that the fit learned: nine of ten right first documents reach
+            it. Of the best k, those below are left out, so there may be none. A document that
+            holds the part numbers of the query is kept. Needs ``fusion="calibrated"``.
         merge: ``"text"`` takes documents of one text for one; ``"identity"`` those of one text and
             one metadata, so that a sentence on two pages is two documents.
         explain: give each document a metadata field ``kakehashi``: its modality, the searches that
-            found it with their raw scores, its similarity, its share of words, its score, and the
-            searches that failed. These change with the query, and so the document does.
+            found it with their raw scores, its similarity, its share of words, its score, the
+            probability that it answers, and the searches that failed. These change with the query,
+            and so the document does.
         search_kwargs: passed on to every search: ``filter``, ... (not ``k``). Searches read a
             ``filter`` in the way of Chroma, whichever stores they search.
     """
@@ -56,6 +63,8 @@ class HybridRetriever(ProjectingRetriever):
     fusion: Method = "calibrated"
     weights: dict[str, float] = Field(default_factory=dict)
     on_error: OnError = "raise"
+    timeout: float | None = None
+    min_score: MinScore | None = None
     merge: Merge = "text"
     explain: bool = False
     _prepared_from: list[Any] = PrivateAttr(default_factory=list)
@@ -63,8 +72,7 @@ class HybridRetriever(ProjectingRetriever):
 
     @model_validator(mode="after")
     def _check(self) -> HybridRetriever:
-        check_searches(self.searches, self._hybrid_search().fusion)
-        self._prepared_searches()
+        check_searches(self._prepared_searches(), self._hybrid_search())
         return self
 
     def _get_relevant_documents(
@@ -99,7 +107,8 @@ class HybridRetriever(ProjectingRetriever):
 
     def _hybrid_search(self) -> HybridSearch:
         calibration = self.embeddings.aligner.calibration
-        return HybridSearch(fusion_of(self.fusion, calibration, self.weights), self.on_error)
+        fusion = fusion_of(self.fusion, calibration, self.weights)
+        return HybridSearch(fusion, self.on_error, self.timeout, self.min_score)
 
     def _prepared_searches(self) -> list[Search]:
         """Return the searches prepared for the aligner: again where ``model_copy`` changed them."""

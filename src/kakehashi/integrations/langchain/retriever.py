@@ -20,14 +20,23 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
-from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from ...errors import DataError
-from ...retrieval.hybrid_search import check_k
+from ...retrieval.answer_probability import MinScore
+from ...retrieval.fusion import fusion_of
+from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_k
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
 from .index import acheck, check
-from .searches import scored_search, without_k
+from .searches import VectorSearch, scored_search, without_k
 from .vectorstore import unwrapped
 
 
@@ -82,6 +91,7 @@ class AlignedRetriever(ProjectingRetriever):
         k: number of documents.
         search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
         score_threshold: least relevance score, for stores that give scores by vector.
+        min_score: as of :class:`HybridRetriever`: the least probability that a document answers.
         search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ... (not ``k``).
 
     A call may give ``k``, ``modality`` (of this query) and options of the store:
@@ -91,11 +101,19 @@ class AlignedRetriever(ProjectingRetriever):
     vectorstore: Annotated[VectorStore, BeforeValidator(_as_store)]
     search_type: Literal["similarity", "mmr"] = "similarity"
     score_threshold: float | None = None
+    min_score: MinScore | None = None
+    _by_probability: tuple[Any, HybridSearch, VectorSearch] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _check(self) -> AlignedRetriever:
         if self.search_type == "mmr" and self.score_threshold is not None:
             raise DataError("score_threshold has no meaning with search_type='mmr'; drop one.")
+        if self.min_score is not None:
+            if self.search_type == "mmr" or self.score_threshold is not None:
+                raise DataError(
+                    "min_score goes with search_type='similarity' and without score_threshold."
+                )
+            self._prepared_by_probability(self.min_score)
         return self
 
     def _get_relevant_documents(
@@ -119,6 +137,10 @@ class AlignedRetriever(ProjectingRetriever):
         **kwargs: Any,
     ) -> list[Document]:
         n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        if self.min_score is not None:
+            prepared = await self.embeddings.aprepare_query(query, modality=modality)
+            hybrid, search = self._prepared_by_probability(self.min_score)
+            return _found(await hybrid.arun([search], prepared, query, n, options))
         vector = await self.embeddings.aembed_query(query, modality=modality)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
@@ -126,14 +148,18 @@ class AlignedRetriever(ProjectingRetriever):
             if self.search_type == "mmr":
                 return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
             if self.score_threshold is not None:
-                search = partial(self._above_threshold, self.score_threshold, vector, n, options)
-                return await run_in_executor(None, search)
+                above = partial(self._above_threshold, self.score_threshold, vector, n, options)
+                return await run_in_executor(None, above)
             return await store.asimilarity_search_by_vector(vector, k=n, **options)
 
     def _search(
         self, query: str, k: int | None, modality: str | None, kwargs: dict[str, Any]
     ) -> list[Document]:
         n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        if self.min_score is not None:
+            prepared = self.embeddings.prepare_query(query, modality=modality)
+            hybrid, search = self._prepared_by_probability(self.min_score)
+            return _found(hybrid.run([search], prepared, query, n, options))
         vector = self.embeddings.embed_query(query, modality=modality)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
@@ -158,8 +184,26 @@ class AlignedRetriever(ProjectingRetriever):
         rows = search(vector, k=k, **options)
         return [row[0] for row in rows if relevance(row[1]) >= threshold]
 
+    def _prepared_by_probability(self, min_score: MinScore) -> tuple[HybridSearch, VectorSearch]:
+        """Return a hybrid search and its one search; new ones where ``model_copy`` changed them."""
+        space, modality = self.embeddings.aligner, self.embeddings.resolved_document_modality
+        made_from = self.vectorstore, space, modality, min_score
+        if self._by_probability is None or self._by_probability[0] != made_from:
+            hybrid = HybridSearch(
+                fusion_of("calibrated", space.calibration), "raise", min_score=min_score
+            )
+            search = VectorSearch(vectorstore=self.vectorstore).prepared(
+                space, without_modality=modality, needs_similarity=True, merge="identity"
+            )
+            self._by_probability = made_from, hybrid, search
+        return self._by_probability[1:]
+
     def _stores(self) -> Sequence[VectorStore]:
         return [self.vectorstore]
+
+
+def _found(result: HybridResult) -> list[Document]:
+    return [fused.payload for fused in result.documents]
 
 
 def _relevance(store: Any) -> Callable[[float], float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
@@ -87,6 +87,8 @@ class VectorSearch(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    by_vector: ClassVar[bool] = True
 
     vectorstore: VectorStore
     name: str = "vectors"
@@ -202,6 +204,8 @@ class BM25Search(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
+
+    by_vector: ClassVar[bool] = False
 
     documents: list[Document] = Field(repr=False)
     name: str = "words"

@@ -9,6 +9,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 
 from ...data.validation import check_choice
+from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_key import Merge
 from ...retrieval.fusion import Method, fusion_of
 from ...retrieval.hybrid_search import (
@@ -39,11 +40,17 @@ class HybridRetriever(BaseRetriever):
             have the share beside vectors that the aligner learned.
         on_error: ``"raise"`` the error of a search that fails; or ``"degrade"`` to the other
             searches, with a ``DegradedWarning``.
+        timeout: seconds for each search, after which it has failed.
+        min_score: the least probability, 0 to 1, that a node answers the query; or
+            ``"recommended"``, the one that the fit learned: nine of ten right first nodes reach
+            it. Of the best nodes, those below are left out, so there may be none. A node that holds
+            the part numbers of the query is kept. Needs ``fusion="calibrated"``.
         merge: ``"text"`` takes nodes of one text for one; ``"identity"`` those of one text and one
             metadata, so that a sentence on two pages is two nodes.
         explain: give each node a metadata entry ``kakehashi``: its modality, the searches that
-            found it with their raw scores, its similarity, its share of words, its score, and the
-            searches that failed. These change with the query, and so the node's hash does.
+            found it with their raw scores, its similarity, its share of words, its score, the
+            probability that it answers, and the searches that failed. These change with the query,
+            and so the node's hash does.
         options: passed on to every search: ``filters``, ``node_ids``, ``vector_store_kwargs``, ...
 
     Raises:
@@ -59,6 +66,8 @@ class HybridRetriever(BaseRetriever):
         fusion: Method = "calibrated",
         weights: Mapping[str, float] | None = None,
         on_error: OnError = "raise",
+        timeout: float | None = None,
+        min_score: MinScore | None = None,
         merge: Merge = "text",
         explain: bool = False,
         **options: Any,
@@ -69,8 +78,8 @@ class HybridRetriever(BaseRetriever):
         self.embedding = AlignedEmbedding.of(embedding)
         listed = as_searches(searches)
         method = fusion_of(fusion, self.embedding.aligner.calibration, weights)
-        check_searches(listed, method)
-        self._hybrid_search = HybridSearch(method, on_error)
+        self._hybrid_search = HybridSearch(method, on_error, timeout, min_score)
+        check_searches(listed, self._hybrid_search)
         self._searches = [
             search.prepared(
                 self.embedding,

@@ -14,11 +14,13 @@ from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from ...errors import DataError
+from ...retrieval.answer_probability import MinScore
 from ...retrieval.hybrid_search import check_k
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
+from .hybrid_retriever import HybridRetriever
 from .index import acheck, check
-from .searches import retriever_of
+from .searches import VectorSearch, retriever_of
 
 
 class AlignedRetriever(BaseRetriever):
@@ -31,6 +33,8 @@ class AlignedRetriever(BaseRetriever):
         index: the index as it is.
         embedding: embeds the query. An aligner, or the folder of a saved one, serves too.
         similarity_top_k: number of nodes.
+        min_score: as of :class:`HybridRetriever`, which then searches the index: scores of nodes
+            are calibrated.
         options: passed on to ``index.as_retriever``: ``filters``, ``node_ids``,
             ``vector_store_query_mode``, ``vector_store_kwargs``, ...
 
@@ -44,6 +48,7 @@ class AlignedRetriever(BaseRetriever):
         embedding: AlignedEmbedding,
         *,
         similarity_top_k: int = 4,
+        min_score: MinScore | None = None,
         **options: Any,
     ) -> None:
         check_k(similarity_top_k, "similarity_top_k")
@@ -53,6 +58,14 @@ class AlignedRetriever(BaseRetriever):
                 f"index={index!r:.80} is no VectorStoreIndex; give one (of a vector store: "
                 "VectorStoreIndex.from_vector_store(store, embed_model=embedding)). Several are "
                 "searched together by HybridRetriever(searches=[...])."
+            )
+        self._above: HybridRetriever | None = None
+        if min_score is not None:
+            self._above = HybridRetriever(
+                [VectorSearch(index, options=dict(options))],
+                self.embedding,
+                similarity_top_k=similarity_top_k,
+                min_score=min_score,
             )
         options["similarity_top_k"] = similarity_top_k
         self._retriever = retriever_of(index, self.embedding, options)
@@ -64,6 +77,8 @@ class AlignedRetriever(BaseRetriever):
         )
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        if self._above is not None:
+            return self._above._retrieve(query_bundle)
         embedding = self.embedding
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
             check(self._index, embedding, self._modality)
@@ -71,6 +86,8 @@ class AlignedRetriever(BaseRetriever):
         return rows
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
+        if self._above is not None:
+            return await self._above._aretrieve(query_bundle)
         embedding, bundle = self.embedding, _without_vector(query_bundle)
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
             await acheck(self._index, embedding, self._modality)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
@@ -51,6 +51,8 @@ class VectorSearch:
     Raises:
         DataError: no index, or an option that LlamaIndex would pass over.
     """
+
+    by_vector: ClassVar[bool] = True
 
     index: VectorStoreIndex
     name: str = "vectors"
@@ -174,6 +176,8 @@ class BM25Search:
 
     ``filters``, ``node_ids`` and ``doc_ids`` of the retriever restrict this search too.
     """
+
+    by_vector: ClassVar[bool] = False
 
     nodes: Sequence[BaseNode] = field(repr=False)
     name: str = "words"
