@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..data.duplicates import find_leaks
-from ..data.index import IndexDocuments
+from ..data.index import IndexDocuments, as_index
 from ..data.pairs import Pairs, check_pairs
 from ..data.validation import checked_seed
 from ..encoders import Encoder
@@ -21,7 +21,8 @@ from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.pool import Pool
 from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import Interval, Scores, bootstrap
-from ..training.inputs import as_encoders, documents_of, with_vectors
+from ..training.index_documents import index_documents
+from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MIN_PAIRS
 from ..types import SIDES, Mode, Side
 from .baselines import Aligned, Baseline, named
@@ -176,7 +177,10 @@ def compare(
     passed = as_encoders(source_encoder, target_encoder)
     encoders = {s: encoders.get(s) if passed[s] is None else passed[s] for s in SIDES}
     train, test = (with_vectors(part, encoders, cache, required=False) for part in (train, test))
-    documents = documents_of(index, encoders["target"], cache, required=False)
+    documents = None
+    if index is not None:
+        target = encoders["target"]
+        documents = index_documents(as_index(index), target, required=False, cache=cache)
     pool = _pool(train, test, documents)
     train, n_leaked = _without_leaks(train, test)
     task = Task(train, test, pool, encoders, mode, seed, cache)

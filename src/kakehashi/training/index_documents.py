@@ -22,8 +22,9 @@ def index_documents(
     index: IndexDocuments,
     encoder: Encoder | None,
     *,
-    dimension: int,
+    dimension: int | None = None,
     moved: bool = False,
+    required: bool = True,
     cache: str | Path | None = None,
 ) -> Pairs:
     """Return the documents as rows of one text each; the target side is that of the index.
@@ -33,41 +34,53 @@ def index_documents(
 
     Args:
         encoder: of the target side; None where it is not at hand.
-        dimension: of its vectors.
+        dimension: of its vectors, if it is known.
         moved: the index may hold projected vectors (mode ``shared``); then its texts are encoded
             again where its vectors are not the encoder's.
+        required: whether texts alone, without an encoder, are an error.
 
     Raises:
-        DataError: vectors of another encoder, or texts without an encoder.
+        DataError: vectors of another encoder; or texts without vectors and without an encoder.
     """
     texts, vectors = index.texts, index.vectors
     if vectors is not None and (problem := _not_made_by(encoder, dimension, texts, vectors)):
         if not moved or texts is None:
             raise DataError(f"{index.name}: {problem}; give the index that it made, or the texts.")
         vectors = None
-    if vectors is None:
-        if encoder is None or texts is None:
-            raise DataError(
-                f"{index.name} holds no vectors of the target encoder; name it with "
-                "target_encoder= (--target-encoder), so that its texts can be encoded."
-            )
+    if vectors is None and encoder is not None and texts is not None:
         label = "encoding the documents of the index"
         vectors = encode_texts(encoder, texts, "document", cache=cache, label=label)
+    if vectors is None and required:
+        raise DataError(
+            f"{index.name} holds no vectors of the target encoder; name it with target_encoder= "
+            "(--target-encoder), so that its texts can be encoded."
+        )
+    asks_for_itself = vectors if texts is None else None  # Pairs have two sides
     return Pairs(
-        texts, texts, source_vectors=vectors, target_vectors=vectors, ids=index.ids, name=index.name
+        texts,
+        texts,
+        source_vectors=asks_for_itself,
+        target_vectors=vectors,
+        ids=index.ids,
+        name=index.name,
     )
 
 
 def _not_made_by(
-    encoder: Encoder | None, dimension: int, texts: tuple[str, ...] | None, vectors: FloatArray
+    encoder: Encoder | None,
+    dimension: int | None,
+    texts: tuple[str, ...] | None,
+    vectors: FloatArray,
 ) -> str | None:
     """Say why stored vectors are not those of the target encoder; None where they may be."""
-    if vectors.shape[1] != dimension:
-        return f"its vectors have {vectors.shape[1]} dimensions, the target encoder's {dimension}"
+    if dimension is not None and vectors.shape[1] != dimension:
+        return _other_dimension(vectors, dimension)
     if encoder is None or texts is None:
         return None
     rows = np.arange(len(texts))[thinned(len(texts), _COMPARED)]
     made = unit_rows(checked_encode(encoder, [texts[int(i)] for i in rows], "document"))
+    if vectors.shape[1] != made.shape[1]:
+        return _other_dimension(vectors, made.shape[1])
     alike = float((made * unit_rows(np.asarray(vectors[rows], np.float32))).sum(axis=1).mean())
     if alike >= _ALIKE:
         return None
@@ -75,3 +88,7 @@ def _not_made_by(
         f"its vectors are not those of the target encoder {encoder.name!r} (mean cosine "
         f"{alike:.2f} on {len(rows)} of its texts)"
     )
+
+
+def _other_dimension(vectors: FloatArray, dimension: int) -> str:
+    return f"its vectors have {vectors.shape[1]} dimensions, the target encoder's {dimension}"

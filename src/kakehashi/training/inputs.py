@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..aligner_record import Identities
-from ..data.index import as_index
 from ..data.pairs import Pairs
 from ..encoders import Encoder, EncoderIdentity, as_encoder
 from ..encoders.cache import encode_texts
@@ -83,34 +82,6 @@ def check_made_by(pairs: Pairs, encoders: EncodersBySide) -> None:
                 f"The {side} encoder {encoder.name!r} gives other vectors than those stored (mean "
                 f"cosine {alike:.2f} on {len(rows)} texts); pass the encoder that made them."
             )
-
-
-def documents_of(
-    index: Any, encoder: Encoder | None, cache: Cache, *, required: bool = True
-) -> Pairs | None:
-    """Return the documents of an index as the targets of pairs; their sources mean nothing.
-
-    Args:
-        index: :class:`kakehashi.data.index.IndexDocuments`, a list of texts, or None.
-        encoder: of the target; it encodes texts that have no vectors.
-
-    Raises:
-        DataError: no index; or texts without vectors, and no encoder, unless vectors are not
-            ``required``.
-    """
-    if index is None:
-        return None
-    documents = as_index(index)
-    vectors = documents.vectors
-    if vectors is None and encoder is None and required:
-        raise DataError("The index has texts and no vectors; pass target_encoder=.")
-    if vectors is None and encoder is not None:
-        assert documents.texts is not None
-        label = "encoding the documents of the index"
-        vectors = encode_texts(encoder, documents.texts, ROLES["target"], cache=cache, label=label)
-    asks_for_itself = None if documents.texts is not None else vectors  # Pairs have two sides
-    texts = documents.texts
-    return Pairs(texts, texts, source_vectors=asks_for_itself, target_vectors=vectors)
 
 
 def common_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:
