@@ -1,4 +1,4 @@
-"""The documents of an index: what a search ranks, beside the answers that pairs name."""
+"""The documents of an index: a search ranks all of them, beside the answers that pairs name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What makes the scores of evaluate() say another thing than they seem to."""
+"""Warnings of evaluate(): where its scores say another thing than they seem to."""
 
 from __future__ import annotations
 

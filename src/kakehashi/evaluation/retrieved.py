@@ -1,4 +1,4 @@
-"""What a retriever returns, in either framework, and whether it answers a question."""
+"""The hits of a retriever in either framework, and whether one answers a question."""
 
 from __future__ import annotations
 

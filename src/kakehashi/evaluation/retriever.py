@@ -54,8 +54,8 @@ class RetrieverEvaluation:
     def questions(self) -> list[dict[str, Any]]:
         """Return a JSON-ready record of each question.
 
-        It holds the question, its answers, the rank of the first hit that answers (None where none
-        does), and the texts of the first three hits.
+        It holds the question, its answers, and the texts of the first three hits. Its rank is that
+        of the first hit that answers, or None.
         """
         return self._asked
 
@@ -79,14 +79,14 @@ def evaluate_retriever(
     hits. Each different source text is asked once, and every target that is paired with it answers.
 
     Args:
-        retriever: a retriever of LangChain, or any chain that ends in documents (``invoke``); a
-            retriever of LlamaIndex (``retrieve``); or a function from a question to a list of
-            their documents or nodes, or of texts. A query engine of LlamaIndex is a function:
+        retriever: a retriever of LangChain, or any chain that ends in documents (``invoke``). Or a
+            retriever of LlamaIndex (``retrieve``). Or a function from a question to a list of
+            documents, nodes or texts. A query engine of LlamaIndex becomes such a function:
             ``lambda text: engine.retrieve(QueryBundle(text))``.
         pairs: with texts on both sides; only the sources are needed for ``match="id"``.
-        match: how an answer is recognised. ``"text"``: the hit has the answer's text, white space
-            aside. ``"contains"``: one text holds the other, where the store holds longer or
-            shorter chunks. ``"id"``: the hit has the id of the pair.
+        match: how an answer is recognised. With ``"text"`` the hit has the answer's text, white
+            space aside. With ``"contains"`` one text holds the other: for a store of longer or
+            shorter chunks. With ``"id"`` the hit has the id of the pair.
         id_field: the metadata field that holds the id of a hit; by default its own id.
         seed: of the intervals.
 

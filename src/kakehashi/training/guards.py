@@ -1,4 +1,4 @@
-"""What makes the scores of a fit say another thing than they seem to: notes for its report."""
+"""Notes for the report of a fit: where its scores say another thing than they seem to."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Near copies: pairs that differ from another pair in a name, a number or an ending only.
 
-Where such copies stand on both sides of a split, a score says how well copies are told apart, and
-nothing about kinds of question that are new. Equal texts are kept apart by
-:mod:`kakehashi.data.duplicates`; near ones are only counted here, for where a kind ends is known
-to the caller alone, who can name it as a group.
+Where such copies stand on both sides of a split, a score says how well copies are told apart. It
+says nothing about new kinds of question. :mod:`kakehashi.data.duplicates` keeps equal texts apart.
+Near ones are only counted here: the caller alone knows where a kind ends, and can name it as a
+group.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What an aligner keeps of the texts of its training, so that they are recognised later.
+"""Hashes of the texts of a training, by which its pairs are recognised later.
 
-A SHA-256 over the texts alone names the whole set: it is the same whatever encoder, thread count
-or order of rows. A sample of hashes recognises parts of it: of all pairs those with the smallest
-hashes are kept (a bottom-k sample: Cohen & Kaplan, PODC 2007), so that of another set exactly the
-pairs below the largest of them can be looked up. No text can be read back; whoever guesses both
+A SHA-256 over the texts alone names the whole set. It is the same for every encoder, thread count
+and order of rows. A sample of hashes recognises parts of the set. The pairs with the smallest
+hashes are kept (a bottom-k sample: Cohen & Kaplan, PODC 2007). Pairs of another set can be looked
+up where their hash is below the largest of them. No text can be read back. Whoever guesses both
 texts of a pair can see whether it was there.
 """
 

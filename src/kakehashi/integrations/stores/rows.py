@@ -1,4 +1,4 @@
-"""What a store returned, as the documents of an index."""
+"""The rows that a store returned, as the documents of an index."""
 
 from __future__ import annotations
 
