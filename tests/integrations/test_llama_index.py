@@ -319,7 +319,7 @@ def test_events_name_the_aligner(index, embedding):
     kinds = [type(event) for event in recorder.seen]
     assert kinds.count(EmbeddingEndEvent) == 1
     assert kinds.count(RetrievalEndEvent) == 1
-    assert embedding.to_payload()["model_name"].endswith(embedding.aligner.fingerprint[:12])
+    assert embedding.model_name.endswith(embedding.aligner.fingerprint[:12])
 
 
 def test_k_below_one_is_refused(index, embedding):
