@@ -22,13 +22,20 @@ from langchain_core.runnables import RunnableLambda
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_text_splitters import CharacterTextSplitter
 from llama_index.core import VectorStoreIndex
+from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
+from llama_index.core.indices.query.query_transform import HyDEQueryTransform
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.embedding import EmbeddingEndEvent
 from llama_index.core.llms import MockLLM
-from llama_index.core.retrievers import QueryFusionRetriever
-from llama_index.core.schema import TextNode
+from llama_index.core.retrievers import QueryFusionRetriever, TransformRetriever
+from llama_index.core.schema import IndexNode, TextNode
+from llama_index.core.storage.kvstore import SimpleKVStore
 from support.toy_data import machine_pairs
 from support.vector_stores import fresh
 
 from kakehashi.integrations import langchain, llama_index
+from kakehashi.integrations.llama_index.embedding import _role
 
 PAIRS = machine_pairs()
 TEXTS = PAIRS.target_texts[::5]
@@ -215,6 +222,103 @@ def test_explained_nodes_are_for_programs_alone(embedding):
     [first, *_] = retriever.retrieve(QUESTIONS[0])
     assert first.node.metadata["kakehashi"]["score"] == first.score
     assert "kakehashi" not in first.node.get_content("embed") + first.node.get_content("llm")
+
+
+@pytest.fixture
+def both_of_index(embedding):
+    """The retriever of an index, ours of one index, and ours of several searches."""
+    index = VectorStoreIndex(nodes(), embed_model=embedding)
+    return (
+        index.as_retriever(similarity_top_k=K),
+        llama_index.AlignedRetriever(index, embedding, similarity_top_k=K),
+        llama_index.HybridRetriever([index], embedding, similarity_top_k=K, fusion="rank"),
+    )
+
+
+class Imagining(MockLLM):
+    """Writes a document that could answer."""
+
+    def predict(self, *args, **kwargs):
+        return "CHECK THE TANK 3."
+
+
+@pytest.mark.parametrize("include_original", [False, True])
+def test_hyde_searches_with_the_document_that_it_imagines(both_of_index, include_original):
+    hyde = HyDEQueryTransform(llm=Imagining(), include_original=include_original)
+    own, *others = (TransformRetriever(retriever, hyde) for retriever in both_of_index)
+    expected = rows(own.retrieve(QUESTIONS[0]))
+    assert expected != rows(both_of_index[0].retrieve(QUESTIONS[0]))
+    bundle = hyde(QUESTIONS[0])
+    for other, retriever in zip(others, both_of_index[1:], strict=True):
+        assert rows(other.retrieve(QUESTIONS[0])) == expected
+        assert rows(asyncio.run(retriever.aretrieve(bundle))) == expected
+
+
+class Recorder(BaseEventHandler):
+    """Keep the events of an instrumentation."""
+
+    seen: list  # of events
+
+    @classmethod
+    def class_name(cls):
+        return "Recorder"
+
+    def handle(self, event, **kwargs):
+        self.seen.append(type(event))
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+def test_events_and_callbacks_are_those_of_the_indexs_own_retriever(embedding, way):
+    def seen_by(make):
+        debug = LlamaDebugHandler(print_trace_on_end=False)
+        manager = CallbackManager([debug])
+        model = llama_index.AlignedEmbedding(aligner=embedding.aligner, callback_manager=manager)
+        index = VectorStoreIndex(nodes(), embed_model=model, callback_manager=manager)
+        recorder, root = Recorder(seen=[]), get_dispatcher()
+        retriever = make(index, model)
+        debug.flush_event_logs()
+        root.add_event_handler(recorder)
+        try:
+            if way == "sync":
+                retriever.retrieve(QUESTIONS[0])
+            else:
+                asyncio.run(retriever.aretrieve(QUESTIONS[0]))
+        finally:
+            root.event_handlers.remove(recorder)
+        return recorder.seen, [event.event_type for event in debug.get_events()]
+
+    own = seen_by(lambda index, model: index.as_retriever(embed_model=model))
+    assert EmbeddingEndEvent in own[0]
+    assert CBEventType.EMBEDDING in own[1]
+    assert seen_by(llama_index.AlignedRetriever) == own
+    hybrid = seen_by(
+        lambda index, model: llama_index.HybridRetriever([index], model, fusion="rank")
+    )
+    assert hybrid == own
+
+
+def test_a_hybrid_search_reads_the_embeddings_cache(embedding):
+    cache = SimpleKVStore()
+    cached = llama_index.AlignedEmbedding(aligner=embedding.aligner, embeddings_cache=cache)
+    index = VectorStoreIndex(nodes(), embed_model=embedding)
+    hybrid = llama_index.HybridRetriever([index], cached, fusion="rank")
+    expected = hybrid.retrieve(QUESTIONS[0])
+    kept = cached.embeddings_cache.get_all("embeddings")
+    assert not kept  # of documents
+    with _role.set(cached, "query"):
+        assert list(cached.embeddings_cache.get_all("embeddings")) == [QUESTIONS[0]]
+    assert hybrid.retrieve(QUESTIONS[0]) == expected
+
+
+def test_a_node_that_stands_for_a_retriever_is_followed(embedding):
+    inner = VectorStoreIndex(nodes(), embed_model=embedding).as_retriever(similarity_top_k=1)
+    outer = VectorStoreIndex(
+        objects=[IndexNode(text=TEXTS[0], index_id="inner", obj=inner)], embed_model=embedding
+    )
+    own = outer.as_retriever(similarity_top_k=1).retrieve(QUESTIONS[0])
+    hybrid = llama_index.HybridRetriever([outer], embedding, fusion="rank")
+    assert rows(hybrid.retrieve(QUESTIONS[0])) == rows(own)
+    assert own[0].node.text in TEXTS
 
 
 # The same sentence on two pages

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ...errors import MissingExtraError
-from ...retrieval.query import AUTO, Query
+from ...retrieval.query import AUTO, Query, told_modality
 from ...types import Role
+from ...vectors import Float32Array, unit_rows
 from .._aligner_field import AlignedModel, with_encoders
 from .._call_value import CallValue
 from .._modalities import modalities_in_metadata
@@ -15,7 +19,7 @@ from .._modalities import modalities_in_metadata
 try:
     from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
     from llama_index.core.indices import VectorStoreIndex
-    from llama_index.core.schema import BaseNode, MetadataMode
+    from llama_index.core.schema import BaseNode, MetadataMode, QueryBundle
 except ImportError as error:
     raise MissingExtraError("llama-index-core", "llama-index") from error
 
@@ -106,6 +110,23 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
     async def aprepare_query(self, text: str) -> Query:
         """Do the same; the encoder is awaited."""
         return await self.aligner.aprepare_query(text, self.resolved_query_modality)
+
+    def prepare_bundle(self, bundle: QueryBundle) -> Query:
+        """Embed the texts that a bundle gives for its query, as an index of LlamaIndex does.
+
+        This goes through the cache and the events of the base class. Of several texts (HyDE's), the
+        vector is the mean. The modality is that of the query itself.
+        """
+        texts = bundle.embedding_strs or [bundle.query_str]
+        modality, how = told_modality(self.aligner, bundle.query_str, self.resolved_query_modality)
+        return Query(_unit_mean([self.get_query_embedding(text) for text in texts]), modality, how)
+
+    async def aprepare_bundle(self, bundle: QueryBundle) -> Query:
+        """Do the same; the encoder is awaited."""
+        texts = bundle.embedding_strs or [bundle.query_str]
+        modality, how = told_modality(self.aligner, bundle.query_str, self.resolved_query_modality)
+        vectors = await asyncio.gather(*(self.aget_query_embedding(text) for text in texts))
+        return Query(_unit_mean(vectors), modality, how)
 
     # The role is set here, above the cache of the base class.
 
@@ -220,3 +241,12 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         for modality in dict.fromkeys(name or default for name, _ in split):
             rows = [row for row, (name, _) in enumerate(split) if (name or default) == modality]
             yield modality, rows, [split[row][1] for row in rows]
+
+
+def _unit_mean(vectors: Sequence[Embedding]) -> Float32Array:
+    """Return one vector as it is, and the mean of several at unit length."""
+    rows: Float32Array = np.array(vectors, np.float32)
+    if len(rows) > 1:
+        rows = unit_rows(rows.mean(axis=0, keepdims=True))
+    vector: Float32Array = rows[0]
+    return vector

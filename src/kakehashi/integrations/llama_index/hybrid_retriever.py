@@ -91,18 +91,22 @@ class HybridRetriever(BaseRetriever):
         ]
         self._k, self._fusion, self._options = similarity_top_k, fusion, options
         self._explain = explain
-        super().__init__()
+        indices = [search.index for search in listed if isinstance(search, VectorSearch)]
+        super().__init__(
+            callback_manager=indices[0]._callback_manager if indices else None,
+            object_map={key: node for index in indices for key, node in index._object_map.items()},
+        )
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         text = query_bundle.query_str
-        query = self.embedding.prepare_query(text)
+        query = self.embedding.prepare_bundle(query_bundle)
         return self._nodes(
             self._hybrid_search.run(self._searches, query, text, self._k, self._options)
         )
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         text = query_bundle.query_str
-        query = await self.embedding.aprepare_query(text)
+        query = await self.embedding.aprepare_bundle(query_bundle)
         return self._nodes(
             await self._hybrid_search.arun(self._searches, query, text, self._k, self._options)
         )
