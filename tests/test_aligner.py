@@ -17,6 +17,7 @@ import kakehashi
 from kakehashi import Aligner, bundle, errors
 from kakehashi.bundle.reading import looks_pickled
 from kakehashi.errors import KakehashiError
+from kakehashi.training.hubness_bank import Bank, corrected
 from kakehashi.vectors import unit_rows
 
 
@@ -40,21 +41,29 @@ def test_a_loaded_aligner_gives_the_same_bits(aligner, folder, vector_pairs):
         assert np.array_equal(loaded.project(x, modality=side, role=role), expected)
 
 
-def test_a_folder_holds_no_vector_of_the_pairs(vector_pairs, tmp_path):
-    """In keep mode the hubness correction, whose bank is of queries, is the one exception."""
-    fitted = kakehashi.fit(vector_pairs, mode="keep", seed=1)
-    bare = replace(fitted, projection=replace(fitted.projection, hubness=None))
-    assert bare.calibration is not None
-    folder = bare.save(tmp_path / "aligner")
-    tensors = safetensors.numpy.load_file(folder / "weights.safetensors")
-    known = [vector_pairs.vectors(side) for side in ("source", "target")]
-    known += [bare.project(x, modality=s) for x, s in zip(known, ("source", "target"), strict=True)]
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["keep", "shared"])
+def test_a_folder_holds_no_vector_of_the_pairs(mode, aligner, vector_pairs, tmp_path):
+    """Neither as a row nor as a column of a tensor, as the encoder gave it or projected."""
+    if mode == "shared":
+        bank = Bank(*(vector_pairs.vectors(side) for side in ("source", "target")))
+        [projection] = corrected(aligner.projection, "shared", bank, [{"strength": 0.5}])
+        fitted = replace(aligner, projection=projection, path=None)
+    else:
+        fitted = kakehashi.fit(vector_pairs, mode=mode, seed=1)
+    assert fitted.calibration is not None
+    folder = fitted.save(tmp_path / "aligner")
+    known = []
+    for side in ("source", "target"):
+        x = vector_pairs.vectors(side)
+        known += [x, fitted.project(x, modality=side), fitted.project(x, modality=side)[:, :-2]]
     compared = 0
-    for tensor in tensors.values():
-        for rows in (unit_rows(x) for x in known if x.shape[1:] == tensor.shape[1:]):
-            lengths = np.linalg.norm(tensor, axis=1, keepdims=True)
-            assert (rows @ (tensor / np.maximum(lengths, 1e-9)).T).max() < 1 - 1e-3
-            compared += 1
+    for tensor in safetensors.numpy.load_file(folder / "weights.safetensors").values():
+        for saved in (np.atleast_2d(tensor), np.atleast_2d(tensor).T):
+            for rows in (x for x in known if x.shape[1] == saved.shape[1] > 1):
+                cosines = unit_rows(rows) @ unit_rows(np.ascontiguousarray(saved, np.float32)).T
+                assert cosines.max() < 1 - 1e-3
+                compared += 1
     assert compared
 
 

@@ -13,6 +13,7 @@ from kakehashi.projection import Projection
 from kakehashi.projection.cca import cca
 from kakehashi.projection.head import AffineHead
 from kakehashi.projection.hubness import HubnessCorrection
+from kakehashi.projection.hubness_model import HubnessModel
 from kakehashi.projection.linear import centring, procrustes, ridge
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.vectors import CHUNK_ROWS, chunks, unit_rows
@@ -93,7 +94,8 @@ def test_procrustes_finds_a_rotation_again(seed, d):
 def random_projection(rng, d_in, d_out, *, hubness):
     weight, bias = rng.standard_normal((d_in, d_out)), rng.standard_normal(d_out)
     bank = unit_rows(rng.standard_normal((90, d_out)).astype(np.float32))
-    correction = HubnessCorrection({"source": bank, "target": bank}, 0.5) if hubness else None
+    model = HubnessModel.of(bank, bank[::-1])
+    correction = HubnessCorrection({"source": model, "target": model}, 0.5) if hubness else None
     return Projection(source=AffineHead.of(weight, bias), hubness=correction)
 
 

@@ -19,6 +19,7 @@ from support.toy_data import ENCODERS, reading_aligner
 
 import kakehashi
 from kakehashi.projection.hubness import HubnessCorrection
+from kakehashi.projection.hubness_model import HubnessModel
 
 HERE = Path(__file__).parent
 FOLDER, EXPECTED = HERE / "format-1", HERE / "format-1.json"
@@ -49,9 +50,10 @@ def make(folder: Path) -> kakehashi.Aligner:
     pairs = kakehashi.Pairs(*map(list, zip(*texts, strict=True)), name="pumps", licence="CC0")
     like = kakehashi.fit(pairs, **ENCODERS, mode="shared")
     aligner = reading_aligner(like, folder)
-    rows = np.random.default_rng(0).standard_normal((12, aligner.output_dimension))
-    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
-    correction = HubnessCorrection({"source": rows[:6], "target": rows[6:]}, 0.5)
+    rows = np.random.default_rng(0).standard_normal((128, aligner.output_dimension))
+    rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+    model = HubnessModel.of(rows[:64], rows[64:])
+    correction = HubnessCorrection({"source": model, "target": model}, 0.5)
     return replace(aligner, projection=replace(aligner.projection, hubness=correction), path=None)
 
 

@@ -9,6 +9,7 @@ from support.toy_data import two_views
 
 from kakehashi.projection.cca import cca
 from kakehashi.projection.hubness import HubnessCorrection, QueryPull, hubness
+from kakehashi.projection.hubness_model import HubnessModel
 from kakehashi.projection.linear import procrustes, ridge
 from kakehashi.projection.moments import Moments, Spectrum, _leading
 from kakehashi.vectors import unit_rows as unit
@@ -61,12 +62,13 @@ def test_the_folded_correction_ranks_as_the_formula_in_every_metric(strength):
     rng = np.random.default_rng(1)
     unit = lambda v: (v / np.linalg.norm(v, axis=1, keepdims=True)).astype(np.float32)  # noqa: E731
     q, c, bank = unit(rng.standard_normal((3, 60, 8)).reshape(180, 8)).reshape(3, 60, 8)
-    correction = HubnessCorrection({"target": bank}, strength)
+    model = HubnessModel.of(c, bank)
+    correction = HubnessCorrection({"target": model}, strength)
     asked = correction.fold(q, modality="source", role="query")
     stored = correction.fold(c, modality="target", role="document")
     for vectors in (asked, stored):
         np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-6)
-    expected = q @ c.T - strength * hubness(c, bank)
+    expected = q @ c.T - strength * model(c)
     scale = np.sqrt(2) * np.sqrt(1 + strength**2)
     np.testing.assert_allclose(asked @ stored.T * scale, expected, atol=1e-5)
 
@@ -144,11 +146,12 @@ def test_the_whitened_decomposition_of_few_directions_is_that_of_all():
 
 def test_the_hubness_correction_knows_what_it_folded_by_the_vectors_themselves():
     rng = np.random.default_rng(0)
-    banks = {
-        side: unit(rng.standard_normal((64, 16))).astype(np.float16)
-        for side in ("source", "target")
+    banks = [unit(rng.standard_normal((64, 16))).astype(np.float32) for _ in range(3)]
+    models = {
+        side: HubnessModel.of(banks[0], bank)
+        for side, bank in zip(("source", "target"), banks[1:], strict=True)
     }
-    correction = HubnessCorrection(banks, 0.7)
+    correction = HubnessCorrection(models, 0.7)
     stored = correction.fold(
         unit(rng.standard_normal((9, 16)).astype(np.float32)), modality="target", role="document"
     )

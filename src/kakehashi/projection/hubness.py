@@ -12,25 +12,24 @@ the stored vector and any vector store can serve it:
     stored  (c, -strength * h, f) / R       R = sqrt(1 + strength^2), f fills up to length one
     query   (q, 1, 0) / sqrt(2)
 
-Both have length one, so inner product, cosine and Euclidean distance all rank by s'.
+Both have length one, so inner product, cosine and Euclidean distance all rank by s'. A model of h
+(:mod:`.hubness_model`) stands in for the bank, whose vectors could be read back into text.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..vectors import Float32Array, FloatArray, chunks, squared_norms, unit_rows
-from .exact import GRID, exact_product, on_grid
+from .hubness_model import N_NEIGHBOURS, HubnessModel
 
-N_NEIGHBOURS = 10
 _SAME_FOLD = 1e-4
 """Largest distance of a stored vector from the same vector folded again: stores round a little."""
 MAX_BANK = 4096
-"""Bank rows kept; a random sample of the training queries beyond that (3 MB of 384 float16)."""
+"""Bank rows of a fit; a random sample of the training queries beyond that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,15 +37,12 @@ class HubnessCorrection:
     """The correction of ``shared`` mode, folded into two more dimensions.
 
     Attributes:
-        banks: for each modality of a *document*, the (m, d) projected training vectors of the
-            other modality. They stand for the queries to come. Rounding to float16 moves h by
-            about 1e-4.
+        models: the hubness of documents of each modality, among queries of the other one.
         strength: factor of h in the subtraction.
     """
 
-    banks: dict[str, NDArray[np.float16]]
+    models: dict[str, HubnessModel]
     strength: float
-    _scaled: dict[str, NDArray[Any]] = field(default_factory=dict, repr=False)
 
     def fold(
         self, y: Float32Array, *, modality: str, role: str, roughly: bool = False
@@ -58,7 +54,7 @@ class HubnessCorrection:
             extended[:, -2] = 1
             extended /= np.float32(np.sqrt(2))
             return extended
-        pull = np.float32(self.strength) * self.hubness(y, modality, roughly=roughly)
+        pull = np.float32(self.strength) * self.models[modality](y, roughly=roughly)
         extended[:, :-2] = y
         extended[:, -2] = -pull
         extended[:, -1] = np.sqrt(np.maximum(0, np.float32(self.strength**2) - pull**2))
@@ -66,30 +62,15 @@ class HubnessCorrection:
         return extended
 
     def made(self, stored: Float32Array, modality: str) -> bool:
-        """Whether most of (n, d + 2) stored document vectors were folded with these banks.
+        """Whether most of (n, d + 2) stored document vectors were folded with these models.
 
-        The first d numbers of a stored vector decide about the last two. Another map, another bank
+        The first d numbers of a stored vector decide about the last two. Another map, another model
         or no correction gives others.
         """
         unit = unit_rows(stored)
         again = self.fold(unit_rows(unit[:, :-2]), modality=modality, role="document")
         distances = np.sqrt(squared_norms(unit - again))
         return bool((distances <= _SAME_FOLD).mean() > 0.5)
-
-    def hubness(
-        self, documents: Float32Array, modality: str, *, roughly: bool = False
-    ) -> Float32Array:
-        """Return h of (n, d) unit vectors: the mean of their ten largest products, (n,)."""
-        if roughly:
-            return hubness(documents, self.banks[modality].astype(np.float32))
-        if modality not in self._scaled:
-            bank = on_grid(self.banks[modality].astype(np.float64))
-            self._scaled[modality] = np.ascontiguousarray(bank.T) / GRID
-        scaled = self._scaled[modality]
-        means = np.empty(len(documents), dtype=np.float32)
-        for part in chunks(len(documents), max(1, 8_000_000 // scaled.shape[1])):
-            means[part] = _mean_of_largest(exact_product(documents[part], scaled))
-        return means
 
 
 def hubness(documents: Float32Array, bank: Float32Array) -> Float32Array:

@@ -15,10 +15,13 @@ from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, chunks, unit_rows
 from .head import AffineHead, head_of
 from .hubness import HubnessCorrection
+from .hubness_model import HubnessModel, model_of, tensors_of
 from .ngrams import CharacterNgrams
 
 _NGRAM_ROWS = 1024
 """Rows whose n-grams are held at a time: while they are projected they take some 16 KB each."""
+_LARGEST = 1e12
+"""No fit gives a larger weight, and the squares of a row still fit into float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +119,7 @@ class Projection:
         if head is not None:
             return head.weight.shape[0] - read, head.weight.shape[1] + extra
         if self.hubness is not None:
-            dimension = self.hubness.banks[modality].shape[1]
+            dimension = len(self.hubness.models[modality].directions)
             return dimension, dimension + extra
         if modality == "source" and self.query_offset is not None:
             return len(self.query_offset), len(self.query_offset)
@@ -136,7 +139,8 @@ class Projection:
         }
         if self.hubness is not None:
             record["hubness_strength"] = self.hubness.strength
-            tensors |= {f"hubness.{side}": self.hubness.banks[side] for side in SIDES}
+            for side in SIDES:
+                tensors |= tensors_of(self.hubness.models[side], f"hubness.{side}")
         return record, tensors
 
     @classmethod
@@ -157,8 +161,10 @@ class Projection:
         strength = record["hubness_strength"]
         correction = None
         if strength is not None:
-            banks: dict[str, Any] = {side: tensors[f"hubness.{side}"] for side in SIDES}
-            correction = HubnessCorrection(banks, float(strength))
+            models: dict[str, HubnessModel] = {
+                side: model_of(tensors, f"hubness.{side}") for side in SIDES
+            }
+            correction = HubnessCorrection(models, float(strength))
         projection = cls(
             heads["source"], heads["target"], tensors.get("query_offset"), correction, ngrams
         )
@@ -178,18 +184,18 @@ class Projection:
                 raise ValueError("the query offset is not a vector")
             widths.add(len(self.query_offset))
         if self.hubness is not None:
-            for bank in self.hubness.banks.values():
-                if bank.ndim != 2 or len(bank) == 0:
-                    raise ValueError("a hubness bank is not a matrix")
-                widths.add(bank.shape[1])
+            for model in self.hubness.models.values():
+                model.check()
+                widths.add(len(model.directions))
         self._check_ngrams()
         if len(widths) > 1:
             raise ValueError(f"the parts give vectors of different dimensions {sorted(widths)}")
         _, tensors = self.state()
         for name, tensor in tensors.items():
-            expected = np.float16 if name.startswith("hubness.") else np.float32
-            if tensor.dtype != expected or not np.isfinite(tensor).all():
-                raise ValueError(f"tensor {name} is not finite {np.dtype(expected)}")
+            if tensor.dtype != np.float32 or not np.isfinite(tensor).all():
+                raise ValueError(f"tensor {name} is not finite float32")
+            if tensor.size and np.abs(tensor).max() > _LARGEST:
+                raise ValueError(f"tensor {name} holds a number above {_LARGEST:.0e}")
 
     def _check_ngrams(self) -> None:
         for side, ngrams in self.ngrams.items():

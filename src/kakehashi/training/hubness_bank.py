@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 
 from ..projection import Projection
 from ..projection.hubness import MAX_BANK, HubnessCorrection, QueryPull
-from ..types import Mode
+from ..projection.hubness_model import HubnessModel
+from ..types import SIDES, Mode, Side
 from ..vectors import Float32Array, drawn, thinned, unit_rows
 from .closed_forms import Parameters
 
@@ -42,11 +44,20 @@ def hubness_grid(mode: Mode) -> list[Parameters]:
 
 
 def corrected(
-    projection: Projection, mode: Mode, bank: Bank, settings: list[Parameters]
+    projection: Projection,
+    mode: Mode,
+    bank: Bank,
+    settings: list[Parameters],
+    *,
+    sides: Sequence[Side] = SIDES,
 ) -> list[Projection]:
     """Add the query-bank hubness correction in the form that the mode can hold, once a setting.
 
-    What does not depend on the setting, the similarities with the bank, is computed once.
+    What does not depend on the setting, the model of hubness, is fitted once.
+
+    Args:
+        sides: the modalities whose documents will be projected; a fit compares maps by their
+            targets alone.
     """
     queries = _projected(projection, bank.source, "source")
     if mode == "keep":
@@ -57,10 +68,11 @@ def corrected(
             for s in settings
         ]
     targets = _projected(projection, bank.target, "target")
-    banks = {"target": queries.astype(np.float16), "source": targets.astype(np.float16)}
+    by_side = {"target": (targets, queries), "source": (queries, targets)}
+    models: dict[str, HubnessModel] = {s: HubnessModel.of(*by_side[s]) for s in sides}
     return [
         Projection(
-            projection.source, projection.target, None, HubnessCorrection(banks, s["strength"])
+            projection.source, projection.target, None, HubnessCorrection(models, s["strength"])
         )
         for s in settings
     ]

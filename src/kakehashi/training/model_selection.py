@@ -175,7 +175,13 @@ def tune_correction(
     for start in plain:
         # One call for the whole grid: the similarities with the bank are computed once.
         projections = (
-            corrected(start.build(part.statistics), data.features.mode, part.statistics.bank, grid)
+            corrected(
+                start.build(part.statistics),
+                data.features.mode,
+                part.statistics.bank,
+                grid,
+                sides=("target",),
+            )
             for part in data.parts
         )
         scores = _reciprocal_ranks(data.parts, projections, metric)
