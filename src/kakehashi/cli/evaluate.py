@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from .options import (
     IndexAddress,
     Json,
     PairsFile,
+    SourceOfFit,
+    TargetOfFit,
+    columns_of_fit,
     load_index,
     load_pairs,
     require_encoder,
@@ -38,18 +41,8 @@ def evaluate_command(
     pairs: PairsFile,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            help="Column, array or language of the source. By default as in the pairs of the fit."
-        ),
-    ] = None,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            help="Column, array or language of the target. By default as in the pairs of the fit."
-        ),
-    ] = None,
+    source: SourceOfFit = None,
+    target: TargetOfFit = None,
     group: GroupColumn = None,
     index: IndexAddress = None,
     trained_on: Annotated[
@@ -73,8 +66,7 @@ def evaluate_command(
     aligner = Aligner.load(folder).with_encoders(
         source_encoder=source_encoder, target_encoder=target_encoder
     )
-    columns = aligner.data.columns
-    names: dict[str, Any] = {"source": source or columns[0], "target": target or columns[1]}
+    names = columns_of_fit(aligner, source, target)
     data = load_pairs(pairs, **names, group=group)
     documents = load_index(index, names["target"])
     fitted = None if trained_on is None else load_pairs(trained_on, **names)

@@ -35,6 +35,20 @@ SourceColumn = Annotated[
 TargetColumn = Annotated[
     str, typer.Option("--target", help="Column, array or language of the target.")
 ]
+SourceOfFit = Annotated[
+    str | None,
+    typer.Option(
+        "--source",
+        help="Column, array or language of the source. By default as in the pairs of the fit.",
+    ),
+]
+TargetOfFit = Annotated[
+    str | None,
+    typer.Option(
+        "--target",
+        help="Column, array or language of the target. By default as in the pairs of the fit.",
+    ),
+]
 GroupColumn = Annotated[
     str | None,
     typer.Option(
@@ -112,6 +126,12 @@ def load_pairs(path: Path, encoders: Mapping[Side, Any] | None = None, **names: 
                 f"--{side}-encoder."
             )
     return pairs
+
+
+def columns_of_fit(aligner: Aligner, source: str | None, target: str | None) -> dict[str, Any]:
+    """Return the columns of both sides by side: as they are named, or as the fit read them."""
+    fitted = aligner.data.columns
+    return {"source": source or fitted[0], "target": target or fitted[1]}
 
 
 def load_unpaired(

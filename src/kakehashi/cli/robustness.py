@@ -20,8 +20,9 @@ from .options import (
     Json,
     PairsFile,
     Seed,
-    SourceColumn,
-    TargetColumn,
+    SourceOfFit,
+    TargetOfFit,
+    columns_of_fit,
     load_pairs,
     require_encoder,
 )
@@ -40,8 +41,8 @@ def robustness_command(
     ] = None,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
-    source: SourceColumn = "source",
-    target: TargetColumn = "target",
+    source: SourceOfFit = None,
+    target: TargetOfFit = None,
     seed: Seed = 0,
     cache: CacheFile = None,
     as_json: Json = False,
@@ -58,7 +59,7 @@ def robustness_command(
     aligner = Aligner.load(folder).with_encoders(
         source_encoder=source_encoder, target_encoder=target_encoder
     )
-    data = load_pairs(pairs, source=source, target=target)
+    data = load_pairs(pairs, **columns_of_fit(aligner, source, target))
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:
             require_encoder(aligner, side)
