@@ -132,13 +132,13 @@ def retrievers(wait: float) -> dict[str, Ask]:
     our = llama_index.AlignedEmbedding(aligner=aligner["llama_index"])
     kept, kept_index = store(ours), index(our)
     lc_searches = [
-        langchain.VectorSearch(vectorstore=kept, name="a", scores="similarity"),
-        langchain.VectorSearch(vectorstore=kept, name="b", scores="similarity"),
+        langchain.VectorSearch(vectorstore=kept, name="a", modality="target"),
+        langchain.VectorSearch(vectorstore=kept, name="b", modality="target"),
         langchain.BM25Search(documents=documents),
     ]
     li_searches = [
-        llama_index.VectorSearch(kept_index, "a", scores="similarity"),
-        llama_index.VectorSearch(kept_index, "b", scores="similarity"),
+        llama_index.VectorSearch(kept_index, "a", "target"),
+        llama_index.VectorSearch(kept_index, "b", "target"),
         llama_index.BM25Search(nodes),
     ]
     return {
