@@ -67,6 +67,9 @@ def test_info_says_what_an_aligner_is_in_lines_that_can_be_copied(ngram_aligner)
     found = json.loads(run("info", ngram_aligner.path, "--json").stdout)
     assert found["dimensions"] == {"source": 32, "target": 24}
     assert (found["output_dimension"], found["reads_texts"]) == (20, ["source", "target"])
+    assert f"texts        {ngram_aligner.data.texts_hash} (SHA-256 of the texts alone)" in lines
+    assert found["data"]["texts_hash"] == ngram_aligner.data.texts_hash
+    assert "texts_sample" not in found["data"]
 
 
 def test_every_candidate_is_shown_whole_with_its_validation(text_aligner, capsys, monkeypatch):

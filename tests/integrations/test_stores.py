@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 from langchain_core.embeddings import Embeddings
+from support.vector_stores import chroma_server
 
 import kakehashi
 from kakehashi.data.index import IndexDocuments, as_index
@@ -181,3 +182,14 @@ def test_documents_are_checked_once(tmp_path):
     (tmp_path / "a.json").write_text("[1]")
     with pytest.raises(ReaderError, match="no dump of LangChain's InMemoryVectorStore"):
         kakehashi.read_index(tmp_path / "a.json")
+
+
+@pytest.mark.slow
+def test_chroma_is_read_from_a_server(tmp_path):
+    with chroma_server(tmp_path) as client:
+        collection = client.get_or_create_collection("notes", embedding_function=None)
+        collection.add(ids=list("abc"), embeddings=VECTORS.tolist(), documents=TEXTS)
+        port = client.get_settings().chroma_server_http_port
+        read = kakehashi.read_index(f"chroma://127.0.0.1:{port}?collection=notes")
+    assert read.texts == tuple(TEXTS)
+    np.testing.assert_array_equal(read.vectors, VECTORS)

@@ -44,7 +44,8 @@ def _aligner_json(aligner: Aligner) -> dict[str, Any]:
         "output_dimension": aligner.output_dimension,
         "reads_texts": [side for side in SIDES if aligner.reads(side)],
         "retrieval": aligner.retrieval_state()[0],
-        "data": asdict(aligner.data),
+        # Thousands of hashes serve `evaluate` alone.
+        "data": {n: v for n, v in asdict(aligner.data).items() if n != "texts_sample"},
         **report_json(aligner.report),
     }
 
@@ -77,8 +78,12 @@ def _show(aligner: Aligner, all_candidates: bool) -> None:
         )
     unpaired = f" and {data.n_unpaired:,} unpaired rows" if data.n_unpaired else ""
     facts["data"] = f"{data.name or 'unnamed'}, {data.n_pairs:,} pairs{unpaired}"
+    if data.columns != SIDES:
+        facts["data"] += f", columns {' and '.join(data.columns)}"
     facts["licence"] = data.licence or "not stated"
     facts["SHA-256"] = f"{data.content_hash} (of the data)"
+    if data.texts_hash:
+        facts["texts"] = f"{data.texts_hash} (SHA-256 of the texts alone)"
     facts["fingerprint"] = f"{aligner.fingerprint} (of the aligner)"
     print_facts(facts | retrieval_facts(aligner))
     print_report(aligner.report, all_candidates=all_candidates)
