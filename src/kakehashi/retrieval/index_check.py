@@ -33,9 +33,10 @@ _UNIT = 2e-3
 """Largest difference of the squared length of a unit vector from 1: stores round."""
 _ENOUGH = 3
 """Documents of one modality that can speak for it: one that was edited must not."""
-_ALIKE = 0.95
-"""Cosine of a stored vector and the aligner's that count as equal. Eight bits a coordinate give
-.99 and more; the same text by another encoder of the same dimension gives 0."""
+_ALIKE = 0.995
+"""Cosine of a stored vector and the aligner's that count as equal. Half precision, eight bits a
+coordinate and the noise of hosted encoders leave .999 and more. A prompt before the text leaves
+.97, and another encoder of the same dimension about 0."""
 
 
 class StoredDocument(NamedTuple):
