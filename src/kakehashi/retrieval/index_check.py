@@ -133,7 +133,7 @@ def check_index(space: CheckedSpace, index: StoredIndex, modality: DocumentModal
     judged = [verdict for verdict in verdicts if verdict is not None]
     total = _Agreement(sum(v.agreeing for v in judged), sum(v.judged for v in judged))
     for verdict in (total, *(v for v in judged if v.judged >= _ENOUGH)):
-        if verdict.judged and verdict.agreeing <= verdict.judged / 2:
+        if verdict.agreeing < verdict.judged / 2:
             raise AlignerMismatchError(
                 f"{index.name} does not hold this aligner's vectors: "
                 f"{verdict.judged - verdict.agreeing} of {verdict.judged} documents that were "
