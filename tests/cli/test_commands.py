@@ -624,3 +624,23 @@ def test_compare_finds_a_wrong_encoder_before_it_reads_the_pairs():
     ):
         done = CliRunner().invoke(app, ["compare", "missing.jsonl", "--both", name])
         assert isinstance(done.exception, kind), done.exception
+
+
+@pytest.mark.slow
+def test_an_index_is_searched_by_a_fit_and_a_comparison(npz, tmp_path):
+    """The file of pairs brings 300 documents, the index 40 others and some of the same."""
+    with np.load(npz) as arrays:
+        stored = arrays["target"]
+    others = np.random.default_rng(0).standard_normal((40, stored.shape[1])).astype(np.float32)
+    index = tmp_path / "index.npz"
+    np.savez(index, target=np.concatenate([stored[:50], others]))
+    out = ("--out", tmp_path / "bridge", "--no-learned")
+    fitted = json.loads(run("fit", npz, *out, "--index", index, "--json").stdout)
+    assert not [note for note in fitted["notes"] if "is taken to hold" in note]
+    compared = json.loads(
+        run("compare", npz, "--baseline", "procrustes", "--fit", "--index", index, "--json").stdout
+    )
+    assert compared["pool"] == len(stored) + 40
+    refused = run("fit", npz, *out, "--overwrite", "--index", index, "--no-unpaired")
+    assert refused.returncode == 2
+    assert "pass no --unpaired with it" in refused.stderr

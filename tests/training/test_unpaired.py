@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from support.toy_data import (
 )
 
 from kakehashi import Pairs, fit
+from kakehashi.data.index import IndexDocuments
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.projection.moments import Moments, Spectrum
@@ -50,7 +52,7 @@ def test_unpaired_texts_without_encoders_are_refused():
         with pytest.raises(DataError, match=f"need both encoders; pass {missing}_encoder="):
             fit(pairs, unpaired=texts, **given, **QUICK)
     for wrong in ("one text", True, False, iter(texts)):
-        with pytest.raises(DataError, match="expected a list of texts, Pairs of stored"):
+        with pytest.raises(DataError, match="expected a list of texts, what read_index"):
             fit(pairs, unpaired=wrong, **ENCODERS, **QUICK)
     for none in ([], (), np.array([], str)):
         assert gather_unpaired(none, pairs, {}, same_space=False, cache=None) is None
@@ -230,3 +232,39 @@ def test_pooling_is_a_covariance_of_weighted_rows(weight):
     np.testing.assert_allclose(found.cxx, expected[:6, :6], atol=1e-6)
     np.testing.assert_allclose(found.cyy, expected[6:, 6:], atol=1e-6)
     np.testing.assert_allclose(found.cxy, expected[:6, 6:], atol=1e-6)
+
+
+def test_an_index_is_searched_whole_and_a_sample_of_it_is_read(monkeypatch):
+    """Its stored vectors serve; the source encoder reads a few of its texts."""
+    monkeypatch.setattr("kakehashi.training.unpaired.MAX_READ_OF_INDEX", 12)
+    read = []
+
+    def source(texts):
+        read.extend(texts)
+        return hashed_letters(texts)
+
+    pairs = encoded()
+    chunks = tuple(f"chunk number {i} of the index" for i in range(50))
+    index = IndexDocuments((*pairs.target_texts[:30], *chunks), None)
+    stored = IndexDocuments(index.texts, reversed_letters(list(index.texts)))
+    reports = []
+    for given in (index, stored):
+        read.clear()
+        encoders = {"source_encoder": source, "target_encoder": reversed_letters}
+        report = fit(pairs, **encoders, unpaired=given, **QUICK, ngrams=False).report
+        assert report.candidates[report.chosen].scores.pool == 80 + 50
+        assert len({*read} & {*index.texts}) == 12
+        assert not [note for note in report.notes if "is taken to hold" in note]
+        reports.append(report)
+    assert reports[0].candidates == {
+        name: replace(row, cpu_seconds=reports[0].candidates[name].cpu_seconds)
+        for name, row in reports[1].candidates.items()
+    }
+    unread = fit(pairs, unpaired=IndexDocuments(None, stored.vectors), **QUICK, ngrams=False)
+    assert unread.report.candidates[unread.report.chosen].scores.pool == 80
+    assert any("80 documents without texts are not searched" in n for n in unread.report.notes)
+    vectors = Pairs(source_vectors=pairs.source_vectors, target_vectors=pairs.target_vectors)
+    searched = fit(vectors, unpaired=IndexDocuments(None, stored.vectors), **QUICK).report
+    assert searched.candidates[searched.chosen].scores.pool > 100
+    with pytest.raises(DataError, match="5 dimensions, the target encoder's 24"):
+        fit(pairs, unpaired=IndexDocuments(None, np.eye(5)), **QUICK)

@@ -89,6 +89,8 @@ def compare_command(
     unpaired_texts = load_unpaired(
         unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder)
     )
+    if index is not None and (unpaired is not None or no_unpaired):
+        raise DataError("--index also gives the texts without a pair; pass no --unpaired with it.")
     documents = load_index(index, target)
     rows = _rows(baseline, both)
     options: dict[str, Any] = {"mode": mode, "seed": checked_seed(seed), "cache": cache}
@@ -103,7 +105,8 @@ def compare_command(
     train, test = data.select(split.kept), data.select(split.held_out)
     options |= {f"{side}_encoder": encoder for side, encoder in encoders.items()}
     with show_progress(not as_json):
-        aligner = fit(train, test=test, unpaired=unpaired_texts, **options) if with_fit else None
+        unpaired_too = unpaired_texts if documents is None else documents
+        aligner = fit(train, test=test, unpaired=unpaired_too, **options) if with_fit else None
         result = compare(train, test, rows, aligner=aligner, index=documents, **options)
     if as_json:
         print_json(result.to_dict())

@@ -50,9 +50,10 @@ def _show(result: DemoResult, out: Path) -> None:
     from ..demo.pipeline import COLLECTIONS, LEGEND
 
     console = plain_console()
-    pool = next(iter(result.rows.values())).pool
+    some = next(iter(result.rows.values()))
     print_scores(
-        f"{pool} Japanese queries in {pool} English documents, trained on {result.n_train} others",
+        f"{some.n_queries} Japanese questions in the whole index: {some.pool:,} English documents, "
+        f"trained on {result.n_train:,} other pairs",
         result.rows,
     )
     for name, meaning in LEGEND.items():

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..bundle import check_place
+from ..errors import DataError
 from ..progress import show_progress
 from ..training.fit import fit
 from ..types import Side
@@ -21,6 +22,7 @@ from .options import (
     CacheFile,
     EncoderName,
     GroupColumn,
+    IndexAddress,
     Json,
     NoUnpaired,
     Overwrite,
@@ -30,6 +32,7 @@ from .options import (
     TargetColumn,
     TestFile,
     UnpairedFile,
+    load_index,
     load_pairs,
     load_unpaired,
 )
@@ -70,6 +73,7 @@ def fit_command(
             "keep mode, if torch is installed."
         ),
     ] = None,
+    index: IndexAddress = None,
     unpaired: UnpairedFile = None,
     no_unpaired: NoUnpaired = False,
     source: SourceColumn = "source",
@@ -85,6 +89,8 @@ def fit_command(
     if os.path.lexists(out) and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
     check_place(out, overwrite=overwrite)  # before the fit, which would be lost
+    if index is not None and (unpaired is not None or no_unpaired):
+        raise DataError("--index also gives the texts without a pair; pass no --unpaired with it.")
     unpaired_texts = load_unpaired(
         unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder)
     )
@@ -102,7 +108,7 @@ def fit_command(
             seed=seed,
             ngrams=ngrams,
             learned=learned,
-            unpaired=unpaired_texts,
+            unpaired=unpaired_texts if index is None else load_index(index, target),
             cache=cache,
         )
     aligner.save(out, overwrite=overwrite)

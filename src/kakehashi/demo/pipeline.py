@@ -26,6 +26,7 @@ from ..data.splits import hold_out
 from ..encoders import Encoder, as_encoder
 from ..encoders.cache import encode_texts
 from ..errors import MissingExtraError
+from ..metrics.pool import Pool
 from ..metrics.relevance import clusters_of
 from ..metrics.statistics import Scores
 from ..retrieval.bm25 import bm25_ranks
@@ -39,7 +40,7 @@ COLLECTIONS = {
     f"{COLLECTION}_shared": "its vectors projected once",
     f"{COLLECTION}_ceiling": "embedded again by USE, for comparison",
 }
-TEST_SHARE = 0.305  # 441 of the 1,446 pairs: whole sections of the manual that no map has seen
+TEST_SHARE = 0.305  # 441 of the 1,446 pairs ask: whole sections that no map has seen
 N_SHOWN = 6
 _FOLDERS = {"keep": "aligner", "shared": "aligner-shared"}
 _NEIGHBOURS = 10
@@ -103,27 +104,28 @@ def run(folder: Path) -> DemoResult:
     for name, part in (("train", train), ("test", test)):
         _write_jsonl(folder / f"{name}.jsonl", part)
     cache = folder / "vectors.sqlite"
-    stored = _encode(english, test.target_texts, "document", "the English index", cache)
+    pool = Pool.of([test, train])  # the whole manual; document i answers query i
+    stored = _encode(english, pool.texts, "document", "the English index", cache)
     index = _fresh_collections(folder / "chroma")
-    ids = [str(i) for i in range(len(test))]
-    index("", ids, test.target_texts, stored)
+    ids = [str(i) for i in range(len(pool))]
+    index("", ids, pool.texts, stored)
     aligners = _fit_both(train, test, japanese, english, folder, cache)
     ranks: dict[str, NDArray[np.intp]] = {}
-    for label, (queries, documents) in _pools(
-        test, stored, japanese, english, aligners, cache
+    for label, (queries, documents) in _pipelines(
+        test, pool, stored, japanese, english, aligners, cache
     ).items():
         suffix = "" if documents is stored else f"_{label.split()[-1]}"
-        ranks[label] = _ranks_in(index(suffix, ids, test.target_texts, documents), queries)
+        ranks[label] = _ranks_in(index(suffix, ids, pool.texts, documents), queries)
         if label == "before":
             assert test.source_texts is not None
-            assert test.target_texts is not None
-            bm25 = bm25_ranks(test.source_texts, test.target_texts)
-            ranks["BM25"] = np.minimum(bm25, len(test))
+            assert pool.texts is not None
+            relevance = pool.relevance(test)
+            ranks["BM25"] = bm25_ranks(test.source_texts, pool.texts, relevance=relevance)
     clusters = clusters_of(test)
     before, after = ranks["before"] == 1, ranks["after, keep"] == 1
     keep = aligners["keep"]
     return DemoResult(
-        rows={k: Scores.of_ranks(r, len(test), clusters=clusters) for k, r in ranks.items()},
+        rows={k: Scores.of_ranks(r, len(pool), clusters=clusters) for k, r in ranks.items()},
         questions=_ask(test, _examples(test, before != after), keep, folder / "chroma"),
         gained=int((after & ~before).sum()),
         lost=int((before & ~after).sum()),
@@ -156,8 +158,9 @@ def _fit_both(
     return aligners
 
 
-def _pools(
+def _pipelines(
     test: Pairs,
+    pool: Pool,
     stored: Float32Array,
     japanese: Encoder,
     english: Encoder,
@@ -166,7 +169,7 @@ def _pools(
 ) -> dict[str, tuple[Float32Array, Float32Array]]:
     """Return query vectors and document vectors of each pipeline, in the order of the table."""
     keep, shared = aligners["keep"], aligners["shared"]
-    sources, targets = test.source_texts, test.target_texts
+    sources, targets = test.source_texts, pool.texts
     queries = _encode(japanese, sources, "query", "Japanese notes", cache)
     english_queries = _encode(english, sources, "query", "Japanese notes, as it was", cache)
     label = "the index again, for the ceiling"

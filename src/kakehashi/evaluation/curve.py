@@ -207,7 +207,9 @@ def learning_curve(
     fitted, too_small = _fitted_sizes(wanted, len(rows), leaked=len(kept) - len(rows))
     orders = [nested_rows(pairs, seed=settings.seed + i, rows=rows) for i in range(repeats)]
     # A fit on a part of the pairs is judged in the index of all of them.
-    inputs = replace(encoded.inputs, pairs=pairs, test=test, documents=pairs)
+    inputs = replace(
+        encoded.inputs, pairs=pairs, test=test, documents=(*encoded.inputs.documents, pairs)
+    )
     encoded = replace(encoded, inputs=inputs)
     fits = _fits(encoded, fitted, orders)
     return _curve(encoded, fits, fitted, too_small)

@@ -156,6 +156,13 @@ def _about_index(prepared: Prepared) -> Iterator[str]:
             f"the index holds {pool.n_index:,} documents; {len(pool):,} of them stand in for it, "
             "the answers among them and the others drawn at random"
         )
+    others = [*prepared.inputs.documents, *filter(None, [prepared.plan.unpaired])]
+    nameless = sum(len(part) for part in others if part.target_texts is None)
+    if nameless and pool.texts is not None:
+        yield (
+            f"{nameless:,} documents without texts are not searched: they cannot be told from "
+            "those that the pairs name; give their texts, too"
+        )
     if not prepared.inputs.unpaired:
         yield (
             f"the index is taken to hold the {len(pool):,} documents that the pairs name; give the "

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..aligner import Aligner
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..encoders.kept import kept_if_it_fails
 from ..threads import BLAS
@@ -27,7 +28,7 @@ def fit(
     mode: Literal["keep", "shared", "auto"] = "keep",
     validation: Pairs | None = None,
     test: Pairs | None = None,
-    unpaired: Pairs | Sequence[str] | None = None,
+    unpaired: Pairs | IndexDocuments | Sequence[str] | None = None,
     metric: Metric | None = None,
     ngrams: bool | None = None,
     learned: bool | None = None,
@@ -35,6 +36,10 @@ def fit(
     cache: str | Path | None = None,
 ) -> Aligner:
     """Train an aligner on pairs, choose among candidate maps, and report on held-out queries.
+
+    Each held-out query searches the whole index: all documents that the pairs name, and those of
+    ``unpaired``. Where documents have several questions, new ones about fitted documents judge,
+    too.
 
     The map that ships is fitted on all pairs once the report stands, but never on a test set of
     your own. ``with kakehashi.progress.show_progress():`` shows progress bars.
@@ -49,8 +54,10 @@ def fit(
         validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)
             is the test part, and hyper-parameters are chosen by cross-validation on the rest (on
             one held-out part where there are 2,500 pairs and more).
-        unpaired: texts of the target side that have no pair, such as the chunks of an index: from
-            them the map may learn how both encoders see one text. Or pairs that count by a weight
+        unpaired: texts of the target side that have no pair, such as the chunks of an index, or
+            what :func:`kakehashi.read_index` returns. They are documents that every query searches,
+            and from them the map may learn how both encoders see one text: from all of a list, and
+            from 5,000 of an index, whose stored vectors serve. Or pairs that count by a weight
             and never judge: stored vectors of the same texts, or the pairs that
             :func:`kakehashi.pairing.pseudo_pairs` returns. Validation chooses how much they count.
             None takes the targets of the pairs; but where a source encoder of another kind would

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs, check_pairs
 from ..data.validation import check_choice, checked_seed
 from ..encoders import Encoder, EncoderIdentity
@@ -13,6 +14,7 @@ from ..errors import FitError, MissingExtraError
 from ..types import Metric, Mode, Side
 from .features import FeatureSet, feature_sets
 from .gradient.torch_state import import_failure
+from .index_documents import index_documents
 from .inputs import (
     Cache,
     as_encoders,
@@ -26,7 +28,7 @@ from .inputs import (
 from .spaces import share_space, store_metric
 from .split_plan import MIN_PAIRS, SplitPlan, plan_split
 from .target_encoder import TargetEncoderQueries, target_encoder_queries
-from .unpaired import Unpaired, check_unpaired, gather_unpaired
+from .unpaired import Unpaired, check_unpaired, gather_unpaired, sample_of_index
 
 _CHOICES: dict[str, tuple[str | bool | None, ...]] = {
     "mode": ("keep", "shared", "auto"),
@@ -83,15 +85,15 @@ class FitInputs:
     """The data of a fit, as the caller gave it.
 
     Attributes:
-        documents: pairs whose targets are documents of the index, too, and from which nothing is
-            learned.
+        documents: sets whose targets are documents of the index, too; nothing else of them is
+            read.
     """
 
     pairs: Pairs
     validation: Pairs | None = None
     test: Pairs | None = None
     unpaired: Unpaired = None
-    documents: Pairs | None = None
+    documents: tuple[Pairs, ...] = ()
 
     @property
     def sets(self) -> list[Pairs]:
@@ -202,7 +204,13 @@ def encode_inputs(
     dimensions = common_dimensions(pairs, validation, test)
     check_dimensions(inputs.pairs, identities, dimensions)
     check_made_by(inputs.pairs, encoders)
-    encoded = replace(inputs, pairs=pairs, validation=validation, test=test)
+    documents = inputs.documents
+    if isinstance(inputs.unpaired, IndexDocuments):
+        width, cache = dimensions["target"], settings.cache
+        documents += (
+            index_documents(inputs.unpaired, encoders["target"], dimension=width, cache=cache),
+        )
+    encoded = FitInputs(pairs, validation, test, inputs.unpaired, documents)
     return EncodedInputs(encoded, settings, encoders, identities, dimensions, reads_texts)
 
 
@@ -213,8 +221,13 @@ def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -
     if same_space is None:
         same_space = share_space(inputs.pairs, identities, settings.seed)
     metric = settings.metric or store_metric(inputs.pairs)
+    given = inputs.unpaired
+    if isinstance(given, IndexDocuments):
+        given = sample_of_index(
+            inputs.documents[-1], encoders["source"], same_space=same_space, cache=settings.cache
+        )
     unpaired = gather_unpaired(
-        inputs.unpaired, inputs.pairs, encoders, same_space=same_space, cache=settings.cache
+        given, inputs.pairs, encoders, same_space=same_space, cache=settings.cache
     )
     plan = _plan(encoded, unpaired)
     queries = target_encoder_queries(plan.judged.questions, encoders, identities, settings.cache)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -111,7 +112,7 @@ def plan_split(
     validation: Pairs | None,
     test: Pairs | None,
     unpaired: Pairs | None = None,
-    documents: Pairs | None = None,
+    documents: Sequence[Pairs] = (),
     seed: int,
     asks_known: bool = True,
 ) -> SplitPlan:
@@ -121,7 +122,7 @@ def plan_split(
         validation, test: sets of the caller's. Without them a fifth of the pairs is held out to
             judge, and the rest is cut into folds (or one part, where there are many) to choose.
         unpaired: is carried along; its targets are documents of the index, too.
-        documents: their targets are documents of the index, too; nothing else of them is used.
+        documents: sets whose targets are documents of the index, too; nothing else is used.
         seed: decides what is held out.
         asks_known: whether new questions about documents that pairs name judge, too.
 
@@ -164,7 +165,7 @@ def plan_split(
         validation_rows=validation_rows,
         pool=_pool(
             [part for part in (pairs, validation, test) if part is not None],
-            [part for part in (unpaired, documents) if part is not None],
+            [*documents, *([] if unpaired is None else [unpaired])],
             [part.questions for part in (*parts, judged)],
         ),
         unpaired=unpaired,

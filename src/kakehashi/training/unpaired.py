@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..data.validation import usable_texts
+from ..encoders import Encoder
 from ..encoders.cache import encode_texts
 from ..errors import DataError
 from ..types import SIDES
-from ..vectors import FloatArray, thinned
+from ..vectors import FloatArray, drawn, thinned
 from .features import MAX_NGRAM_PAIRS
 from .inputs import ROLES, Cache, EncodersBySide, common_dimensions
 
@@ -20,8 +22,12 @@ MAX_ENCODED_TARGETS = 5000
 """Targets of the pairs up to which the source encoder reads them unasked, as unpaired texts; where
 there are more, it reads none."""
 
-Unpaired = Pairs | Sequence[str] | None
-"""Texts or Pairs of stored vectors; an empty list for none, None for the targets of the pairs."""
+MAX_READ_OF_INDEX = 5000
+"""Documents of an index that the source encoder reads, at most, drawn evenly."""
+
+Unpaired = Pairs | IndexDocuments | Sequence[str] | None
+"""Texts, an index, or Pairs of stored vectors; an empty list for none, None for the targets of the
+pairs."""
 
 
 def check_unpaired(unpaired: Any, encoders: EncodersBySide) -> None:
@@ -31,7 +37,7 @@ def check_unpaired(unpaired: Any, encoders: EncodersBySide) -> None:
         DataError: neither texts, Pairs nor None; a text that cannot be used; texts without
             encoders, or pairs without vectors.
     """
-    if unpaired is None:
+    if unpaired is None or isinstance(unpaired, IndexDocuments):
         return
     if isinstance(unpaired, Pairs):
         for side in SIDES:
@@ -43,8 +49,8 @@ def check_unpaired(unpaired: Any, encoders: EncodersBySide) -> None:
         return
     if isinstance(unpaired, (str, bool)) or not hasattr(unpaired, "__len__"):
         raise DataError(
-            "unpaired: expected a list of texts, Pairs of stored vectors, or None; an empty list "
-            "for no unpaired texts."
+            "unpaired: expected a list of texts, what read_index returns, Pairs of stored vectors, "
+            "or None; an empty list for no unpaired texts."
         )
     if len(unpaired) == 0:
         return
@@ -54,8 +60,34 @@ def check_unpaired(unpaired: Any, encoders: EncodersBySide) -> None:
             raise DataError(f"unpaired texts need both encoders; pass {side}_encoder=.")
 
 
+def sample_of_index(
+    documents: Pairs, encoder: Encoder | None, *, same_space: bool, cache: Cache
+) -> Pairs | list[str]:
+    """Return documents of an index as both encoders see them; none where the source cannot.
+
+    Args:
+        documents: with their texts, if there are any, and their stored vectors.
+        encoder: of the source.
+    """
+    some = documents.select(drawn(len(documents), MAX_READ_OF_INDEX, 0))
+    texts, stored = some.target_texts, some.required_vectors("target")
+    if same_space:
+        return _same_texts(texts, stored, stored)
+    if encoder is None or texts is None:
+        return []
+    label = "encoding documents of the index as unpaired texts"
+    return _same_texts(
+        texts, encode_texts(encoder, texts, ROLES["source"], cache=cache, label=label), stored
+    )
+
+
 def gather_unpaired(
-    unpaired: Unpaired, pairs: Pairs, encoders: EncodersBySide, *, same_space: bool, cache: Cache
+    unpaired: Pairs | Sequence[str] | None,
+    pairs: Pairs,
+    encoders: EncodersBySide,
+    *,
+    same_space: bool,
+    cache: Cache,
 ) -> Pairs | None:
     """Return rows of one text each, as the source encoder and as the target encoder see it.
 
