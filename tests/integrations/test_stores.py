@@ -12,6 +12,7 @@ from support.vector_stores import chroma_server
 import kakehashi
 from kakehashi.data.index import IndexDocuments, as_index
 from kakehashi.errors import DataError, ReaderError
+from kakehashi.integrations.stores.rows import documents_of
 
 TEXTS = ["red key", "blue key", "green door"]
 VECTORS = np.array([[1, 0, 0], [0, 1, 0], [0, 0.6, 0.8]], np.float32)
@@ -193,3 +194,54 @@ def test_chroma_is_read_from_a_server(tmp_path):
         read = kakehashi.read_index(f"chroma://127.0.0.1:{port}?collection=notes")
     assert read.texts == tuple(TEXTS)
     np.testing.assert_array_equal(read.vectors, VECTORS)
+
+
+@pytest.mark.slow
+def test_a_damaged_store_is_an_error_of_ours(tmp_path):
+    address = qdrant(tmp_path)
+    [stored] = tmp_path.rglob("storage.sqlite")
+    stored.write_bytes(stored.read_bytes()[:200] + b"x" * 9000)
+    with pytest.raises(ReaderError, match="cannot be read: DatabaseError"):
+        kakehashi.read_index(address)
+
+
+def test_rows_without_a_text_or_with_another_kind_of_text():
+    bare = documents_of("db", ["a", "b"], ["red", None], VECTORS[:2])
+    assert (bare.texts, len(bare)) == (None, 2)
+    without = documents_of("db", ["a", "b", "c"], ["red", None, "  "], None)
+    assert (without.texts, without.ids) == (("red",), ("a",))
+    with pytest.raises(DataError, match=r"db: the text of document 'b' is no string \(int\)"):
+        documents_of("db", ["a", "b"], ["red", 3], VECTORS[:2])
+    with pytest.raises(DataError, match="holds no documents"):
+        documents_of("db", ["a"], [None], None)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"a": 1}',
+        '{"a": {"text": "x"}}',
+        '{"a": {"text": "x", "vector": [1, 2]}, "b": {"text": "y", "vector": [1]}}',
+        '{"a": {"text": 1, "vector": [1, 2]}}',
+        '{"a": {"text": "x", "vector": [1e999, 2]}}',
+        '{"a": {"text": "x", "vector": {"b": 1}}}',
+        "\ufeff{",
+    ],
+)
+def test_a_broken_dump_is_an_error_of_ours(content, tmp_path):
+    (tmp_path / "dump.json").write_text(content)
+    with pytest.raises(DataError):
+        kakehashi.read_index(tmp_path / "dump.json")
+
+
+@pytest.mark.parametrize("name", ["docstore.json", "default__vector_store.json"])
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"docstore/data": 1}', "\x00\x01"])
+def test_a_broken_storage_is_an_error_of_ours(name, content, tmp_path):
+    docstore = {"docstore/data": {"a": {"__data__": {"text": "x"}}}}
+    (tmp_path / "docstore.json").write_text(json.dumps(docstore))
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError):
+        kakehashi.read_index(f"llama-index:{tmp_path}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ...data.index import IndexDocuments, read_index_file
+from ...errors import KakehashiError, ReaderError
 from .address import Address, parse_address
 from .read_chroma import read_chroma
 from .read_langchain import read_langchain
@@ -35,11 +36,19 @@ def read_index(address: str | Path, *, column: str = "target") -> IndexDocuments
         column: of a file: the column or array of the documents.
 
     Raises:
-        ReaderError: a file cannot be read.
+        ReaderError: a file or a store cannot be read.
         DataError: no such store or collection, or documents that cannot be used.
         MissingExtraError: the store's package is not installed.
     """
     parsed = parse_address(str(address))
     if parsed is None:
         return read_index_file(address, column=column)
-    return _READERS[parsed.kind](parsed)
+    try:
+        return _READERS[parsed.kind](parsed)
+    except KakehashiError:
+        raise
+    except Exception as error:  # a damaged store raises whatever its package raises
+        said = " ".join(str(error).split())
+        raise ReaderError(
+            f"{address} cannot be read: {type(error).__name__}: {said:.200}"
+        ) from error
