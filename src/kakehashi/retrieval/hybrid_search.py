@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, get_args
 import numpy as np
 
 from ..data.validation import check_choice, is_whole
-from ..errors import DataError, DegradedWarning
+from ..errors import AlignerMismatchError, DataError, DegradedWarning, EncoderMismatchError
 from .answer_probability import MinScore, check_min_score
 from .hits import SearchResult
 from .merging import FusedDocument, Fusion
@@ -30,6 +30,7 @@ OnError = Literal["raise", "degrade"]
 _FIRST_DEPTH_PER_K, _MIN_FIRST_DEPTH = 4, 20
 """The first round asks for this many documents of each modality: a multiple of k, and a minimum."""
 _MAX_K = 1_000_000
+_NEVER_DEGRADED = (DataError, AlignerMismatchError, EncoderMismatchError)
 _MAX_ROUNDS, _DEPTH_FACTOR = 3, 4
 """Rounds of searches for a query, and how much deeper each round is than the one before."""
 
@@ -181,7 +182,8 @@ class _SearchState:
         if not isinstance(outcome, Exception):
             self._results[search.name] = outcome
             return
-        if self._hybrid.on_error == "raise":
+        # Data and aligners that do not fit are no failure of a store.
+        if self._hybrid.on_error == "raise" or isinstance(outcome, _NEVER_DEGRADED):
             raise outcome
         self._errors[search.name] = outcome
         if search.name in self._results:  # no last hits: it is not repeated

@@ -73,6 +73,7 @@ class HybridRetriever(ProjectingRetriever):
     @model_validator(mode="after")
     def _check(self) -> HybridRetriever:
         check_searches(self._prepared_searches(), self._hybrid_search())
+        self._options({})
         return self
 
     def _get_relevant_documents(
@@ -84,7 +85,7 @@ class HybridRetriever(ProjectingRetriever):
         modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        n, options = self._number(k), self._options(kwargs)
         prepared = self.embeddings.prepare_query(query, modality=modality)
         return self._documents(
             self._hybrid_search().run(self._prepared_searches(), prepared, query, n, options)
@@ -99,11 +100,18 @@ class HybridRetriever(ProjectingRetriever):
         modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        n, options = self._number(k), self._options(kwargs)
         prepared = await self.embeddings.aprepare_query(query, modality=modality)
         return self._documents(
             await self._hybrid_search().arun(self._prepared_searches(), prepared, query, n, options)
         )
+
+    def _options(self, of_call: dict[str, Any]) -> dict[str, Any]:
+        """Return the options for every search; a search that cannot read one refuses it."""
+        options = {**self.search_kwargs, **of_call}
+        for search in self.searches:
+            search.check_options(options)
+        return options
 
     def _hybrid_search(self) -> HybridSearch:
         calibration = self.embeddings.aligner.calibration

@@ -35,8 +35,10 @@ from ...retrieval.fusion import fusion_of
 from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_k
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
+from .filters import joined
 from .index import acheck, check
 from .searches import VectorSearch, scored_search, without_k
+from .store_options import check_options
 from .vectorstore import unwrapped
 
 
@@ -92,7 +94,9 @@ class AlignedRetriever(ProjectingRetriever):
         search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
         score_threshold: least relevance score, for stores that give scores by vector.
         min_score: as of :class:`HybridRetriever`: the least probability that a document answers.
-        search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ... (not ``k``).
+        search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ... (not ``k``). A
+            ``filter`` that is a dictionary in the way of Chroma is translated for every store that
+            :class:`VectorSearch` knows. An option that such a store does not know is refused.
 
     A call may give ``k``, ``modality`` (of this query) and options of the store:
     ``retriever.invoke(text, k=2, modality="target")``.
@@ -108,6 +112,7 @@ class AlignedRetriever(ProjectingRetriever):
     def _check(self) -> AlignedRetriever:
         if self.search_type == "mmr" and self.score_threshold is not None:
             raise DataError("score_threshold has no meaning with search_type='mmr'; drop one.")
+        self._options({})
         if self.min_score is not None:
             if self.search_type == "mmr" or self.score_threshold is not None:
                 raise DataError(
@@ -136,7 +141,7 @@ class AlignedRetriever(ProjectingRetriever):
         modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        n, options = self._number(k), self._options(kwargs)
         if self.min_score is not None:
             prepared = await self.embeddings.aprepare_query(query, modality=modality)
             hybrid, search = self._prepared_by_probability(self.min_score)
@@ -155,7 +160,7 @@ class AlignedRetriever(ProjectingRetriever):
     def _search(
         self, query: str, k: int | None, modality: str | None, kwargs: dict[str, Any]
     ) -> list[Document]:
-        n, options = self._number(k), {**self.search_kwargs, **kwargs}
+        n, options = self._number(k), self._options(kwargs)
         if self.min_score is not None:
             prepared = self.embeddings.prepare_query(query, modality=modality)
             hybrid, search = self._prepared_by_probability(self.min_score)
@@ -169,6 +174,12 @@ class AlignedRetriever(ProjectingRetriever):
             if self.score_threshold is not None:
                 return self._above_threshold(self.score_threshold, vector, n, options)
             return store.similarity_search_by_vector(vector, k=n, **options)
+
+    def _options(self, of_call: dict[str, Any]) -> dict[str, Any]:
+        """Return the options of the store's search, with a ``filter`` in the form of the store."""
+        options = {**self.search_kwargs, **of_call}
+        check_options(self.vectorstore, options)
+        return joined(self.vectorstore, options)
 
     def _above_threshold(
         self, threshold: float, vector: list[float], k: int, options: dict[str, Any]

@@ -22,6 +22,7 @@ from .._aligner_field import index_may_need_moving
 from .._modalities import Space
 from .filters import joined, kind_of
 from .index import check, scale_of
+from .store_options import check_options
 from .vectorstore import unwrapped
 
 _SCORED = (
@@ -125,9 +126,14 @@ class VectorSearch(BaseModel):
         modality = DocumentModality(
             self.name, space, self.modality, self.modality_field, without_modality
         )
+        self.check_options({})
         search = self.model_copy()
         search._prepared = (space, modality, scale if needs_similarity else None, merge)
         return search
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise DataError for an option, of this search or of a call, that the store would drop."""
+        check_options(self.vectorstore, {**self.search_kwargs, **options})
 
     def find(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
@@ -246,6 +252,10 @@ class BM25Search(BaseModel):
         search = self.model_copy()
         search._prepared = (index, documents)
         return search
+
+    def check_options(self, options: Mapping[str, Any]) -> None:
+        """Raise DataError for an option that a search by words cannot read."""
+        lexical_filter(options)
 
     def find(
         self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool

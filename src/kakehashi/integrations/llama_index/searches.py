@@ -13,13 +13,14 @@ from llama_index.core.indices.vector_store.retrievers import VectorIndexRetrieve
 from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import MetadataFilters
 
+from ...data.validation import check_choice
 from ...errors import DataError
 from ...retrieval.document_key import Merge, key_of
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.lexical_search import LexicalSearch
 from ...retrieval.query import Query
-from ...retrieval.score_scales import ScoreScale
+from ...retrieval.score_scales import SCALES, ScoreScale
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
 from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction, permits
@@ -66,12 +67,19 @@ class VectorSearch:
 
     def __post_init__(self) -> None:
         """Refuse what is no index, and options that LlamaIndex's retriever would pass over."""
+        _check_texts(name=self.name, modality=self.modality, scores=self.scores)
         if not isinstance(self.index, VectorStoreIndex):
             raise DataError(
                 f"index={self.index!r:.80} is no VectorStoreIndex; give one (of a vector store: "
                 "VectorStoreIndex.from_vector_store(store, embed_model=embedding)). A list of "
                 "nodes is searched by words with BM25Search(nodes)."
             )
+        if self.scores is not None:
+            check_choice("scores", self.scores, SCALES)
+        if not isinstance(self.split, bool):
+            raise DataError(f"split={self.split!r:.80}; give True or False.")
+        if not isinstance(self.options, Mapping):
+            raise DataError(f"options={self.options!r:.80}; give a dictionary.")
         check_options(self.options)
         if "similarity_top_k" in self.options:
             raise DataError("options hold similarity_top_k; give it to the retriever itself.")
@@ -184,6 +192,11 @@ class BM25Search:
     modality: str | None = None
     _index: LexicalSearch | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuse what are no nodes; an iterator of nodes is read once."""
+        _check_texts(name=self.name, modality=self.modality)
+        object.__setattr__(self, "nodes", _checked_nodes(self.nodes))
+
     def prepared(
         self,
         embedding: AlignedEmbedding,
@@ -192,15 +205,8 @@ class BM25Search:
         needs_similarity: bool,
         merge: Merge,
     ) -> BM25Search:
-        """Return this search with an index of its nodes as they are now.
-
-        Raises:
-            DataError: one of them is no node.
-        """
-        space, nodes = embedding.aligner, list(self.nodes)
-        for node in nodes:
-            if not isinstance(node, BaseNode):
-                raise DataError(f"nodes hold {node!r:.80}; give nodes, such as TextNode(text=...).")
+        """Return this search with an index of its nodes as they are now."""
+        space, nodes = embedding.aligner, _checked_nodes(self.nodes)
         modality = DocumentModality(
             self.name, space, self.modality, embedding.modality_field, without_modality
         )
@@ -247,6 +253,24 @@ class BM25Search:
             and all(getattr(node, name) in wanted for name, wanted in ids.items())
             for node in self.nodes
         ]
+
+
+def _checked_nodes(nodes: Any) -> list[BaseNode]:
+    """Return nodes as a list; raise DataError for anything else."""
+    if not isinstance(nodes, Iterable) or isinstance(nodes, (str, BaseNode)):
+        raise DataError(f"nodes={nodes!r:.80}; give a list of nodes, such as TextNode(text=...).")
+    listed = list(nodes)
+    for node in listed:
+        if not isinstance(node, BaseNode):
+            raise DataError(f"nodes hold {node!r:.80}; give nodes, such as TextNode(text=...).")
+    return listed
+
+
+def _check_texts(*, name: Any, **optional: Any) -> None:
+    """Raise DataError where a name is no text, or an optional one is neither a text nor None."""
+    for what, value in {"name": name, **optional}.items():
+        if not isinstance(value, str) and (what == "name" or value is not None):
+            raise DataError(f"{what}={value!r:.80}; give a text.")
 
 
 def as_searches(values: Any) -> list[VectorSearch | BM25Search]:
