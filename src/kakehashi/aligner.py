@@ -20,7 +20,7 @@ from .aligner_record import (
     router_state,
     signature_state,
 )
-from .card import render_card
+from .card import contents, render_card
 from .data.validation import checked_side, in_order, text_problem
 from .encoders import Encoder, EncoderIdentity, as_encoder
 from .encoders.first_use import one_thread, recognised
@@ -314,14 +314,10 @@ class Aligner(AsyncEmbedding):
             "report": self.report.to_dict(),
             "fingerprint": self.fingerprint,
         }
-        card = render_card(self.report, self.data, self.identities, self.dimensions)
-        return bundle.write(
-            Path(path),
-            document,
-            tensors | probes | router | signature_state(self.target_signature),
-            card,
-            overwrite=overwrite,
-        )
+        tensors = tensors | probes | router | signature_state(self.target_signature)
+        holds = contents(tensors, hashes=bool(self.data.texts_sample))
+        card = render_card(self.report, self.data, self.identities, self.dimensions, holds)
+        return bundle.write(Path(path), document, tensors, card, overwrite=overwrite)
 
     @classmethod
     def load(cls, path: str | Path) -> Aligner:
@@ -335,7 +331,14 @@ class Aligner(AsyncEmbedding):
         document, tensors = bundle.read(folder)
         try:
             aligner = cls(**parts_of(document, tensors), path=folder.resolve())
-            check_parts(aligner.projection, aligner.dimensions, aligner.identities, aligner.report)
+            check_parts(
+                aligner.mode,
+                aligner.projection,
+                aligner.dimensions,
+                aligner.identities,
+                aligner.report,
+                aligner.data,
+            )
         # The errors that the lines above raise over a record of another shape.
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleTamperedError(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .bundle.typed import check_type, check_types
 from .encoders import EncoderIdentity
 from .encoders.identity import PROBE_ROWS
 from .encoders.signature import SpaceSignature
@@ -18,7 +19,7 @@ from .report import DataRecord, Report
 from .retrieval.calibration import Calibration
 from .routing import Router, ScriptRouter
 from .routing.router import router_from
-from .types import SIDES, Side
+from .types import SIDES, Mode, Side
 
 Tensors = dict[str, NDArray[Any]]
 Identities = Mapping[Side, EncoderIdentity | None]
@@ -95,9 +96,14 @@ def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
 
 
 def check_parts(
-    projection: Projection, dimensions: Mapping[str, Any], identities: Identities, report: Report
+    mode: str,
+    projection: Projection,
+    dimensions: Mapping[str, Any],
+    identities: Identities,
+    report: Report,
+    data: DataRecord,
 ) -> None:
-    """Raise ValueError where the parts of an aligner contradict each other."""
+    """Raise ValueError where parts of an aligner contradict each other, or are of other types."""
     widths = set()
     for side in SIDES:
         stated, identity = dimensions[side], identities[side]
@@ -109,8 +115,10 @@ def check_parts(
         widths.add(stated if mapped is None else mapped[1])
     if len(widths) > 1:
         raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
-    if report.chosen not in report.candidates:
-        raise ValueError(f"the report has no candidate {report.chosen!r}")
+    check_type(mode, Mode, "mode")
+    check_types(data, "data")
+    check_types(report, "report")
+    report.check()
 
 
 def hash_of(record: Any, tensors: Tensors) -> str:
@@ -129,6 +137,10 @@ def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:
     probes = tensors[_PROBES + side]
     if len(probes) == 0 or len(probes) % PROBE_ROWS:
         raise ValueError(f"{len(probes)} rows of the {side} are no answers to the probe texts")
+    check_type(record["name"], str, f"the encoder of the {side}")
+    check_type(record["model"], str | None, f"the model of the {side}")
+    if probes.dtype != np.float32 or not (np.abs(probes) <= 1.001).all():
+        raise ValueError(f"the probe vectors of the {side} are no unit vectors of float32")
     return EncoderIdentity(record["name"], record["dimension"], record["model"], probes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from .encoders import EncoderIdentity
 from .metrics.ranking import METRICS
 from .metrics.statistics import Scores
+from .printable import markdown
 from .report import TARGET_ENCODER, DataRecord, Report
 from .types import Side
 
@@ -16,22 +17,30 @@ def render_card(
     data: DataRecord,
     encoders: Mapping[Side, EncoderIdentity | None],
     dimensions: Mapping[str, int],
+    holds: str,
 ) -> str:
-    """Return the card as Markdown."""
-    names = {s: "vectors only" if e is None else e.name for s, e in encoders.items()}
+    """Return the card as Markdown.
+
+    Every string of others is escaped: on a web page a name could be a script.
+
+    Args:
+        holds: the tensors by kind, as :func:`contents` says it.
+    """
+    names = {s: "vectors only" if e is None else markdown(e.name) for s, e in encoders.items()}
     lines = [
         "# kakehashi aligner",
         "",
-        f"**Verdict: {report.verdict}.** {report.reason}.",
+        f"**Verdict: {markdown(report.verdict)}.** {markdown(report.reason)}.",
         "",
         f"- source encoder: {names['source']} ({dimensions['source']})",
         f"- target encoder: {names['target']} ({dimensions['target']})",
-        f"- mode: {report.mode}; chosen map: {report.chosen}",
-        f"- scores describe {report.describes}",
-        f"- data: {data.name or 'unnamed'}, {data.n_pairs} pairs"
+        f"- mode: {markdown(report.mode)}; chosen map: {markdown(report.chosen)}",
+        f"- scores describe {markdown(report.describes)}",
+        f"- data: {markdown(data.name) or 'unnamed'}, {data.n_pairs} pairs"
         f"{f' and {data.n_unpaired} unpaired rows' if data.n_unpaired else ''}, "
-        f"SHA-256 {data.content_hash}",
-        f"- licence of the data: {data.licence or 'not stated'}",
+        f"SHA-256 {markdown(data.content_hash)}",
+        f"- licence of the data: {markdown(data.licence) or 'not stated'}",
+        f"- holds: {holds}",
         "",
         f"Scores of {report.sizes['test']} held-out questions in the whole index, "
         f"{report.candidates[report.chosen].scores.pool:,} documents:",
@@ -45,14 +54,31 @@ def render_card(
     for about, of_rows in report.beside.items():
         some = next(iter(of_rows.values()))
         told = f"{some.n_queries} questions, {some.pool:,} documents"
-        lines += ["", f"{about[0].upper()}{about[1:]} ({told}):", "", *_table(of_rows.items())]
+        title = markdown(f"{about[:1].upper()}{about[1:]}")
+        lines += ["", f"{title} ({told}):", "", *_table(of_rows.items())]
     return "\n".join(lines) + "\n"
+
+
+def contents(tensors: Iterable[str], *, hashes: bool) -> str:
+    """Say what the tensors of an aligner tell of its data, for people who may not pass texts on."""
+    names = set(tensors)
+    parts = ["weights of the map"]
+    if any(name.startswith("hubness.") for name in names):
+        parts.append("mean, spread and centroids (of 8 vectors or more) of each side's vectors")
+    if any(name.startswith("signature") for name in names):
+        parts.append("main directions of the target's vectors")
+    if any(name.startswith("router.") for name in names):
+        parts.append("weights of a router, and which hashes of one and two letters it saw")
+    if any(name.startswith("probes.") for name in names):
+        parts.append("vectors of kakehashi's own probe texts")
+    if hashes:
+        parts.append("hashes of up to 1,000 pairs")
+    return f"{'; '.join(parts)}; no text, and no vector of a text of the data"
 
 
 def _table(rows: Iterable[tuple[str, Scores]]) -> list[str]:
     lines = ["| map | " + " | ".join(METRICS) + " |", "| --- |" + " --- |" * len(METRICS)]
     for name, scores in rows:
-        # A report of an older version lacks some.
-        cells = (f"{scores.means[m]:.3f}" if m in scores.means else "" for m in METRICS)
-        lines.append(f"| {name} | {' | '.join(cells)} |")
+        cells = (f"{scores.means[m]:.3f}" for m in METRICS)
+        lines.append(f"| {markdown(name)} | {' | '.join(cells)} |")
     return lines

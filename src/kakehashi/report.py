@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from .metrics.statistics import Scores
+from .printable import printable
 from .types import Metric
 
 UNTOUCHED, TARGET_ENCODER, BM25 = "untouched vectors", "target encoder", "BM25"
@@ -102,14 +103,14 @@ class Report:
         """Return the verdict, and the chosen map beside its rivals."""
         chosen = self.candidates[self.chosen].scores
         rows = {**self.before, BM25: self.bm25, f"{self.chosen} ({self.mode})": chosen}
-        lines = [f"{self.verdict}: {self.reason}"]
+        lines = [f"{self.verdict}: {printable(self.reason)}"]
         lines.append(f"{chosen.n_queries} held-out questions in the whole index, {_size(chosen)}:")
         lines += [_line(name, scores) for name, scores in rows.items()]
         for about, of_rows in self.beside.items():
             scores = next(iter(of_rows.values()))
-            lines.append(f"{about} ({scores.n_queries} questions, {_size(scores)}):")
+            lines.append(f"{printable(about)} ({scores.n_queries} questions, {_size(scores)}):")
             lines += [_line(name, scores) for name, scores in of_rows.items()]
-        return "\n".join(lines + [f"note: {note}" for note in self.notes])
+        return "\n".join(lines + [f"note: {printable(note)}" for note in self.notes])
 
     @property
     def refitted(self) -> bool:
@@ -127,6 +128,23 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""
         return asdict(self)
+
+    def check(self) -> None:
+        """Raise ValueError where a part is missing, or a number is none that can be measured."""
+        if self.chosen not in self.candidates:
+            raise ValueError(f"the report has no candidate {self.chosen!r:.60}")
+        if self.verdict not in ("use", "do not use"):
+            raise ValueError(f"the verdict is {self.verdict!r:.60}")
+        if not {"fitted", "development", "test"} <= set(self.sizes):
+            raise ValueError(f"the report lacks a size: {self.sizes!r:.60}")
+        measured = [candidate.scores for candidate in self.candidates.values()]
+        measured += [s for s in (self.base, self.bm25, self.target_encoder) if s is not None]
+        for rows in self.beside.values():
+            if not rows:
+                raise ValueError("the report has a table without rows")
+            measured += rows.values()
+        for scores in measured:
+            scores.check()
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Report:
@@ -155,13 +173,12 @@ def _size(scores: Scores) -> str:
 
 def _line(name: str, scores: Scores | None) -> str:
     if scores is None:
-        return f"  {name:24} {'no texts' if name == BM25 else 'not comparable'}"
+        return f"  {printable(name):24} {'no texts' if name == BM25 else 'not comparable'}"
     low, high = scores.intervals["recall@1"]
-    top_five = scores.means.get("recall@5")  # older reports lack it
     return (
-        f"  {name:24} recall@1 {scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}], "
-        + (f"@5 {top_five:.3f}, " if top_five is not None else "")
-        + f"@10 {scores.means['recall@10']:.3f}, MRR@10 {scores.means['mrr@10']:.3f}"
+        f"  {printable(name):24} recall@1 {scores.means['recall@1']:.3f} [{low:.3f}, {high:.3f}], "
+        f"@5 {scores.means['recall@5']:.3f}, @10 {scores.means['recall@10']:.3f}, "
+        f"MRR@10 {scores.means['mrr@10']:.3f}"
     )
 
 

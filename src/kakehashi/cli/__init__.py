@@ -8,6 +8,7 @@ from rich.text import Text
 
 from ..encoders.protocol import kept_from, raised_by
 from ..errors import KakehashiError
+from ..printable import printable
 from . import (  # noqa: F401  # importing a file registers its command
     combine,
     compare,
@@ -34,6 +35,6 @@ def main() -> None:
             message = f"{type(error).__name__}: {error} ({encoder})"
         elif not isinstance(error, (KakehashiError, OSError)):
             raise
-        message = " ".join(f"{message} {kept_from(error)}".split())
+        message = printable(" ".join(f"{message} {kept_from(error)}".split()))
         plain_console(stderr=True).print(Text("error:", "red"), message, soft_wrap=True)
         sys.exit(2)

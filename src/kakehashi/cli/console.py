@@ -15,6 +15,7 @@ from rich.text import Text
 from ..evaluation.robustness.measure import PerturbedScores, RobustnessReport
 from ..metrics.ranking import METRICS
 from ..metrics.statistics import Scores
+from ..printable import printable, printable_json, printable_lines
 from ..report import CHOSEN, Report
 
 _SHOWN = METRICS[:4]  # nDCG@10 is in the JSON; five columns do not fit into 80 cells
@@ -26,12 +27,24 @@ def plain_console(*, stderr: bool = False) -> Console:
     Paths, texts and messages of others hold brackets and colons, which rich would take for markup
     and emoji. Styled parts are therefore ``Text`` objects.
     """
-    return Console(stderr=stderr, markup=False, emoji=False)
+    return _PlainConsole(stderr=stderr, markup=False, emoji=False)
+
+
+class _PlainConsole(Console):
+    """A console that escapes what cannot be seen in the strings that it prints.
+
+    What a ``Text`` or a table shows passes :func:`.printable.printable` where that is made.
+    """
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does."""
+        shown = (printable_lines(part) if isinstance(part, str) else part for part in objects)
+        super().print(*shown, **options)
 
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON object on one line."""
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.write(printable_json(json.dumps(document, ensure_ascii=False)) + "\n")
 
 
 def scores_json(scores: Scores) -> dict[str, Any]:
@@ -81,7 +94,8 @@ def report_json(report: Report) -> dict[str, Any]:
 def print_report(report: Report, *, all_candidates: bool) -> None:
     """Print the verdict, and the scores of the chosen map (or of all) beside its rivals."""
     console = plain_console()
-    console.print(Text.assemble((f"verdict: {report.verdict}", "bold"), f" ({report.reason})"))
+    verdict, reason = printable(report.verdict), printable(report.reason)
+    console.print(Text.assemble((f"verdict: {verdict}", "bold"), f" ({reason})"))
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
     shown = report.candidates if all_candidates else {report.chosen: chosen}
     heading = (
@@ -97,32 +111,33 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     for name, candidate in shown.items():
         if name != "identity":
             # The mode stands below the name: the longest names fill their column of 80 cells.
-            bare = name.removeprefix(f"{candidate.mode}/")
+            bare = printable(name.removeprefix(f"{candidate.mode}/"))
             mark = ", chosen" if name == report.chosen else ""
-            label = _dimmed(f"{bare}\n", f"{candidate.mode}{mark}")
+            label = _dimmed(f"{bare}\n", f"{printable(candidate.mode)}{mark}")
             table.add_row(label, f"{candidate.validation:.3f}", *_cells(candidate.scores))
     console.print(table)
     console.print(
         "valid.: MRR on the held-out queries that choose the map; other queries give the scores"
     )
     console.print(
-        f"chosen: {report.chosen}, mode {report.mode}; scores describe {report.describes}"
+        f"chosen: {printable(report.chosen)}, mode {report.mode}; "
+        f"scores describe {printable(report.describes)}"
     )
     for about, of_rows in report.beside.items():
         some = next(iter(of_rows.values()))
         console.print()
         print_scores(
-            f"{about}: {some.n_queries} questions, {some.pool:,} documents",
+            f"{printable(about)}: {some.n_queries} questions, {some.pool:,} documents",
             {report.chosen if name == CHOSEN else name: s for name, s in of_rows.items()},
         )
     for note in report.notes:
-        console.print(f"note: {note}")
+        console.print(f"note: {printable(note)}")
 
 
 def print_scores(title: str, rows: Mapping[str, Scores | None]) -> None:
     """Print a table of metrics with their intervals, a row for each name."""
     table = _table("", *_SHOWN, title=title)
-    for name, scores in rows.items():
+    for name, scores in ((printable(name), scores) for name, scores in rows.items()):
         if scores is None:
             table.add_row(name, *["no texts" if name == "BM25" else "not comparable"])
             continue
@@ -134,7 +149,7 @@ def print_facts(facts: Mapping[str, str]) -> None:
     """Print one fact a line, unbroken, so that a long one (a hash) can be copied."""
     width = max(map(len, facts))
     for name, fact in facts.items():
-        sys.stdout.write(f"{name:{width}}  {fact}\n")
+        sys.stdout.write(f"{name:{width}}  {printable(fact)}\n")
 
 
 def print_robustness(report: RobustnessReport) -> None:
@@ -155,7 +170,7 @@ def print_robustness(report: RobustnessReport) -> None:
     if unchanged:
         console.print(f"changed nothing: {', '.join(unchanged)}")
     for name, reason in report.not_run.items():
-        console.print(f"not run: {name}: {reason}")
+        console.print(f"not run: {name}: {printable(reason)}")
 
 
 def _print_perturbed(
@@ -196,6 +211,6 @@ def _dimmed(plain: str, dim: str) -> Text:
 
 def short(text: str) -> str:
     """Cut a text to one line of 70 terminal cells."""
-    line = Text(" ".join(text.split()))
+    line = Text(printable(" ".join(text.split())))
     line.truncate(70, overflow="ellipsis")
     return line.plain

@@ -23,6 +23,7 @@ from typing_extensions import Self
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, NotAdvisedWarning, add_note
 from ..multi_aligner import MultiAligner, load
+from ..printable import printable
 from ..retrieval.document_modality import DocumentModality
 from ..retrieval.query import AUTO
 from ._modalities import Space, document_modality_of, query_modality_of
@@ -71,8 +72,8 @@ def warn_unless_advised(space: Space, stacklevel: int = 3) -> Space:
         if not aligner.advised:
             which = f"The aligner of {name}: its" if name else "This aligner's"
             warnings.warn(
-                f"{which} report says: {aligner.report.verdict} ({aligner.report.reason}). It "
-                "serves all the same.",
+                f"{which} report says: {aligner.report.verdict} "
+                f"({printable(aligner.report.reason)}). It serves all the same.",
                 NotAdvisedWarning,
                 stacklevel=stacklevel,
             )

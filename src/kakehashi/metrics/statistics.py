@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .ranking import per_query
+from .ranking import METRICS, per_query
 from .relevance import Clusters
 
 Interval = tuple[float, float]
@@ -24,6 +24,15 @@ class Scores:
     pool: int
     means: dict[str, float]
     intervals: dict[str, Interval]
+
+    def check(self) -> None:
+        """Raise ValueError where a metric is missing, or not between 0 and 1."""
+        for name in METRICS:
+            if name not in self.means or name not in self.intervals:
+                raise ValueError(f"scores lack {name}")
+            for number in (self.means[name], *self.intervals[name]):
+                if not 0 <= number <= 1:
+                    raise ValueError(f"{name} is {number!r:.30}, not between 0 and 1")
 
     @classmethod
     def of_ranks(
