@@ -15,7 +15,7 @@ from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 import kakehashi
 from kakehashi.encoders import as_encoder
 from kakehashi.encoders.protocol import checked_aencode, checked_encode, kept_from, raised_by
-from kakehashi.errors import EncoderError, EncoderMismatchError
+from kakehashi.errors import EncoderError, EncoderMismatchError, FitError
 
 openai = pytest.importorskip("openai")
 
@@ -145,6 +145,9 @@ def test_nothing_is_kept_of_a_fit_that_ends_well_or_encoded_nothing(server, tmp_
     with pytest.raises(openai.InternalServerError) as caught:
         fitted(langchain(server))
     assert not kept_from(caught.value)
+    server.answers = []
+    with pytest.raises(FitError):
+        fitted(langchain(server), validation=machine_pairs())
     assert list(tmp_path.iterdir()) == []
 
 

@@ -28,3 +28,12 @@ def busy(texts):
 def nothing(texts):
     """Return no vectors."""
     return {}
+
+
+def limited(texts):
+    """Fail at the second batch of many texts, as a service does whose quota ends."""
+    from support.toy_data import reversed_letters
+
+    if len(texts) == 16:
+        raise ConnectionError("429, the quota is used up")
+    return reversed_letters(texts)

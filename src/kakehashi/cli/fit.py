@@ -12,9 +12,12 @@ from ..bundle import check_place
 from ..errors import DataError
 from ..progress import show_progress
 from ..training.fit import fit
+from ..training.inputs import as_encoders
+from ..training.prepare import FitInputs
 from ..types import Side
 from .app import app
 from .console import print_json, print_report, report_json
+from .dry_run import print_cost
 from .next_step import NextStep
 from .options import (
     MODE,
@@ -81,6 +84,12 @@ def fit_command(
     group: GroupColumn = None,
     licence: Annotated[str, typer.Option(help="Licence of the data, kept in the aligner.")] = "",
     cache: CacheFile = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Print how many texts, tokens and calls it would take, and end."
+        ),
+    ] = False,
     overwrite: Overwrite = False,
     all_candidates: AllCandidates = False,
     as_json: Json = False,
@@ -96,14 +105,27 @@ def fit_command(
     )
     names = {"source": source, "target": target, "group": group, "licence": licence}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
+    sets = {
+        name: None if path is None else load_pairs(path, encoders, **names)
+        for name, path in (("validation", validation), ("test", test))
+    }
+    loaded = load_pairs(pairs, encoders, **names)
+    if dry_run:
+        print_cost(
+            FitInputs(loaded, sets["validation"], sets["test"], unpaired_texts),
+            as_encoders(source_encoder, target_encoder),
+            cache=cache,
+            as_json=as_json,
+        )
+        return
     with show_progress(not as_json):
         aligner = fit(
-            load_pairs(pairs, encoders, **names),
+            loaded,
             source_encoder=source_encoder,
             target_encoder=target_encoder,
             mode=mode,  # type: ignore[arg-type]  # fit checks these strings and names the allowed ones
-            validation=None if validation is None else load_pairs(validation, encoders, **names),
-            test=None if test is None else load_pairs(test, encoders, **names),
+            validation=sets["validation"],
+            test=sets["test"],
             metric=metric,  # type: ignore[arg-type]
             seed=seed,
             ngrams=ngrams,

@@ -19,6 +19,9 @@ from .functions import FrameworkEncoder
 from .identity import EncoderIdentity
 from .protocol import Encoder, checked_encode
 
+BATCH_SIZE = 64
+"""Texts in a call of an encoder, by default."""
+
 _DIGEST = 8  # bytes after each stored vector
 _TABLES = {"encoders", "vectors"}
 _SCHEMA = """
@@ -136,7 +139,7 @@ def encode_texts(
     role: Role,
     *,
     cache: str | Path | None = None,
-    batch_size: int = 64,
+    batch_size: int = BATCH_SIZE,
     label: str = "encoding",
 ) -> Float32Array:
     """Encode n texts -> (n, d) float32, each different text once.

@@ -16,6 +16,8 @@ from .pickling import problem, refusal, settings_of
 
 _AT_ONCE = 16
 """Queries that a framework's model embeds at the same time, where it takes one in a call."""
+_LARGE = 2048
+"""Documents in a request of a service that states no limit; OpenAI's is this."""
 
 
 class FunctionEncoder:
@@ -90,6 +92,12 @@ class FrameworkEncoder(FunctionEncoder):
         documents, query = (getattr(framework_model, method) for method in methods[:2])
         super().__init__(name, documents, partial(_one_by_one, query))
         self._model, self._methods = framework_model, methods
+
+    @property
+    def batch_size(self) -> int:
+        """The largest number of documents in a request; LlamaIndex's models state one."""
+        stated = getattr(self._model, "embed_batch_size", None)
+        return stated if isinstance(stated, int) and stated > 0 else _LARGE
 
     async def aencode(self, texts: list[str], role: Role = "document") -> Float32Array:
         """Encode n texts -> (n, d) float32 without blocking the event loop."""

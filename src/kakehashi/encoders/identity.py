@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import EncoderError, EncoderMismatchError
 from ..vectors import Float32Array, unit_rows
 from .noise import alike, differ
-from .protocol import Encoder, LoadableEncoder, checked_encode
+from .protocol import Encoder, LoadableEncoder, checked_encode, is_local
 
 PROBES = (
     "The quick brown fox jumps over the lazy dog.",
@@ -67,7 +67,7 @@ class EncoderIdentity:
         thousand tokens.
         """
         model = encoder.model if isinstance(encoder, LoadableEncoder) else None
-        answers = [_answer(encoder)] if model is not None else _answers(encoder, times)
+        answers = [_answer(encoder)] if is_local(encoder) else _answers(encoder, times)
         if not differ(answers):
             answers = answers[:1]
         return cls(encoder.name, answers[0].shape[1], model, np.concatenate(answers))

@@ -41,6 +41,11 @@ class LoadableEncoder:
     model: str | None
 
 
+def is_local(encoder: Encoder) -> bool:
+    """Whether an encoder is a model of sentence-transformers, which costs nothing but time."""
+    return isinstance(encoder, LoadableEncoder) and encoder.model is not None
+
+
 def checked_encode(
     encoder: Encoder, texts: list[str], role: Role, *, about_texts: str = ""
 ) -> Float32Array:

@@ -1,0 +1,114 @@
+"""What a fit asks its encoders for, told before anything is encoded."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..encoders import Encoder
+from ..encoders.cache import BATCH_SIZE
+from ..encoders.functions import FrameworkEncoder, FunctionEncoder
+from ..encoders.identity import ASKED_AT_MOST, PROBE_ROWS, PROBES
+from ..encoders.protocol import is_local
+from ..types import SIDES, Role, Side
+from .inputs import ROLES
+from .prepare import FitInputs
+from .split_plan import KNOWN_SHARE, TEST_SHARE
+from .unpaired import MAX_ENCODED_TARGETS
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Texts that one encoder is asked for, of one purpose.
+
+    Attributes:
+        side: whose encoder it is.
+        purpose: what the texts are.
+        texts: different texts.
+        tokens: an estimate, see :func:`estimated_tokens`.
+        calls: of the encoder's method, each a request of a service.
+    """
+
+    side: Side
+    purpose: str
+    texts: int
+    tokens: int
+    calls: int
+
+
+def estimated_tokens(texts: Iterable[str]) -> int:
+    """Estimate the tokens of texts: one for four ASCII characters, and one for any other.
+
+    Tokenizers differ. English has about four characters a token, Japanese about one.
+    """
+    n_ascii = n_others = 0
+    for text in texts:
+        others = sum(not character.isascii() for character in text)
+        n_others += others
+        n_ascii += len(text) - others
+    return n_others + math.ceil(n_ascii / 4)
+
+
+def cost_of_fit(
+    inputs: FitInputs, encoders: Mapping[Side, Encoder | None], *, tells_roles: bool
+) -> list[Cost]:
+    """Return what a fit asks for; no encoder is asked. A cache may hold some of it already.
+
+    Args:
+        tells_roles: whether encoders that can encode queries in their own way do so. Only their
+            vectors show it. They then read held-out texts in both roles, and a model of LangChain
+            or LlamaIndex takes one query in a call.
+    """
+    costs = []
+    for side in SIDES:
+        encoder = encoders[side]
+        if encoder is None:
+            continue
+        own_way = tells_roles and type(encoder) is not FunctionEncoder
+        if not is_local(encoder):
+            tokens = estimated_tokens([*PROBES, PROBES[0]]) * ASKED_AT_MOST
+            asked = "probe texts, at most"
+            costs.append(Cost(side, asked, PROBE_ROWS * ASKED_AT_MOST, tokens, 2 * ASKED_AT_MOST))
+        known: set[tuple[str, Role]] = set()
+        for purpose, role, texts in _asked(inputs, side, own_way):
+            asked_as: Role = role if own_way else "document"
+            new = {text for text in texts if (text, asked_as) not in known}
+            known |= {(text, asked_as) for text in new}
+            if new:
+                calls = _calls(encoder, len(new), asked_as)
+                costs.append(Cost(side, purpose, len(new), estimated_tokens(new), calls))
+    return costs
+
+
+def _asked(
+    inputs: FitInputs, side: Side, own_way: bool
+) -> Iterator[tuple[str, Role, Iterable[str]]]:
+    """Yield the purpose, the role and the texts of each stage that asks the encoder of a side."""
+    role, pairs = ROLES[side], inputs.pairs
+    for name, part in (("", pairs), ("validation ", inputs.validation), ("test ", inputs.test)):
+        if part is not None and part.vectors(side) is None:
+            yield f"{name}{side} texts", role, part.texts(side) or ()
+    if isinstance(inputs.unpaired, (list, tuple)):
+        yield "unpaired texts", role, inputs.unpaired
+    elif inputs.unpaired is None and side == "source" and len(pairs) <= MAX_ENCODED_TARGETS:
+        yield "targets as unpaired texts", role, pairs.target_texts or ()
+    if side == "target":
+        yield "held-out sources, as a rival", "query", _held_out(inputs, "source")
+    if own_way:
+        other: Role = "document" if role == "query" else "query"
+        yield f"held-out {side} texts as {other}", other, _held_out(inputs, side)
+
+
+def _held_out(inputs: FitInputs, side: Side) -> list[str]:
+    """Return as many texts as will judge. Which ones is not known before they are encoded."""
+    listed = list(inputs.pairs.texts(side) or ())
+    share = round(KNOWN_SHARE + (TEST_SHARE if inputs.test is None else 0), 6)
+    test = [] if inputs.test is None else list(inputs.test.texts(side) or ())
+    return [*test, *listed[: math.ceil(share * len(listed))]]
+
+
+def _calls(encoder: Encoder, n: int, role: Role) -> int:
+    if isinstance(encoder, FrameworkEncoder):
+        return n if role == "query" else math.ceil(n / min(BATCH_SIZE, encoder.batch_size))
+    return math.ceil(n / BATCH_SIZE)
