@@ -24,6 +24,7 @@ from .hits import SearchResult
 from .merging import FusedDocument, Fusion
 from .query import Query
 from .rank_fusion import RankFusion
+from .search_threads import in_search_thread
 from .time_limit import call_within, check_timeout
 
 OnError = Literal["raise", "degrade"]
@@ -124,7 +125,7 @@ class HybridSearch:
         while state.pending:
             outcomes = await asyncio.gather(
                 *(
-                    asyncio.to_thread(state.find, search, query, text, options)
+                    in_search_thread(state.find, search, query, text, options)
                     for search in state.pending
                 )
             )
