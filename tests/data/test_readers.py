@@ -1,5 +1,6 @@
 """Every format of pairs, what is read from it, and what is said of a file that cannot be read."""
 
+import contextlib
 import csv
 import json
 import struct
@@ -530,3 +531,79 @@ def test_a_string_is_no_pair(tmp_path):
     (tmp_path / "x.jsonl").write_text('"valve"')
     with pytest.raises(ReaderError, match="expected an object"):
         read_pairs(tmp_path / "x.jsonl")
+
+
+class TestParquet:
+    """Only what is asked for is read and converted."""
+
+    TEXTS = pa.table({"source": ["弁を開く", "弁を閉じる"], "target": ["open it", "close it"]})
+
+    def written(self, tmp_path, **columns):
+        table = self.TEXTS
+        for name, column in columns.items():
+            table = table.append_column(name, column)
+        pq.write_table(table, tmp_path / "pairs.parquet")
+        return tmp_path / "pairs.parquet"
+
+    @pytest.mark.parametrize(
+        "column",
+        [
+            pa.array([2**50, 1], pa.timestamp("s")),  # beyond the year 9999
+            pa.array([2**31 - 1, 1], pa.date32()),
+            pa.array([1, 2**62 + 1], pa.timestamp("ns")),
+            pa.array([b"\xff", b"a"]).view(pa.string()),  # no UTF-8
+            pa.array([2**62, 1], pa.duration("s")),
+        ],
+    )
+    def test_a_column_that_nobody_asked_for_is_not_converted(self, column, tmp_path):
+        path = self.written(tmp_path, other=column)
+        assert read_pairs(path).source_texts == ("弁を開く", "弁を閉じる")
+        with contextlib.suppress(ReaderError):  # some versions of pyarrow convert some
+            read_pairs(path, group="other")
+
+    def test_a_column_that_cannot_be_converted_is_named(self, tmp_path):
+        column = pa.array([b"\xff", b"a"]).view(pa.string())
+        with pytest.raises(ReaderError, match=r"column 'other' cannot be read: .* Save it as"):
+            read_pairs(self.written(tmp_path, other=column), group="other")
+
+    def test_columns_that_nobody_asked_for_take_no_memory(self, tmp_path, monkeypatch):
+        path = self.written(tmp_path, other=pa.array([["x"] * 1000, []]))
+        asked, read = [], pq.ParquetFile.read
+
+        def recorded(file, columns):
+            asked.append(columns)
+            return read(file, columns=columns)
+
+        monkeypatch.setattr(pq.ParquetFile, "read", recorded)
+        read_pairs(path)
+        read_texts(path)
+        assert asked == [["source", "target"], ["target"]]
+
+    def test_a_name_may_hold_a_dot_and_stand_once(self, tmp_path):
+        table = self.TEXTS.rename_columns(["a.b", "target"])
+        pq.write_table(table, tmp_path / "dot.parquet")
+        assert read_pairs(tmp_path / "dot.parquet", source="a.b").source_texts[0] == "弁を開く"
+        pq.write_table(self.TEXTS.rename_columns(["target"] * 2), tmp_path / "two.parquet")
+        with pytest.raises(ReaderError, match="has 2 columns 'target'"):
+            read_texts(tmp_path / "two.parquet")
+
+    def test_every_cut_and_every_flipped_byte_is_an_error_of_ours(self, tmp_path):
+        sound = self.written(tmp_path, other=pa.array([1, 2])).read_bytes()
+        rng = np.random.default_rng(0)
+        path = tmp_path / "damaged.parquet"
+        for _ in range(100):
+            damaged = bytearray(sound)
+            damaged[rng.integers(len(sound))] ^= 1 << int(rng.integers(8))
+            path.write_bytes(damaged[: rng.integers(1, len(sound) * 4)])
+            with contextlib.suppress(KakehashiError):
+                read_pairs(path)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv"])
+def test_names_of_columns_in_a_message_are_printable(ending, tmp_path):
+    rows = {"jsonl": '{"\\u001b[2J": "a"}\n', "csv": "\x1b[2J,b\n1,2\n"}
+    path = tmp_path / f"pairs.{ending}"
+    path.write_text(rows[ending])
+    with pytest.raises(ReaderError, match=r"it has \\x1b\[2J") as caught:
+        read_pairs(path)
+    assert str(caught.value).isprintable()

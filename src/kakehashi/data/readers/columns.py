@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ReaderError
+from ...printable import printable
 
 Columns = dict[str, list[Any]]
 Contents = tuple[Columns, list[str]]
@@ -13,7 +14,13 @@ Contents = tuple[Columns, list[str]]
 Row = dict[str, Any]
 
 
-def columns_of(path: Path, rows: list[tuple[int, Row]], fields: dict[str, str]) -> Contents:
+def columns_of(
+    path: Path,
+    rows: list[tuple[int, Row]],
+    fields: dict[str, str],
+    *,
+    names: list[str] | None = None,
+) -> Contents:
     """Pick columns from the rows of a file.
 
     Args:
@@ -21,6 +28,7 @@ def columns_of(path: Path, rows: list[tuple[int, Row]], fields: dict[str, str]) 
         rows: the line number of each row, and its cells by name.
         fields: the name in the file of each column: ``source``, ``target``, ``texts``, ``group``,
             ``id``. The last two are left out where a row lacks them.
+        names: of all columns, where the rows hold some of them only.
 
     Raises:
         ReaderError: a row lacks a field that is needed.
@@ -38,11 +46,13 @@ def columns_of(path: Path, rows: list[tuple[int, Row]], fields: dict[str, str]) 
         values = []
         for line, row in rows:
             if field not in row:
-                present = ", ".join(map(str, row)) or "none"
+                present = ", ".join(map(printable, row if names is None else names))
                 raise ReaderError(
-                    f"{path}, line {line}: no field {field!r}; it has {present}. "
+                    f"{path}, line {line}: no field {field!r}; it has {present or 'none'}. "
                     f"Rename it, or {advice[column]}."
                 )
             values.append(row[field])
         columns[column] = values
-    return columns, list(dict.fromkeys(str(name) for _, row in rows for name in row))
+    if names is None:
+        names = list(dict.fromkeys(str(name) for _, row in rows for name in row))
+    return columns, names

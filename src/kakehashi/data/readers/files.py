@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import ReaderError
+from ...printable import printable
 from ...types import SIDES
 from ..pairs import Pairs
 from ..validation import OnDuplicate, OnInvalid, text_problem
@@ -136,7 +137,7 @@ def _check_labels(
     for column, field in requested.items():
         if field is not None and column not in columns:
             fault = "not in every row" if field in present else "not there"
-            names = ", ".join(present) or "none that can be named"
+            names = ", ".join(map(printable, present)) or "none that can be named"
             raise ReaderError(f"{path}: {column} {field!r} is {fault}; it has {names}.")
 
 

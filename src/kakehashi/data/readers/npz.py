@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import KakehashiError, ReaderError
+from ...printable import printable
 from ...types import SIDES
 from .columns import Contents
 
@@ -70,7 +71,7 @@ def open_npz(path: Path) -> Iterator[Any]:
     except KakehashiError:  # some are also a ValueError
         raise
     except _NPZ_FAULTS as error:
-        raise ReaderError(f"{path} is not an .npz of plain arrays: {error}") from error
+        raise ReaderError(f"{path} is not an .npz of plain arrays: {printable(error)}") from error
 
 
 def texts_beside(archive: Any, name: str, rows: int, path: Path) -> list[str] | None:
@@ -86,7 +87,9 @@ def texts_beside(archive: Any, name: str, rows: int, path: Path) -> list[str] | 
     try:
         array = archive[key]
     except ValueError as error:  # most often an object array, as a column of pandas gives
-        raise ReaderError(f"{path}: {key!r} cannot be read: {error}; {advice}.") from error
+        raise ReaderError(
+            f"{path}: {key!r} cannot be read: {printable(error)}; {advice}."
+        ) from error
     if not isinstance(array, np.ndarray) or array.dtype.kind != "U" or array.ndim != 1:
         is_array = isinstance(array, np.ndarray)
         kind = f"{array.dtype} of shape {array.shape}" if is_array else "no array"
@@ -105,7 +108,8 @@ def npz(path: Path, fields: dict[str, str]) -> Contents:
         missing = [fields[side] for side in SIDES if fields[side] not in archive]
         if missing:
             raise ReaderError(
-                f"{path} has no array {missing[0]!r}; it has {', '.join(archive.files)}."
+                f"{path} has no array {missing[0]!r}; it has "
+                f"{', '.join(map(printable, archive.files))}."
             )
         columns: dict[str, Any] = {c: archive[f] for c, f in fields.items() if f in archive}
         for column, array in columns.items():

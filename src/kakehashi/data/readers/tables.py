@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Lock
 
 from ...errors import MissingExtraError, ReaderError
+from ...printable import printable
 from .columns import Contents, columns_of
 
 _CSV_LIMIT = Lock()
@@ -41,7 +42,7 @@ def jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None) 
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise ReaderError(f"{path}, line {number}: not JSON: {error}") from error
+                raise ReaderError(f"{path}, line {number}: not JSON: {printable(error)}") from error
             if isinstance(row, str) and text_field is not None:
                 row = {text_field: row}
             if not isinstance(row, dict):
@@ -84,14 +85,32 @@ def delimited(path: Path, fields: dict[str, str]) -> Contents:
 
 
 def parquet(path: Path, fields: dict[str, str]) -> Contents:
-    """Read Parquet, with pyarrow."""
+    """Read Parquet, with pyarrow: only the columns that are asked for."""
     try:
         import pyarrow
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingExtraError("pyarrow", "readers") from error
+    # Beside pyarrow's own errors those of Python, as over a date after the year 9999.
+    faults = (pyarrow.ArrowException, ValueError, OverflowError, TypeError, KeyError, RuntimeError)
     try:
-        table = pq.read_table(path)
-    except pyarrow.ArrowException as error:
-        raise ReaderError(f"{path} is not Parquet: {error}") from error
-    return columns_of(path, list(enumerate(table.to_pylist(), 1)), fields)
+        with pq.ParquetFile(path) as file:
+            names = list(file.schema_arrow.names)
+            # A file of texts without a pair need not call them as asked.
+            wanted = {*fields.values(), *(["text"] if "texts" in fields else [])}
+            table = file.read(columns=[name for name in names if name in wanted])
+            n_rows = table.num_rows
+    except faults as error:
+        raise ReaderError(f"{path} is not Parquet: {printable(error)}") from error
+    if repeated := [name for name in wanted if names.count(name) > 1]:
+        raise ReaderError(f"{path} has {names.count(repeated[0])} columns {repeated[0]!r}.")
+    cells = {}
+    for name in table.column_names:
+        try:
+            cells[name] = table.column(name).to_pylist()
+        except faults as error:
+            raise ReaderError(
+                f"{path}: column {name!r} cannot be read: {printable(error)}. Save it as strings."
+            ) from error
+    rows = [(i + 1, {name: column[i] for name, column in cells.items()}) for i in range(n_rows)]
+    return columns_of(path, rows, fields, names=names)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...errors import MissingExtraError, ReaderError
+from ...printable import printable
 from .columns import Columns, Contents
 
 
@@ -18,7 +19,7 @@ def tmx(path: Path, fields: dict[str, str]) -> Contents:
         root = ElementTree.parse(path).getroot()
     except (ElementTree.ParseError, DefusedXmlException, ValueError, LookupError) as error:
         hint = "; save it as UTF-8" if "encoding" in str(error) else ""
-        raise ReaderError(f"{path} is not TMX: {error}{hint}") from error
+        raise ReaderError(f"{path} is not TMX: {printable(error)}{hint}") from error
     columns: Columns = {"source": [], "target": []}
     for unit in root.iter("tu"):
         texts: dict[str, str] = {}
@@ -64,7 +65,7 @@ def po(path: Path, fields: dict[str, str]) -> Contents:
     except OSError as error:
         if error.errno is not None:  # the system's error; polib raises OSError over syntax, too
             raise
-        raise ReaderError(f"{path} is not a PO file: {error}") from error
+        raise ReaderError(f"{path} is not a PO file: {printable(error)}") from error
     entries = [entry for entry in entries if entry.msgstr]  # plural forms have several
     files = [entry.occurrences[0][0] if entry.occurrences else path.name for entry in entries]
     return {
