@@ -71,6 +71,16 @@ def test_a_number_that_no_fit_gives_is_named(folder, number, said, place):
         Aligner.load(folder)
 
 
+@pytest.mark.parametrize("number", [np.nan, np.inf, -1e20, 3e38])
+@pytest.mark.parametrize("name", ["source.weight", "source.bias", "target.weight"])
+def test_weights_that_no_fit_gives_are_refused(aligner, folder, name, number):
+    tensors = safetensors.numpy.load_file(folder / "weights.safetensors")
+    tensors[name].flat[0] = number
+    rewrite(folder, lambda record: None, tensors)
+    with pytest.raises(BundleTamperedError, match=f"tensor {name} is not finite|above 1e\\+12"):
+        Aligner.load(folder)
+
+
 def turned_round(aligner):
     """The same aligner with other weights."""
     head = aligner.projection.source

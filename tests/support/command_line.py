@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 BOTH_ENCODERS = ("--source-encoder", "support.toy_data:hashed_letters")
@@ -36,4 +38,14 @@ def limited(texts):
 
     if len(texts) == 16:
         raise ConnectionError("429, the quota is used up")
+    return reversed_letters(texts)
+
+
+def stopped(texts):
+    """Be stopped by Ctrl-C at the second batch of many texts."""
+    from support.toy_data import reversed_letters
+
+    if len(texts) == 16:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
     return reversed_letters(texts)

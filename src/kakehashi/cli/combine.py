@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from ..aligner import Aligner
-from ..bundle import MULTI_RECORD, check_place
+from ..bundle import MULTI_RECORD
 from ..errors import DataError
 from ..multi_aligner import MultiAligner
 from .app import app
 from .console import plain_console, print_json
 from .options import Json, Overwrite
+from .saving import check_folder
 
 
 @app.command("combine")
@@ -32,7 +33,7 @@ def combine_command(
     as_json: Json = False,
 ) -> None:
     """Combine several aligners that share a target encoder, so that all search one index."""
-    check_place(out, overwrite=overwrite, record=MULTI_RECORD)
+    check_folder(out, overwrite=overwrite, record=MULTI_RECORD)
     parts: dict[str, Aligner] = {}
     for argument in aligners:
         name, equals, folder = argument.partition("=")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..bundle import check_place
 from ..errors import DataError
 from ..progress import show_progress
 from ..training.fit import fit
@@ -39,6 +37,7 @@ from .options import (
     load_pairs,
     load_unpaired,
 )
+from .saving import check_folder, save_somewhere, saying_what_is_kept
 
 
 @app.command("fit")
@@ -95,9 +94,7 @@ def fit_command(
     as_json: Json = False,
 ) -> None:
     """Train an aligner on PAIRS, and report whether it helps on held-out queries."""
-    if os.path.lexists(out) and not overwrite:
-        raise FileExistsError(f"{out} exists; pass --overwrite or another folder.")
-    check_place(out, overwrite=overwrite)  # before the fit, which would be lost
+    check_folder(out, overwrite=overwrite)
     if index is not None and (unpaired is not None or no_unpaired):
         raise DataError("--index also gives the texts without a pair; pass no --unpaired with it.")
     unpaired_texts = load_unpaired(
@@ -118,7 +115,7 @@ def fit_command(
             as_json=as_json,
         )
         return
-    with show_progress(not as_json):
+    with saying_what_is_kept(out, cache), show_progress(not as_json):
         aligner = fit(
             loaded,
             source_encoder=source_encoder,
@@ -133,7 +130,7 @@ def fit_command(
             unpaired=unpaired_texts if index is None else load_index(index, target),
             cache=cache,
         )
-    aligner.save(out, overwrite=overwrite)
+        save_somewhere(aligner, out, overwrite=overwrite)
     if as_json:
         print_json({"out": str(out), **report_json(aligner.report)})
         return

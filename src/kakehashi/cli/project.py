@@ -19,6 +19,7 @@ from ..types import SIDES
 from .app import app
 from .console import plain_console, print_json
 from .options import Folder, Json, Overwrite
+from .saving import check_free, named
 
 
 @app.command("project")
@@ -70,7 +71,7 @@ def _write(out: Path, arrays: dict[str, Any]) -> None:
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.name}-{secrets.token_hex(4)}.part")
     try:
-        with part.open("xb") as file:  # np.savez would add an ending to a name
+        with named(out), part.open("xb") as file:  # np.savez would add an ending to a name
             np.savez(file, **arrays)
         os.replace(part, out)
     finally:
@@ -83,7 +84,6 @@ def _check_free(out: Path, vectors: Path, overwrite: bool) -> None:
         return
     if vectors.exists() and out.exists() and out.samefile(vectors):
         raise FileExistsError(f"{out} is the file that is read; name another one.")
-    if not overwrite:
-        raise FileExistsError(f"{out} exists; pass --overwrite or another file.")
+    check_free(out, overwrite=overwrite, kind="file")
     if out.is_symlink() or not out.is_file():
         raise FileExistsError(f"{out} is no plain file; it is not overwritten. Name another one.")

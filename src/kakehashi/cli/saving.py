@@ -1,0 +1,104 @@
+"""What a command writes: whether it may, and where the result is kept if it cannot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import gettempdir, mkdtemp
+
+import typer
+
+from ..aligner import Aligner
+from ..bundle import RECORD, check_place
+from ..encoders.protocol import kept_from
+from .console import plain_console
+
+INTERRUPTED = 130
+"""Exit code of a command that was stopped by Ctrl-C: 128 and the number of the signal."""
+
+
+def check_free(out: Path, *, overwrite: bool, kind: str = "folder") -> None:
+    """Raise FileExistsError where something is there and --overwrite is not passed."""
+    if os.path.lexists(out) and not overwrite:
+        raise FileExistsError(f"{out} exists; pass --overwrite or another {kind}.")
+
+
+def check_folder(out: Path, *, overwrite: bool, record: str = RECORD) -> None:
+    """Check that an aligner can be written, before the work whose result would be lost.
+
+    Raises:
+        OSError: as :func:`kakehashi.bundle.check_place` raises it.
+    """
+    check_free(out, overwrite=overwrite)
+    check_place(out, overwrite=overwrite, record=record)
+
+
+@contextmanager
+def named(out: Path) -> Iterator[None]:
+    """Name a file in an error of the system that names none, as that of a full disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(out)) from error
+
+
+def save_somewhere(aligner: Aligner, out: Path, *, overwrite: bool) -> None:
+    """Save a fitted aligner; where that fails, keep it in another folder and say where.
+
+    Raises:
+        OSError: it could not be saved to ``out``.
+    """
+    try:
+        aligner.save(out, overwrite=overwrite)
+    except OSError as error:
+        kept = _kept_elsewhere(aligner, out)
+        advice = (
+            f"The fitted aligner is kept in {kept}: make room, and move it."
+            if kept is not None
+            else "The fitted aligner could not be kept elsewhere; make room, and fit it again."
+        )
+        raise OSError(f"{error}. {advice}") from error
+
+
+def _kept_elsewhere(aligner: Aligner, out: Path) -> Path | None:
+    """Save to the folder for temporary files, or else to that of the user or the current one."""
+    for place in (gettempdir(), os.path.expanduser("~"), os.curdir):
+        with suppress(OSError):
+            folder = Path(mkdtemp(prefix="kakehashi-", dir=place))
+            try:
+                return aligner.save(folder / out.name).absolute()
+            except OSError:
+                with suppress(OSError):
+                    folder.rmdir()
+    return None
+
+
+@contextmanager
+def saying_what_is_kept(out: Path, cache: Path | None) -> Iterator[None]:
+    """Say after Ctrl-C what is kept of a fit, and end with exit code 130."""
+    before = _state(out)
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if _state(out) != before:
+            kept = f"{out} holds the new aligner, whole."
+        else:
+            as_before = "is as it was" if before is not None else "was not written"
+            vectors = kept_from(stop) or "No vectors are kept; --cache FILE would keep them."
+            if cache is not None and cache.is_file():
+                vectors = f"{cache} keeps what was encoded; the same command goes on from there."
+            kept = f"{out} {as_before}. {vectors}"
+        plain_console(stderr=True).print(f"stopped. {kept}", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
+
+
+def _state(out: Path) -> tuple[int, int] | None:
+    try:
+        found = out.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
