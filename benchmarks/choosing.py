@@ -1,6 +1,6 @@
 """Measure among which documents a map is best chosen, if it is to serve the whole index.
 
-    python benchmarks/choosing.py DATA OUT [--seeds 2] [--at-most 1500] [--modes keep shared]
+    python benchmarks/choosing.py DATA OUT [--seeds 2] [--at-most 600] [--modes keep shared]
 
 On every split of `fit`, the questions of the validation parts choose three times: ranked among
 their own documents alone, among all documents but those of the test part (as `fit` does), and
@@ -18,6 +18,7 @@ OUT/choosing.jsonl holds a line for each choice. A run that is interrupted goes 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import time
@@ -36,11 +37,11 @@ from setting import describe, setting, table
 
 from kakehashi import Pairs
 from kakehashi.data.pairs import concatenated
-from kakehashi.encoders.cache import encode_texts
 from kakehashi.metrics.ranking import per_query
 from kakehashi.metrics.relevance import clusters_of
 from kakehashi.threads import BLAS
 from kakehashi.training.features import FeatureSet, feature_sets
+from kakehashi.training.inputs import with_vectors
 from kakehashi.training.model_selection import choose, rank, tune_candidates, tune_heads
 from kakehashi.training.spaces import share_space, store_metric
 from kakehashi.training.split_plan import Part, SplitPlan, plan_split
@@ -73,9 +74,13 @@ class Asked:
         parts = []
         for file, asks, answers in self.columns:
             texts = texts_of(data / f"{file}.jsonl", (asks, answers, "group"))
-            parts.append(
-                Pairs(texts[asks], texts[answers], groups=texts["group"], on_invalid="drop")
-            )
+            part = Pairs(texts[asks], texts[answers], groups=texts["group"])
+            stored = data / "vectors" / f"{file}.npz"
+            if stored.exists():
+                with np.load(stored) as arrays:
+                    x = arrays.get(f"{self.source}_source", None)
+                    part = part.with_vectors(x, arrays["minilm_target"])
+            parts.append(part)
         names = sorted({group for part in parts for group in part.groups or ()})
         order = np.random.default_rng(seed).permutation(len(names))
         place = {names[i]: at for at, i in enumerate(order)}
@@ -92,18 +97,9 @@ class Asked:
 
 
 SETS = (
-    Asked("KiCad, ja, MiniLM", (("kicad_ja_en", "source", "target"),), "minilm"),
-    Asked("KiCad, ja", (("kicad_ja_en", "source", "target"),)),
-    Asked("Python documentation, ja", (("pydocs_ja_en", "source", "target"),)),
-    Asked("commands, en, MiniLM", (("tldr_en_command", "source", "target"),), "minilm"),
-    Asked("mechanics' notes, MiniLM", (("maintnet_problem_action", "source", "target"),), "minilm"),
     Asked(
         "KiCad, ja + fr",
         (("kicad_ja_en", "source", "target"), ("kicad_fr_en", "source", "target")),
-    ),
-    Asked(
-        "Python documentation, ja + fr",
-        (("pydocs_en_ja_fr", "ja", "en"), ("pydocs_en_ja_fr", "fr", "en")),
     ),
     Asked(
         "commands, en + ja",
@@ -113,6 +109,14 @@ SETS = (
         "descriptions, ja + fr",
         (("tldr_ja_en", "source", "target"), ("tldr_fr_en", "source", "target")),
     ),
+    Asked(
+        "Python documentation, ja + fr",
+        (("pydocs_en_ja_fr", "ja", "en"), ("pydocs_en_ja_fr", "fr", "en")),
+    ),
+    Asked("KiCad, ja", (("kicad_ja_en", "source", "target"),)),
+    Asked("commands, en, MiniLM", (("tldr_en_command", "source", "target"),), "minilm"),
+    Asked("Python documentation, ja", (("pydocs_ja_en", "source", "target"),)),
+    Asked("mechanics' notes, MiniLM", (("maintnet_problem_action", "source", "target"),), "minilm"),
 )
 """All questions are read by USE, unless a name says MiniLM; MiniLM made every index."""
 
@@ -123,7 +127,7 @@ def main() -> None:
     parser.add_argument("data", type=Path, metavar="DATA")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--at-most", type=int, default=1500, help="pairs of a set")
+    parser.add_argument("--at-most", type=int, default=600, help="pairs of a set")
     parser.add_argument("--modes", nargs="+", default=["keep", "shared"])
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -131,21 +135,16 @@ def main() -> None:
     lines = results.read_text(encoding="utf-8").splitlines() if results.exists() else []
     rows = [json.loads(line) for line in lines]
     done = {(row["set"], row["mode"], row["seed"]) for row in rows}
-    for seed in range(args.seeds):
-        for asked in SETS:
-            left = [mode for mode in args.modes if (asked.name, mode, seed) not in done]
-            if not left:
-                continue
-            pairs = asked.load(args.data, args.out / "vectors.sqlite", args.at_most, seed)
-            for mode in left:
-                found = [
-                    {"set": asked.name, "mode": mode, "seed": seed} | row
-                    for row in measured(pairs, mode, seed)
-                ]
-                rows += found
-                with results.open("a", encoding="utf-8") as file:
-                    file.writelines(json.dumps(row) + "\n" for row in found)
-                print(asked.name, mode, seed, f"{time.process_time():.0f} s", flush=True)
+    for seed, mode, asked in itertools.product(range(args.seeds), args.modes, SETS):
+        where = {"set": asked.name, "mode": mode, "seed": seed}
+        if tuple(where.values()) in done:
+            continue
+        pairs = asked.load(args.data, args.out / "vectors.sqlite", args.at_most, seed)
+        found = [where | row for row in measured(pairs, mode, seed)]
+        rows += found
+        with results.open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in found)
+        print(*where.values(), f"{time.process_time():.0f} s", flush=True)
     text = f"{describe(machine)}\n\n{show(rows)}"
     (args.out / "choosing.md").write_text(text + "\n", encoding="utf-8")
     print(text)
@@ -222,9 +221,13 @@ def kept(found: dict[str, np.ndarray], which: slice) -> dict[str, float] | None:
 
 
 def _encoded(pairs: Pairs, source: str, cache: Path) -> Pairs:
-    sides = ((source, pairs.source_texts, "query"), ("minilm", pairs.target_texts, "document"))
-    x, y = (encode_texts(_loaded(n), t or (), role, cache=cache) for n, t, role in sides)  # type: ignore[arg-type]
-    return pairs.with_vectors(x, y)
+    """Encode what is not stored."""
+    names = {"source": source, "target": "minilm"}
+    encoders = {
+        side: None if pairs.vectors(side) is not None else _loaded(name)  # type: ignore[arg-type]
+        for side, name in names.items()
+    }
+    return with_vectors(pairs, encoders, cache)  # type: ignore[arg-type]
 
 
 _loaded = once(encoder)

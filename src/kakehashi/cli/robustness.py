@@ -17,12 +17,14 @@ from .options import (
     CacheFile,
     EncoderName,
     Folder,
+    IndexAddress,
     Json,
     PairsFile,
     Seed,
     SourceOfFit,
     TargetOfFit,
     columns_of_fit,
+    load_index,
     load_pairs,
     require_encoder,
 )
@@ -43,6 +45,7 @@ def robustness_command(
     target_encoder: EncoderName = None,
     source: SourceOfFit = None,
     target: TargetOfFit = None,
+    index: IndexAddress = None,
     seed: Seed = 0,
     cache: CacheFile = None,
     as_json: Json = False,
@@ -59,7 +62,8 @@ def robustness_command(
     aligner = Aligner.load(folder).with_encoders(
         source_encoder=source_encoder, target_encoder=target_encoder
     )
-    data = load_pairs(pairs, **columns_of_fit(aligner, source, target))
+    names = columns_of_fit(aligner, source, target)
+    data, documents = load_pairs(pairs, **names), load_index(index, names["target"])
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:
             require_encoder(aligner, side)
@@ -67,6 +71,7 @@ def robustness_command(
         report = measure_robustness(
             aligner,
             data,
+            index=documents,
             names=perturbation or None,
             seed=seed,
             cache=cache,

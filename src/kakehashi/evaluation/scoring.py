@@ -105,7 +105,7 @@ def evaluate(
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
     encoded = with_vectors(pairs, encoders, cache)
-    others = [] if index is None else [_documents(aligner, as_index(index), cache)]
+    others = [] if index is None else [searched_documents(aligner, as_index(index), cache)]
     pool, clusters = Pool.of([encoded], others), clusters_of(encoded)
     relevance = pool.relevance(encoded, own_only=True)
     asked = _queries(aligner, encoded, cache)
@@ -166,7 +166,7 @@ def _queries(aligner: Aligner, pairs: Pairs, cache: str | Path | None) -> _Queri
     return _Queries(asked, by_target_encoder.note)
 
 
-def _documents(aligner: Aligner, index: IndexDocuments, cache: str | Path | None) -> Pairs:
+def searched_documents(aligner: Aligner, index: IndexDocuments, cache: str | Path | None) -> Pairs:
     """Return the documents of an index; stored vectors need no encoder, which may not be here."""
     encoder = None
     if index.texts is not None:

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from support.command_line import run
-from support.toy_data import hashed_letters, reversed_letters
+from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 
 import kakehashi
 from kakehashi import Pairs
@@ -186,3 +186,16 @@ def test_the_command(text_aligner, english, tmp_path):
     evaluated = run("evaluate", tmp_path / "bridge", path, *encoders, "--json")
     mrr = json.loads(evaluated.stdout)["aligned"]["mrr@10"]
     assert report["aligned"]["means"]["mrr@10"] == mrr
+
+
+def test_the_documents_of_an_index_are_searched_too(text_aligner):
+    pairs = machine_pairs()
+    test = pairs.select(range(0, 80, 3))
+    alone, among = (
+        measure_robustness(text_aligner, test, names=["typing-errors"], index=index)
+        for index in (None, list(pairs.target_texts))
+    )
+    assert (alone.pool, among.pool) == (27, 80)
+    typed = [r.perturbations["typing-errors"].aligned.scores for r in (alone, among)]
+    assert [scores.pool for scores in typed] == [27, 80]
+    assert typed[1].means["mrr@10"] <= typed[0].means["mrr@10"]

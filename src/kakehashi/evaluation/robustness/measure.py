@@ -11,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...aligner import Aligner
+from ...data.index import IndexDocuments, as_index
 from ...data.pairs import Pairs, check_pairs
 from ...encoders.cache import encode_texts
 from ...errors import DataError
+from ...metrics.pool import Pool
 from ...metrics.ranking import per_query, ranks
-from ...metrics.relevance import Clusters, Relevance, clusters_of
+from ...metrics.relevance import Clusters, clusters_of
 from ...metrics.statistics import Interval, Scores, bootstrap
 from ...vectors import Float32Array
-from ..scoring import check_aligner
+from ..scoring import check_aligner, searched_documents
 from .perturbations import perturbations
 
 SystemName = Literal["base", "aligned"]
@@ -81,6 +83,7 @@ def measure_robustness(
     aligner: Aligner,
     pairs: Pairs,
     *,
+    index: IndexDocuments | Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     seed: int = 0,
     cache: str | Path | None = None,
@@ -95,6 +98,8 @@ def measure_robustness(
             target vectors (:meth:`kakehashi.Aligner.with_encoders`).
         pairs: with source texts. The texts are encoded even where source vectors are stored, so
             that all queries come from the same encoder.
+        index: the documents of the index, as :func:`kakehashi.evaluation.evaluate` takes them; they
+            are searched, too.
         names: of the perturbations; by default all, and the report names those that lack target
             texts.
         seed: decides the random choices of the perturbations.
@@ -115,7 +120,9 @@ def measure_robustness(
         )
     queries, not_run = _perturbed(pairs, clean, names, seed)
     look_up = _encoded(aligner, [clean, *(texts for _, texts in queries.values())], cache)
-    systems = _Systems(aligner, pairs, _documents(aligner, pairs, cache))
+    encoded = pairs.with_vectors(None, _documents(aligner, pairs, cache))
+    others = [] if index is None else [searched_documents(aligner, as_index(index), cache)]
+    systems = _Systems(aligner, encoded, Pool.of([encoded], others))
     reference = systems.rank(look_up(clean), clean)
     results = {}
     for name, (description, texts) in queries.items():
@@ -184,15 +191,15 @@ def _documents(aligner: Aligner, pairs: Pairs, cache: str | Path | None) -> Floa
 class _Systems:
     """The untouched and the aligned vectors over the same documents."""
 
-    def __init__(self, aligner: Aligner, pairs: Pairs, stored: Float32Array) -> None:
-        self._aligner, self._stored = aligner, stored
+    def __init__(self, aligner: Aligner, pairs: Pairs, pool: Pool) -> None:
+        self._aligner, self._stored = aligner, np.asarray(pool.vectors, np.float32)
         self._projected = aligner.project(
-            stored, texts=pairs.target_texts, modality="target", role="document"
+            self._stored, texts=pool.texts, modality="target", role="document"
         )
-        self._relevance = Relevance.of(pairs, own_only=True)
+        self._relevance = pool.relevance(pairs, own_only=True)
         self._clusters: Clusters = clusters_of(pairs)
         self.metric = aligner.report.metric
-        self.pool = len(self._relevance.pool)
+        self.pool = len(pool)
 
     def rank(self, x: Float32Array, texts: Sequence[str]) -> dict[SystemName, NDArray[np.intp]]:
         """Rank the answer to each query; by the base only where the spaces can be compared."""
