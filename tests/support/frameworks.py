@@ -210,6 +210,9 @@ class Shop:
         """What is compared: each text with its score."""
         return [(self.f.text(d), self.said(d)["score"]) for d in found]
 
+    def texts(self, found):
+        return [self.f.text(d) for d in found]
+
     def said(self, document):
         return self.f.metadata(document)["kakehashi"]
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DataError
 from ..metrics.ranking import ranks_of_scores
 from ..metrics.relevance import Relevance
 from ..vectors import chunks
+
+Tokenizer = Callable[[str], Iterable[str]]
+"""A function from a text to its words."""
 
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
@@ -51,11 +55,22 @@ def script_of(letter: str) -> str:
 
 
 class LexicalIndex:
-    """A BM25 index of m documents (Lucene's variant, k1=1.5, b=0.75)."""
+    """A BM25 index of m documents (Lucene's variant, k1=1.5, b=0.75).
 
-    def __init__(self, documents: Sequence[str]) -> None:
-        self._n = len(documents)
-        corpus = [tokenize(text) for text in documents]
+    Args:
+        tokenizer: cuts a text into words; by default :func:`tokenize`.
+
+    Raises:
+        DataError: what is no tokenizer, or one that returns no strings.
+    """
+
+    def __init__(self, documents: Sequence[str], tokenizer: Tokenizer | None = None) -> None:
+        if tokenizer is not None and not callable(tokenizer):
+            raise DataError(
+                f"tokenizer={tokenizer!r:.80}; give a function from a text to a list of words."
+            )
+        self._n, self._tokenizer = len(documents), tokenizer
+        corpus = [self._cut(text) for text in documents]
         self._index: Any = None
         if any(corpus):
             self._index = bm25s.BM25()
@@ -63,12 +78,25 @@ class LexicalIndex:
 
     def scores(self, query: str) -> NDArray[np.float32]:
         """Return the BM25 score of every document, (m,) float32; 0 where no word is shared."""
-        tokens = [] if self._index is None else tokenize(query)
+        tokens = [] if self._index is None else self._cut(query)
         tokens = [token for token in tokens if token in self._index.vocab_dict]
         if not tokens:
             return np.zeros(self._n, dtype=np.float32)
         scores: NDArray[np.float32] = self._index.get_scores(tokens)
         return scores
+
+    def _cut(self, text: str) -> list[str]:
+        if self._tokenizer is None:
+            return tokenize(text)
+        words = self._tokenizer(text)
+        listed = [words] if isinstance(words, str) else list(words)
+        for word in listed:
+            if isinstance(words, str) or not isinstance(word, str):
+                raise DataError(
+                    f"The tokenizer gave {word!r:.80} for {text!r:.40}; it has to return a list of "
+                    "strings."
+                )
+        return listed
 
 
 def bm25_ranks(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .bm25 import LexicalIndex
+from .bm25 import LexicalIndex, Tokenizer
 from .hits import DocumentKey, Hit, SearchResult
 from .part_numbers import Identifiers
 
@@ -25,6 +25,7 @@ class LexicalSearch:
         texts: text of each document.
         keys: key of each document, equal for equal documents.
         modalities: modality of each document.
+        tokenizer: cuts a text into words; None for the usual one.
     """
 
     def __init__(
@@ -35,8 +36,10 @@ class LexicalSearch:
         texts: Sequence[str],
         keys: Sequence[str],
         modalities: Sequence[str | None],
+        tokenizer: Tokenizer | None = None,
     ) -> None:
-        self._index, self._identifiers = LexicalIndex(texts), Identifiers(texts, modalities)
+        self._index = LexicalIndex(texts, tokenizer)
+        self._identifiers = Identifiers(texts, modalities)
         self._hits = [
             Hit(key, document, modality, name)
             for key, document, modality in zip(keys, documents, modalities, strict=True)
@@ -103,3 +106,31 @@ class LexicalSearch:
 
     def _hit(self, row: int, scores: NDArray[np.float32], shares: NDArray[np.float64]) -> Hit:
         return self._hits[row]._replace(raw=float(scores[row]), lexical=float(shares[row]))
+
+
+class Refreshed:
+    """A lexical search that is built again where the list of its documents was replaced.
+
+    A change within the list does not count: a search searches what it was given.
+
+    Args:
+        documents_of: returns the list.
+        build: makes the search of a list.
+    """
+
+    def __init__(
+        self, documents_of: Callable[[], list[Any]], build: Callable[[list[Any]], LexicalSearch]
+    ) -> None:
+        self._documents_of, self._build = documents_of, build
+        self._built = self._build_of(documents_of())
+
+    def current(self) -> tuple[LexicalSearch, list[Any]]:
+        """Return the search, and the documents that it was built of."""
+        given, built = self._documents_of(), self._built
+        if given is not built[0]:
+            self._built = built = self._build_of(given)
+        return built[1], built[2]
+
+    def _build_of(self, given: list[Any]) -> tuple[list[Any], LexicalSearch, list[Any]]:
+        documents = list(given)
+        return given, self._build(documents), documents

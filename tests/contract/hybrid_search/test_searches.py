@@ -396,6 +396,63 @@ def test_a_lexical_search_searches_what_it_was_given(plain, corpus):
     assert plain.rows(f.search(retriever, QUERIES[1])) == expected
 
 
+def words_of(f, entries, **fields):
+    return f.BM25Search(
+        **{"documents" if isinstance(f, LangChain) else "nodes": f.documents(entries)}, **fields
+    )
+
+
+def test_a_lexical_search_is_refreshed_in_every_retriever_that_holds_it(plain, corpus):
+    f, search = plain.f, words_of(plain.f, corpus[PAIRS:])
+    both = [f.vectors(plain.mixed), search]
+    holding = [f.retriever([search]), f.retriever(both, fusion="rank", k=99)]
+    added = replace(corpus[PAIRS], text="A note on the zirconium bracket.")
+    filters = f.filter(part=added.part)
+    for _ in range(2):
+        for retriever in holding:
+            assert added.text not in plain.texts(f.search(retriever, "zirconium"))
+        search.refresh(iter(f.documents([*corpus[PAIRS:], added])))
+        for retriever in holding:
+            assert added.text in plain.texts(f.search(retriever, "zirconium"))
+        restricted = f.retriever([search], filter=filters)
+        assert plain.texts(f.search(restricted, "zirconium")) == [added.text]
+        search.refresh(f.documents(corpus[PAIRS:]))
+    with pytest.raises(ValueError, match="hold 'a pump'; give"):
+        search.refresh(["a pump"])
+    assert f.search(holding[0], QUERIES[1])
+
+
+def test_a_tokenizer_decides_what_a_word_is(plain, corpus):
+    """By default Japanese is cut into pairs of characters; a tokenizer may find words."""
+    f = plain.f
+    notes = [
+        replace(corpus[0], text=text, page=page) for page, text in enumerate(("東京都", "京都府"))
+    ]
+    words = {"東京都": ["東京", "都"], "京都府": ["京都", "府"], "京都": ["京都"]}
+
+    def found(query, **fields):
+        retriever = f.retriever([words_of(f, notes, **fields)], fusion="rank")
+        return plain.texts(f.search(retriever, query))
+
+    assert set(found("京都")) == {"東京都", "京都府"}
+    assert found("京都", tokenizer=words.get) == ["京都府"]
+    for wrong in (lambda text: text, lambda text: [1]):
+        with pytest.raises(ValueError, match="it has to return a list of strings"):
+            found("京都", tokenizer=wrong)
+    with pytest.raises(ValueError, match="tokenizer"):
+        found("京都", tokenizer="sudachi")
+
+
+def test_sudachipy_cuts_japanese_into_words(shops, corpus):
+    dictionary = pytest.importorskip("sudachipy").Dictionary(dict="small")
+    sudachi = dictionary.create()
+    f = shops("langchain", "in memory").f
+    notes = [replace(corpus[0], text=text) for text in ("東京都に行く", "京都府に行った")]
+    cut = words_of(f, notes, tokenizer=lambda text: [m.surface() for m in sudachi.tokenize(text)])
+    found = f.search(f.retriever([cut], fusion="rank"), "京都")
+    assert [f.text(d) for d in found] == ["京都府に行った"]
+
+
 def test_two_retrievers_may_share_a_lexical_search(aligner, corpus):
     without_modality = [Document(e.text) for e in corpus if e.modality == "source"]
     search = langchain.BM25Search(documents=without_modality)

@@ -1,9 +1,10 @@
 """LangChain: embeddings, a store, retrievers and searches."""
 
+from .bm25_search import BM25Search
 from .embeddings import AlignedEmbeddings
 from .hybrid_retriever import HybridRetriever
 from .retriever import AlignedRetriever
-from .searches import BM25Search, VectorSearch
+from .searches import VectorSearch
 from .vectorstore import AlignedVectorStore
 
 __all__ = [

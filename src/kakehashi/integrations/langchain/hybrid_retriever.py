@@ -24,8 +24,9 @@ from ...retrieval.hybrid_search import (
     check_searches,
     warn_of_failed,
 )
+from .bm25_search import BM25Search
 from .retriever import ProjectingRetriever
-from .searches import BM25Search, VectorSearch, as_searches
+from .searches import VectorSearch, as_searches
 
 
 class HybridRetriever(ProjectingRetriever):

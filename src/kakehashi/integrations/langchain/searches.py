@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar
 
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, ConfigDict, PrivateAttr, field_validator
 
 from ...errors import DataError
-from ...retrieval.document_key import Merge, key_of
+from ...retrieval.document_key import Merge
 from ...retrieval.document_modality import DocumentModality, search_store
-from ...retrieval.filters import lexical_filter
 from ...retrieval.hits import Hit, SearchResult
-from ...retrieval.lexical_search import LexicalSearch
 from ...retrieval.query import Query
 from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
+from .bm25_search import BM25Search, key_of_document
 from .filters import joined, kind_of
 from .index import check, scale_of
 from .store_options import check_options
@@ -149,7 +148,7 @@ class VectorSearch(BaseModel):
             part_options = joined(self.vectorstore, self.search_kwargs, options, restriction)
             hits = [
                 Hit(
-                    _key_of(document, merge),
+                    key_of_document(document, merge),
                     document,
                     modality.of(document.metadata, partial(str, document.page_content)),
                     self.name,
@@ -195,81 +194,6 @@ class VectorSearch(BaseModel):
         # A row is (document, score); an older in-memory store adds the stored vector.
         rows = search(vector, k=n, **options)
         return [(row[0], None if row[1] is None else float(row[1])) for row in rows]
-
-
-class BM25Search(BaseModel):
-    """Search documents by their words (BM25): part numbers and error codes cross no embedding.
-
-    Args:
-        documents: the documents to search; the same that the stores hold.
-        name, modality, modality_field: as of a :class:`VectorSearch`.
-
-    A ``filter`` of the call restricts this search too: a dictionary in the way of Chroma, which
-    every search reads, or a function of a document. Any other restriction is refused: a search by
-    words cannot read the form of a store.
-    """
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
-    by_vector: ClassVar[bool] = False
-
-    documents: list[Document] = Field(repr=False)
-    name: str = "words"
-    modality: str | None = None
-    modality_field: str = "modality"
-    _prepared: tuple[LexicalSearch, list[Document]] | None = PrivateAttr(default=None)
-
-    @field_validator("documents", mode="before")
-    @classmethod
-    def _no_texts(cls, documents: Any) -> Any:
-        """Refuse texts at once; pydantic would print an error for each."""
-        for document in documents if isinstance(documents, Sequence) else ():
-            if isinstance(document, str):
-                raise DataError(
-                    f"documents hold {document!r:.80}; give Document(page_content=text)."
-                )
-        return documents
-
-    def prepared(
-        self, space: Space, *, without_modality: str, needs_similarity: bool, merge: Merge
-    ) -> BM25Search:
-        """Return this search with an index of its documents as they are now."""
-        modality = DocumentModality(
-            self.name, space, self.modality, self.modality_field, without_modality
-        )
-        documents = list(self.documents)
-        texts = [str(document.page_content) for document in documents]
-        index = LexicalSearch(
-            self.name,
-            documents,
-            texts=texts,
-            keys=[_key_of(document, merge) for document in documents],
-            modalities=[
-                modality.of(document.metadata, partial(str, text))
-                for document, text in zip(documents, texts, strict=True)
-            ],
-        )
-        search = self.model_copy()
-        search._prepared = (index, documents)
-        return search
-
-    def check_options(self, options: Mapping[str, Any]) -> None:
-        """Raise DataError for an option that a search by words cannot read."""
-        lexical_filter(options)
-
-    def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
-    ) -> SearchResult:
-        """Return at most n documents of each modality that share a word, the best first."""
-        assert self._prepared is not None
-        index, documents = self._prepared
-        permits = lexical_filter(options)
-        allowed = None if permits is None else [permits(document) for document in documents]
-        return index.find(text, n, allowed)
-
-
-def _key_of(document: Document, merge: Merge) -> str:
-    return key_of(str(document.page_content), document.metadata, merge)
 
 
 def as_searches(values: Any) -> list[Any]:

@@ -20,8 +20,9 @@ from ...retrieval.hybrid_search import (
     check_searches,
     warn_of_failed,
 )
+from .bm25_search import BM25Search
 from .embedding import AlignedEmbedding
-from .searches import BM25Search, VectorSearch, as_searches, check_options
+from .searches import VectorSearch, as_searches, check_options
 
 
 class HybridRetriever(BaseRetriever):

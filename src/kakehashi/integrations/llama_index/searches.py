@@ -10,26 +10,24 @@ from typing import Any, ClassVar
 
 from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
-from llama_index.core.schema import BaseNode, MetadataMode, NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import MetadataFilters
 
 from ...data.validation import check_choice
 from ...errors import DataError
-from ...retrieval.document_key import Merge, key_of
+from ...retrieval.document_key import Merge
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
-from ...retrieval.lexical_search import LexicalSearch
 from ...retrieval.query import Query
 from ...retrieval.score_scales import SCALES, ScoreScale
 from .._aligner_field import index_may_need_moving
+from .bm25_search import BM25Search, check_texts, key_of_node
 from .embedding import AlignedEmbedding
-from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction, permits
+from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction
 from .index import check, scale_of
 
 _SET_BY_US = ("self", "index", "embed_model", "callback_manager", "object_map")
 """Parameters of LlamaIndex's retriever that the caller does not pass."""
-_OF_ONE_STORE = ("where", "where_document", "qdrant_filters", "string_expr")
-"""Restrictions in the form of one store."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ class VectorSearch:
 
     def __post_init__(self) -> None:
         """Refuse what is no index, and options that LlamaIndex's retriever would pass over."""
-        _check_texts(name=self.name, modality=self.modality, scores=self.scores)
+        check_texts(name=self.name, modality=self.modality, scores=self.scores)
         if not isinstance(self.index, VectorStoreIndex):
             raise DataError(
                 f"index={self.index!r:.80} is no VectorStoreIndex; give one (of a vector store: "
@@ -136,7 +134,7 @@ class VectorSearch:
             bundle = QueryBundle(text, embedding=query.vector.tolist())
             hits = [
                 Hit(
-                    _key_of(row.node, merge),
+                    key_of_node(row.node, merge),
                     row.node,
                     modality.of(row.node.metadata, partial(embedding.text_of, row.node)),
                     self.name,
@@ -172,105 +170,6 @@ class VectorSearch:
             else equals(modality_field, name)
             for part, name in parts.items()
         }
-
-
-@dataclass(frozen=True)
-class BM25Search:
-    """Search nodes by their words (BM25): part numbers and error codes cross no embedding.
-
-    Args:
-        nodes: the nodes to search; the same that the indices hold.
-        name, modality: as of a :class:`VectorSearch`.
-
-    ``filters``, ``node_ids`` and ``doc_ids`` of the retriever restrict this search too.
-    """
-
-    by_vector: ClassVar[bool] = False
-
-    nodes: Sequence[BaseNode] = field(repr=False)
-    name: str = "words"
-    modality: str | None = None
-    _index: LexicalSearch | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        """Refuse what are no nodes; an iterator of nodes is read once."""
-        _check_texts(name=self.name, modality=self.modality)
-        object.__setattr__(self, "nodes", _checked_nodes(self.nodes))
-
-    def prepared(
-        self,
-        embedding: AlignedEmbedding,
-        *,
-        without_modality: str,
-        needs_similarity: bool,
-        merge: Merge,
-    ) -> BM25Search:
-        """Return this search with an index of its nodes as they are now."""
-        space, nodes = embedding.aligner, _checked_nodes(self.nodes)
-        modality = DocumentModality(
-            self.name, space, self.modality, embedding.modality_field, without_modality
-        )
-        texts = [_text(node) for node in nodes]
-        index = LexicalSearch(
-            self.name,
-            nodes,
-            texts=texts,
-            keys=[_key_of(node, merge) for node in nodes],
-            modalities=[
-                modality.of(node.metadata, partial(embedding.text_of, node)) for node in nodes
-            ],
-        )
-        return replace(self, nodes=nodes, _index=index)
-
-    def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
-    ) -> SearchResult:
-        """Return at most n nodes of each modality that share a word, the best first."""
-        assert self._index is not None
-        return self._index.find(text, n, self._allowed(options))
-
-    def _allowed(self, options: Mapping[str, Any]) -> list[bool] | None:
-        """Return, for each node, whether the options of the retriever permit it; None for all.
-
-        Raises:
-            DataError: a restriction that only a store can read. To ignore it would return what the
-                caller shut out.
-        """
-        store_options = options.get("vector_store_kwargs") or {}
-        for name in _OF_ONE_STORE:
-            if store_options.get(name) is not None:
-                raise DataError(
-                    f"A search by words cannot read vector_store_kwargs[{name!r}]; give filters= "
-                    "llama_index's MetadataFilters, which every search reads, or put it into the "
-                    "options of the search of that store."
-                )
-        filters, names = options.get("filters"), {"node_ids": "node_id", "doc_ids": "ref_doc_id"}
-        ids = {of: set(options[name]) for name, of in names.items() if options.get(name)}
-        if filters is None and not ids:
-            return None
-        return [
-            (filters is None or permits(filters, node))
-            and all(getattr(node, name) in wanted for name, wanted in ids.items())
-            for node in self.nodes
-        ]
-
-
-def _checked_nodes(nodes: Any) -> list[BaseNode]:
-    """Return nodes as a list; raise DataError for anything else."""
-    if not isinstance(nodes, Iterable) or isinstance(nodes, (str, BaseNode)):
-        raise DataError(f"nodes={nodes!r:.80}; give a list of nodes, such as TextNode(text=...).")
-    listed = list(nodes)
-    for node in listed:
-        if not isinstance(node, BaseNode):
-            raise DataError(f"nodes hold {node!r:.80}; give nodes, such as TextNode(text=...).")
-    return listed
-
-
-def _check_texts(*, name: Any, **optional: Any) -> None:
-    """Raise DataError where a name is no text, or an optional one is neither a text nor None."""
-    for what, value in {"name": name, **optional}.items():
-        if not isinstance(value, str) and (what == "name" or value is not None):
-            raise DataError(f"{what}={value!r:.80}; give a text.")
 
 
 def as_searches(values: Any) -> list[VectorSearch | BM25Search]:
@@ -339,11 +238,3 @@ def _retrieve(retriever: Any, bundle: QueryBundle) -> list[NodeWithScore]:
             return []
         raise
     return rows
-
-
-def _key_of(node: BaseNode, merge: Merge) -> str:
-    return key_of(_text(node), node.metadata, merge)
-
-
-def _text(node: BaseNode) -> str:
-    return str(node.get_content(metadata_mode=MetadataMode.NONE))
