@@ -136,6 +136,20 @@ def test_the_closed_forms_are_the_textbooks(stored, mode):
     assert max((table.rows["ridge"].ranks == found).mean() for found in of_grid) > 0.98
 
 
+def test_groups_that_are_fitted_and_few_groups_are_noted():
+    x = np.random.default_rng(0).standard_normal((60, 4))
+    pairs = Pairs(
+        source_vectors=x, target_vectors=x + 0.1, groups=[f"g{i % 25}" for i in range(60)]
+    )
+    table = compare(pairs.select(range(40)), pairs.select(range(40, 60)), ["cosine"])
+    said = "20 of 20 groups of the test set also stand in the pairs"
+    assert [note.split(":")[0] for note in table.notes] == [said]
+    assert f"note: {said}" in str(table)
+    assert table.to_dict()["notes"] == table.notes
+    few = compare(pairs.select(range(20)), pairs.select(range(20, 24)), ["cosine"])
+    assert [note.split(",")[0] for note in few.notes] == ["the questions stand in 4 groups"]
+
+
 def test_centring_undoes_an_offset():
     rng = np.random.default_rng(0)
     y = rng.standard_normal((200, 8)) + rng.standard_normal(8)

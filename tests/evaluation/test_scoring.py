@@ -43,6 +43,16 @@ def test_a_querys_own_target_counts_among_different_targets(text_aligner):
     assert (again.n_queries, again.pool) == (160, 80)
 
 
+def test_few_groups_are_noted(aligner, vector_pairs):
+    part = vector_pairs.select(range(0, 400, 4))
+    grouped = Pairs(
+        source_vectors=part.source_vectors,
+        target_vectors=part.target_vectors,
+        groups=[str(i % 6) for i in range(100)],
+    )
+    assert "stand in 6 groups, and whole groups count" in evaluate(aligner, grouped).note
+
+
 @pytest.mark.parametrize("measure", [evaluate, measure_robustness])
 def test_what_is_no_aligner_is_refused_with_the_way_to_one(measure):
     for wrong in ("my-aligner", None):

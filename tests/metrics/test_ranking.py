@@ -265,10 +265,25 @@ def partition(labels):
     return [order.index(label) for label in labels]
 
 
-def test_fewer_than_twenty_groups_are_no_clusters():
-    assert clusters_of(asking([f"g{i % 19}" for i in range(100)])) is None
-    assert len(np.unique(clusters_of(asking([f"g{i % 20}" for i in range(100)])))) == 20
+def test_fewer_than_six_groups_are_no_clusters():
+    assert clusters_of(asking([f"g{i % 5}" for i in range(100)])) is None
+    assert len(np.unique(clusters_of(asking([f"g{i % 6}" for i in range(100)])))) == 6
     assert clusters_of(asking()) is None
+
+
+def test_few_groups_whose_queries_rise_and_fall_together_show_no_difference():
+    """Query by query a third of such draws would be significant; and six groups can show one."""
+    for n_groups in (6, 10, 19):
+        groups = np.repeat(np.arange(n_groups), 10)
+        clusters = clusters_of(asking([str(group) for group in groups], n=len(groups)))
+        better = 0
+        for seed in range(20):
+            rng = np.random.default_rng(seed)
+            gains = rng.standard_normal(n_groups)[groups] + rng.standard_normal(len(groups))
+            better += paired_test(gains, np.zeros(len(gains)), clusters=clusters).p_value < 0.05
+        assert better <= 3
+        always = np.ones(len(groups))
+        assert paired_test(always, 0 * always, clusters=clusters).better
 
 
 def test_a_query_that_is_asked_again_is_one_cluster():
@@ -292,6 +307,6 @@ def test_one_long_group_label_does_not_make_every_row_as_long():
 
 
 def test_groups_of_several_parts_are_counted_together():
-    one, two = (asking([f"g{i % 20}" for i in range(k, k + 10)], n=10) for k in (0, 10))
+    one, two = (asking([f"g{i % 6}" for i in range(k, k + 3)], n=3) for k in (0, 3))
     assert clusters_of(one) is None
-    assert len(np.unique(clusters_of(one, two))) == 20
+    assert len(np.unique(clusters_of(one, two))) == 6

@@ -9,7 +9,10 @@ from support.toy_data import ENCODERS, machine_pairs
 
 from kakehashi import Pairs, fit, read_pairs
 from kakehashi.report import DataRecord
+from kakehashi.training.assemble import notes_on
+from kakehashi.training.guards import few_groups
 from kakehashi.training.near_copies import near_copies
+from kakehashi.training.prepare import FitInputs, FitSettings, prepare
 from kakehashi.training.seen_pairs import SAMPLE, sample_of, seen_in, texts_hash
 
 WORDS = re.findall(r"\w+", (np.__doc__ or "") + (re.__doc__ or ""))
@@ -107,3 +110,39 @@ def test_an_aligner_keeps_columns_and_hashes_when_it_is_saved(text_aligner, tmp_
     assert read_pairs(tmp_path / "pairs.csv", source="ja", target="en").columns == ("ja", "en")
     with pytest.raises(ValueError, match="holds no hashes"):
         replace(data, texts_sample="no")
+
+
+def of_groups(names, seed=0):
+    x = np.random.default_rng(seed).standard_normal((len(names), 4))
+    return Pairs(source_vectors=x, target_vectors=x + 0.1, groups=names)
+
+
+def notes_of(*sets):
+    return notes_on(prepare(FitInputs(*sets), None, None, FitSettings()))
+
+
+@pytest.mark.parametrize(
+    ("n_groups", "said"),
+    [
+        (1, "all questions stand in one group, so each counts by itself"),
+        (5, "the questions stand in 5 groups, too few to count whole ones"),
+        (6, "the questions stand in 6 groups, and whole groups count"),
+        (20, None),
+    ],
+)
+def test_a_fit_says_where_few_groups_judge(n_groups, said):
+    test = of_groups([f"test {i % n_groups}" for i in range(40)])
+    notes = notes_of(of_groups([str(i) for i in range(60)], 1), None, test)
+    found = [note for note in notes if "questions stand in" in note]
+    assert found == [few_groups(test)] if said else found == []
+    assert said is None or found[0].startswith(said)
+
+
+def test_a_fit_says_which_groups_of_a_set_were_fitted_before_it_asked():
+    pairs, validation = of_groups([f"g{i % 30}" for i in range(60)]), of_groups(list("abcdefg"), 1)
+    test = of_groups(["a", "b", "z", "g1"], 2)
+    notes = [note for note in notes_of(pairs, validation, test) if "also stand in" in note]
+    assert [note.split(":")[0] for note in notes] == [
+        "1 of 4 groups of the test set also stand in the pairs",
+        "2 of 4 groups of the test set also stand in the validation set",
+    ]

@@ -21,6 +21,7 @@ from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.pool import Pool
 from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import Interval, Scores, bootstrap
+from ..training.guards import few_groups, shared_groups
 from ..training.index_documents import index_documents
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MIN_PAIRS
@@ -70,6 +71,7 @@ class Comparison:
         n_train: pairs that were fitted on.
         leaked: training pairs left out because a side of them also stands in the test part.
         n_queries, pool: test queries, and documents of the whole index, which they search.
+        notes: where the groups make the scores say another thing than they seem to.
     """
 
     rows: dict[str, BaselineResult | str]
@@ -77,6 +79,7 @@ class Comparison:
     leaked: int
     n_queries: int
     pool: int
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return a table (means, and the 95% interval of recall@1) with notes on its columns."""
@@ -106,6 +109,7 @@ class Comparison:
             "and others at random",
             f"ms/query: mean time of one query; h-mean: harmonic mean of {top} and of "
             f"speed, {INSTANT} s / ({INSTANT} s + time)",
+            *(f"note: {note}" for note in self.notes),
         ]
         return "\n".join(lines)
 
@@ -123,6 +127,7 @@ class Comparison:
             "leaked": self.leaked,
             "n_queries": self.n_queries,
             "pool": self.pool,
+            "notes": self.notes,
             "rows": rows,
         }
 
@@ -187,7 +192,8 @@ def compare(
     _check_dimensions(task)
     clusters = clusters_of(test)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
-    return Comparison(rows, len(train), n_leaked, len(test), len(pool))
+    notes = (shared_groups(test, train, name="test", where="the pairs"), few_groups(test))
+    return Comparison(rows, len(train), n_leaked, len(test), len(pool), tuple(filter(None, notes)))
 
 
 def _pool(train: Pairs, test: Pairs, documents: Pairs | None) -> Pool:

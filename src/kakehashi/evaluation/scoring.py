@@ -19,6 +19,7 @@ from ..metrics.ranking import ranks
 from ..metrics.relevance import clusters_of
 from ..metrics.statistics import Scores
 from ..retrieval.bm25 import bm25_ranks
+from ..training.guards import few_groups
 from ..training.index_documents import index_documents
 from ..training.inputs import ROLES, with_vectors
 from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
@@ -37,7 +38,8 @@ class Evaluation:
         aligned: scores of the aligner's vectors.
         target_encoder: scores of the target encoder when it encodes the source texts itself. None
             where the aligner was not judged against it, or it is not at hand.
-        note: which queries the target encoder could not encode, or why it has no scores.
+        note: which queries the target encoder could not encode, or why it has no scores; and where
+            few groups make the scores less sure.
         bm25: scores of BM25; None where there are no texts.
         ranks: of each system that has scores, the rank of the best answer to each query, (n,).
         judgement: the verdict, what speaks against it, and the next step.
@@ -126,6 +128,7 @@ def evaluate(
         name: Scores.of_ranks(rank, len(pool), clusters=clusters)
         for name, rank in by_system.items()
     }
+    notes = (asked.note, few_groups(pairs), _added(encoded, others))
     first = first_documents(asked.vectors["aligned"], documents, aligner.report.metric)
     judgement = judge(
         aligner, pairs, by_system, relevance=relevance, clusters=clusters, trained_on=trained_on
@@ -134,7 +137,7 @@ def evaluate(
         base=scores.get("base"),
         aligned=scores["aligned"],
         target_encoder=scores.get("target_encoder"),
-        note="; ".join(filter(None, (asked.note, _added(encoded, others)))) or None,
+        note="; ".join(filter(None, notes)) or None,
         bm25=scores.get("bm25"),
         ranks=by_system,
         judgement=judgement,

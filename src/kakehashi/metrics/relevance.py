@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from ..data.hashing import numbered
 from ..data.pairs import Pairs
 
-MIN_GROUPS = 20
+MIN_GROUPS, FEW_GROUPS = 6, 20
+"""Whole groups count from so many on: five cannot show a difference at the 5% level, for all signs
+are equal in one of sixteen flips. With few, intervals are a little too narrow."""
 
 Clusters = NDArray[np.intp] | None
 """The cluster of each query, (n,), or None where queries count one by one."""
@@ -62,10 +64,10 @@ def renumbered(clusters: NDArray[np.intp]) -> NDArray[np.intp]:
 def clusters_of(*parts: Pairs) -> Clusters:
     """Return the cluster of each query, (n,), or None where queries are to count one by one.
 
-    Queries of one document rise and fall together. Where there are at least twenty groups they
-    are resampled and flipped whole; with fewer, whole groups could show nothing at all. There,
-    and without groups, rows that ask the same are one cluster: a query that stands in a file ten
-    times is one query.
+    Queries of one document rise and fall together. Where there are at least six groups they are
+    resampled and flipped whole; with fewer, whole groups could show nothing at all. There, and
+    without groups, rows that ask the same are one cluster: a query that stands in a file ten times
+    is one query.
     """
     groups = [group for part in parts for group in part.groups or ()]
     if groups and all(part.groups is not None for part in parts):

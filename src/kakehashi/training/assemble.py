@@ -13,7 +13,7 @@ from ..encoders.signature import SpaceSignature
 from ..report import CandidateResult, DataRecord, Report
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
-from .guards import copies_across_the_split, swapped_sets
+from .guards import copies_across_the_split, few_groups, sets_that_share_groups, swapped_sets
 from .judge import Judged
 from .learn_serving import learn_calibration, router_or_none
 from .model_selection import Tuned, label
@@ -128,7 +128,8 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
             f"{plan.leaked} of {len(inputs.pairs)} pairs were left out: a side of them also stands "
             "in the test part"
         )
-    notes += _shared_groups(prepared)
+    notes += sets_that_share_groups(inputs)
+    notes += filter(None, [few_groups(plan.judged.questions)])
     notes += copies_across_the_split(plan)
     if len(plan.judged.questions) < FEW_QUERIES:
         notes.append(
@@ -168,19 +169,6 @@ def _about_index(prepared: Prepared) -> Iterator[str]:
             f"the index is taken to hold the {len(pool):,} documents that the pairs name; give the "
             "texts of all others (unpaired=, --unpaired) to be judged among them, too"
         )
-
-
-def _shared_groups(prepared: Prepared) -> Iterator[str]:
-    inputs = prepared.inputs
-    for name, held_out in (("validation", inputs.validation), ("test", inputs.test)):
-        if held_out is None or held_out.groups is None or inputs.pairs.groups is None:
-            continue
-        groups = set(held_out.groups)
-        if shared := groups & set(inputs.pairs.groups):
-            yield (
-                f"{len(shared)} of {len(groups)} groups of the {name} set also stand in the "
-                "pairs: the scores say nothing about documents that are new"
-            )
 
 
 def _data_record(prepared: Prepared) -> DataRecord:

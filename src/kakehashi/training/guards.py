@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..data.pairs import Pairs
+from ..metrics.relevance import FEW_GROUPS, MIN_GROUPS
 from ..routing.router import Router
 from ..routing.swapped import read_as
 from .near_copies import near_copies
@@ -30,3 +31,52 @@ def swapped_sets(router: Router | None, inputs: FitInputs) -> Iterator[str]:
         reading = None if pairs is None else read_as(router, pairs)
         if reading is not None and reading.columns != "right":
             yield f"the columns of the {name} set look swapped: {reading}; its scores say nothing"
+
+
+def sets_that_share_groups(inputs: FitInputs) -> Iterator[str]:
+    """Say where a set of the caller's has groups of pairs that are fitted before it asks."""
+    pairs, validation = inputs.pairs, inputs.validation
+    for name, asking, others in (
+        ("validation", validation, {"the pairs": pairs}),
+        ("test", inputs.test, {"the pairs": pairs, "the validation set": validation}),
+    ):
+        for where, fitted in others.items():
+            if note := shared_groups(asking, fitted, name=name, where=where):
+                yield note
+
+
+def shared_groups(
+    asking: Pairs | None, fitted: Pairs | None, *, name: str, where: str
+) -> str | None:
+    """Say how many groups of a set also stand in a set that is fitted; None where none does."""
+    if asking is None or fitted is None or asking.groups is None or fitted.groups is None:
+        return None
+    groups = set(asking.groups)
+    shared = groups & set(fitted.groups)
+    if not shared:
+        return None
+    return (
+        f"{len(shared)} of {len(groups)} groups of the {name} set also stand in {where}: the "
+        "scores say nothing about documents that are new"
+    )
+
+
+def few_groups(questions: Pairs) -> str | None:
+    """Say how sure a score is where the questions stand in few groups; None where in many."""
+    n = len(set(questions.groups or ()))
+    if questions.groups is None or n >= FEW_GROUPS:
+        return None
+    if n == 1:
+        return (
+            "all questions stand in one group, so each counts by itself: the scores say nothing "
+            "about other groups"
+        )
+    if n < MIN_GROUPS:
+        return (
+            f"the questions stand in {n} groups, too few to count whole ones: each question counts "
+            "by itself, so intervals are much too narrow and differences are shown too easily"
+        )
+    return (
+        f"the questions stand in {n} groups, and whole groups count: with so few the intervals are "
+        "a little too narrow"
+    )

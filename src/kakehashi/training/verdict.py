@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.ranking import per_query
-from ..metrics.relevance import Clusters, Relevance, renumbered
+from ..metrics.relevance import MIN_GROUPS, Clusters, Relevance, renumbered
 from ..metrics.statistics import PairedTest, bootstrap, paired_test
 from ..report import KNOWN, NEW
 
@@ -79,6 +79,8 @@ class HeldOutRanks:
             return None
         for kind, those in ((NEW, ~self.known), (KNOWN, self.known)):
             clusters = None if self.clusters is None else renumbered(self.clusters[those])
+            if clusters is not None and clusters.max() + 1 < MIN_GROUPS:
+                clusters = None  # so few clusters could show no loss
             test = paired_test(mrr(ours[those]), mrr(theirs[those]), clusters=clusters)
             if test.worse:
                 return f"{kind} (MRR@10 {test.difference:+.3f}, p={test.p_value:.3f})"
