@@ -10,10 +10,11 @@ from support.toy_data import ENCODERS, machine_pairs
 from kakehashi import Pairs, fit, read_pairs
 from kakehashi.report import DataRecord
 from kakehashi.training.assemble import notes_on
-from kakehashi.training.guards import few_groups
+from kakehashi.training.guards import copies_across_the_split, few_groups
 from kakehashi.training.near_copies import near_copies
 from kakehashi.training.prepare import FitInputs, FitSettings, prepare
 from kakehashi.training.seen_pairs import SAMPLE, sample_of, seen_in, texts_hash
+from kakehashi.training.split_plan import plan_split
 
 WORDS = re.findall(r"\w+", (np.__doc__ or "") + (re.__doc__ or ""))
 
@@ -54,24 +55,22 @@ def test_copies_on_one_side_alone_are_no_near_copies():
     assert near_copies(vectors) == (0, 0, ("", ""))
 
 
-@pytest.mark.slow
-def test_fit_says_that_near_copies_were_fitted_unless_groups_keep_kinds_whole():
+def test_near_copies_across_the_split_are_told_unless_groups_keep_kinds_whole():
     pairs = kinds_of_trouble()
-    said = "near copies of held-out pairs were fitted: "
-    bare = fit(Pairs(pairs.source_texts, pairs.target_texts), **ENCODERS, learned=False)
-    assert any(note.startswith(said) for note in bare.report.notes)
-    grouped = fit(pairs, **ENCODERS, learned=False)
-    assert not any(note.startswith(said) for note in grouped.report.notes)
+    bare = Pairs(pairs.source_texts, pairs.target_texts)
+    options = {"validation": None, "test": None, "seed": 0}
+    [note] = copies_across_the_split(plan_split(bare, **options))
+    assert note.startswith("near copies of held-out pairs were fitted: 40 of 40 (such as")
+    assert not list(copies_across_the_split(plan_split(pairs, **options)))
 
 
 @pytest.mark.slow
-def test_fit_says_that_a_test_set_looks_swapped():
+def test_fit_notes_that_a_test_set_looks_swapped_and_that_copies_were_fitted():
     pairs = machine_pairs()
     test = Pairs([f"NOW {t}" for t in pairs.target_texts], [f"now {s}" for s in pairs.source_texts])
-    [note] = [
-        n for n in fit(pairs, test=test, **ENCODERS, learned=False).report.notes if "look" in n
-    ]
-    assert note.startswith("the columns of the test set look swapped: the router reads 80 of 80")
+    swapped, *others = fit(pairs, test=test, **ENCODERS, learned=False).report.notes
+    assert swapped.startswith("the columns of the test set look swapped: the router reads 80 of 80")
+    assert any(n.startswith("near copies of held-out pairs were fitted") for n in others)
 
 
 def test_a_hash_over_the_texts_alone_names_the_data():
