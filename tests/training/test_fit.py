@@ -267,6 +267,22 @@ def test_spaces_of_few_strong_directions_do_not_pass_for_one_by_luck():
     assert called["the same"] == 40
 
 
+def test_few_pairs_of_unrelated_spaces_rarely_pass_for_one():
+    called = {"unrelated": 0, "the same": 0}
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        hidden = rng.standard_normal((12, 20)) / np.sqrt(1 + np.arange(20))
+        a, b = (np.linalg.qr(rng.standard_normal((64, 20)))[0].T for _ in range(2))
+        x, unrelated, same = (
+            hidden @ basis + 0.05 * rng.standard_normal((12, 64)) for basis in (a, b, a)
+        )
+        for name, y in (("unrelated", unrelated), ("the same", same)):
+            pairs = Pairs(source_vectors=x, target_vectors=y)
+            called[name] += share_space(pairs, {"source": None, "target": None}, 0)
+    assert called["unrelated"] <= 5  # 26 of them win by more than the bar
+    assert called["the same"] == 40
+
+
 @pytest.mark.slow
 def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
     """One encoder may know one of the two languages only; its vectors are of one space still."""

@@ -11,6 +11,8 @@ from ..types import Metric
 from ..vectors import Float32Array, squared_norms, unit_rows
 
 _ROWS, _FEW, _TURNS = 300, 50, 150
+_TURNS_OF_FEW = 3
+"""So many of the turns may be as good where rows are few."""
 
 
 def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
@@ -22,7 +24,8 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
     spaces it is so half of the time on average; but where few directions carry most of the
     variance, those of one space may happen to lie along those of the other. Such luck is as good
     after one or another turn of half of the targets' principal axes; a common space never is.
-    Of few rows less is asked: a base that is missing costs more than one that is poor.
+    Of few rows less is asked, and a turn in fifty may be as good: a base that is missing costs more
+    than one that is poor.
     """
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     if x.shape[1] != y.shape[1]:
@@ -35,8 +38,6 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
     x, y = (unit_rows(np.asarray(v[rows], np.float32)) for v in (x, y))
     if _wins(x, y) <= 0.5 + 0.1 * min(1, len(rows) / _FEW):
         return False
-    if len(rows) < _FEW:
-        return True
     x, y = x - x.mean(axis=0), y - y.mean(axis=0)  # an offset between the sides turns with no axis
     axes = np.linalg.svd(y, full_matrices=False)[2].T
     along_x, along_y = x @ axes, y @ axes
@@ -44,7 +45,12 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
         np.array([-1, 1], np.float32), [axes.shape[1] // 2, (axes.shape[1] + 1) // 2]
     )
     wins = _wins(along_x, along_y)
-    return all(_wins(along_x, along_y * rng.permutation(halves)) < wins for _ in range(_TURNS))
+    as_good, allowed = 0, 0 if len(rows) >= _FEW else _TURNS_OF_FEW
+    for _ in range(_TURNS):
+        as_good += _wins(along_x, along_y * rng.permutation(halves)) >= wins
+        if as_good > allowed:
+            return False
+    return True
 
 
 def _wins(x: Float32Array, y: Float32Array) -> float:
