@@ -22,16 +22,18 @@ from support.toy_data import (
 
 import kakehashi
 from kakehashi import Pairs
+from kakehashi.data.splits import folds
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare
 from kakehashi.evaluation.baselines import Aligned
-from kakehashi.evaluation.named_baselines import NAMES, RIDGE_GRID
+from kakehashi.evaluation.named_baselines import NAMES, RIDGE_FOLDS, RIDGE_GRID
 from kakehashi.evaluation.paper_metrics import accuracy_in_pool, harmonic_mean, speed
 from kakehashi.evaluation.systems import Task
 from kakehashi.metrics.pool import Pool
 from kakehashi.metrics.ranking import METRICS, ranks, scores
 from kakehashi.metrics.relevance import Relevance
+from kakehashi.projection.moments import Moments
 from kakehashi.retrieval.bm25 import bm25_ranks
 from kakehashi.training.gradient import mind_the_gap
 from kakehashi.training.inputs import with_vectors
@@ -546,6 +548,24 @@ def test_what_the_index_holds_beside_the_pairs_is_searched_too(manual):
     stored = Pairs(source_vectors=x, target_vectors=y)
     with pytest.raises(DataError, match="some have no texts, and others no vectors"):
         compare(stored.select(range(20)), stored.select(range(20, 40)), ["ridge"], index=chunks)
+
+
+def test_ridge_chooses_its_strength_by_pairs_that_it_was_not_fitted_on(monkeypatch):
+    """Each document stands in two groups, so that folds of whole groups alone would know it."""
+    x, y, _ = two_views(60)
+    twice = np.repeat(y, 2, axis=0)[:60]
+    pairs = Pairs(source_vectors=x, target_vectors=twice, groups=[f"g{i % 7}" for i in range(60)])
+    fitted = []
+    of = Moments.of
+    monkeypatch.setattr(
+        Moments, "of", lambda x, y, rows=None: fitted.append(rows) or of(x, y, rows)
+    )
+    compare(pairs, Pairs(source_vectors=x[:9] + 1, target_vectors=y[-9:]), ["ridge"])
+    chosen = [rows for rows in fitted if rows is not None and len(rows) < 60]
+    assert len(chosen) == RIDGE_FOLDS
+    for split, rows in zip(folds(pairs, RIDGE_FOLDS, seed=0), chosen, strict=True):
+        assert len(rows)
+        assert not {*(rows // 2)} & {*(split.held_out // 2)}
 
 
 def test_training_pairs_that_share_a_side_with_the_test_are_left_out(stored):

@@ -8,7 +8,9 @@ from kakehashi import Pairs, read_index
 from kakehashi.data.index import IndexDocuments
 from kakehashi.errors import DataError, EncoderError
 from kakehashi.evaluation import evaluate, measure_robustness
+from kakehashi.metrics.statistics import Scores
 from kakehashi.training.index_documents import index_documents
+from kakehashi.training.verdict import decide
 
 
 @pytest.mark.parametrize("stored", [False, True])
@@ -41,6 +43,26 @@ def test_a_querys_own_target_counts_among_different_targets(text_aligner):
     once, again = (evaluate(text_aligner, p).aligned for p in (pairs, twice))
     assert again.means == pytest.approx(once.means)
     assert (again.n_queries, again.pool) == (160, 80)
+
+
+def test_intervals_and_the_verdict_count_whole_groups(text_aligner, monkeypatch):
+    pairs = cut_pairs()
+    grouped = Pairs(pairs.source_texts, pairs.target_texts, groups=[str(i // 5) for i in range(40)])
+    clusters, seen = np.arange(40) // 5, []
+    monkeypatch.setattr(
+        "kakehashi.evaluation.judgement.decide",
+        lambda ranks, **options: seen.append(ranks.clusters) or decide(ranks, **options),
+    )
+    monkeypatch.setattr("kakehashi.evaluation.judgement.warnings_about", lambda *_: [])
+    found = evaluate(text_aligner, grouped)
+    expected = Scores.of_ranks(found.ranks["aligned"], 40, clusters=clusters)
+    assert found.aligned == expected != Scores.of_ranks(found.ranks["aligned"], 40)
+    assert [list(labels) for labels in seen] == [list(clusters)]
+    report = measure_robustness(text_aligner, grouped, names=["cut-end"])
+    assert report.aligned == expected
+    one_by_one = measure_robustness(text_aligner, pairs, names=["cut-end"])
+    spread, narrow = (r.perturbations["cut-end"].aligned.interval for r in (report, one_by_one))
+    assert spread != narrow
 
 
 def test_few_groups_are_noted(aligner, vector_pairs):

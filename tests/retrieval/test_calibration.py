@@ -13,7 +13,12 @@ from typer.testing import CliRunner
 from kakehashi import Aligner
 from kakehashi.cli.app import app
 from kakehashi.errors import DataError
-from kakehashi.retrieval.calibration import Calibration, HeldOutPairs, calibrate
+from kakehashi.retrieval.calibration import (
+    Calibration,
+    HeldOutPairs,
+    calibrate,
+    nearest_pairs,
+)
 from kakehashi.retrieval.conditional_logit import (
     ScoredDocuments,
     ScoreWeights,
@@ -197,6 +202,26 @@ def test_words_that_tell_the_answers_get_a_share_in_fusion_by_rank():
     # Names that are no one else's tell nothing.
     texts = {side: [f"{side} {i}" for i in range(N)] for side in SIDES}
     assert set(calibrate(seen._replace(texts=texts)).words_by_rank.values()) == {0.0}
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_a_pair_that_repeats_a_text_of_a_query_is_not_its_answer(monkeypatch, side):
+    """Two questions about one document: each would be the other's nearest by that alone."""
+    seen = []
+
+    def spying(scores, excluded):
+        seen.append(nearest_pairs(scores, excluded))
+        return seen[-1]
+
+    monkeypatch.setattr("kakehashi.retrieval.calibration.nearest_pairs", spying)
+    held = two_clouds(np.random.default_rng(0), gap=1.0, texts=True)
+    texts = dict(held.texts)
+    texts[side] = [f"{i // 2} says it" for i in range(N)]
+    calibrate(held._replace(texts=texts))
+    [answers] = seen
+    assert answers.any(axis=1).all()
+    assert not answers[np.arange(N), np.arange(N) ^ 1].any()
+    assert not answers.diagonal().any()
 
 
 def test_too_few_pairs_or_scores_that_order_nothing_give_no_calibration():

@@ -23,6 +23,7 @@ from kakehashi.training.assemble import assemble
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.judge import judge as judge_step
+from kakehashi.training.learn_serving import learn_calibration
 from kakehashi.training.model_selection import choose, tune
 from kakehashi.training.spaces import share_space
 from kakehashi.training.split_plan import plan_split
@@ -421,11 +422,21 @@ def test_a_seed_may_come_from_numpy(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_ships_is_fitted_on_finalthing_unless_told_not_to():
+def test_what_ships_is_fitted_on_finalthing_unless_told_not_to(monkeypatch):
     x, y, groups = two_views(300)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     options = {"mode": "keep", "ngrams": False}
+    learned_with = []
+
+    def spying(projection, *args, **options):
+        learned_with.append(projection(x[:9], modality="source", role="query"))
+        return learn_calibration(projection, *args, **options)
+
+    monkeypatch.setattr("kakehashi.training.assemble.learn_calibration", spying)
     again, as_judged = (inner_fit(pairs, **options, refit=refit) for refit in (True, False))
+    judged = as_judged.project(x[:9], modality="source", role="query")
+    for calibrated in learned_with:  # the map that has not seen the pairs it is calibrated on
+        assert np.abs(calibrated - judged).max() < 1e-6
     assert again.report.chosen == as_judged.report.chosen != "identity"
     scores = [a.report.candidates[a.report.chosen].scores for a in (again, as_judged)]
     assert scores[0] == scores[1]  # the report is of what was judged either way
@@ -493,20 +504,23 @@ def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
     seen = []
     monkeypatch.setattr(
         "kakehashi.training.judge.decide",
-        lambda ranks, **options: seen.append(ranks.folds) or decide(ranks, **options),
+        lambda ranks, **options: seen.append(ranks) or decide(ranks, **options),
     )
     y, _, groups = two_views(120, 8, 8, noise=1.0)
     x = y @ np.linalg.qr(np.eye(8) + 0.3)[0].astype(np.float32)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     inner_fit(pairs, mode="keep", same_space=True)
-    [folds] = seen
+    [given] = seen
+    folds = given.folds
     held_out = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
     assert len(folds.gains) == 120 - len(held_out)
     assert len(folds.clusters) == 120  # the test queries stand before those of the folds
     assert len(np.unique(folds.clusters)) == len(set(groups))
     assert not {*folds.clusters[: len(held_out)]} & {*folds.clusters[len(held_out) :]}
+    same_group = np.array(groups)[held_out][:, None] == np.array(groups)[held_out]
+    assert (same_group == (given.clusters[:, None] == given.clusters)).all()
     inner_fit(pairs, mode="keep", same_space=False)
-    assert seen[-1] is None  # nothing to gain over
+    assert seen[-1].folds is None  # nothing to gain over
     half = np.arange(0, 60), np.arange(60, 120)
     inner_fit(
         pairs.select(half[0]),
@@ -514,7 +528,7 @@ def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
         mode="keep",
         same_space=True,
     )
-    assert seen[-1] is None  # a validation set is no fold
+    assert seen[-1].folds is None  # a validation set is no fold
 
 
 def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
