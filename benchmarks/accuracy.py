@@ -251,7 +251,7 @@ def raw_cosine(parts: Parts) -> Record:
 
 def bm25(parts: Parts) -> Record:
     """Score lexical search over the texts."""
-    queries, documents = parts.test.source_texts, parts.test.target_texts
+    queries, documents = parts.test.source_texts, parts.pool.texts
     if queries is None or documents is None:
         return {"status": "not applicable", "reason": "no texts"}
     found = bm25_ranks(queries, documents, relevance=parts.relevance)

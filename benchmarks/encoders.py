@@ -67,8 +67,7 @@ def embedded(parts: Parts, ask: Encode, store: Encode) -> Record:
     """Embed every document of the set and the test queries; score them."""
     ask(["load"]), store(["load"])
     with Clock() as clock:
-        store(list(parts.pairs.target_texts or ()))
-        documents = store(list(parts.test.target_texts or ()))
+        documents = store(list(parts.pool.texts or ()))
     scores = parts.score(ask(list(parts.test.source_texts or ())), documents)
     return {"status": "measured", **scores, "embed_cpu_seconds": clock.cpu_seconds}
 

@@ -19,7 +19,6 @@ from protocol import Parts, Record, fitted
 import kakehashi
 import kakehashi.pairing
 from kakehashi import Pairs
-from kakehashi.evaluation.scoring import served
 from kakehashi.types import Side
 
 
@@ -53,6 +52,6 @@ def stacked(parts: Parts, mode: Any, seed: int) -> Record:
     aligners = [
         kakehashi.fit(parts.pairs, mode=mode, seed=seed, ngrams=ngrams) for ngrams in (False, True)
     ]
-    of_each = [served(aligner, parts.test) for aligner in aligners]
+    of_each = [parts.served(aligner) for aligner in aligners]
     queries, documents = (np.hstack(of_side) for of_side in zip(*of_each, strict=True))
     return {"status": "measured", **parts.score(queries, documents)}

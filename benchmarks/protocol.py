@@ -6,10 +6,11 @@ the seed and cut to the size asked for. Of these about 15%, again by group, is t
 of the peers; rows that share a side with it join it, so that no row is lost when they train again
 on both. kakehashi gets the same rows uncut and makes its own validation.
 
-**Score.** The pool is the different documents of the test part; every document paired with a
-query's text answers it; scores nearer than rounding are ties, and ties count against the query.
-Whatever is measured is ranked by the same code from the vectors that a query would carry and that
-a store would hold.
+**Score.** The pool is the whole index: the different documents of the set, those of the training
+rows and of the rows that the size leaves out among them. Every document paired with a query's text
+answers it; scores nearer than rounding are ties, and ties count against the query. Whatever is
+measured is ranked by the same code from the vectors that a query would carry and that a store would
+hold.
 
 **Cell.** One system on one split is one JSON file, written whole or not at all. It carries a key: a
 hash of the split and of the system's own source files. A run leaves alone what has the right key.
@@ -36,7 +37,7 @@ import kakehashi
 from kakehashi import Aligner, Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
-from kakehashi.evaluation.scoring import served
+from kakehashi.metrics.pool import Pool
 from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import MIN_GROUPS, Relevance, clusters_of
 from kakehashi.metrics.statistics import Scores
@@ -51,12 +52,17 @@ Record = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """The rows of one split: ``train`` and ``valid`` are those of ``pairs``, in two parts."""
+    """The rows of one split: ``train`` and ``valid`` are those of ``pairs``, in two parts.
+
+    Attributes:
+        every: all rows of the set, whose targets are the index.
+    """
 
     pairs: Pairs
     train: Pairs
     valid: Pairs
     test: Pairs
+    every: Pairs
 
     @classmethod
     def of(cls, pairs: Pairs, size: int | None, seed: int) -> Parts | None:
@@ -71,13 +77,14 @@ class Parts:
         shared = find_leaks(pairs, pairs.select(inner.held_out))
         held = np.union1d(inner.held_out, np.intersect1d(rows, shared))
         train = np.setdiff1d(rows, held)
-        return cls(*(pairs.select(part) for part in (rows, train, held)), test)
+        return cls(*(pairs.select(part) for part in (rows, train, held)), test, pairs)
 
     def of_same_rows(self, pairs: Pairs) -> Parts:
         """Return the same split of pairs with the same ids, which have other vectors."""
         row = {name: i for i, name in enumerate(pairs.ids or ())}
         parts = (self.pairs, self.train, self.valid, self.test)
-        return Parts(*(pairs.select([row[name] for name in part.ids or ()]) for part in parts))
+        chosen = (pairs.select([row[name] for name in part.ids or ()]) for part in parts)
+        return Parts(*chosen, pairs)
 
     def others(self, pairs: Pairs, seed: int) -> Pairs:
         """Return the training rows that the size of this split leaves out."""
@@ -96,12 +103,28 @@ class Parts:
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:
-        """What a peer reads."""
-        return {
+        """What a peer reads; the targets of its test part are the whole index."""
+        arrays = {
             f"{name}_{side}": np.asarray(part.required_vectors(side), np.float32)
             for name, part in (("train", self.train), ("valid", self.valid), ("test", self.test))
             for side in SIDES
         }
+        return arrays | {"test_target": np.asarray(self.pool.vectors, np.float32)}
+
+    @cached_property
+    def pool(self) -> Pool:
+        """The documents of the index."""
+        return Pool.of([self.every])
+
+    def served(self, aligner: Aligner) -> tuple[Any, Any]:
+        """Return the queries and the documents of the index, as an aligner projects them."""
+        x, texts = self.test.required_vectors("source"), self.test.source_texts
+        queries = aligner.project(x, texts=texts, modality="source", role="query")
+        stored = np.asarray(self.pool.vectors, np.float32)
+        documents = aligner.project(
+            stored, texts=self.pool.texts, modality="target", role="document"
+        )
+        return queries, documents
 
     @cached_property
     def digest(self) -> str:
@@ -116,11 +139,11 @@ class Parts:
 
     @cached_property
     def relevance(self) -> Relevance:
-        """Which documents of the test part answer which of its queries."""
-        return Relevance.of(self.test)
+        """Which documents of the index answer which query of the test part."""
+        return self.pool.relevance(self.test)
 
     def score(self, queries: Any, documents: Any) -> Record:
-        """Rank (n, d) queries against the (n, d) documents of the test part by cosine."""
+        """Rank (n, d) queries against the (m, d) documents of the index by cosine."""
         return self.summary(
             ranks(
                 np.asarray(queries, np.float32),
@@ -209,7 +232,7 @@ def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int, **options: Any) -> 
     with Clock() as clock:
         aligner = kakehashi.fit(parts.pairs, mode=mode, ngrams=ngrams, seed=seed, **options)
     report = aligner.report
-    shipped = parts.score(*served(aligner, parts.test))
+    shipped = parts.score(*parts.served(aligner))
     return {
         "status": "measured",
         **shipped,
