@@ -5,8 +5,9 @@ A peer is called as
     python peers/NAME.py SPLIT.npz OUT_FOLDER [--seed N] [its own options]
 
 SPLIT.npz holds train_, valid_ and test_, each with source and target: float32, rows that match by
-index (but test_target is the whole index); the two sides may differ in dimension. The peer trains on train, chooses among settings by
-mean reciprocal rank on valid, trains the chosen setting again on both, and writes
+index, except that test_target is the whole index. The two sides may differ in dimension. The peer
+trains on train, chooses among settings by mean reciprocal rank on valid, trains the chosen setting
+again on both, and writes
 
 - OUT_FOLDER/vectors.npz: `queries`, the test part as a store would be asked with it, and
   `documents`, the test targets (the whole index) as a store would hold them;
