@@ -38,6 +38,8 @@ NOISES: dict[str, tuple[float, float, bool]] = {  # root mean square, share of c
     "1e-4, all": (1e-4, 1, False),
     "7e-4, a tenth": (7e-4, SHARE, False),
     "7e-4, all": (7e-4, 1, False),
+    "1.5e-3, all": (1.5e-3, 1, False),
+    "2e-3, all": (2e-3, 1, False),
     "two answers, 7e-4": (7e-4, SHARE, True),
 }
 Vectors = NDArray[np.float32]
