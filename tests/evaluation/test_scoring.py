@@ -121,6 +121,17 @@ def test_the_whole_index_is_searched_as_the_store_searches_it(text_aligner, tmp_
     assert found.bm25.pool == 81
 
 
+def test_documents_of_the_training_are_searched_where_they_are_named(text_aligner):
+    whole, pairs = machine_pairs(), cut_pairs()
+    fitted = whole.select(range(1, 80, 2))
+    alone = evaluate(text_aligner, pairs)
+    assert alone.note.startswith("only documents of the pairs were searched")
+    found = evaluate(text_aligner, pairs, trained_on=fitted)
+    assert (alone.aligned.pool, found.aligned.pool) == (40, 80)
+    everything = evaluate(text_aligner, pairs, index=whole.target_texts)
+    assert found.aligned.means == pytest.approx(everything.aligned.means)
+
+
 def test_stored_vectors_of_an_index_need_no_encoder_and_no_texts(aligner, vector_pairs):
     part = vector_pairs.select(range(0, 400, 4))
     index = IndexDocuments(vectors=vector_pairs.target_vectors)

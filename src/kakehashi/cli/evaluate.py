@@ -47,7 +47,9 @@ def evaluate_command(
     index: IndexAddress = None,
     trained_on: Annotated[
         Path | None,
-        typer.Option(help="The pairs of the fit, to find near copies of them among PAIRS."),
+        typer.Option(
+            help="The pairs of the fit: their documents are searched, too, and near copies found."
+        ),
     ] = None,
     questions: Annotated[
         Path | None,

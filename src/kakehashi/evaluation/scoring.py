@@ -93,7 +93,8 @@ def evaluate(
         index: the documents of the index, from :func:`kakehashi.read_index`, or their texts. They
             are searched, too, as they are where the aligner serves. Without them only the targets
             of the pairs are.
-        trained_on: the pairs of the fit, to find near copies of them, too.
+        trained_on: the pairs of the fit, to find near copies of them, too. Their targets are
+            documents of the index.
         cache: a file that keeps encoded vectors between runs.
 
     Raises:
@@ -107,7 +108,12 @@ def evaluate(
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
     encoded = with_vectors(pairs, encoders, cache)
-    others = [] if index is None else [searched_documents(aligner, as_index(index), cache)]
+    given = [] if index is None else [as_index(index)]
+    if trained_on is not None:
+        given.append(
+            IndexDocuments(trained_on.target_texts, trained_on.target_vectors, name="trained_on")
+        )
+    others = [searched_documents(aligner, each, cache) for each in given]
     pool, clusters = Pool.of([encoded], others), clusters_of(encoded)
     relevance = pool.relevance(encoded, own_only=True)
     asked = _queries(aligner, encoded, cache)
@@ -128,7 +134,8 @@ def evaluate(
         name: Scores.of_ranks(rank, len(pool), clusters=clusters)
         for name, rank in by_system.items()
     }
-    notes = (asked.note, few_groups(pairs), _added(encoded, others))
+    about_index = _ONLY_PAIRS if index is None else _added(encoded, others[0])
+    notes = (asked.note, few_groups(pairs), about_index)
     first = first_documents(asked.vectors["aligned"], documents, aligner.report.metric)
     judgement = judge(
         aligner, pairs, by_system, relevance=relevance, clusters=clusters, trained_on=trained_on
@@ -184,11 +191,17 @@ def searched_documents(aligner: Aligner, index: IndexDocuments, cache: str | Pat
     return index_documents(index, encoder, dimension=dimension, moved=moved, cache=cache)
 
 
-def _added(pairs: Pairs, others: Sequence[Pairs]) -> str | None:
+_ONLY_PAIRS = (
+    "only documents of the pairs were searched, and a larger index finds less: name it with index= "
+    "(--index)"
+)
+
+
+def _added(pairs: Pairs, index: Pairs) -> str | None:
     """Say how many answers the index does not hold: it may hold them cut in another way."""
-    if not others or pairs.target_texts is None or others[0].target_texts is None:
+    if pairs.target_texts is None or index.target_texts is None:
         return None
-    lacks = ~np.isin(pairs.keys("target"), others[0].keys("target"))
+    lacks = ~np.isin(pairs.keys("target"), index.keys("target"))
     if not lacks.any():
         return None
     return (
