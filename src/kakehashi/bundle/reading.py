@@ -35,6 +35,8 @@ _READS, _PAUSE = 20, 0.01
 """Reads of a folder that another process saves over at the same time, and seconds between them."""
 _LARGEST_NUMBER = 1e15
 """No count, second or weight of a record is larger; its square still fits into float32."""
+_PLACE = 200
+"""Characters of the place of a number that an error shows."""
 _KINDS = {RECORD: "an aligner", MULTI_RECORD: "a multi aligner"}
 
 T = TypeVar("T")
@@ -192,21 +194,25 @@ def _check_record(path: Path, record: dict[str, Any]) -> None:
     """Raise BundleTamperedError over a wrong hash, or a number that no fit gives."""
     if record_hash(record) != record.get("sha256"):
         raise BundleTamperedError(f"{path}: its SHA-256 differs from the record.")
-    for place, number in _numbers(record, ""):
+    for place, number in _numbers(record):
         if not math.isfinite(number) or abs(number) > _LARGEST_NUMBER:
             raise BundleTamperedError(f"{path}: {printable(place)} is {number!r:.30}.")
 
 
-def _numbers(value: Any, place: str) -> Iterator[tuple[str, float]]:
-    """Yield every number in a record, after its place such as ``report.p_value``."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _numbers(item, f"{place}.{name}" if place else name)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _numbers(item, place)
-    elif isinstance(value, (int, float)):
-        yield place, value
+def _numbers(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield every number in a record, after its place such as ``report.p_value``.
+
+    A record may be as deep as its bytes allow, so nothing here calls itself.
+    """
+    waiting: list[tuple[str, Any]] = list(record.items())
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(f"{place}.{name}"[:_PLACE], item) for name, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [(place, item) for item in value]
+        elif isinstance(value, (int, float)):
+            yield place, value
 
 
 def _read_weights(path: Path, weights: dict[str, Any]) -> bytes:
