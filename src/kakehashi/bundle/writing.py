@@ -123,8 +123,8 @@ def _exchanged(folder: Path) -> Iterator[Path]:
 def _exchange(a: Path, b: Path) -> None:
     """Exchange two folders: in one step where the system can, else with a way back.
 
-    Without the one step no folder is at ``b`` for a moment, and a process that is killed then leaves
-    none. So the system call is worth its few lines.
+    Without the one step no folder is at ``b`` for a moment, and a process that is killed then
+    leaves none. So the system call is worth its few lines.
     """
     import ctypes
 
