@@ -8,6 +8,8 @@ from kakehashi import Pairs, read_index
 from kakehashi.data.index import IndexDocuments
 from kakehashi.errors import DataError, EncoderError
 from kakehashi.evaluation import evaluate, measure_robustness
+from kakehashi.metrics.ranking import ranks
+from kakehashi.metrics.relevance import Relevance
 from kakehashi.metrics.statistics import Scores
 from kakehashi.training.index_documents import index_documents
 from kakehashi.training.verdict import decide
@@ -20,7 +22,8 @@ def test_an_aligner_that_reads_texts_is_scored_as_it_serves(ngram_aligner, store
     pairs = Pairs([text[3:] for text in whole.source_texts], whole.target_texts)
     queries = ngram_aligner.embed_queries(list(pairs.source_texts), modality="source")
     documents = ngram_aligner.embed_documents(list(pairs.target_texts), modality="target")
-    expected = np.mean((queries @ documents.T).argmax(axis=1) == np.arange(len(pairs)))
+    first, answers = (queries @ documents.T).argmax(axis=1), Relevance.of(pairs).answers
+    expected = np.mean([row in those for row, those in zip(first, answers, strict=True)])
     if stored:
         x, y = hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
         pairs, ngram_aligner = (
@@ -73,6 +76,20 @@ def test_few_groups_are_noted(aligner, vector_pairs):
         groups=[str(i % 6) for i in range(100)],
     )
     assert "stand in 6 groups, and whole groups count" in evaluate(aligner, grouped).note
+
+
+def test_every_target_of_a_question_answers_it_as_in_a_fit(text_aligner):
+    pairs = machine_pairs().select(range(0, 80, 2))
+    asked = list(pairs.source_texts)
+    asked[1::2] = asked[::2]  # each question stands beside two documents
+    repeated = Pairs(asked, pairs.target_texts)
+    found = evaluate(text_aligner, repeated)
+    queries = text_aligner.embed_queries(asked, modality="source")
+    documents = text_aligner.embed_documents(list(pairs.target_texts), modality="target")
+    expected = ranks(queries, documents, relevance=Relevance.of(repeated))
+    assert list(found.ranks["aligned"]) == list(expected)
+    assert list(expected[::2]) == list(expected[1::2])
+    assert measure_robustness(text_aligner, repeated, names=["cut-end"]).aligned == found.aligned
 
 
 @pytest.mark.parametrize("measure", [evaluate, measure_robustness])

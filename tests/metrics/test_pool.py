@@ -30,8 +30,6 @@ def test_the_answers_are_all_targets_that_any_set_pairs_with_the_question():
     pool = Pool.of([left_out, held_out], [pairs_of("a", "v")])
     answers = pool.relevance(held_out).answers
     assert [[pool.texts[i] for i in found] for found in answers] == [["x", "z"], ["u"]]
-    own = pool.relevance(held_out, own_only=True).answers
-    assert [[pool.texts[i] for i in found] for found in own] == [["z"], ["u"]]
 
 
 def test_a_part_of_the_pool_is_searched_by_itself():

@@ -231,8 +231,6 @@ def test_every_target_of_a_source_answers_it():
     relevance = Relevance.of(pairs)
     scores = np.array([[1, 3, 2], [1, 3, 2], [1, 3, 2]], np.float32)
     assert list(ranks_of_scores(scores, relevance.answers)) == [1, 1, 2]
-    own = Relevance.of(pairs, own_only=True)
-    assert list(ranks_of_scores(scores, own.answers)) == [3, 1, 2]
 
 
 def test_notes_that_an_encoder_cannot_tell_apart_still_ask_for_different_things():

@@ -60,8 +60,9 @@ def evaluate_command(
 ) -> None:
     """Score a saved aligner on PAIRS that it was not trained on.
 
-    Each query searches all targets of the file and, with --index, all documents of the index. Only
-    its own target counts. A document that stands there several times is one.
+    Each query searches all targets of the file and, with --index, all documents of the index.
+    Every target that is paired with its text answers it. A document that stands there several
+    times is one.
     """
     if questions is not None:
         check_parent(questions)

@@ -83,9 +83,11 @@ def evaluate(
     trained_on: Pairs | None = None,
     cache: str | Path | None = None,
 ) -> Evaluation:
-    """Score an aligner: each query searches all different documents, and its own target answers it.
+    """Score an aligner: each query searches all different documents.
 
-    The aligner's encoders encode a side that has texts only. The metric is that of the fit.
+    Every target that is paired with a query's text answers it, as in the report of
+    :func:`kakehashi.fit`. The aligner's encoders encode a side that has texts only. The metric is
+    that of the fit.
 
     Args:
         pairs: pairs that the aligner was not fitted on. It recognises its own, and then gives no
@@ -115,7 +117,7 @@ def evaluate(
         )
     others = [searched_documents(aligner, each, cache) for each in given]
     pool, clusters = Pool.of([encoded], others), clusters_of(encoded)
-    relevance = pool.relevance(encoded, own_only=True)
+    relevance = pool.relevance(encoded)
     asked = _queries(aligner, encoded, cache)
     stored = np.asarray(pool.vectors, np.float32)
     documents = aligner.project(stored, texts=pool.texts, modality="target", role=ROLES["target"])

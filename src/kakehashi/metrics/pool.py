@@ -97,13 +97,10 @@ class Pool:
         """Return the positions of the documents that are no target of these pairs."""
         return np.setdiff1d(np.arange(len(self)), self.positions(pairs))
 
-    def relevance(
-        self, questions: Pairs, *, rows: Positions | None = None, own_only: bool = False
-    ) -> Relevance:
+    def relevance(self, questions: Pairs, *, rows: Positions | None = None) -> Relevance:
         """Return the answers to the sources of some pairs among these documents.
 
-        Every target that is paired with a question's text answers it, in whichever set; with
-        ``own_only`` its own target alone does.
+        Every target that is paired with a question's text answers it, in whichever set.
 
         Args:
             questions: their own targets are in the pool.
@@ -113,7 +110,7 @@ class Pool:
         place = np.full(len(self) + 1, -1)  # the last one is of documents that are not here
         searched = np.arange(len(self)) if rows is None else rows
         place[searched] = np.arange(len(searched))
-        if own_only or self.asked is None or questions.source_texts is None:
+        if self.asked is None or questions.source_texts is None:
             return Relevance(searched, [place[[position]] for position in own])
         keys, documents = self.asked
         asked = questions.keys("source")

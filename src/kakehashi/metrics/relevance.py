@@ -34,14 +34,13 @@ class Relevance:
     answers: list[NDArray[np.intp]]
 
     @classmethod
-    def of(cls, pairs: Pairs, *, own_only: bool = False) -> Relevance:
+    def of(cls, pairs: Pairs) -> Relevance:
         """Read it off the pairs: equal target texts (or, without texts, vectors) are one document.
 
-        Equal source texts are one question, which all their targets answer; unless ``own_only``
-        says that a query's own target alone counts. Equal source *vectors* are not: two notes that
-        an encoder cannot tell apart still ask for different things.
+        Equal source texts are one question, which all their targets answer. Equal source *vectors*
+        are not: two notes that an encoder cannot tell apart still ask for different things.
         """
-        one_by_one = own_only or pairs.source_texts is None
+        one_by_one = pairs.source_texts is None
         questions = np.arange(len(pairs)) if one_by_one else pairs.keys("source")
         _, query = np.unique(questions, return_inverse=True)
         _, first, stored = np.unique(pairs.keys("target"), return_index=True, return_inverse=True)

@@ -41,7 +41,7 @@ def test_the_report_is_that_of_the_ranks(kicad, use):
     assert not fitted.projection.is_identity
     report = measure_robustness(fitted, test)
     assert report.aligned.means["mrr@10"] > report.base.means["mrr@10"] + 0.3
-    relevance, documents = Relevance.of(test, own_only=True), list(test.target_texts)
+    relevance, documents = Relevance.of(test), list(test.target_texts)
     asking = {"modality": "source", "role": "query"}
     storing = {"modality": "target", "role": "document"}
     y = fitted._encode(documents, **storing)
@@ -80,7 +80,7 @@ def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_ali
     names = ["typing-errors", "cut-both-ends"]
     report = measure_robustness(ngram_aligner, english, names=names)
     assert report.base is None
-    relevance, documents = Relevance.of(english, own_only=True), list(english.target_texts)
+    relevance, documents = Relevance.of(english), list(english.target_texts)
     y = ngram_aligner.embed_documents(documents, modality="target")
 
     def found(texts, read):

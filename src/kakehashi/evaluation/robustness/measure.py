@@ -91,7 +91,8 @@ def measure_robustness(
     """Perturb the queries of pairs, and score them; the documents stay as they are.
 
     As in :func:`kakehashi.evaluation.evaluate`, each query searches all different targets, and
-    its own target answers it. Take pairs that the aligner was not trained on.
+    every target that is paired with its text answers it. Take pairs that the aligner was not
+    trained on.
 
     Args:
         aligner: with its source encoder at hand, and its target encoder where the pairs have no
@@ -196,7 +197,7 @@ class _Systems:
         self._projected = aligner.project(
             self._stored, texts=pool.texts, modality="target", role="document"
         )
-        self._relevance = pool.relevance(pairs, own_only=True)
+        self._relevance = pool.relevance(pairs)
         self._clusters: Clusters = clusters_of(pairs)
         self.metric = aligner.report.metric
         self.pool = len(pool)
