@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from kakehashi import Aligner, bundle
+import kakehashi
+from kakehashi import Aligner, MultiAligner, bundle
 from kakehashi.bundle import layout
 from kakehashi.bundle.layout import record_hash, sha256
 from kakehashi.errors import BundleError, BundleTamperedError
@@ -95,13 +96,13 @@ def save_again_and_again(aligner, other, folder, stop):
 
 
 def loads_beside_saves(loads, aligner, other, folder):
-    """Load while another process saves two aligners in turn; return the fingerprints found."""
+    """Load while another process saves two (multi) aligners in turn; return the fingerprints."""
     context = multiprocessing.get_context("fork")
     stop = context.Event()
     saves = context.Process(target=save_again_and_again, args=(aligner, other, folder, stop))
     saves.start()
     try:
-        return {Aligner.load(folder).fingerprint for _ in range(loads)}
+        return {kakehashi.load(folder).fingerprint for _ in range(loads)}
     finally:
         stop.set()
         saves.join()
@@ -115,6 +116,19 @@ def test_no_load_fails_while_another_process_saves_over_it(aligner, folder):
     assert found <= {aligner.fingerprint, other.fingerprint}
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="forks")
+def test_nor_does_a_load_of_a_multi_aligner(aligner, tmp_path):
+    """Its folder holds folders, so a load that is overtaken mixes aligners, not files."""
+    one, other = (
+        MultiAligner({"ja": replace(each, mode="keep")})
+        for each in (aligner, turned_round(aligner))
+    )
+    folder = one.save(tmp_path / "multi")
+    found = loads_beside_saves(60, one, other, folder)
+    assert found <= {one.fingerprint, other.fingerprint}
+
+
 def test_a_folder_that_is_gone_for_a_moment_is_read_when_it_is_back(aligner, folder, monkeypatch):
     """Where a system cannot exchange two folders, none is there between two renames."""
     aside = folder.with_name(".aligner-0123abcd.part-old")
@@ -125,7 +139,7 @@ def test_a_folder_that_is_gone_for_a_moment_is_read_when_it_is_back(aligner, fol
         waited.append(seconds)
         aside.rename(folder)
 
-    monkeypatch.setattr("kakehashi.bundle.reading.time.sleep", back)
+    monkeypatch.setattr("kakehashi.bundle.consistency.time.sleep", back)
     assert Aligner.load(folder).fingerprint == aligner.fingerprint
     assert len(waited) == 1
 
@@ -148,8 +162,6 @@ if __name__ == "__main__":
     from tempfile import TemporaryDirectory
 
     from support.toy_data import two_views
-
-    import kakehashi
 
     x, y, _ = two_views(400)
     fitted = kakehashi.fit(kakehashi.Pairs(source_vectors=x, target_vectors=y), mode="shared")

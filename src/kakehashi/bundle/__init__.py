@@ -15,9 +15,10 @@ also holds the size and SHA-256 of the tensor file. So a damaged file is told fr
 hashes are no signature: whoever can write the folder can write them, too.
 """
 
+from .consistency import consistently
 from .layout import ALIGNERS, CARD, FORMAT, MULTI_RECORD, RECORD, WEIGHTS
 from .places import check_parent, check_place, refuse_model_of_aligner
-from .reading import consistently, holds_multi_aligner, read, read_multi_aligner
+from .reading import holds_multi_aligner, read, read_multi_aligner
 from .writing import write, write_multi_aligner
 
 __all__ = [

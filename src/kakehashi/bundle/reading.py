@@ -6,11 +6,10 @@ import json
 import math
 import os
 import stat
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import safetensors
 import safetensors.numpy
@@ -18,6 +17,7 @@ import safetensors.numpy
 from ..errors import BundleError, BundleTamperedError
 from ..printable import printable
 from ..vectors import Float32Array
+from .consistency import consistently
 from .layout import (
     ALIGNERS,
     FORMAT,
@@ -26,63 +26,15 @@ from .layout import (
     MULTI_RECORD,
     PICKLE_ENDINGS,
     RECORD,
-    UNFINISHED,
     record_hash,
     sha256,
 )
 
-_READS, _PAUSE = 20, 0.01
-"""Reads of a folder that another process saves over at the same time, and seconds between them."""
 _LARGEST_NUMBER = 1e15
 """No count, second or weight of a record is larger; its square still fits into float32."""
 _PLACE = 200
 """Characters of the place of a number that an error shows."""
 _KINDS = {RECORD: "an aligner", MULTI_RECORD: "a multi aligner"}
-
-T = TypeVar("T")
-
-
-def consistently(folder: Path, read: Callable[[], T]) -> T:
-    """Read a folder again where another process saved over it under the read.
-
-    A save exchanges whole folders. So a read that began with the old folder may end with the new
-    one, and finds files that are gone, or that contradict each other.
-
-    Raises:
-        BundleError: the read failed, and the folder is still the same.
-    """
-    for attempt in range(_READS):
-        before = _version(folder)
-        try:
-            return read()
-        except BundleError:
-            moved = _version(folder) != before
-            if attempt == _READS - 1 or not (moved or _is_being_saved(folder)):
-                raise
-            time.sleep(0 if moved else _PAUSE)
-    raise AssertionError("unreachable")
-
-
-def _version(folder: Path) -> tuple[int, int] | None:
-    """Return what changes when a folder is exchanged or deleted from; None where there is none."""
-    try:
-        found = folder.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
-def _is_being_saved(folder: Path) -> bool:
-    """Whether a save writes beside a folder: where it cannot exchange, none is there for a moment.
-
-    A killed save leaves such a folder, too. It delays an error by a fifth of a second.
-    """
-    start = f".{folder.name}-"
-    try:
-        beside = os.listdir(folder.absolute().parent)
-    except OSError:
-        return False
-    return any(name.startswith(start) and UNFINISHED in name for name in beside)
 
 
 def read(folder: Path) -> tuple[dict[str, Any], dict[str, Float32Array]]:
