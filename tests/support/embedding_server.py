@@ -24,6 +24,12 @@ import numpy as np
 Encode = Callable[[list[str], str], np.ndarray]
 
 
+class _Listening(ThreadingHTTPServer):
+    """Lets many clients connect at once; five could be waiting by default."""
+
+    daemon_threads, request_queue_size = True, 128
+
+
 class EmbeddingServer:
     """Answers ``/v1/embeddings``; its attributes may be changed while it runs.
 
@@ -69,8 +75,7 @@ class EmbeddingServer:
             def log_message(self, *_: Any) -> None:
                 """Stay quiet."""
 
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._http.daemon_threads = True
+        self._http = _Listening(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
 
     def __enter__(self) -> EmbeddingServer:
