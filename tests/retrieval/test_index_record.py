@@ -20,7 +20,9 @@ def test_a_record_comes_back_from_its_json():
     assert json.loads(record.to_json())["target_encoder"] == "minilm"
 
 
-@pytest.mark.parametrize("other", [None, 3, "", "{}", "[1]", '"x"', '{"fingerprint": 1}'])
+@pytest.mark.parametrize(
+    "other", [None, 3, "", "{}", "[1]", '"x"', '{"fingerprint": 1}', "[" * 10**5]
+)
 def test_what_is_no_record_is_none(other):
     assert IndexRecord.from_json(other) is None
 
@@ -55,3 +57,11 @@ def test_another_aligner_is_refused_by_the_record(filled, asked, only_target):
     record = IndexRecord.of(filled, "text")
     with pytest.raises(AlignerMismatchError, match=r"'a'.*not 'b': vectors of the two do not mix"):
         record.require(asked, "The index", only_target=only_target)
+
+
+def test_a_forged_record_of_a_store_is_printable_in_the_refusal():
+    evil = "\x1b]52;c;aGk=\x07\n\u202e"
+    record = IndexRecord(evil, evil, 4, evil, evil, evil)
+    with pytest.raises(AlignerMismatchError) as caught:
+        record.require(Space("b" * 64), "The index", only_target=True)
+    assert str(caught.value).isprintable()

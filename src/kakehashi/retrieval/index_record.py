@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 from ..errors import AlignerMismatchError
+from ..printable import printable
 
 KEY = "kakehashi"
 """The key under which a store keeps the record in its metadata."""
@@ -70,7 +71,7 @@ class IndexRecord:
         try:
             read = json.loads(value)
             record = cls(**{field.name: read[field.name] for field in fields(cls)})
-        except (TypeError, ValueError, KeyError):
+        except (TypeError, ValueError, KeyError, RecursionError):
             return None
         kinds = {"dimension": int}
         whole = all(isinstance(v, kinds.get(n, str)) for n, v in asdict(record).items())
@@ -98,7 +99,7 @@ class IndexRecord:
         kept = self.mode == space.mode == "keep" and self.dimension == space.output_dimension
         if only_target and kept and same_encoder:
             return False
-        made = f" ({self.mode}, {self.source_encoder!r} into {self.target_encoder!r})"
+        made = f" ({printable(self.mode)}, {self.source_encoder!r} into {self.target_encoder!r})"
         raise AlignerMismatchError(
             f"{index} was filled through the aligner {self.fingerprint[:12]!r}"
             f"{made if self.mode else ''}, not {space.fingerprint[:12]!r}: vectors of "
