@@ -644,3 +644,15 @@ def test_an_index_is_searched_by_a_fit_and_a_comparison(npz, tmp_path):
     refused = run("fit", npz, *out, "--overwrite", "--index", index, "--no-unpaired")
     assert refused.returncode == 2
     assert "pass no --unpaired with it" in refused.stderr
+
+
+def test_a_report_names_the_small_pool_beside_the_whole_index(aligner, capsys, tmp_path):
+    report = aligner.report
+    print_report(report, all_candidates=False)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "80 held-out questions in the whole index: 400 documents" in printed
+    assert "among the held-out documents alone: 80 questions, 80 documents" in printed
+    card = (aligner.save(tmp_path / "a") / "README.md").read_text()
+    assert "Scores of 80 held-out questions in the whole index, 400 documents:" in card
+    assert "Among the held-out documents alone (80 questions, 80 documents):" in card
+    assert card.count("| recall@1 | recall@5 | recall@10 |") == 2

@@ -13,20 +13,16 @@ from ..data.pairs import Pairs, concatenated
 from ..data.splits import Rows, folds, hold_out
 from ..errors import FitError
 from ..metrics.pool import Pool, Positions
-from ..types import SIDES
 from ..vectors import drawn
-from .features import MAX_NGRAM_PAIRS
+from .index_pool import index_pool
+from .known_questions import MIN_KNOWN, known_questions
 
 MIN_PAIRS = 10
 LEAST_FITTED = 5
 """Rows that anything is fitted on or chosen by, at least."""
 TEST_SHARE, MAX_TEST = 0.2, 5000
-KNOWN_SHARE, MAX_KNOWN, MIN_KNOWN = 0.1, 1000, 10
-"""New questions about documents that pairs name: share of the rows, and how many judge."""
-MAX_POOL, MAX_CELLS = MAX_NGRAM_PAIRS, 100_000_000
-"""Documents of the index, and scores of one map, up to which every document is ranked."""
 CHOOSING_CELLS = 3_000_000
-"""The same while settings are chosen: hundreds are scored."""
+"""Scores of one map while settings are chosen: hundreds are scored."""
 VALIDATION_SHARE, MAX_VALIDATION = 0.15, 2000
 CROSS_VALIDATE_BELOW = 2500
 FEW_PAIRS, FOLDS_OF_FEW, N_FOLDS = 600, 5, 3
@@ -144,7 +140,7 @@ def plan_split(
         )
     known = rows[:0]
     if asks_known:
-        known = _known_questions(pairs, rows, seed, at_least=MIN_KNOWN)
+        known = known_questions(pairs, rows, seed, at_least=MIN_KNOWN)
     rows = np.setdiff1d(rows, known)
     judged = Part(rows, test, pairs.select(known) if len(known) else None)
     validation_rows = rows[:0]
@@ -163,7 +159,7 @@ def plan_split(
         judged=judged,
         validation=validation,
         validation_rows=validation_rows,
-        pool=_pool(
+        pool=index_pool(
             [part for part in (pairs, validation, test) if part is not None],
             [*documents, *([] if unpaired is None else [unpaired])],
             [part.questions for part in (*parts, judged)],
@@ -220,29 +216,7 @@ def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[Part]:
 
 def _with_known(pairs: Pairs, train: Rows, held_out: Pairs, seed: int) -> Part:
     """Hold out some questions about the documents that the other training rows name."""
-    known = _known_questions(pairs, train, seed + 1)
+    known = known_questions(pairs, train, seed + 1)
     if len(known) == 0 or len(train) - len(known) < LEAST_FITTED:
         return Part(train, held_out)
     return Part(np.setdiff1d(train, known), held_out, pairs.select(known))
-
-
-def _known_questions(pairs: Pairs, rows: Rows, seed: int, *, at_least: int = 1) -> Rows:
-    """Draw rows with questions that no other row asks, one of a document that others ask for.
-
-    None are drawn where there are fewer than ``at_least``.
-    """
-    order = np.random.default_rng(seed).permutation(rows)
-    source, target = (pairs.keys(side)[order] for side in SIDES)
-    _, asked, times = np.unique(source, return_inverse=True, return_counts=True)
-    order, target = order[times[asked] == 1], target[times[asked] == 1]
-    _, first, n_asking = np.unique(target, return_index=True, return_counts=True)
-    drawn = np.sort(first[n_asking > 1])[: min(MAX_KNOWN, int(KNOWN_SHARE * len(rows)))]
-    return np.sort(order[drawn]) if len(drawn) >= at_least else rows[:0]
-
-
-def _pool(sets: list[Pairs], others: list[Pairs], questions: list[Pairs]) -> Pool:
-    """Gather the documents of the index; of a very large one the answers, and others at random."""
-    if all(part.target_texts is not None for part in sets):  # what has none is no document of them
-        others = [part for part in others if part.target_texts is not None]
-    at_most = min(MAX_POOL, MAX_CELLS // max(map(len, questions)))
-    return Pool.of(sets, others, at_most=at_most, always=questions)
