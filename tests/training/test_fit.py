@@ -25,10 +25,12 @@ from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.judge import judge as judge_step
 from kakehashi.training.learn_serving import learn_calibration
 from kakehashi.training.model_selection import choose, tune
+from kakehashi.training.prepare import FitInputs, FitSettings, prepare
 from kakehashi.training.spaces import share_space
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.training.verdict import FoldGains, HeldOutRanks, by_chance, decide
+from kakehashi.vectors import unit_rows
 
 
 @pytest.mark.parametrize("mode", ["keep", "shared", "auto"])
@@ -282,6 +284,23 @@ def test_few_pairs_of_unrelated_spaces_rarely_pass_for_one():
             called[name] += share_space(pairs, {"source": None, "target": None}, 0)
     assert called["unrelated"] <= 5  # 26 of them win by more than the bar
     assert called["the same"] == 40
+
+
+def test_the_spaces_and_the_metric_are_found_without_the_pairs_that_judge(monkeypatch):
+    rng = np.random.default_rng(0)
+    x = unit_rows(rng.standard_normal((50, 8)).astype(np.float32))
+    y = x + 0
+    held_out = hold_out(Pairs(source_vectors=x, target_vectors=y), 0.2, seed=0, at_most=5000)
+    y[held_out.held_out] *= 3
+    pairs = Pairs(source_vectors=x, target_vectors=y)
+    seen = []
+    monkeypatch.setattr(
+        "kakehashi.training.prepare.share_space",
+        lambda *given: seen.append(given[-1]) or share_space(*given),
+    )
+    prepared = prepare(FitInputs(pairs), None, None, FitSettings())
+    assert (prepared.same_space, prepared.metric) == (True, "ip")
+    assert list(seen[0]) == list(held_out.kept)
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ from .inputs import (
     with_vectors,
 )
 from .spaces import share_space, store_metric
-from .split_plan import MIN_PAIRS, SplitPlan, plan_split
+from .split_plan import MIN_PAIRS, SplitPlan, plan_split, split_test
 from .target_encoder import TargetEncoderQueries, target_encoder_queries
 from .unpaired import Unpaired, check_unpaired, gather_unpaired, sample_of_index
 
@@ -218,9 +218,10 @@ def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -
     """Find out about the spaces, gather unpaired rows, split the pairs, and ask the rival."""
     inputs, settings = encoded.inputs, encoded.settings
     encoders, identities = encoded.encoders, encoded.identities
+    rows = split_test(inputs.pairs, inputs.test, settings.seed).kept  # what judges tells nothing
     if same_space is None:
-        same_space = share_space(inputs.pairs, identities, settings.seed)
-    metric = settings.metric or store_metric(inputs.pairs)
+        same_space = share_space(inputs.pairs, identities, settings.seed, rows)
+    metric = settings.metric or store_metric(inputs.pairs, rows)
     given = inputs.unpaired
     if isinstance(given, IndexDocuments):
         given = sample_of_index(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..data.pairs import Pairs
+from ..data.splits import Rows
 from ..types import Metric
 from ..vectors import Float32Array, squared_norms, unit_rows
 
@@ -15,7 +16,7 @@ _TURNS_OF_FEW = 3
 """So many of the turns may be as good where rows are few."""
 
 
-def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
+def share_space(pairs: Pairs, identities: Any, seed: int, rows: Rows | None = None) -> bool:
     """Whether cosines between the two sides mean anything.
 
     Two encoders share a space if they encode the probe texts alike. Otherwise the vectors answer
@@ -26,6 +27,9 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
     after one or another turn of half of the targets' principal axes; a common space never is.
     Of few rows less is asked, and a turn in fifty may be as good: a base that is missing costs more
     than one that is poor.
+
+    Args:
+        rows: the pairs that may be looked at; by default all.
     """
     x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
     if x.shape[1] != y.shape[1]:
@@ -34,7 +38,8 @@ def share_space(pairs: Pairs, identities: Any, seed: int) -> bool:
     if source is not None and target is not None and source.cosine(target) > 0.9:
         return True
     rng = np.random.default_rng(seed)
-    rows = np.sort(rng.choice(len(pairs), min(len(pairs), _ROWS), replace=False))
+    rows = np.arange(len(pairs)) if rows is None else rows
+    rows = np.sort(rng.choice(rows, min(len(rows), _ROWS), replace=False))
     x, y = (unit_rows(np.asarray(v[rows], np.float32)) for v in (x, y))
     if _wins(x, y) <= 0.5 + 0.1 * min(1, len(rows) / _FEW):
         return False
@@ -60,12 +65,13 @@ def _wins(x: Float32Array, y: Float32Array) -> float:
     return float((products < np.diag(products)[:, None]).sum() / (n * (n - 1)))
 
 
-def store_metric(pairs: Pairs) -> Metric:
-    """Return the metric that a store of these target vectors most likely ranks by.
+def store_metric(pairs: Pairs, rows: Rows | None = None) -> Metric:
+    """Return the metric that a store of these target vectors (or some rows) most likely ranks by.
 
     ``"ip"`` where they have unit length, by about a thousand of them (all metrics then rank alike,
     and this one costs least), else ``"cosine"``.
     """
     stored = pairs.required_vectors("target")
-    sample = np.asarray(stored[:: max(1, len(stored) // 1000)], np.float32)
+    rows = np.arange(len(stored)) if rows is None else rows
+    sample = np.asarray(stored[rows[:: max(1, len(rows) // 1000)]], np.float32)
     return "ip" if np.allclose(squared_norms(sample), 1, atol=2e-3) else "cosine"

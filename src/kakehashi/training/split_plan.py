@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs, concatenated
-from ..data.splits import Rows, folds, hold_out
+from ..data.splits import Rows, Split, folds, hold_out
 from ..errors import FitError
 from ..metrics.pool import Pool, Positions
 from ..vectors import drawn
@@ -102,6 +102,14 @@ class SplitPlan:
         return len(self.final_rows) + len(self.validation_rows)
 
 
+def split_test(pairs: Pairs, test: Pairs | None, seed: int) -> Split:
+    """Hold out the pairs that judge; none where the caller gives a test set."""
+    if test is None:
+        return hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
+    rows = np.arange(len(pairs))
+    return Split(rows, rows[:0])
+
+
 def plan_split(
     pairs: Pairs,
     *,
@@ -125,10 +133,10 @@ def plan_split(
     Raises:
         FitError: too few pairs, or nothing left beside the test set.
     """
-    rows = np.arange(len(pairs))
+    split = split_test(pairs, test, seed)
+    rows = split.kept
     if test is None:
-        split = hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
-        rows, test = split.kept, pairs.select(split.held_out)
+        test = pairs.select(split.held_out)
     split_off = len(rows) < len(pairs)
     leaks = np.intersect1d(rows, find_leaks(pairs, test))
     rows = np.setdiff1d(rows, leaks)
