@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_FEW_PAIRS = 100
+"""With fewer, a threshold fits the very texts that it was chosen on."""
 WANTED_ERROR, MAX_UNSURE = 0.01, 0.2
 """Share of the answers that may be wrong, and of the texts that may get no answer."""
 
@@ -17,7 +19,8 @@ class RoutingReport:
         error: share of wrong answers where every text gets one, the mean of
             ``source_as_target`` and ``target_as_source``.
         source_as_target, target_as_source: share of wrong answers within one modality.
-        error_answered: share of wrong answers among the texts that get an answer.
+        error_answered: share of wrong answers among the texts that get an answer. The threshold is
+            chosen on these texts; of few pairs the share is too low.
         unsure: share of texts without an answer.
         threshold: a text with log-odds of this size or less gets no answer. It is the smallest
             threshold with at most 1% wrong answers and at most 20% texts without one. Where there
@@ -42,6 +45,8 @@ class RoutingReport:
         rest = "it decides on every text"
         if undecided != "0.0%":
             rest = f"it leaves {undecided} undecided and reads {self.error_answered:.1%} wrongly"
+            if self.n_pairs < _FEW_PAIRS:
+                rest += " (its threshold was chosen on these texts: new ones may be read worse)"
         missed = "" if self.reached else "; at most 20% and 1% were wanted"
         return (
             f"{self.n_pairs} pairs: {self.error:.1%} of held-out texts read as the wrong side "

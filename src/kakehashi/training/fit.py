@@ -42,7 +42,8 @@ def fit(
     too.
 
     The map that ships is fitted on all pairs once the report stands, but never on a test set of
-    your own. ``with kakehashi.progress.show_progress():`` shows progress bars.
+    your own. Hybrid searches need weights of scores; these are learned from the pairs that judge,
+    yours among them. ``with kakehashi.progress.show_progress():`` shows progress bars.
 
     Args:
         source_encoder, target_encoder: the encoder of each modality, as
@@ -53,7 +54,7 @@ def fit(
             it is clearly better.
         validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)
             is the test part, and hyper-parameters are chosen by cross-validation on the rest (on
-            one held-out part where there are 2,500 pairs and more).
+            one held-out part where 2,500 pairs and more are left).
         unpaired: texts of the target side that have no pair, such as the chunks of an index, or
             what :func:`kakehashi.read_index` returns. They are documents that every query searches,
             and from them the map may learn how both encoders see one text: from all of a list, and
