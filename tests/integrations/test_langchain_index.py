@@ -9,7 +9,7 @@ import pytest
 from langchain_chroma import Chroma
 from langchain_core.documents import Document
 from langchain_core.indexing import InMemoryRecordManager, index
-from langchain_core.vectorstores import InMemoryVectorStore
+from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from support.toy_data import ENCODERS, hashed_letters
 
 import kakehashi
@@ -196,3 +196,44 @@ def test_index_skips_what_is_unchanged_and_the_search_that_follows_says_so(embed
     by_model.create_schema()
     assert index(documents, by_model, fresh, **options)["num_added"] == len(TEXTS)
     assert len(fresh.similarity_search("PUMP 1")) == 4
+
+
+def test_a_store_that_cannot_be_searched_before_it_is_filled_is_filled(embeddings):
+    """As LanceDB's, whose table is made by the first write; it gives no vectors back either."""
+
+    class Late(InMemoryVectorStore):
+        def similarity_search_by_vector(self, embedding, k=4, **kwargs):
+            assert self.store, "no table yet"
+            return super().similarity_search_by_vector(embedding, k, **kwargs)
+
+    class Unlisted(VectorStore):
+        def __init__(self, inner):
+            self._inner = inner
+
+        @property
+        def embeddings(self):
+            return self._inner.embeddings
+
+        def add_texts(self, texts, metadatas=None, **kwargs):
+            vectors = self._inner.embeddings.embed_documents(list(texts))
+            rows = enumerate(zip(texts, vectors, strict=True))
+            self._inner.store |= {
+                str(i): {"id": str(i), "text": t, "vector": v, "metadata": {}} for i, (t, v) in rows
+            }
+            return []
+
+        def similarity_search(self, query, k=4, **kwargs):
+            vector = self._inner.embeddings.embed_query(query)
+            return self._inner.similarity_search_by_vector(vector, k)
+
+        def similarity_search_by_vector(self, embedding, k=4, **kwargs):
+            return self._inner.similarity_search_by_vector(embedding, k)
+
+        @classmethod
+        def from_texts(cls, texts, embedding, metadatas=None, **kwargs):
+            raise NotImplementedError
+
+    store = Unlisted(Late(embeddings))
+    store.add_texts(TEXTS)
+    for search in ways_to_search(store, embeddings):
+        assert len(search()) == 4

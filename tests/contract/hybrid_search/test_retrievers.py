@@ -211,7 +211,7 @@ def test_rank_fusion_asks_for_no_scores(shop, aligner, corpus):
 def test_a_store_of_other_vectors_is_refused(shop, corpus):
     store = shop.fill(corpus[:4] + corpus[PAIRS : PAIRS + 4], by_another=True)
     for fusion in ("calibrated", "rank"):
-        with pytest.raises(AlignerMismatchError, match="not hold this aligner's vectors: 8 of"):
+        with pytest.raises(AlignerMismatchError, match="not hold this aligner's vectors"):
             shop.ask(QUERIES[0], [shop.f.vectors(store)], fusion=fusion)
 
 

@@ -94,18 +94,22 @@ async def acheck_caller(space: Space, modality: DocumentModality) -> None:
 
 def note_filling(space: Space, modality: DocumentModality) -> None:
     """Refuse the store that calls for documents, if it holds others' vectors; record a new one."""
-    if (store := caller_of("VectorStore")) is not None:
-        check(store, space, modality)
-        if not was_checked(store, space, modality):  # it holds no documents yet
-            _try_to_record(store, space)
+    store = caller_of("VectorStore")
+    if store is None or isinstance(index_of(store, 0), UnlistedIndex):
+        return  # a search may fail before there is a document
+    check(store, space, modality)
+    if not was_checked(store, space, modality):  # it holds no documents yet
+        _try_to_record(store, space)
 
 
 async def anote_filling(space: Space, modality: DocumentModality) -> None:
     """Do the same without blocking the event loop."""
-    if (store := caller_of("VectorStore")) is not None:
-        await acheck(store, space, modality)
-        if not was_checked(store, space, modality):
-            await asyncio.to_thread(_try_to_record, store, space)
+    store = caller_of("VectorStore")
+    if store is None or isinstance(index_of(store, 0), UnlistedIndex):
+        return
+    await acheck(store, space, modality)
+    if not was_checked(store, space, modality):
+        await asyncio.to_thread(_try_to_record, store, space)
 
 
 def record(store: VectorStore, space: Space) -> bool:

@@ -115,8 +115,8 @@ async def acheck_caller(embedding: EmbedsNodes, modality: DocumentModality) -> N
 def note_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Refuse the index that calls for nodes, if it holds others' vectors; record a new one."""
     index = caller_of("VectorStoreIndex")
-    if index is None:
-        return
+    if index is None or isinstance(index_of(index, embedding.text_of, 0), UnlistedIndex):
+        return  # a search may fail before there is a node
     check(index, embedding, modality)
     if not was_checked(index, embedding.aligner, modality):  # it holds no nodes yet
         with suppress(Exception):  # a store that cannot be recorded is filled all the same
@@ -186,5 +186,9 @@ def _of_docstore(
 def _search(
     index: VectorStoreIndex, text_of: TextOfNode, vector: list[float], k: int
 ) -> Sequence[tuple[str, dict[str, Any]]]:
-    found = index.vector_store.query(VectorStoreQuery(query_embedding=vector, similarity_top_k=k))
+    query = VectorStoreQuery(query_embedding=vector, similarity_top_k=k)
+    try:
+        found = index.vector_store.query(query)
+    except Warning:  # LanceDB's store raises one where it holds nothing
+        return []
     return [(text_of(node), node.metadata) for node in found.nodes or []]
