@@ -17,6 +17,7 @@ from .options import (
     CacheFile,
     EncoderName,
     Folder,
+    GroupColumn,
     IndexAddress,
     Json,
     PairsFile,
@@ -45,6 +46,7 @@ def robustness_command(
     target_encoder: EncoderName = None,
     source: SourceOfFit = None,
     target: TargetOfFit = None,
+    group: GroupColumn = None,
     index: IndexAddress = None,
     seed: Seed = 0,
     cache: CacheFile = None,
@@ -63,7 +65,8 @@ def robustness_command(
         source_encoder=source_encoder, target_encoder=target_encoder
     )
     names = columns_of_fit(aligner, source, target)
-    data, documents = load_pairs(pairs, **names), load_index(index, names["target"])
+    data = load_pairs(pairs, **names, group=group)
+    documents = load_index(index, names["target"])
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:
             require_encoder(aligner, side)

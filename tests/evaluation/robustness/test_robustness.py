@@ -171,9 +171,11 @@ def test_robustness_refuses_what_has_no_texts_or_no_encoder(aligner, vector_pair
 @pytest.mark.slow
 def test_the_command(text_aligner, english, tmp_path):
     text_aligner.save(tmp_path / "bridge")
-    rows = zip(english.source_texts, english.target_texts, strict=True)
-    path = tmp_path / "pairs.jsonl"
-    path.write_text("".join(json.dumps({"source": s, "target": t}) + "\n" for s, t in rows))
+    pages = [f"page {i // 5}" for i in range(len(english))]
+    names, path = ("source", "target", "page"), tmp_path / "pairs.jsonl"
+    rows = zip(english.source_texts, english.target_texts, pages, strict=True)
+    records = (dict(zip(names, row, strict=True)) for row in rows)
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
     refused = run("robustness", tmp_path / "bridge", path)
     assert (refused.returncode, "--source-encoder" in refused.stderr) == (2, True)
     encoders = ("--source-encoder", "support.toy_data:hashed_letters")
@@ -183,6 +185,12 @@ def test_the_command(text_aligner, english, tmp_path):
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert list(report["perturbations"]) == ["cut-end", "upper-case"]
+    chosen = ("--perturbation", "cut-end", "--group", "page", "--json")
+    by_page = json.loads(run("robustness", tmp_path / "bridge", path, *encoders, *chosen).stdout)
+    grouped = Pairs(english.source_texts, english.target_texts, groups=pages)
+    expected = measure_robustness(text_aligner, grouped, names=["cut-end"]).to_dict()
+    assert by_page == json.loads(json.dumps(expected))
+    assert by_page["aligned"]["intervals"] != report["aligned"]["intervals"]
     evaluated = run("evaluate", tmp_path / "bridge", path, *encoders, "--json")
     mrr = json.loads(evaluated.stdout)["aligned"]["mrr@10"]
     assert report["aligned"]["means"]["mrr@10"] == mrr
