@@ -127,6 +127,23 @@ def test_retrievers_search_the_store_inside(store, embeddings):
     assert again.similarity_search(TEXT, k=3) == own
 
 
+def test_documents_may_name_their_modality_in_another_field(text_aligner):
+    embeddings = AlignedEmbeddings(aligner=text_aligner, modality_field="language")
+    store = AlignedVectorStore(InMemoryVectorStore(embeddings))
+    store.add_documents([Document(TEXT, metadata={"language": side}) for side in SIDES])
+    retriever = HybridRetriever(
+        searches=[VectorSearch(vectorstore=store)],
+        embeddings=embeddings,
+        fusion="rank",
+        merge="identity",
+        explain=True,
+    )
+    found = {d.metadata["language"]: d.metadata["kakehashi"] for d in retriever.invoke(TEXT)}
+    assert [found[side]["modality"] for side in SIDES] == list(SIDES)
+    assert len(AlignedRetriever(vectorstore=store, embeddings=embeddings).invoke(TEXT)) == 2
+    assert len(store.as_retriever().invoke(TEXT)) == 2
+
+
 def test_a_store_that_embeds_with_something_else_is_refused(embeddings, ngram_aligner):
     for other in (DeterministicFakeEmbedding(size=24), AlignedEmbeddings(aligner=ngram_aligner)):
         with pytest.raises(DataError, match=r"make it with Aligned|not with this object"):

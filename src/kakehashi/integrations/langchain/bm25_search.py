@@ -42,7 +42,7 @@ class BM25Search(BaseModel):
     documents: list[Document] = Field(repr=False)
     name: str = "words"
     modality: str | None = None
-    modality_field: str = "modality"
+    modality_field: str | None = None
     tokenizer: Callable[[str], Iterable[str]] | None = Field(default=None, repr=False)
     _prepared: Refreshed | None = PrivateAttr(default=None)
 
@@ -58,11 +58,21 @@ class BM25Search(BaseModel):
         return documents
 
     def prepared(
-        self, space: Space, *, without_modality: str, needs_similarity: bool, merge: Merge
+        self,
+        space: Space,
+        *,
+        without_modality: str,
+        modality_field: str,
+        needs_similarity: bool,
+        merge: Merge,
     ) -> BM25Search:
         """Return this search with an index of its documents as they are now."""
         modality = DocumentModality(
-            self.name, space, self.modality, self.modality_field, without_modality
+            self.name,
+            space,
+            self.modality,
+            self.modality_field or modality_field,
+            without_modality,
         )
         search = self.model_copy()
         search._prepared = Refreshed(

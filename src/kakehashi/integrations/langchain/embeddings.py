@@ -33,14 +33,17 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
             ``"auto"``, which lets the router read each query.
         document_modality: the modality of documents. By default the target; ``"auto"`` lets the
             router read each text.
+        modality_field: the metadata field in which a document may name its modality.
     """
+
+    modality_field: str = "modality"
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
         modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
-        note_filling(self.aligner, self.modality_of_documents())
+        note_filling(self.aligner, self.modality_of_documents(self.modality_field))
         vectors: list[list[float]] = self.aligner.embed_documents(texts, modality=modality).tolist()
         return vectors
 
@@ -49,7 +52,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
-        await anote_filling(self.aligner, self.modality_of_documents())
+        await anote_filling(self.aligner, self.modality_of_documents(self.modality_field))
         embedded = await self.aligner.aembed_documents(texts, modality=modality)
         vectors: list[list[float]] = embedded.tolist()
         return vectors
@@ -60,13 +63,13 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         Raises:
             AlignerMismatchError: a store calls for it, and holds vectors of another aligner.
         """
-        check_caller(self.aligner, self.modality_of_documents())
+        check_caller(self.aligner, self.modality_of_documents(self.modality_field))
         vector: list[float] = self.prepare_query(text, modality=modality).vector.tolist()
         return vector
 
     async def aembed_query(self, text: str, *, modality: str | None = None) -> list[float]:
         """Do the same; the encoder is awaited."""
-        await acheck_caller(self.aligner, self.modality_of_documents())
+        await acheck_caller(self.aligner, self.modality_of_documents(self.modality_field))
         vector: list[float] = (await self.aprepare_query(text, modality=modality)).vector.tolist()
         return vector
 
@@ -102,8 +105,6 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         self,
         store: VectorStore,
         documents: list[Document],
-        *,
-        modality_field: str = "modality",
         **options: Any,
     ) -> list[str]:
         """Add documents to a store that embeds with this object, each as its own modality.
@@ -122,7 +123,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
             DataError: an unknown modality; a store that embeds with something else; or a store
                 that overwrites its documents at every write.
         """
-        embeddings, cached, parts = self._planned(store, documents, modality_field)
+        embeddings, cached, parts = self._planned(store, documents)
         ids: dict[int, str] = {}
         for part in parts:
             with part.added_by(store, embeddings, cached=cached):
@@ -134,14 +135,10 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         self,
         store: VectorStore,
         documents: list[Document],
-        *,
-        modality_field: str = "modality",
         **options: Any,
     ) -> list[str]:
         """Add documents without blocking the event loop; see :meth:`add_documents`."""
-        embeddings, cached, parts = await run_in_executor(
-            None, self._planned, store, documents, modality_field
-        )
+        embeddings, cached, parts = await run_in_executor(None, self._planned, store, documents)
         ids: dict[int, str] = {}
         for part in parts:
             with part.added_by(store, embeddings, cached=cached):
@@ -150,12 +147,12 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         return [ids[row] for row in range(len(documents))]
 
     def _planned(
-        self, store: VectorStore, documents: list[Document], field: str
+        self, store: VectorStore, documents: list[Document]
     ) -> tuple[AlignedEmbeddings, bool, list[Part]]:
         """Return what the store embeds with, whether through a cache, and the parts to add."""
         embeddings, cached = self.embeddings_of(store)
         default = self.resolved_document_modality
-        parts = parts_of(self.aligner, documents, field=field, default=default)
+        parts = parts_of(self.aligner, documents, field=self.modality_field, default=default)
         if len(parts) > 1 and getattr(store, "mode", None) == "overwrite":
             raise DataError(  # LanceDB's default
                 f"{type(store).__name__} was made with mode='overwrite', so that documents of one "

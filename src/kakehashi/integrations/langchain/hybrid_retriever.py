@@ -44,7 +44,7 @@ class HybridRetriever(ProjectingRetriever):
         weights: of the searches by name, for fusion by rank; the others count 1. Without any, words
             have the share beside vectors that the aligner learned.
         on_error: ``"raise"`` the error of a search that fails; or ``"degrade"`` to the other
-            searches, with a ``DegradedWarning``.
+            searches, with a ``DegradedWarning``. What the caller did wrong is raised in any case.
         timeout: seconds for each search, after which it has failed.
         min_score: the least probability, 0 to 1, that a document answers the query; or
             ``"recommended"``, the one that the fit learned: nine of ten right first documents reach
@@ -122,13 +122,15 @@ class HybridRetriever(ProjectingRetriever):
     def _prepared_searches(self) -> list[Search]:
         """Return the searches prepared for the aligner: again where ``model_copy`` changed them."""
         space, modality = self.embeddings.aligner, self.embeddings.resolved_document_modality
-        prepared_from = [*self.searches, space, modality, self.fusion, self.merge]
+        field = self.embeddings.modality_field
+        prepared_from = [*self.searches, space, modality, field, self.fusion, self.merge]
         if [*map(id, prepared_from)] != [*map(id, self._prepared_from)]:
             needs_similarity = self._hybrid_search().fusion.needs_similarity
             self._prepared = [
                 search.prepared(
                     space,
                     without_modality=modality,
+                    modality_field=field,
                     needs_similarity=needs_similarity,
                     merge=self.merge,
                 )

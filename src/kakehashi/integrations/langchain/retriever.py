@@ -31,6 +31,7 @@ from pydantic import (
 
 from ...errors import DataError
 from ...retrieval.answer_probability import MinScore
+from ...retrieval.document_modality import DocumentModality
 from ...retrieval.fusion import fusion_of
 from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_k
 from .._aligner_field import index_may_need_moving
@@ -39,7 +40,7 @@ from .filters import joined
 from .index import acheck, check
 from .searches import VectorSearch, scored_search, without_k
 from .store_options import check_options
-from .vectorstore import unwrapped
+from .vectorstore import AlignedVectorStore
 
 
 class ProjectingRetriever(BaseRetriever):
@@ -73,7 +74,7 @@ class ProjectingRetriever(BaseRetriever):
 
 def _as_store(value: Any) -> VectorStore:
     if isinstance(value, VectorStore):
-        return unwrapped(value)
+        return value.vectorstore if isinstance(value, AlignedVectorStore) else value
     raise DataError(
         f"vectorstore={value!r:.80} is no vector store of LangChain; give one. Several are "
         "searched together by HybridRetriever(searches=[...])."
@@ -149,7 +150,7 @@ class AlignedRetriever(ProjectingRetriever):
         vector = await self.embeddings.aembed_query(query, modality=modality)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
-            await acheck(store, space, self.embeddings.modality_of_documents())
+            await acheck(store, space, self._modality())
             if self.search_type == "mmr":
                 return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
             if self.score_threshold is not None:
@@ -168,12 +169,15 @@ class AlignedRetriever(ProjectingRetriever):
         vector = self.embeddings.embed_query(query, modality=modality)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
-            check(store, space, self.embeddings.modality_of_documents())
+            check(store, space, self._modality())
             if self.search_type == "mmr":
                 return store.max_marginal_relevance_search_by_vector(vector, k=n, **options)
             if self.score_threshold is not None:
                 return self._above_threshold(self.score_threshold, vector, n, options)
             return store.similarity_search_by_vector(vector, k=n, **options)
+
+    def _modality(self) -> DocumentModality:
+        return self.embeddings.modality_of_documents(self.embeddings.modality_field)
 
     def _options(self, of_call: dict[str, Any]) -> dict[str, Any]:
         """Return the options of the store's search, with a ``filter`` in the form of the store."""
@@ -204,7 +208,11 @@ class AlignedRetriever(ProjectingRetriever):
                 fusion_of("calibrated", space.calibration), "raise", min_score=min_score
             )
             search = VectorSearch(vectorstore=self.vectorstore).prepared(
-                space, without_modality=modality, needs_similarity=True, merge="identity"
+                space,
+                without_modality=modality,
+                modality_field=self.embeddings.modality_field,
+                needs_similarity=True,
+                merge="identity",
             )
             self._by_probability = made_from, hybrid, search
         return self._by_probability[1:]

@@ -22,7 +22,7 @@ from .bm25_search import BM25Search, key_of_document
 from .filters import joined, kind_of
 from .index import check, scale_of
 from .store_options import check_options
-from .vectorstore import unwrapped
+from .vectorstore import AlignedVectorStore
 
 _SCORED = (
     "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
@@ -73,7 +73,7 @@ class VectorSearch(BaseModel):
         name: its name in metadata and warnings; unique among the searches.
         modality: the modality of all its documents. Without it, the metadata of each document name
             one; a document without a modality is of the ``document_modality`` of the embeddings.
-        modality_field: the metadata field that names it.
+        modality_field: the metadata field that names it; by default that of the embeddings.
         split: how to restrict a search to one modality: a function that returns keyword arguments
             of the store's search (``lambda modality: {"filter": {"modality": modality}}``). Where
             one modality may be buried by another, the store is searched once for each. Such a
@@ -93,7 +93,7 @@ class VectorSearch(BaseModel):
     vectorstore: VectorStore
     name: str = "vectors"
     modality: str | None = None
-    modality_field: str = "modality"
+    modality_field: str | None = None
     split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
     search_kwargs: dict[str, Any] = {}
@@ -102,7 +102,9 @@ class VectorSearch(BaseModel):
     @field_validator("vectorstore")
     @classmethod
     def _unwrapped(cls, vectorstore: VectorStore) -> VectorStore:
-        return unwrapped(vectorstore)
+        return (
+            vectorstore.vectorstore if isinstance(vectorstore, AlignedVectorStore) else vectorstore
+        )
 
     @field_validator("search_kwargs")
     @classmethod
@@ -110,23 +112,29 @@ class VectorSearch(BaseModel):
         return without_k(search_kwargs)
 
     def prepared(
-        self, space: Space, *, without_modality: str, needs_similarity: bool, merge: Merge
+        self,
+        space: Space,
+        *,
+        without_modality: str,
+        modality_field: str,
+        needs_similarity: bool,
+        merge: Merge,
     ) -> VectorSearch:
         """Return this search for an aligner, whose vectors show the scale of the store's scores.
 
         Args:
             without_modality: the modality of documents that name none.
+            modality_field: of the embeddings.
             needs_similarity: whether hits need a similarity.
             merge: which hits are one document.
         """
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
+        field = self.modality_field or modality_field
         scale = ScoreScale(space, self.scores, partial(scale_of, self.vectorstore, space))
-        modality = DocumentModality(
-            self.name, space, self.modality, self.modality_field, without_modality
-        )
+        modality = DocumentModality(self.name, space, self.modality, field, without_modality)
         self.check_options({})
-        search = self.model_copy()
+        search = self.model_copy(update={"modality_field": field})
         search._prepared = (space, modality, scale if needs_similarity else None, merge)
         return search
 
@@ -177,7 +185,7 @@ class VectorSearch(BaseModel):
         parts = modality.parts(needs_similarity)
         named = [name for name in parts.values() if name is not None]
         return {
-            part: {"filter": {self.modality_field: {"$nin": named} if name is None else name}}
+            part: {"filter": {str(self.modality_field): {"$nin": named} if name is None else name}}
             for part, name in parts.items()
         }
 

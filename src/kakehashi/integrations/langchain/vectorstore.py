@@ -39,8 +39,6 @@ class AlignedVectorStore(VectorStore):
     Args:
         vectorstore: the store around which this one is.
         embeddings: what it embeds with; by default, what it says itself.
-        modality_field: the metadata field that names the modality. A document without it is of the
-            ``document_modality`` of the embeddings.
 
     Raises:
         DataError: the store embeds with something else.
@@ -50,8 +48,6 @@ class AlignedVectorStore(VectorStore):
         self,
         vectorstore: VectorStore,
         embeddings: AlignedEmbeddings | None = None,
-        *,
-        modality_field: str = "modality",
     ) -> None:
         own = vectorstore.embeddings if embeddings is None else embeddings
         own = getattr(own, "underlying_embeddings", own)
@@ -61,8 +57,7 @@ class AlignedVectorStore(VectorStore):
                 "AlignedEmbeddings (Chroma: embedding_function=embeddings)."
             )
         own.embeddings_of(vectorstore)
-        self.vectorstore, self.modality_field = vectorstore, modality_field
-        self._embeddings = own
+        self.vectorstore, self._embeddings = vectorstore, own
 
     def __getattr__(self, name: str) -> Any:
         """Return what only the other store has, such as Chroma's ``delete_collection``."""
@@ -77,15 +72,11 @@ class AlignedVectorStore(VectorStore):
 
     def add_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
         """Add documents, each as its own modality; see :meth:`AlignedEmbeddings.add_documents`."""
-        return self._embeddings.add_documents(
-            self.vectorstore, documents, modality_field=self.modality_field, **kwargs
-        )
+        return self._embeddings.add_documents(self.vectorstore, documents, **kwargs)
 
     async def aadd_documents(self, documents: list[Document], **kwargs: Any) -> list[str]:
         """Add documents without blocking the event loop."""
-        return await self._embeddings.aadd_documents(
-            self.vectorstore, documents, modality_field=self.modality_field, **kwargs
-        )
+        return await self._embeddings.aadd_documents(self.vectorstore, documents, **kwargs)
 
     def add_texts(
         self,
@@ -113,7 +104,6 @@ class AlignedVectorStore(VectorStore):
         metadatas: list[dict[str, Any]] | None = None,
         *,
         vectorstore: VectorStore | None = None,
-        modality_field: str = "modality",
         **kwargs: Any,
     ) -> AlignedVectorStore:
         """Add texts to a store, ``vectorstore=``, and return a store around it.
@@ -125,7 +115,7 @@ class AlignedVectorStore(VectorStore):
             raise DataError(
                 "vectorstore= is missing; pass the store to fill, made with these embeddings."
             )
-        made = cls(vectorstore, AlignedEmbeddings.of(embedding), modality_field=modality_field)
+        made = cls(vectorstore, AlignedEmbeddings.of(embedding))
         made.add_texts(texts, metadatas, **kwargs)
         return made
 
@@ -154,8 +144,3 @@ def _documents(texts: Iterable[str], metadatas: list[dict[str, Any]] | None) -> 
         Document(text, metadata=dict(each or {}))
         for text, each in zip(listed, metadata, strict=True)
     ]
-
-
-def unwrapped(store: VectorStore) -> VectorStore:
-    """Return the store inside an :class:`AlignedVectorStore`; any other as it is."""
-    return store.vectorstore if isinstance(store, AlignedVectorStore) else store

@@ -40,7 +40,7 @@ class HybridRetriever(BaseRetriever):
         weights: of the searches by name, for fusion by rank; the others count 1. Without any, words
             have the share beside vectors that the aligner learned.
         on_error: ``"raise"`` the error of a search that fails; or ``"degrade"`` to the other
-            searches, with a ``DegradedWarning``.
+            searches, with a ``DegradedWarning``. What the caller did wrong is raised in any case.
         timeout: seconds for each search, after which it has failed.
         min_score: the least probability, 0 to 1, that a node answers the query; or
             ``"recommended"``, the one that the fit learned: nine of ten right first nodes reach
