@@ -116,11 +116,12 @@ def check_index(space: CheckedSpace, index: StoredIndex, modality: DocumentModal
         modality: tells the modality of a document.
 
     Returns:
-        whether the index could be checked; not an empty one.
+        whether the index holds documents; an empty one is to be checked again.
 
     Raises:
         AlignerMismatchError: its record names another aligner; its vectors have another dimension;
             or most of the documents that were compared have other vectors.
+        UncheckedIndexWarning (a warning): nothing at hand tells.
     """
     record = index.record()
     if record is not None and record.fingerprint == space.fingerprint:
@@ -147,7 +148,7 @@ def check_index(space: CheckedSpace, index: StoredIndex, modality: DocumentModal
             UncheckedIndexWarning,
             stacklevel=2,
         )
-    return bool(judged)
+    return len(documents) > 0
 
 
 def _advice(space: CheckedSpace) -> str:
