@@ -21,7 +21,7 @@ from llama_index.core.vector_stores import SimpleVectorStore
 from llama_index.vector_stores.chroma import ChromaVectorStore
 from llama_index.vector_stores.faiss import FaissVectorStore
 from llama_index.vector_stores.qdrant import QdrantVectorStore
-from qdrant_client import QdrantClient
+from qdrant_client import AsyncQdrantClient, QdrantClient
 from support.toy_data import reversed_letters
 
 from kakehashi.errors import AlignerMismatchError
@@ -162,3 +162,10 @@ def test_a_docstore_skips_what_is_unchanged_and_the_search_that_follows_says_so(
     assert run(embedding, by_model, fresh) == len(TEXTS)
     index = VectorStoreIndex.from_vector_store(fresh, embed_model=embedding)
     assert len(index.as_retriever().retrieve("PUMP 1")) == 2
+
+
+def test_a_store_with_an_async_client_only_is_left_alone(embedding):
+    store = QdrantVectorStore("c", aclient=AsyncQdrantClient(":memory:"))
+    index = VectorStoreIndex.from_vector_store(store, embed_model=embedding)
+    asyncio.run(index.ainsert_nodes([TextNode(text=text) for text in TEXTS]))
+    assert len(asyncio.run(index.as_retriever().aretrieve("PUMP 1"))) == 2

@@ -50,11 +50,12 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
     names = {each.__name__ for each in type(store).__mro__}
     if "ChromaVectorStore" in names:
         return _Chroma(store._collection, partial(_text_of_row, text_of))
-    if "QdrantVectorStore" in names and store._client is not None:
-        if not store._client.collection_exists(store.collection_name):
+    if "QdrantVectorStore" in names:
+        client = store._client  # None where there is an async client only: it cannot be asked here
+        if client is None or not client.collection_exists(store.collection_name):
             return InMemoryIndex("The collection of Qdrant", None, [], lambda _: None)
         read = partial(_read_payload, text_of)
-        return QdrantIndex(store._client, store.collection_name, read, store.dense_vector_name)
+        return QdrantIndex(client, store.collection_name, read, store.dense_vector_name)
     if "SimpleVectorStore" in names:
         vectors = store.data.embedding_dict
         named = partial(_of_docstore, index, text_of)
