@@ -108,7 +108,7 @@ def _exchanged(folder: Path) -> Iterator[Path]:
         else:
             os.replace(made, folder)
     except OSError as error:
-        if error.filename is not None:
+        if error.filename is not None or error.errno is None:
             raise
         # A write to a full disk does not say to which file.
         raise OSError(error.errno, error.strerror, str(folder)) from error
