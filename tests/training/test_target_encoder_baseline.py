@@ -65,7 +65,7 @@ def test_the_identity_that_ships_is_held_against_it_too(n, is_identity, why):
 
 def weak(texts):
     """See little of a text."""
-    return hashed_letters(texts)[:, :6] + 1e-3
+    return hashed_letters(texts)[:, :8] + 1e-3
 
 
 class TwoWays(Embeddings):
@@ -284,7 +284,7 @@ def test_evaluate_does_without_a_target_encoder_that_cannot_be_asked():
         assert found.aligned == evaluate(fitted, stored).aligned
         assert found.target_encoder is None
         assert found.note.startswith("what the target encoder finds by itself is not known")
-        assert found.note.endswith(why)
+        assert why in found.note
     assert 1 < len(calls) < 60  # it does not go on for ever where nothing is encoded
 
 
