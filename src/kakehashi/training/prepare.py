@@ -95,6 +95,9 @@ class FitInputs:
     unpaired: Unpaired = None
     documents: tuple[Pairs, ...] = ()
 
+    def __post_init__(self) -> None:
+        check_pairs(self.pairs, optional=(self.validation, self.test))
+
     @property
     def sets(self) -> list[Pairs]:
         """All sets of pairs that there are."""
@@ -185,7 +188,6 @@ def encode_inputs(
     inputs: FitInputs, source_encoder: Any, target_encoder: Any, settings: FitSettings
 ) -> EncodedInputs:
     """Check the inputs, then encode the texts that have no vectors."""
-    check_pairs(inputs.pairs, optional=(inputs.validation, inputs.test))
     settings = settings.checked()
     if len(inputs.pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(inputs.pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
