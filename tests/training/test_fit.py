@@ -441,7 +441,7 @@ def test_a_seed_may_come_from_numpy(tmp_path):
 
 
 @pytest.mark.slow
-def test_what_ships_is_fitted_on_finalthing_unless_told_not_to(monkeypatch):
+def test_what_ships_is_fitted_on_everything_unless_told_not_to(monkeypatch):
     x, y, groups = two_views(300)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     options = {"mode": "keep", "ngrams": False}
