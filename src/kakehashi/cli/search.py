@@ -13,8 +13,8 @@ from rich.text import Text
 
 from ..integrations._aligner_field import with_encoders
 from ..integrations._modalities import Space, query_modality_of
-from ..integrations.stores.hit import StoreHit
-from ..integrations.stores.searching import search_store
+from ..integrations.address_search.hit import StoreHit
+from ..integrations.address_search.searching import search_address
 from ..multi_aligner import load
 from ..retrieval.query import AUTO
 from .app import app
@@ -51,7 +51,7 @@ def search_command(
     space = with_encoders(load(folder), source_encoder, target_encoder)
     read_as, how = _read_as(space, question, modality)
     with _warnings_as_lines():
-        hits = search_store(index, space, question, modality=read_as, k=k)
+        hits = search_address(index, space, question, modality=read_as, k=k)
     if as_json:
         found = [{"rank": rank, **asdict(hit)} for rank, hit in enumerate(hits, 1)]
         about = {"question": question, "modality": read_as, "how": how, "index": index}

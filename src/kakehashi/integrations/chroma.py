@@ -18,8 +18,8 @@ from ._aligner_field import warn_unless_advised
 from ._caller import caller_of
 from ._find_aligner import find_aligner
 from ._modalities import Space, document_modality_of, query_modality_of
-from .indices.checked import require_index
-from .indices.chroma import OUR_FUNCTION, ChromaIndex
+from .stores.checked import require_index
+from .stores.chroma import OUR_FUNCTION, ChromaIndex
 
 try:
     from chromadb.api import AsyncClientAPI, ClientAPI

@@ -16,11 +16,11 @@ from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
 from .._caller import caller_of
 from .._modalities import Space
-from ..indices.checked import require_index, was_checked
-from ..indices.chroma import ChromaIndex
-from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
-from ..indices.qdrant import QdrantIndex
-from ..indices.unlisted import UnlistedIndex
+from ..stores.checked import require_index, was_checked
+from ..stores.chroma import ChromaIndex
+from ..stores.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..stores.qdrant import QdrantIndex
+from ..stores.unlisted import UnlistedIndex
 
 TEXT = "page_content"
 """The text of a document that LangChain embeds."""

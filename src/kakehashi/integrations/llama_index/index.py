@@ -18,11 +18,11 @@ from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
 from .._caller import caller_of
-from ..indices.checked import require_index, was_checked
-from ..indices.chroma import ChromaIndex
-from ..indices.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
-from ..indices.qdrant import QdrantIndex
-from ..indices.unlisted import UnlistedIndex
+from ..stores.checked import require_index, was_checked
+from ..stores.chroma import ChromaIndex
+from ..stores.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..stores.qdrant import QdrantIndex
+from ..stores.unlisted import UnlistedIndex
 
 TEXT = "the text and the metadata that a node shows to encoders"
 """The text of a node that LlamaIndex embeds."""

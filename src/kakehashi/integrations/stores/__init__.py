@@ -1,6 +1,7 @@
-"""Vector stores by their address: their documents, read without any of our objects.
+"""Stores, a file for each kind: an index at hand, for its check, and one at an address, to read.
 
-Each file knows one kind of store and imports its package when it is called.
+An index at hand tells its record, a few of its documents, and what its scores mean, whichever
+framework holds it. A file imports the package of its store when it is called.
 """
 
 from .reading import read_index

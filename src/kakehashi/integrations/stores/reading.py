@@ -8,16 +8,16 @@ from pathlib import Path
 from ...data.index import IndexDocuments, read_index_file
 from ...errors import KakehashiError, ReaderError
 from .address import Address, parse_address
-from .read_chroma import read_chroma
-from .read_langchain import read_langchain
-from .read_llama_index import read_llama_index
-from .read_qdrant import read_qdrant
+from .chroma import read_chroma
+from .langchain_dump import read_langchain_dump
+from .llama_index_storage import read_llama_index_storage
+from .qdrant import read_qdrant
 
 _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
     "chroma": read_chroma,
     "qdrant": read_qdrant,
-    "llama-index": read_llama_index,
-    "langchain": read_langchain,
+    "llama-index": read_llama_index_storage,
+    "langchain": read_langchain_dump,
 }
 
 

@@ -13,7 +13,7 @@ from .address import Address
 from .rows import documents_of
 
 
-def read_langchain(address: Address) -> IndexDocuments:
+def read_langchain_dump(address: Address) -> IndexDocuments:
     """Read the texts and vectors of ``InMemoryVectorStore.dump(path)``, without LangChain."""
     path = address.required_folder()
     try:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from ...errors import DataError, KakehashiError
 from .._modalities import Space
-from .address import FORM, KINDS, Address, parse_address
+from ..stores.address import FORM, KINDS, Address, parse_address
+from ..stores.qdrant import is_node_of_llama_index, opened_qdrant
 from .hit import StoreHit
 
 
-def search_store(
+def search_address(
     address: str, space: Space, question: str, *, modality: str, k: int
 ) -> list[StoreHit]:
     """Return the k best documents of a store for one question.
@@ -31,9 +32,9 @@ def search_store(
         raise DataError(f"{address} is a file, and no store; give {FORM}, of {', '.join(KINDS)}.")
     try:
         if _of_llama_index(parsed):
-            from .search_llama_index import search
+            from .through_llama_index import search
         else:
-            from .search_langchain import search
+            from .through_langchain import search
         return search(parsed, space, question, modality=modality, k=k)
     except ModuleNotFoundError as error:
         raise KakehashiError(
@@ -45,12 +46,6 @@ def _of_llama_index(address: Address) -> bool:
     """Whether LlamaIndex filled the store: only it reads the texts of its points in Qdrant."""
     if address.kind != "qdrant":
         return address.kind == "llama-index"
-    from .read_qdrant import qdrant_client
-
-    client = qdrant_client(address)
-    try:
-        name = address.collection_of([each.name for each in client.get_collections().collections])
+    with opened_qdrant(address) as (client, name):
         points, _ = client.scroll(name, limit=1, with_payload=True)
-    finally:
-        client.close()
-    return bool(points) and "_node_content" in (points[0].payload or {})
+    return bool(points) and is_node_of_llama_index(points[0].payload or {})

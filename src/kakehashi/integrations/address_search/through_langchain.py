@@ -9,12 +9,10 @@ from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
 from .._modalities import Space
 from ..langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
-from .address import Address
+from ..stores.address import Address
+from ..stores.chroma import opened_chroma
+from ..stores.qdrant import opened_qdrant
 from .hit import StoreHit
-from .read_chroma import chroma_client
-from .read_qdrant import qdrant_client
-
-_EXPLAINED = "kakehashi"
 
 
 def search(
@@ -33,17 +31,7 @@ def search(
         hits = []
         for document in retriever.invoke(question):
             metadata = {n: v for n, v in document.metadata.items() if n[:1] != "_"}
-            explained = metadata.pop(_EXPLAINED)
-            hits.append(
-                StoreHit(
-                    document.page_content,
-                    document.id,
-                    explained["similarity"],
-                    next(iter(explained["searches"].values())),
-                    explained["modality"],
-                    metadata,
-                )
-            )
+            hits.append(StoreHit.of(document.page_content, document.id, metadata))
         return hits
 
 
@@ -54,21 +42,16 @@ def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorS
     elif address.kind == "chroma":
         from langchain_chroma import Chroma
 
-        client = chroma_client(address)
-        name = address.collection_of([each.name for each in client.list_collections()])
+        client, name = opened_chroma(address)
         yield Chroma(name, embeddings, client=client, create_collection_if_not_exists=False)
     else:
         from langchain_qdrant import QdrantVectorStore
 
-        client = qdrant_client(address)
-        try:
-            present = [each.name for each in client.get_collections().collections]
+        with opened_qdrant(address) as (client, name):
             yield QdrantVectorStore(
                 client,
-                address.collection_of(present),
+                name,
                 embeddings,
                 validate_embeddings=False,
                 validate_collection_config=False,
             )
-        finally:
-            client.close()

@@ -23,3 +23,16 @@ class StoreHit:
     raw: float | None
     modality: str | None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, text: str, id: str | None, metadata: dict[str, Any]) -> StoreHit:
+        """Return the hit of a single search with ``explain``, which adds ``kakehashi``."""
+        explained = metadata["kakehashi"]
+        return cls(
+            text,
+            id,
+            explained["similarity"],
+            next(iter(explained["searches"].values())),
+            explained["modality"],
+            {name: value for name, value in metadata.items() if name != "kakehashi"},
+        )

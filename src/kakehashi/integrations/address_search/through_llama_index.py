@@ -10,12 +10,10 @@ from llama_index.core import StorageContext, VectorStoreIndex, load_index_from_s
 
 from .._modalities import Space
 from ..llama_index import AlignedEmbedding, HybridRetriever, VectorSearch
-from .address import Address
+from ..stores.address import Address
+from ..stores.llama_index_storage import vectors_are_faiss
+from ..stores.qdrant import opened_qdrant
 from .hit import StoreHit
-from .read_llama_index import vectors_are_faiss
-from .read_qdrant import qdrant_client
-
-_EXPLAINED = "kakehashi"
 
 
 def search(
@@ -31,21 +29,10 @@ def search(
             fusion="rank" if space.calibration is None else "calibrated",
             explain=True,
         )
-        hits = []
-        for found in retriever.retrieve(question):
-            metadata = dict(found.node.metadata)
-            explained = metadata.pop(_EXPLAINED)
-            hits.append(
-                StoreHit(
-                    found.node.get_content(),
-                    found.node.node_id,
-                    explained["similarity"],
-                    next(iter(explained["searches"].values())),
-                    explained["modality"],
-                    metadata,
-                )
-            )
-        return hits
+        return [
+            StoreHit.of(found.node.get_content(), found.node.node_id, found.node.metadata)
+            for found in retriever.retrieve(question)
+        ]
 
 
 @contextmanager
@@ -62,10 +49,6 @@ def _opened(address: Address, embedding: AlignedEmbedding) -> Iterator[Any]:
         return
     from llama_index.vector_stores.qdrant import QdrantVectorStore
 
-    client = qdrant_client(address)
-    try:
-        present = [each.name for each in client.get_collections().collections]
-        filled = QdrantVectorStore(address.collection_of(present), client=client)
+    with opened_qdrant(address) as (client, name):
+        filled = QdrantVectorStore(name, client=client)
         yield VectorStoreIndex.from_vector_store(filled, embed_model=embedding)
-    finally:
-        client.close()

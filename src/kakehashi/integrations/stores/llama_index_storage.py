@@ -18,7 +18,7 @@ _DOCUMENTS, _INDICES = "docstore.json", "index_store.json"
 _VECTORS = "default__vector_store.json"
 
 
-def read_llama_index(address: Address) -> IndexDocuments:
+def read_llama_index_storage(address: Address) -> IndexDocuments:
     """Read the texts of ``storage_context.persist(folder)``, and their vectors.
 
     The files are plain JSON, so LlamaIndex is not needed; vectors in a file of FAISS need faiss.

@@ -1,4 +1,4 @@
-"""A collection of Chroma, as a check reads it."""
+"""Chroma: a collection at hand, as a check reads it, and the documents of one at an address."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from ...data.index import IndexDocuments
+from ...errors import DataError, MissingExtraError
 from ...retrieval.index_check import StoredDocument
 from ...retrieval.index_record import KEY, IndexRecord
 from ...vectors import Float32Array
+from .address import Address
+from .rows import documents_of
 
 OUR_FUNCTION = "kakehashi"
 """The name of our embedding function in a collection's configuration."""
 _SCALES = {"cosine": "cosine distance", "ip": "cosine distance", "l2": "squared l2"}
 """By metric, the scale of Chroma's distances of unit vectors."""
+_PAGE = 1000
 
 TextOf = Callable[[str, Mapping[str, Any]], str]
 """Returns the text that was embedded, of the stored text and the stored metadata."""
@@ -93,3 +98,45 @@ class ChromaIndex:
     def nearest(self, vector: Float32Array) -> str | None:
         """Never asked: the collection returns vectors."""
         raise NotImplementedError
+
+
+def opened_chroma(address: Address) -> tuple[Any, str]:
+    """Return a client of a folder or of a server, and the name of the collection.
+
+    Raises:
+        DataError: the folder is none (a client would make a new database there), or no such
+            collection.
+        MissingExtraError: chromadb is not installed.
+    """
+    try:
+        import chromadb
+    except ImportError as error:
+        raise MissingExtraError("chromadb", "chroma") from error
+    if address.server is not None:
+        host, port = address.server
+        client = chromadb.HttpClient(host, 8000 if port is None else port)
+    else:
+        folder = address.required_folder()
+        if not (folder / "chroma.sqlite3").is_file():
+            raise DataError(f"{address.text}: {folder} holds no database of Chroma.")
+        client = chromadb.PersistentClient(str(folder))
+    return client, address.collection_of([each.name for each in client.list_collections()])
+
+
+def read_chroma(address: Address) -> IndexDocuments:
+    """Read the texts and vectors of a collection, page by page."""
+    client, name = opened_chroma(address)
+    # Its own embedding function is not loaded: nothing is embedded here.
+    collection = client.get_collection(name, embedding_function=None)
+    ids: list[str] = []
+    texts: list[str | None] = []
+    vectors: list[Any] = []
+    while True:
+        page = collection.get(limit=_PAGE, offset=len(ids), include=["documents", "embeddings"])
+        if not page["ids"]:
+            break
+        ids += page["ids"]
+        texts += page["documents"]
+        vectors.append(np.asarray(page["embeddings"], np.float32))
+    stored = np.concatenate(vectors) if vectors else None
+    return documents_of(address.text, ids, texts, stored)

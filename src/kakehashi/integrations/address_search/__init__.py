@@ -1,0 +1,1 @@
+"""One question to a store by its address, through the retrievers that users build themselves."""
