@@ -11,7 +11,7 @@ from kakehashi.evaluation import evaluate, measure_robustness
 from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import Relevance
 from kakehashi.metrics.statistics import Scores
-from kakehashi.training.index_documents import index_documents
+from kakehashi.training.index_rows import index_rows
 from kakehashi.training.verdict import decide
 
 
@@ -185,9 +185,9 @@ def test_an_index_of_another_encoder_is_refused(text_aligner):
     options = {"dimension": 24, "moved": False}
     encoder = text_aligner.encoder("target")
     with pytest.raises(DataError, match=r"not those of the target encoder .* \(mean cosine"):
-        index_documents(documents, encoder, **options)
+        index_rows(documents, encoder, **options)
     made = IndexDocuments(pairs.target_texts, reversed_letters(pairs.target_texts))
-    kept = index_documents(made, encoder, **options)
+    kept = index_rows(made, encoder, **options)
     assert np.array_equal(kept.target_vectors, made.vectors)
-    moved = index_documents(documents, encoder, dimension=24, moved=True)
+    moved = index_rows(documents, encoder, dimension=24, moved=True)
     assert np.array_equal(moved.target_vectors, made.vectors)

@@ -625,7 +625,7 @@ def test_the_report_is_what_a_store_of_the_whole_index_would_measure(mode):
 
 
 def test_a_larger_index_is_drawn_from_and_the_report_says_so(vector_pairs, monkeypatch):
-    monkeypatch.setattr("kakehashi.training.index_pool.MAX_POOL", 150)
+    monkeypatch.setattr("kakehashi.training.split_plan.MAX_POOL", 150)
     sets = {
         name: vector_pairs.select(range(a, a + 40)) for name, a in (("validation", 0), ("test", 40))
     }

@@ -22,7 +22,7 @@ from ..metrics.pool import Pool
 from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import Interval, Scores, bootstrap
 from ..training.guards import few_groups, shared_groups
-from ..training.index_documents import index_documents
+from ..training.index_rows import index_rows
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MIN_PAIRS
 from ..types import SIDES, Mode, Side
@@ -185,7 +185,7 @@ def compare(
     documents = None
     if index is not None:
         target = encoders["target"]
-        documents = index_documents(as_index(index), target, required=False, cache=cache)
+        documents = index_rows(as_index(index), target, required=False, cache=cache)
     pool = _pool(train, test, documents)
     train, n_leaked = _without_leaks(train, test)
     task = Task(train, test, pool, encoders, mode, seed, cache)

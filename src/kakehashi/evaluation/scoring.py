@@ -20,7 +20,7 @@ from ..metrics.relevance import clusters_of
 from ..metrics.statistics import Scores
 from ..retrieval.bm25 import bm25_ranks
 from ..training.guards import few_groups
-from ..training.index_documents import index_documents
+from ..training.index_rows import index_rows
 from ..training.inputs import ROLES, with_vectors
 from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
 from ..types import SIDES
@@ -190,7 +190,7 @@ def searched_documents(aligner: Aligner, index: IndexDocuments, cache: str | Pat
             if index.vectors is None:
                 raise
     dimension, moved = aligner.dimensions["target"], aligner.mode == "shared"
-    return index_documents(index, encoder, dimension=dimension, moved=moved, cache=cache)
+    return index_rows(index, encoder, dimension=dimension, moved=moved, cache=cache)
 
 
 _ONLY_PAIRS = (

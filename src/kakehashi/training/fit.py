@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ..aligner import Aligner
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
-from ..encoders.kept import kept_if_it_fails
+from ..encoders.temporary_cache import cache_kept_if_it_fails
 from ..threads import BLAS
 from ..types import Metric
 from .assemble import assemble
@@ -89,7 +89,7 @@ def fit(
     inputs = FitInputs(pairs, validation, test, unpaired)
     encoders = as_encoders(source_encoder, target_encoder)
     n_texts = 2 * sum(len(part) for part in inputs.sets)
-    with kept_if_it_fails(cache, encoders.values(), n_texts) as kept:
+    with cache_kept_if_it_fails(cache, encoders.values(), n_texts) as kept:
         settings = FitSettings(mode, metric, ngrams, learned, seed, kept)
         prepared = prepare(inputs, encoders["source"], encoders["target"], settings)
         with BLAS:

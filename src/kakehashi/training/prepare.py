@@ -14,7 +14,7 @@ from ..errors import FitError, MissingExtraError
 from ..types import Metric, Mode, Side
 from .features import FeatureSet, feature_sets
 from .gradient.torch_state import import_failure
-from .index_documents import index_documents
+from .index_rows import index_rows
 from .inputs import (
     Cache,
     as_encoders,
@@ -210,7 +210,7 @@ def encode_inputs(
     if isinstance(inputs.unpaired, IndexDocuments):
         width, cache = dimensions["target"], settings.cache
         documents += (
-            index_documents(inputs.unpaired, encoders["target"], dimension=width, cache=cache),
+            index_rows(inputs.unpaired, encoders["target"], dimension=width, cache=cache),
         )
     encoded = FitInputs(pairs, validation, test, inputs.unpaired, documents)
     return EncodedInputs(encoded, settings, encoders, identities, dimensions, reads_texts)

@@ -14,7 +14,7 @@ from ..data.splits import Rows, Split, folds, hold_out
 from ..errors import FitError
 from ..metrics.pool import Pool, Positions
 from ..vectors import drawn
-from .index_pool import index_pool
+from .features import MAX_NGRAM_PAIRS
 from .known_questions import MIN_KNOWN, known_questions
 
 MIN_PAIRS = 10
@@ -26,6 +26,8 @@ CHOOSING_CELLS = 3_000_000
 VALIDATION_SHARE, MAX_VALIDATION = 0.15, 2000
 CROSS_VALIDATE_BELOW = 2500
 FEW_PAIRS, FOLDS_OF_FEW, N_FOLDS = 600, 5, 3
+MAX_POOL, MAX_CELLS = MAX_NGRAM_PAIRS, 100_000_000
+"""Documents of the index, and scores of one map, up to which every document is ranked."""
 
 
 class Part(NamedTuple):
@@ -167,7 +169,7 @@ def plan_split(
         judged=judged,
         validation=validation,
         validation_rows=validation_rows,
-        pool=index_pool(
+        pool=_pool(
             [part for part in (pairs, validation, test) if part is not None],
             [*documents, *([] if unpaired is None else [unpaired])],
             [part.questions for part in (*parts, judged)],
@@ -175,6 +177,14 @@ def plan_split(
         unpaired=unpaired,
         leaked=len(leaks),
     )
+
+
+def _pool(sets: list[Pairs], others: list[Pairs], questions: list[Pairs]) -> Pool:
+    """Gather the documents of the index; of a very large one the answers, and others at random."""
+    if all(part.target_texts is not None for part in sets):  # what has none is no document of them
+        others = [part for part in others if part.target_texts is not None]
+    at_most = min(MAX_POOL, MAX_CELLS // max(map(len, questions)))
+    return Pool.of(sets, others, at_most=at_most, always=questions)
 
 
 def _without_leaks(pairs: Pairs, rows: Rows, validation: Pairs, test: Pairs) -> tuple[Pairs, Rows]:

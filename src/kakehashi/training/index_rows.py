@@ -18,7 +18,7 @@ _COMPARED, _ALIKE = 5, 0.9
 """Texts that tell whether an encoder made stored vectors, and the mean cosine that says so."""
 
 
-def index_documents(
+def index_rows(
     index: IndexDocuments,
     encoder: Encoder | None,
     *,

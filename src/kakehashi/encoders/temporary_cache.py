@@ -1,4 +1,4 @@
-"""What was encoded before a failure is kept, so that nobody pays for it twice."""
+"""A temporary cache: what was encoded before a failure is kept, and nobody pays for it twice."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from .protocol import KEPT, Encoder, is_local, raised_by
 
 _MAX_TEXTS = 100_000
 """Vectors of 1,536 dimensions for so many texts take 0.6 GB."""
-
-
 _OF_ENCODERS = (EncoderError, VectorError)
 
 
 @contextmanager
-def kept_if_it_fails(
+def cache_kept_if_it_fails(
     cache: str | Path | None, encoders: Iterable[Encoder | None], n_texts: int
 ) -> Iterator[str | Path | None]:
     """Yield the cache; without one, a file that is kept where an encoder or the user ends it.
