@@ -21,7 +21,7 @@ from .aligner_record import (
     signature_state,
 )
 from .card import contents, render_card
-from .data.validation import checked_side, in_order, text_problem
+from .data.arguments import checked_side, in_order, text_problem
 from .encoders import Encoder, EncoderIdentity, as_encoder
 from .encoders.first_use import one_thread, recognised
 from .encoders.protocol import checked_aencode, checked_encode

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ..data.arguments import checked_seed
 from ..data.splits import hold_out
-from ..data.validation import checked_seed
 from ..encoders import as_encoder
 from ..encoders.protocol import checked_encode
 from ..errors import DataError

@@ -9,8 +9,9 @@ from typing import Any
 
 from ..errors import DataError, ReaderError
 from ..vectors import FloatArray
+from .arguments import in_order
 from .readers import open_npz, read_texts, texts_beside
-from .validation import Finding, checked_vectors, in_order, validated_texts
+from .validation import Finding, checked_vectors, validated_texts
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from ..errors import DataError, PairsError
 from ..types import SIDES, Side
 from ..vectors import FloatArray, chunks
+from .arguments import check_choice
 from .hashing import Keys, text_key, vector_keys
 from .validation import (
     Finding,
     OnDuplicate,
     OnInvalid,
     ValidationReport,
-    check_choice,
     checked_labels,
     checked_vectors,
     common_length,

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .baselines import Both, Encoders, Reranked, Translated
-    from .comparison import Comparison, compare
-    from .curve import LearningCurve, learning_curve
+    from .comparison import compare
+    from .comparison_result import Comparison
+    from .curve import learning_curve
+    from .curve_result import LearningCurve
     from .judgement import Judgement
     from .retriever import RetrieverEvaluation, evaluate_retriever
     from .robustness.measure import measure_robustness
@@ -15,11 +17,11 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "Both": "baselines",
-    "Comparison": "comparison",
+    "Comparison": "comparison_result",
     "Encoders": "baselines",
     "Evaluation": "scoring",
     "Judgement": "judgement",
-    "LearningCurve": "curve",
+    "LearningCurve": "curve_result",
     "Reranked": "baselines",
     "RetrieverEvaluation": "retriever",
     "Translated": "baselines",

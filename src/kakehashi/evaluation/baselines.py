@@ -14,7 +14,7 @@ from typing import Any, Protocol, get_args
 import numpy as np
 
 from ..aligner import Aligner
-from ..data.validation import in_order, is_whole
+from ..data.arguments import in_order, is_whole
 from ..encoders import Encoder, as_encoder
 from ..errors import DataError
 from ..training.inputs import ROLES, as_encoders

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.arguments import check_choice
 from ..data.pairs import Pairs, check_pairs
-from ..data.validation import check_choice
 from ..errors import DataError
 from ..metrics.ranking import per_query
 from ..metrics.relevance import clusters_of

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..data.arguments import checked_seed, is_whole
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs
 from ..data.splits import Rows
-from ..data.validation import checked_seed, is_whole
 from ..encoders import as_encoder
 from ..encoders.cache import encode_texts
 from ..errors import DataError

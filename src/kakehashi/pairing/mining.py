@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..aligner import Aligner
+from ..data.arguments import usable_texts
 from ..data.pairs import Pairs
-from ..data.validation import usable_texts
 from ..encoders.cache import encode_texts
 from ..errors import DataError
 from ..training.inputs import ROLES

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.validation import strings
+from ..data.arguments import strings
 from ..errors import DataError
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, chunks, unit_rows

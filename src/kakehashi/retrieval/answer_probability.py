@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ..data.validation import is_number
+from ..data.arguments import is_number
 from ..errors import DataError
 
 RECOMMENDED = "recommended"

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from ..data.validation import in_order
+from ..data.arguments import in_order
 from ..types import Role
 from ..vectors import Float32Array
 from .query import AUTO, Query, rows_by_modality, told_modality

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from ..data.validation import check_choice
+from ..data.arguments import check_choice
 from ..errors import DataError
 from .calibrated_fusion import CalibratedFusion
 from .calibration import MIN_CALIBRATED, Calibration

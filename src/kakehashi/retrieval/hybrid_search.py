@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
 
-from ..data.validation import check_choice, is_whole
+from ..data.arguments import check_choice, is_whole
 from ..errors import AlignerMismatchError, DataError, DegradedWarning, EncoderMismatchError
 from .answer_probability import MinScore, check_min_score
 from .hits import SearchResult

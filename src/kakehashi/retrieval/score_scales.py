@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data.validation import check_choice
+from ..data.arguments import check_choice
 from ..errors import DataError, EncoderError, EncoderMismatchError
 from ..vectors import unit_rows
 from .hits import Hit

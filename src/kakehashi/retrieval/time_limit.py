@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ..data.validation import is_number
+from ..data.arguments import is_number
 from ..errors import DataError, SearchTimeoutError
 
 T = TypeVar("T")

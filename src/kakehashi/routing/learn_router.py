@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.arguments import checked_seed
 from ..data.pairs import Pairs, check_pairs
 from ..data.splits import folds
-from ..data.validation import checked_seed
 from ..errors import DataError, FitError
 from ..types import SIDES
 from ..vectors import Float32Array, Float64Array, drawn

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.arguments import strings
 from ..data.pairs import Pairs
-from ..data.validation import strings
 from ..types import Side
 from ..vectors import Float32Array
 from .learn_router import learn_router

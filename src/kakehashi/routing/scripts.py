@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from ..data.validation import in_order, strings
+from ..data.arguments import in_order, strings
 from ..errors import DataError
 from ..types import SIDES, Side
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from ..data.arguments import check_choice, checked_seed
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs, check_pairs
-from ..data.validation import check_choice, checked_seed
 from ..encoders import Encoder, EncoderIdentity
 from ..errors import FitError, MissingExtraError
 from ..types import Metric, Mode, Side

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..data.arguments import usable_texts
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
-from ..data.validation import usable_texts
 from ..encoders import Encoder
 from ..encoders.cache import encode_texts
 from ..errors import DataError

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kakehashi.data.validation import text_problem
+from kakehashi.data.arguments import text_problem
 from kakehashi.errors import DataError
 from kakehashi.evaluation.robustness import writing
 from kakehashi.evaluation.robustness.damage import pieces

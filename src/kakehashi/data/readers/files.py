@@ -10,8 +10,9 @@ from typing import Any
 from ...errors import ReaderError
 from ...printable import printable
 from ...types import SIDES
+from ..arguments import text_problem
 from ..pairs import Pairs
-from ..validation import OnDuplicate, OnInvalid, text_problem
+from ..validation import OnDuplicate, OnInvalid
 from .columns import Columns, Contents
 from .npz import npz
 from .tables import delimited, jsonl, jsonl_of_texts, parquet, plain_lines

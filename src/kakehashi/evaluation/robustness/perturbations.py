@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...data.validation import text_problem
+from ...data.arguments import text_problem
 from ...errors import DataError
 from . import damage, writing
 

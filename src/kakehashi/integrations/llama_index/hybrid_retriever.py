@@ -8,7 +8,7 @@ from typing import Any, get_args
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 
-from ...data.validation import check_choice
+from ...data.arguments import check_choice
 from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_key import Merge
 from ...retrieval.fusion import Method, fusion_of

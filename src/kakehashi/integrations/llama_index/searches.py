@@ -13,7 +13,7 @@ from llama_index.core.indices.vector_store.retrievers import VectorIndexRetrieve
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import MetadataFilters
 
-from ...data.validation import check_choice
+from ...data.arguments import check_choice
 from ...errors import DataError
 from ...retrieval.document_key import Merge
 from ...retrieval.document_modality import DocumentModality, search_store
