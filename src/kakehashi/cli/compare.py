@@ -87,10 +87,8 @@ def compare_command(
     if not with_fit and (unpaired is not None or no_unpaired):
         raise DataError("--unpaired and --no-unpaired are for the aligner's row; pass --fit, too.")
     unpaired_texts = load_unpaired(
-        unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder)
+        unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder), index=index
     )
-    if index is not None and (unpaired is not None or no_unpaired):
-        raise DataError("--index also gives the texts without a pair; pass no --unpaired with it.")
     documents = load_index(index, target)
     rows = _rows(baseline, both)
     options: dict[str, Any] = {"mode": mode, "seed": checked_seed(seed), "cache": cache}

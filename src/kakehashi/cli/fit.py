@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from ..errors import DataError
 from ..progress import show_progress
 from ..training.fit import fit
 from ..training.inputs import as_encoders
@@ -95,10 +94,8 @@ def fit_command(
 ) -> None:
     """Train an aligner on PAIRS, and report whether it helps on held-out queries."""
     check_folder(out, overwrite=overwrite)
-    if index is not None and (unpaired is not None or no_unpaired):
-        raise DataError("--index also gives the texts without a pair; pass no --unpaired with it.")
     unpaired_texts = load_unpaired(
-        unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder)
+        unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder), index=index
     )
     names = {"source": source, "target": target, "group": group, "licence": licence}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}

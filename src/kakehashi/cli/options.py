@@ -135,18 +135,26 @@ def columns_of_fit(aligner: Aligner, source: str | None, target: str | None) -> 
 
 
 def load_unpaired(
-    path: Path | None, none: bool, column: str, *, encoders: tuple[str | None, str | None]
+    path: Path | None,
+    none: bool,
+    column: str,
+    *,
+    encoders: tuple[str | None, str | None],
+    index: str | None = None,
 ) -> list[str] | None:
     """Read the texts of --unpaired; return none for --no-unpaired, None without either.
 
     Args:
         encoders: the names of the source and the target encoder; unpaired texts need both.
+        index: the address of --index, which gives the texts without a pair itself.
 
     Raises:
-        DataError: both options were passed.
+        DataError: both options were passed, or one of them with --index.
         EncoderError: an encoder is missing.
         ReaderError: the file cannot be read, or has no texts.
     """
+    if index is not None and (path is not None or none):
+        raise DataError("--index also gives the texts without a pair; pass no --unpaired with it.")
     if path is None:
         return [] if none else None
     if none:

@@ -94,37 +94,31 @@ async def acheck_caller(space: Space, modality: DocumentModality) -> None:
 
 def note_filling(space: Space, modality: DocumentModality) -> None:
     """Refuse the store that calls for documents, if it holds others' vectors; record a new one."""
-    store = caller_of("VectorStore")
-    if store is None or isinstance(index_of(store, 0), UnlistedIndex):
-        return  # a search may fail before there is a document
-    check(store, space, modality)
-    if not was_checked(store, space, modality):  # it holds no documents yet
-        _try_to_record(store, space)
+    if (store := caller_of("VectorStore")) is not None:
+        _check_or_record(store, space, modality)
 
 
 async def anote_filling(space: Space, modality: DocumentModality) -> None:
     """Do the same without blocking the event loop."""
     store = caller_of("VectorStore")
-    if store is None or isinstance(index_of(store, 0), UnlistedIndex):
-        return
-    await acheck(store, space, modality)
-    if not was_checked(store, space, modality):
-        await asyncio.to_thread(_try_to_record, store, space)
+    if store is not None and not was_checked(store, space, modality):
+        await asyncio.to_thread(_check_or_record, store, space, modality)
+
+
+def _check_or_record(store: VectorStore, space: Space, modality: DocumentModality) -> None:
+    if isinstance(index_of(store, 0), UnlistedIndex):
+        return  # a search may fail before there is a document
+    check(store, space, modality)
+    if not was_checked(store, space, modality):  # it holds no documents yet
+        # A store that cannot be recorded is filled all the same: an old server or client knows no
+        # metadata, or the caller may not change them. A first search then compares vectors.
+        with suppress(Exception):
+            record(store, space)
 
 
 def record(store: VectorStore, space: Space) -> bool:
     """Write into a store that the aligner filled it; say whether the store can hold that."""
     return index_of(store, space.output_dimension).write(IndexRecord.of(space, TEXT))
-
-
-def _try_to_record(store: VectorStore, space: Space) -> None:
-    """Record a store that is about to be filled; where that fails, it is filled all the same.
-
-    An old server or client knows no metadata, or the caller may not change them. Then vectors are
-    compared at a first search.
-    """
-    with suppress(Exception):
-        record(store, space)
 
 
 def _of_memory(store: Any, name: str) -> StoredDocument | None:

@@ -131,7 +131,20 @@ class AlignedRetriever(ProjectingRetriever):
         modality: str | None = None,
         **kwargs: Any,
     ) -> list[Document]:
-        return self._search(query, k, modality, kwargs)
+        n, options = self._number(k), self._options(kwargs)
+        if self.min_score is not None:
+            prepared = self.embeddings.prepare_query(query, modality=modality)
+            hybrid, search = self._prepared_by_probability(self.min_score)
+            return _found(hybrid.run([search], prepared, query, n, options))
+        vector = self.embeddings.embed_query(query, modality=modality)
+        space, store = self.embeddings.aligner, self.vectorstore
+        with index_may_need_moving(space, self.embeddings.resolved_document_modality):
+            check(store, space, self._modality())
+            if self.search_type == "mmr":
+                return store.max_marginal_relevance_search_by_vector(vector, k=n, **options)
+            if self.score_threshold is not None:
+                return self._above_threshold(self.score_threshold, vector, n, options)
+            return store.similarity_search_by_vector(vector, k=n, **options)
 
     async def _aget_relevant_documents(
         self,
@@ -157,24 +170,6 @@ class AlignedRetriever(ProjectingRetriever):
                 above = partial(self._above_threshold, self.score_threshold, vector, n, options)
                 return await run_in_executor(None, above)
             return await store.asimilarity_search_by_vector(vector, k=n, **options)
-
-    def _search(
-        self, query: str, k: int | None, modality: str | None, kwargs: dict[str, Any]
-    ) -> list[Document]:
-        n, options = self._number(k), self._options(kwargs)
-        if self.min_score is not None:
-            prepared = self.embeddings.prepare_query(query, modality=modality)
-            hybrid, search = self._prepared_by_probability(self.min_score)
-            return _found(hybrid.run([search], prepared, query, n, options))
-        vector = self.embeddings.embed_query(query, modality=modality)
-        space, store = self.embeddings.aligner, self.vectorstore
-        with index_may_need_moving(space, self.embeddings.resolved_document_modality):
-            check(store, space, self._modality())
-            if self.search_type == "mmr":
-                return store.max_marginal_relevance_search_by_vector(vector, k=n, **options)
-            if self.score_threshold is not None:
-                return self._above_threshold(self.score_threshold, vector, n, options)
-            return store.similarity_search_by_vector(vector, k=n, **options)
 
     def _modality(self) -> DocumentModality:
         return self.embeddings.modality_of_documents(self.embeddings.modality_field)
