@@ -7,13 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from langchain_chroma import Chroma
+from langchain_classic.embeddings import CacheBackedEmbeddings
 from langchain_core.documents import Document
 from langchain_core.indexing import InMemoryRecordManager, index
+from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from support.toy_data import ENCODERS, hashed_letters
 
 import kakehashi
-from kakehashi.errors import AlignerMismatchError
+from kakehashi.errors import AlignerMismatchError, UncheckedIndexWarning
 from kakehashi.integrations.langchain import (
     AlignedEmbeddings,
     AlignedRetriever,
@@ -237,3 +239,58 @@ def test_a_store_that_cannot_be_searched_before_it_is_filled_is_filled(embedding
     store.add_texts(TEXTS)
     for search in ways_to_search(store, embeddings):
         assert len(search()) == 4
+
+
+@pytest.mark.parametrize("make", [in_memory, chroma, qdrant])
+def test_an_emptied_store_is_filled_through_another_aligner(make, embeddings, others):
+    store = make(others)
+    ids = store.add_documents(DOCUMENTS)
+    store.similarity_search("PUMP 1")
+    store.delete(ids)
+    store = opened_by(store, embeddings)
+    store.add_documents(DOCUMENTS)
+    for search in ways_to_search(store, embeddings):
+        assert len(search()) == 4
+
+
+@pytest.mark.parametrize("run", ["sync", "async"])
+def test_vectors_that_a_cache_kept_of_another_aligner_are_found_out(run, embeddings, others):
+    """The cache asks for the new document alone: that does not make the store this aligner's."""
+    kept = InMemoryByteStore()
+
+    def cached(model):
+        named = {"namespace": "manual", "key_encoder": "sha256"}
+        return CacheBackedEmbeddings.from_bytes_store(model, kept, **named)
+
+    chroma(cached(others)).add_texts(TEXTS)
+    store = chroma(cached(embeddings))
+    if run == "sync":
+        store.add_texts([*TEXTS, "one more"])
+    else:
+        asyncio.run(store.aadd_texts([*TEXTS, "one more"]))
+    with pytest.raises(AlignerMismatchError):
+        store.similarity_search("PUMP 1")
+
+
+def test_a_store_that_is_searched_by_texts_alone_is_searched(embeddings):
+    class ByText(VectorStore):
+        def __init__(self, inner):
+            self._inner = inner
+
+        @property
+        def embeddings(self):
+            return self._inner.embeddings
+
+        def similarity_search(self, query, k=4, **kwargs):
+            vector = self._inner.embeddings.embed_query(query)
+            return self._inner.similarity_search_by_vector(vector, k)
+
+        @classmethod
+        def from_texts(cls, texts, embedding, metadatas=None, **kwargs):
+            raise NotImplementedError
+
+    inner = in_memory(embeddings)
+    inner.add_texts(TEXTS)
+    with pytest.warns(UncheckedIndexWarning, match="cannot be read"):
+        found = ByText(inner).similarity_search("PUMP 1")
+    assert found == inner.similarity_search("PUMP 1")

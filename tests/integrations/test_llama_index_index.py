@@ -164,6 +164,36 @@ def test_a_docstore_skips_what_is_unchanged_and_the_search_that_follows_says_so(
     assert len(index.as_retriever().retrieve("PUMP 1")) == 2
 
 
+@pytest.mark.parametrize("run", ["sync", "async"])
+def test_another_aligner_adds_no_nodes(run, store, embedding, other):
+    index = filled(store, other)
+    index._embed_model = embedding
+    added = [TextNode(text="one more")]
+    with pytest.raises(AlignerMismatchError):
+        index.insert_nodes(added) if run == "sync" else asyncio.run(index.ainsert_nodes(added))
+
+
+@pytest.mark.parametrize("run", ["sync", "async"])
+@pytest.mark.parametrize("kind", ["chroma", "qdrant"])
+def test_a_pipeline_adds_no_nodes_of_another_aligner(kind, run, embedding, other):
+    index = filled(STORES[kind](), other)
+    pipeline = IngestionPipeline(transformations=[embedding], vector_store=index.vector_store)
+    added = {"documents": [Document(text="one more")]}
+    with pytest.raises(AlignerMismatchError):
+        pipeline.run(**added) if run == "sync" else asyncio.run(pipeline.arun(**added))
+
+
+def test_an_emptied_index_is_filled_through_another_aligner(embedding, other):
+    index = filled(STORES["chroma"](), other)
+    index.as_retriever(embed_model=other).retrieve("PUMP 1")
+    store = index.vector_store
+    store.delete_nodes(store._collection.get()["ids"])
+    index = VectorStoreIndex.from_vector_store(store, embed_model=embedding)
+    index.insert_nodes([TextNode(text=text) for text in TEXTS])
+    for search in ways_to_search(index, embedding):
+        assert len(search()) == 4
+
+
 def test_a_store_with_an_async_client_only_is_left_alone(embedding):
     store = QdrantVectorStore("c", aclient=AsyncQdrantClient(":memory:"))
     index = VectorStoreIndex.from_vector_store(store, embed_model=embedding)

@@ -78,6 +78,19 @@ async def test_every_way_in_embeds_a_document_as_the_modality_that_it_names(stor
     check_vectors(store, text_aligner)
 
 
+def test_documents_are_changed_each_as_its_own_modality(embeddings, text_aligner):
+    store = AlignedVectorStore(Chroma(fresh(), embeddings))
+    ids = store.add_documents([Document("an older text")] * 2)
+    store.update_documents(ids, named())
+    store.update_document(ids[0], named("reset the valve")[0])
+    kept = store.get(include=["documents", "metadatas", "embeddings"])
+    for text, metadata, vector in zip(
+        kept["documents"], kept["metadatas"], kept["embeddings"], strict=True
+    ):
+        expected = text_aligner.embed_documents([text], modality=metadata["modality"])
+        assert np.allclose(vector, expected[0], atol=1e-6)
+
+
 def test_a_parent_document_retriever_fills_and_searches_it(store, text_aligner):
     retriever = ParentDocumentRetriever(
         vectorstore=store,

@@ -176,3 +176,18 @@ def test_a_declared_scale_counts_where_the_vectors_have_unit_length(space):
     by_cosine.by_cosine = True
     assert declared_scale(by_cosine) == "squared l2"
     assert declared_scale(Listed([], [])) is None
+
+
+def test_an_emptied_index_takes_another_aligner(space):
+    """Its record says how the vectors were made that were deleted."""
+    record = replace(IndexRecord.of(space, "text"), fingerprint="of another")
+    assert not check_index(space, Listed([], [], record), of(space))
+
+
+def test_an_index_that_cannot_be_read_is_searched_after_a_warning(space):
+    class NeedsTenant(Unlisted):
+        def sample(self, n):
+            raise ValueError("request was without tenant")
+
+    with pytest.warns(UncheckedIndexWarning, match="cannot be read .*without tenant"):
+        assert check_index(space, NeedsTenant([], []), of(space))

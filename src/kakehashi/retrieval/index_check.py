@@ -121,12 +121,20 @@ def check_index(space: CheckedSpace, index: StoredIndex, modality: DocumentModal
     Raises:
         AlignerMismatchError: its record names another aligner; its vectors have another dimension;
             or most of the documents that were compared have other vectors.
-        UncheckedIndexWarning (a warning): nothing at hand tells.
+        UncheckedIndexWarning (a warning): nothing at hand tells, or the store cannot be read.
     """
     record = index.record()
     if record is not None and record.fingerprint == space.fingerprint:
         return True
-    documents = index.sample(SAMPLE)
+    try:
+        documents = index.sample(SAMPLE)
+    except Exception as error:  # a store may have no search by vector, or ask for more options
+        if record is not None:
+            record.require(space, index.name, only_target=False)
+        _warn_unchecked(index, f"its documents cannot be read ({error!r:.200})")
+        return True
+    if not documents:  # a record of what was stored before binds nobody
+        return False
     by_modality = _by_modality(documents, modality)
     if record is not None:
         record.require(space, index.name, only_target={*by_modality} <= {space.modalities[-1]})
@@ -142,13 +150,16 @@ def check_index(space: CheckedSpace, index: StoredIndex, modality: DocumentModal
                 f"(aligner {space.fingerprint[:12]!r}, {space.mode} mode). {_advice(space)}"
             )
     if len(judged) < len(verdicts):
-        warnings.warn(
-            f"{index.name} could not be checked: its vectors do not show that they are this "
-            f"aligner's, and no encoder of its documents is at hand. {_advice(space)}",
-            UncheckedIndexWarning,
-            stacklevel=2,
+        why = (
+            "its vectors do not show that they are this aligner's, and no encoder of its documents "
+            f"is at hand. {_advice(space)}"
         )
-    return len(documents) > 0
+        _warn_unchecked(index, why)
+    return True
+
+
+def _warn_unchecked(index: StoredIndex, why: str) -> None:
+    warnings.warn(f"{index.name} could not be checked: {why}", UncheckedIndexWarning, stacklevel=3)
 
 
 def _advice(space: CheckedSpace) -> str:
@@ -159,9 +170,9 @@ def _advice(space: CheckedSpace) -> str:
             "texts=..., modality='target', role='document'). "
         )
     return (
-        f"{moving}Search it through the aligner that filled it; or fill it through this one, each "
-        "document as its own modality. Where that was done, and the store holds other texts than "
-        "were embedded, say so once: embeddings.record(index)."
+        f"{moving}Search it through the aligner that filled it; or empty it and fill it through this "
+        "one, each document as its own modality. Where that was done, and the store holds other "
+        "texts than were embedded, say so once: embeddings.record(index)."
     )
 
 

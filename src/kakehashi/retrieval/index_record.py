@@ -103,5 +103,6 @@ class IndexRecord:
         raise AlignerMismatchError(
             f"{index} was filled through the aligner {self.fingerprint[:12]!r}"
             f"{made if self.mode else ''}, not {space.fingerprint[:12]!r}: vectors of "
-            "the two do not mix. Search it through that aligner, or embed its documents again."
+            "the two do not mix. Search it through that aligner; or delete all its documents, and "
+            "add them through this one."
         )

@@ -123,7 +123,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
             DataError: an unknown modality; a store that embeds with something else; or a store
                 that overwrites its documents at every write.
         """
-        embeddings, cached, parts = self._planned(store, documents)
+        embeddings, cached, parts = self.planned(store, documents)
         ids: dict[int, str] = {}
         for part in parts:
             with part.added_by(store, embeddings, cached=cached):
@@ -138,7 +138,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         **options: Any,
     ) -> list[str]:
         """Add documents without blocking the event loop; see :meth:`add_documents`."""
-        embeddings, cached, parts = await run_in_executor(None, self._planned, store, documents)
+        embeddings, cached, parts = await run_in_executor(None, self.planned, store, documents)
         ids: dict[int, str] = {}
         for part in parts:
             with part.added_by(store, embeddings, cached=cached):
@@ -146,7 +146,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
             ids.update(zip(part.rows, added, strict=True))
         return [ids[row] for row in range(len(documents))]
 
-    def _planned(
+    def planned(
         self, store: VectorStore, documents: list[Document]
     ) -> tuple[AlignedEmbeddings, bool, list[Part]]:
         """Return what the store embeds with, whether through a cache, and the parts to add."""

@@ -95,20 +95,30 @@ async def acheck_caller(space: Space, modality: DocumentModality) -> None:
 def note_filling(space: Space, modality: DocumentModality) -> None:
     """Refuse the store that calls for documents, if it holds others' vectors; record a new one."""
     if (store := caller_of("VectorStore")) is not None:
-        _check_or_record(store, space, modality)
+        _check_or_record(store, space, modality, cached=_is_cached())
 
 
 async def anote_filling(space: Space, modality: DocumentModality) -> None:
     """Do the same without blocking the event loop."""
     store = caller_of("VectorStore")
     if store is not None and not was_checked(store, space, modality):
-        await asyncio.to_thread(_check_or_record, store, space, modality)
+        cached = _is_cached()  # here: a thread has no callers
+        await asyncio.to_thread(_check_or_record, store, space, modality, cached=cached)
 
 
-def _check_or_record(store: VectorStore, space: Space, modality: DocumentModality) -> None:
+def _is_cached() -> bool:
+    """Whether a cache calls, for those documents alone that it does not hold."""
+    return caller_of("CacheBackedEmbeddings") is not None
+
+
+def _check_or_record(
+    store: VectorStore, space: Space, modality: DocumentModality, *, cached: bool
+) -> None:
     if isinstance(index_of(store, 0), UnlistedIndex):
         return  # a search may fail before there is a document
     check(store, space, modality)
+    if cached:  # what a cache kept under a name of the user's own may be another aligner's
+        return
     if not was_checked(store, space, modality):  # it holds no documents yet
         # A store that cannot be recorded is filled all the same: an old server or client knows no
         # metadata, or the caller may not change them. A first search then compares vectors.

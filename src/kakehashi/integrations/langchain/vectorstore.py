@@ -96,6 +96,18 @@ class AlignedVectorStore(VectorStore):
         """Add texts without blocking the event loop."""
         return await self.aadd_documents(_documents(texts, metadatas), **kwargs)
 
+    def update_documents(self, ids: list[str], documents: list[Document]) -> None:
+        """Change documents of a store that can (Chroma), each as its own modality."""
+        store: Any = self.vectorstore
+        embeddings, cached, parts = self._embeddings.planned(store, documents)
+        for part in parts:
+            with part.added_by(store, embeddings, cached=cached):
+                store.update_documents([ids[row] for row in part.rows], part.documents)
+
+    def update_document(self, document_id: str, document: Document) -> None:
+        """Change one document."""
+        self.update_documents([document_id], [document])
+
     @classmethod
     def from_texts(
         cls,

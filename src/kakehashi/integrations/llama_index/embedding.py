@@ -26,7 +26,7 @@ except ImportError as error:
 from pydantic import Field
 
 from .cache import CacheByKind
-from .index import acheck_caller, check_caller, note_filling, record
+from .index import acheck_caller, anote_filling, check_caller, note_filling, record
 from .metadata_header import split_modality
 
 _role: CallValue[Role] = CallValue("role")
@@ -145,6 +145,17 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         await acheck_caller(self, self.modality_of_documents(self.modality_field))
         with _role.set(self, "query"):
             return await super().aget_query_embedding(query)
+
+    async def aget_text_embedding_batch(self, texts: list[str], **options: Any) -> list[Embedding]:
+        """Embed texts without blocking the event loop.
+
+        Raises:
+            AlignerMismatchError: an index calls for them, and holds vectors of another aligner.
+        """
+        # Here, as the base class makes a task of each batch, and a task knows no caller.
+        await anote_filling(self, self.modality_of_documents(self.modality_field))
+        vectors: list[Embedding] = await super().aget_text_embedding_batch(texts, **options)
+        return vectors
 
     def __call__(self, nodes: Sequence[BaseNode], **kwargs: Any) -> Sequence[BaseNode]:
         """Embed nodes, each as the modality that its metadata name."""

@@ -115,13 +115,40 @@ async def acheck_caller(embedding: EmbedsNodes, modality: DocumentModality) -> N
 
 def note_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Refuse the index that calls for nodes, if it holds others' vectors; record a new one."""
-    index = caller_of("VectorStoreIndex")
-    if index is None or isinstance(index_of(index, embedding.text_of, 0), UnlistedIndex):
-        return  # a search may fail before there is a node
+    index = _filled_index(embedding)
+    if index is None:
+        return
     check(index, embedding, modality)
     if not was_checked(index, embedding.aligner, modality):  # it holds no nodes yet
-        with suppress(Exception):  # a store that cannot be recorded is filled all the same
-            record(index, embedding)
+        _try_to_record(index, embedding)
+
+
+async def anote_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
+    """Do the same without blocking the event loop."""
+    index = _filled_index(embedding)
+    if index is None:
+        return
+    await acheck(index, embedding, modality)
+    if not was_checked(index, embedding.aligner, modality):
+        await asyncio.to_thread(_try_to_record, index, embedding)
+
+
+def _filled_index(embedding: EmbedsNodes) -> VectorStoreIndex | None:
+    """Return the index that calls for nodes; None where a search may fail before there is one."""
+    index = caller_of("VectorStoreIndex", "IngestionPipeline")
+    if index is not None and not isinstance(index, VectorStoreIndex):
+        store = index.vector_store  # of a pipeline
+        if store is None or not store.stores_text:
+            return None
+        model: Any = embedding
+        index = VectorStoreIndex.from_vector_store(store, embed_model=model)
+    unlisted = index is None or isinstance(index_of(index, embedding.text_of, 0), UnlistedIndex)
+    return None if unlisted else index
+
+
+def _try_to_record(index: VectorStoreIndex, embedding: EmbedsNodes) -> None:
+    with suppress(Exception):  # a store that cannot be recorded is filled all the same
+        record(index, embedding)
 
 
 def _calling_index() -> VectorStoreIndex | None:
