@@ -29,7 +29,7 @@ from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare
 from kakehashi.evaluation.baselines import Aligned
 from kakehashi.evaluation.named_baselines import NAMES, RIDGE_FOLDS, RIDGE_GRID
 from kakehashi.evaluation.paper_metrics import accuracy_in_pool, harmonic_mean, speed
-from kakehashi.evaluation.systems import Task
+from kakehashi.evaluation.task import Task
 from kakehashi.metrics.pool import Pool
 from kakehashi.metrics.ranking import METRICS, ranks, scores
 from kakehashi.metrics.relevance import Relevance

@@ -12,7 +12,8 @@ from kakehashi.data.splits import nested_rows
 from kakehashi.evaluation import curve as curve_module
 from kakehashi.evaluation.forecast import forecast, next_gain
 from kakehashi.training import prepare as prepare_module
-from kakehashi.training.prepare import FitInputs, FitSettings, prepare
+from kakehashi.training.fit_inputs import FitInputs, FitSettings
+from kakehashi.training.prepare import prepare
 from kakehashi.training.sufficient_statistics import develop
 
 SIZES = (100, 200, 400, 800)

@@ -7,9 +7,10 @@ import time
 from kakehashi import Aligner
 from kakehashi.threads import BLAS
 from kakehashi.training.assemble import assemble
+from kakehashi.training.fit_inputs import FitInputs, FitSettings
 from kakehashi.training.judge import judge
 from kakehashi.training.model_selection import tune
-from kakehashi.training.prepare import FitInputs, FitSettings, prepare
+from kakehashi.training.prepare import prepare
 
 
 def inner_fit(

@@ -6,7 +6,7 @@ from support.toy_data import ENCODERS, hashed_letters, machine_pairs, reversed_l
 import kakehashi
 from kakehashi.encoders import as_encoder
 from kakehashi.training.cost import cost_of_fit, estimated_tokens
-from kakehashi.training.prepare import FitInputs
+from kakehashi.training.fit_inputs import FitInputs
 
 
 class Service:

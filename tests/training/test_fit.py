@@ -21,11 +21,12 @@ from kakehashi.report import ALONE, CHOSEN, KNOWN, NEW, Report
 from kakehashi.threads import Limit
 from kakehashi.training.assemble import assemble
 from kakehashi.training.features import FeatureSet
+from kakehashi.training.fit_inputs import FitInputs, FitSettings
 from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.judge import judge as judge_step
 from kakehashi.training.learn_serving import learn_calibration
 from kakehashi.training.model_selection import choose, tune
-from kakehashi.training.prepare import FitInputs, FitSettings, prepare
+from kakehashi.training.prepare import prepare
 from kakehashi.training.spaces import share_space
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop

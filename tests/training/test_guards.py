@@ -10,9 +10,10 @@ from support.toy_data import ENCODERS, machine_pairs
 from kakehashi import Pairs, fit, read_pairs
 from kakehashi.report import DataRecord
 from kakehashi.training.assemble import notes_on
+from kakehashi.training.fit_inputs import FitInputs, FitSettings
 from kakehashi.training.guards import copies_across_the_split, few_groups
 from kakehashi.training.near_copies import near_copies
-from kakehashi.training.prepare import FitInputs, FitSettings, prepare
+from kakehashi.training.prepare import prepare
 from kakehashi.training.seen_pairs import SAMPLE, sample_of, seen_in, texts_hash
 from kakehashi.training.split_plan import plan_split
 

@@ -13,7 +13,7 @@ from ..encoders import Encoder
 from ..encoders.functions import FunctionEncoder
 from ..encoders.protocol import is_local
 from ..training.cost import Cost, cost_of_fit
-from ..training.prepare import FitInputs
+from ..training.fit_inputs import FitInputs
 from ..types import Side
 from .console import plain_console, print_json
 

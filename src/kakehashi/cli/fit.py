@@ -9,8 +9,8 @@ import typer
 
 from ..progress import show_progress
 from ..training.fit import fit
+from ..training.fit_inputs import FitInputs
 from ..training.inputs import as_encoders
-from ..training.prepare import FitInputs
 from ..types import Side
 from .app import app
 from .console import print_json, print_report, report_json

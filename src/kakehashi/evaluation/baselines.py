@@ -21,7 +21,8 @@ from ..training.inputs import ROLES, as_encoders
 from ..types import SIDES, Metric
 from ..vectors import Float32Array
 from .named_baselines import FITS, NAMES, projected
-from .systems import Dense, Lexical, System, SystemFactory, Task, TwoStage, calling, guarded
+from .systems import Dense, Lexical, TwoStage
+from .task import System, SystemFactory, Task, calling, guarded
 
 
 class Baseline(Protocol):

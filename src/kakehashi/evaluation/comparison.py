@@ -29,7 +29,7 @@ from .comparison_result import BaselineResult, Comparison
 from .named_baselines import NAMES
 from .paper_metrics import accuracy_in_pool, harmonic_mean
 from .scoring import check_aligner
-from .systems import CannotRunError, System, Task
+from .task import CannotRunError, System, Task
 
 ALIGNER = "aligner"
 _TIMED = 50  # queries, evenly spaced over the test part

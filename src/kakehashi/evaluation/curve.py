@@ -20,12 +20,11 @@ from ..metrics.statistics import Scores, bootstrap
 from ..progress import track
 from ..threads import BLAS
 from ..training.assemble import notes_on
+from ..training.fit_inputs import FitInputs, FitSettings
 from ..training.judge import Judged, judge
 from ..training.model_selection import tune
 from ..training.prepare import (
     EncodedInputs,
-    FitInputs,
-    FitSettings,
     Prepared,
     encode_inputs,
     prepare_encoded,

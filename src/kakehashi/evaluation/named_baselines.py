@@ -31,7 +31,8 @@ from ..training.model_selection import rank
 from ..training.sufficient_statistics import HeldOutQueries
 from ..types import SIDES, Metric
 from ..vectors import Float32Array
-from .systems import CannotRunError, Dense, Lexical, System, SystemFactory, Task
+from .systems import Dense, Lexical
+from .task import CannotRunError, System, SystemFactory, Task
 
 RIDGE_FOLDS = 5
 

@@ -12,9 +12,9 @@ from ..encoders.functions import FrameworkEncoder, FunctionEncoder
 from ..encoders.identity import ASKED_AT_MOST, PROBE_ROWS, PROBES
 from ..encoders.protocol import is_local
 from ..types import SIDES, Role, Side
+from .fit_inputs import FitInputs
 from .inputs import ROLES
 from .known_questions import KNOWN_SHARE
-from .prepare import FitInputs
 from .split_plan import TEST_SHARE
 from .unpaired import MAX_ENCODED_TARGETS
 

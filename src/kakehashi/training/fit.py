@@ -14,10 +14,11 @@ from ..encoders.temporary_cache import cache_kept_if_it_fails
 from ..threads import BLAS
 from ..types import Metric
 from .assemble import assemble
+from .fit_inputs import FitInputs, FitSettings
 from .inputs import as_encoders
 from .judge import judge
 from .model_selection import tune
-from .prepare import FitInputs, FitSettings, prepare
+from .prepare import prepare
 
 
 def fit(

@@ -8,8 +8,8 @@ from ..data.pairs import Pairs
 from ..metrics.relevance import FEW_GROUPS, MIN_GROUPS
 from ..routing.router import Router
 from ..routing.swapped import read_as
+from .fit_inputs import FitInputs
 from .near_copies import near_copies
-from .prepare import FitInputs
 from .split_plan import SplitPlan
 
 

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..encoders import Encoder
 from ..encoders.cache import encode_texts
-from ..encoders.protocol import checked_encode
 from ..errors import DataError
-from ..vectors import FloatArray, thinned, unit_rows
-
-_COMPARED, _ALIKE = 5, 0.9
-"""Texts that tell whether an encoder made stored vectors, and the mean cosine that says so."""
+from ..vectors import FloatArray
+from .inputs import ALIKE, made_and_stored
 
 
 def index_rows(
@@ -77,16 +72,15 @@ def _not_made_by(
         return _other_dimension(vectors, dimension)
     if encoder is None or texts is None:
         return None
-    rows = np.arange(len(texts))[thinned(len(texts), _COMPARED)]
-    made = unit_rows(checked_encode(encoder, [texts[int(i)] for i in rows], "document"))
+    made, stored = made_and_stored(encoder, texts, vectors, "document")
     if vectors.shape[1] != made.shape[1]:
         return _other_dimension(vectors, made.shape[1])
-    alike = float((made * unit_rows(np.asarray(vectors[rows], np.float32))).sum(axis=1).mean())
-    if alike >= _ALIKE:
+    alike = float((made * stored).sum(axis=1).mean())
+    if alike >= ALIKE:
         return None
     return (
         f"its vectors are not those of the target encoder {encoder.name!r} (mean cosine "
-        f"{alike:.2f} on {len(rows)} of its texts)"
+        f"{alike:.2f} on {len(made)} of its texts)"
     )
 
 

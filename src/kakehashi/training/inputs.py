@@ -15,13 +15,13 @@ from ..encoders.cache import encode_texts
 from ..encoders.protocol import checked_encode
 from ..errors import DataError, EncoderError
 from ..types import SIDES, Mode, Role, Side
-from ..vectors import FloatArray, thinned, unit_rows
+from ..vectors import Float32Array, FloatArray, thinned, unit_rows
 from .features import MAX_NGRAM_PAIRS
 
 ROLES: dict[Side, Role] = {"source": "query", "target": "document"}
 """What each side is while a map is fitted and judged: sources ask, targets are searched."""
 
-_COMPARED, _ALIKE = 5, 0.9
+_COMPARED, ALIKE = 5, 0.9
 """Texts that tell whether an encoder made stored vectors, and the mean cosine that says so: half
 precision and the like are no other encoder."""
 
@@ -73,15 +73,22 @@ def check_made_by(pairs: Pairs, encoders: EncodersBySide) -> None:
         encoder, texts, stored = encoders[side], pairs.texts(side), pairs.vectors(side)
         if encoder is None or texts is None or stored is None:
             continue
-        rows = np.arange(len(pairs))[thinned(len(pairs), _COMPARED)]
-        sample = unit_rows(np.asarray(stored[rows], np.float32))
-        made = checked_encode(encoder, [texts[int(i)] for i in rows], ROLES[side])
-        alike = float((unit_rows(made) * sample).sum(axis=1).mean())
-        if alike < _ALIKE:
+        made, sample = made_and_stored(encoder, texts, stored, ROLES[side])
+        alike = float((made * sample).sum(axis=1).mean())
+        if alike < ALIKE:
             raise DataError(
                 f"The {side} encoder {encoder.name!r} gives other vectors than those stored (mean "
-                f"cosine {alike:.2f} on {len(rows)} texts); pass the encoder that made them."
+                f"cosine {alike:.2f} on {len(made)} texts); pass the encoder that made them."
             )
+
+
+def made_and_stored(
+    encoder: Encoder, texts: Sequence[str], stored: FloatArray, role: Role
+) -> tuple[Float32Array, Float32Array]:
+    """Encode a few of n texts; return their unit vectors as they are made now and as stored."""
+    rows = np.arange(len(texts))[thinned(len(texts), _COMPARED)]
+    made = checked_encode(encoder, [texts[int(i)] for i in rows], role)
+    return unit_rows(made), unit_rows(np.asarray(stored[rows], np.float32))
 
 
 def common_dimensions(pairs: Pairs, *others: Pairs | None) -> dict[str, int]:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
-from ..data.arguments import check_choice, checked_seed
 from ..data.index import IndexDocuments
-from ..data.pairs import Pairs, check_pairs
+from ..data.pairs import Pairs
 from ..encoders import Encoder, EncoderIdentity
-from ..errors import FitError, MissingExtraError
+from ..errors import FitError
 from ..types import Metric, Mode, Side
 from .features import FeatureSet, feature_sets
-from .gradient.torch_state import import_failure
+from .fit_inputs import FitInputs, FitSettings
 from .index_rows import index_rows
 from .inputs import (
-    Cache,
     as_encoders,
     check_dimensions,
     check_made_by,
@@ -28,80 +26,7 @@ from .inputs import (
 from .spaces import share_space, store_metric
 from .split_plan import MIN_PAIRS, SplitPlan, plan_split, split_test
 from .target_encoder import TargetEncoderQueries, target_encoder_queries
-from .unpaired import Unpaired, check_unpaired, gather_unpaired, sample_of_index
-
-_CHOICES: dict[str, tuple[str | bool | None, ...]] = {
-    "mode": ("keep", "shared", "auto"),
-    "metric": (None, "cosine", "ip", "l2"),
-    "learned": (None, False, True),
-}
-
-
-@dataclass(frozen=True)
-class FitSettings:
-    """The options of :func:`kakehashi.fit` that are no data.
-
-    Attributes:
-        asks_known: whether new questions about documents that pairs name judge, too. Without them
-            all fits with one test set are judged by the same questions.
-    """
-
-    mode: Literal["keep", "shared", "auto"] = "keep"
-    metric: Metric | None = None
-    ngrams: bool | None = None
-    learned: bool | None = None
-    seed: int = 0
-    cache: Cache = None
-    asks_known: bool = True
-
-    @property
-    def modes(self) -> tuple[Mode, ...]:
-        """The modes that are tried."""
-        return ("keep", "shared") if self.mode == "auto" else (self.mode,)
-
-    @property
-    def head_modes(self) -> tuple[Mode, ...]:
-        """The modes in which a head is trained."""
-        if self.learned is None:  # measured by benchmarks/learned_head.py
-            return () if import_failure() else tuple(m for m in self.modes if m == "keep")
-        return self.modes if self.learned else ()
-
-    def checked(self) -> FitSettings:
-        """Return the settings with the seed as int.
-
-        Raises:
-            DataError: an unknown option.
-            MissingExtraError: a head is to be trained, and torch cannot be imported.
-        """
-        for option, choices in _CHOICES.items():
-            check_choice(option, getattr(self, option), choices)
-        if self.learned and (failure := import_failure()) is not None:
-            raise MissingExtraError("torch", "training") from failure
-        return replace(self, seed=checked_seed(self.seed))
-
-
-@dataclass(frozen=True, eq=False)
-class FitInputs:
-    """The data of a fit, as the caller gave it.
-
-    Attributes:
-        documents: sets whose targets are documents of the index, too; nothing else of them is
-            read.
-    """
-
-    pairs: Pairs
-    validation: Pairs | None = None
-    test: Pairs | None = None
-    unpaired: Unpaired = None
-    documents: tuple[Pairs, ...] = ()
-
-    def __post_init__(self) -> None:
-        check_pairs(self.pairs, optional=(self.validation, self.test))
-
-    @property
-    def sets(self) -> list[Pairs]:
-        """All sets of pairs that there are."""
-        return [part for part in (self.pairs, self.validation, self.test) if part is not None]
+from .unpaired import check_unpaired, gather_unpaired, sample_of_index
 
 
 @dataclass(frozen=True, eq=False)
