@@ -170,9 +170,9 @@ def _advice(space: CheckedSpace) -> str:
             "texts=..., modality='target', role='document'). "
         )
     return (
-        f"{moving}Search it through the aligner that filled it; or empty it and fill it through this "
-        "one, each document as its own modality. Where that was done, and the store holds other "
-        "texts than were embedded, say so once: embeddings.record(index)."
+        f"{moving}Search it through the aligner that filled it; or empty it and fill it through "
+        "this one, each document as its own modality. Where that was done, and the store holds "
+        "other texts than were embedded, say so once: embeddings.record(index)."
     )
 
 
