@@ -112,7 +112,7 @@ def timed(
             for search in getattr(retriever, "_prepared", []):
                 if isinstance(search, BM25Search):
                     assert search._prepared is not None
-                    clock.watch(search._prepared[0], "find", "words")
+                    clock.watch(search._prepared.current()[0], "find", "words")
             inside: dict[str, list[Any]] = {"store": [], "words": []}
             total, searches = [], []
             for text in questions:

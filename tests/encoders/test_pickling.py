@@ -10,7 +10,7 @@ import pytest
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import TextNode
 from support.embedding_server import EmbeddingServer
-from support.encoder_kinds import Session, models
+from support.encoder_kinds import TEXTS, Session, embeds, models
 from support.toy_data import ENCODERS, hashed_letters
 
 from kakehashi.encoders import as_encoder
@@ -18,8 +18,6 @@ from kakehashi.integrations.llama_index import AlignedEmbedding
 
 pytest.importorskip("langchain_openai")
 pytest.importorskip("llama_index.embeddings.openai")
-
-TEXTS = ["Close the valve.", "栓"]
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +42,6 @@ def test_every_kind_of_encoder_is_pickled(encoders):
         for role in ("query", "document"):
             found = again.encode(TEXTS, role)
             assert np.allclose(found, hashed_letters(TEXTS), atol=1e-6), kind
-
-
-def embeds(embedding):
-    """Embed in another process."""
-    return [node.embedding for node in embedding([TextNode(text=text) for text in TEXTS])]
 
 
 @pytest.mark.slow

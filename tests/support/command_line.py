@@ -46,6 +46,8 @@ def stopped(texts):
     from support.toy_data import reversed_letters
 
     if len(texts) == 16:
+        # A shell has what it runs in the background ignore the signal.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(5)
     return reversed_letters(texts)

@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.schema import TextNode
 
 from .embedding_server import EmbeddingServer
 from .toy_data import hashed_letters
+
+TEXTS = ["Close the valve.", "栓"]
+
+
+def embeds(embedding: Any) -> Any:
+    """Embed the texts in another process, which finds this module by its name."""
+    return [node.embedding for node in embedding([TextNode(text=text) for text in TEXTS])]
 
 
 class OnlyEncode:

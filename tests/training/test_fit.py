@@ -1,5 +1,6 @@
 import json
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from math import comb
 
@@ -107,6 +108,21 @@ def test_bad_options_are_named(vector_pairs):
         fit(vector_pairs, learned="mlp")
     with pytest.raises(FitError, match="at least 10"):
         fit(vector_pairs.select([0, 1, 2]))
+
+
+def test_a_map_that_only_avoids_the_fitted_documents_is_not_advised():
+    """No fitted document answers a test query: to rank all of them last is no achievement."""
+    first, fifth, alone = np.full(60, 1), np.full(60, 5), np.full(60, 3)
+    relevance = Relevance(np.arange(300), [np.array([i]) for i in range(60)])
+    few = Relevance(np.arange(6), [np.array([i % 6]) for i in range(60)])
+    same = HeldOutRanks(alone, alone, relevance=few)
+    for base, said in ((fifth, "leads queries away"), (None, "random order")):
+        avoids = judge(first, base, None, is_identity=False, relevance=relevance, alone=same)
+        assert avoids.advice == "do not use"
+        assert said in avoids.reason
+        helps = replace(same, chosen=first)
+        helped = judge(first, base, None, is_identity=False, relevance=relevance, alone=helps)
+        assert helped.advice == "use"
 
 
 @pytest.mark.slow

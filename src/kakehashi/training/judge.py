@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.ranking import cut_at_ten, ranks
-from ..metrics.relevance import Relevance, clusters_of
+from ..metrics.relevance import Clusters, Relevance, clusters_of
 from ..metrics.statistics import Scores
 from ..report import ALONE, BM25, CHOSEN, KNOWN, NEW, TARGET_ENCODER, UNTOUCHED
 from ..retrieval.bm25 import bm25_ranks
@@ -53,6 +53,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
     }
     rivals = _rivals(prepared, identity)
     found = {name: search(relevance) for name, search in rivals.items()}
+    alone = _held_out_alone(prepared)
     verdict = decide(
         HeldOutRanks(
             chosen=by_candidate[chosen],
@@ -64,6 +65,14 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
             known=_known(prepared),
             n_different=len(np.unique(part.questions.keys("source"))),
             folds=_fold_gains(prepared, tuned),
+            alone=None
+            if alone is None
+            else HeldOutRanks(
+                chosen=_search(chosen, prepared)(alone),
+                base=rivals[UNTOUCHED](alone) if UNTOUCHED in rivals else None,
+                relevance=alone,
+                clusters=clusters,
+            ),
         ),
         is_identity=chosen is identity,
     )
@@ -81,7 +90,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
         bm25=scores(found[BM25]) if BM25 in found else None,
         target_encoder=scores(found[TARGET_ENCODER]) if TARGET_ENCODER in found else None,
         beside=_by_kind(prepared, {**found, CHOSEN: by_candidate[shipped]})
-        | _among_held_out(prepared, {**rivals, CHOSEN: ours}),
+        | _among(alone, clusters, {**rivals, CHOSEN: ours}),
     )
 
 
@@ -133,16 +142,20 @@ def _by_kind(prepared: Prepared, found: dict[str, Ranks]) -> Beside:
     }
 
 
-def _among_held_out(prepared: Prepared, searches: dict[str, Search]) -> Beside:
-    """Score all questions among their own documents alone: a small pool, easily searched."""
+def _held_out_alone(prepared: Prepared) -> Relevance | None:
+    """Return the documents of the test queries by themselves; None where there are no others."""
     questions, pool = prepared.plan.judged.questions, prepared.plan.pool
-    rows, clusters = np.unique(pool.positions(questions)), clusters_of(questions)
-    if len(rows) == len(pool):
+    rows = np.unique(pool.positions(questions))
+    return None if len(rows) == len(pool) else pool.relevance(questions, rows=rows)
+
+
+def _among(alone: Relevance | None, clusters: Clusters, searches: dict[str, Search]) -> Beside:
+    """Score the searches among the held-out documents alone: a small pool, easily searched."""
+    if alone is None:
         return {}
-    relevance = pool.relevance(questions, rows=rows)
     return {
         ALONE: {
-            name: Scores.of_ranks(search(relevance), len(rows), clusters=clusters)
+            name: Scores.of_ranks(search(alone), len(alone.pool), clusters=clusters)
             for name, search in searches.items()
         }
     }

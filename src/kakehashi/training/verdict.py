@@ -52,6 +52,9 @@ class HeldOutRanks:
             does.
         n_different: how many of the queries are different; by default all.
         folds: the gains of cross-validation.
+        alone: the same ranks among the documents of the test queries alone. There a map gains
+            nothing by leading queries away from the documents that it was fitted on; no document of
+            a pair that was fitted answers a test query.
     """
 
     chosen: Ranks
@@ -63,6 +66,7 @@ class HeldOutRanks:
     known: NDArray[np.bool_] | None = None
     n_different: int | None = None
     folds: FoldGains | None = None
+    alone: HeldOutRanks | None = None
 
     @property
     def n(self) -> int:
@@ -192,6 +196,12 @@ def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
     if test.better and (kind := ranks.lost(ranks.chosen, base)):
         reason = f"the map helps on all questions together, but finds less on {kind}"
         return Verdict("do not use", reason, test.p_value, False)
+    if test.better and _only_avoids(ranks.alone):
+        reason = (
+            "the map only leads queries away from the documents that it was fitted on: among the "
+            "held-out documents alone it finds no more than the untouched vectors"
+        )
+        return Verdict("do not use", reason, test.p_value, False)
     if test.better:
         return _Win(test, "the untouched vectors", queries)
     reason = (
@@ -201,6 +211,13 @@ def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
     return Verdict("do not use", reason, test.p_value, False)
 
 
+def _only_avoids(alone: HeldOutRanks | None) -> bool:
+    """Whether a map loses its gain where no document is one that it was fitted on."""
+    if alone is None or alone.base is None:
+        return False
+    return alone.test(alone.chosen, alone.base).difference <= 0
+
+
 def _with_folds(gains: PerQuery, folds: FoldGains) -> PairedTest:
     """Test the gains of the test queries and of the folds together."""
     pooled = np.concatenate([gains, folds.gains])
@@ -208,12 +225,15 @@ def _with_folds(gains: PerQuery, folds: FoldGains) -> PairedTest:
 
 
 def _over_chance(ranks: HeldOutRanks) -> _Win | Verdict:
-    """Test against a random order of the documents."""
+    """Test against a random order of the documents, of all and of the held-out ones alone."""
     # BM25 cannot stand in here: where no word is shared it finds nothing, and anything more.
-    scores = {"mrr@10": mrr(ranks.chosen)}
-    lower = bootstrap(scores, clusters=ranks.clusters, seed=0)["mrr@10"][0]
-    if lower <= by_chance(ranks.relevance, len(ranks.chosen)):
-        return Verdict("do not use", "no better than a random order of the documents", None)
+    for among in (ranks, ranks.alone):
+        if among is None:
+            continue
+        scores = {"mrr@10": mrr(among.chosen)}
+        lower = bootstrap(scores, clusters=among.clusters, seed=0)["mrr@10"][0]
+        if lower <= by_chance(among.relevance, len(among.chosen)):
+            return Verdict("do not use", "no better than a random order of the documents", None)
     return _Win(None, "", _queries(ranks))
 
 

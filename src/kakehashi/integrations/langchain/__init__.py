@@ -1,11 +1,18 @@
 """LangChain: embeddings, a store, retrievers and searches."""
 
-from .bm25_search import BM25Search
-from .embeddings import AlignedEmbeddings
-from .hybrid_retriever import HybridRetriever
-from .retriever import AlignedRetriever
-from .searches import VectorSearch
-from .vectorstore import AlignedVectorStore
+from ...errors import MissingExtraError
+
+try:
+    from .bm25_search import BM25Search
+    from .embeddings import AlignedEmbeddings
+    from .hybrid_retriever import HybridRetriever
+    from .retriever import AlignedRetriever
+    from .searches import VectorSearch
+    from .vectorstore import AlignedVectorStore
+except ModuleNotFoundError as error:
+    if (error.name or "").startswith("langchain_core"):
+        raise MissingExtraError("langchain-core", "langchain") from error
+    raise
 
 __all__ = [
     "AlignedEmbeddings",
