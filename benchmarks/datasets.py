@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from kakehashi import Pairs
-from kakehashi.demo.pipeline import english_model, multilingual_encoder
+from kakehashi.demo.inputs import english_model, multilingual_encoder
 from kakehashi.encoders import Encoder, as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.training.inputs import ROLES

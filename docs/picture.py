@@ -14,7 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import kakehashi
-from kakehashi.demo.pipeline import english_model
+from kakehashi.demo.inputs import english_model
 from kakehashi.encoders import as_encoder
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.metrics.pool import Pool

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from kakehashi.demo import pipeline
-from kakehashi.demo.pipeline import _encoders, _examples, split
+from kakehashi.demo.inputs import encoders, split
+from kakehashi.demo.pipeline import _examples
 from kakehashi.encoders import as_encoder
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ def test_the_demo_beats_the_pipeline_as_it_was_and_bm25(folder):
 
 
 def test_the_demos_vectors_are_found_again_by_the_encoders_of_the_readme(minilm, use):
-    assert [encoder.name for encoder in _encoders()] == [
+    assert [encoder.name for encoder in encoders()] == [
         as_encoder(use).name,
         as_encoder(minilm).name,
     ]

@@ -13,18 +13,14 @@ from typer.testing import CliRunner
 from kakehashi import Aligner
 from kakehashi.cli.app import app
 from kakehashi.errors import DataError
-from kakehashi.retrieval.calibration import (
-    Calibration,
-    HeldOutPairs,
-    calibrate,
-    nearest_pairs,
-)
+from kakehashi.retrieval.calibration import Calibration
 from kakehashi.retrieval.conditional_logit import (
     ScoredDocuments,
     ScoreWeights,
     _features,
     fit_weights,
 )
+from kakehashi.retrieval.learn_calibration import HeldOutPairs, calibrate, nearest_pairs
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
@@ -213,7 +209,7 @@ def test_a_pair_that_repeats_a_text_of_a_query_is_not_its_answer(monkeypatch, si
         seen.append(nearest_pairs(scores, excluded))
         return seen[-1]
 
-    monkeypatch.setattr("kakehashi.retrieval.calibration.nearest_pairs", spying)
+    monkeypatch.setattr("kakehashi.retrieval.learn_calibration.nearest_pairs", spying)
     held = two_clouds(np.random.default_rng(0), gap=1.0, texts=True)
     texts = dict(held.texts)
     texts[side] = [f"{i // 2} says it" for i in range(N)]

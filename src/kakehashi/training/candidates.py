@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from ..projection import Projection
 from ..types import Mode
 from .closed_forms import COUNTS, ClosedForm, Parameters
+from .feature_data import FeatureData, TrainStatistics
 from .gradient import contrastive
 from .hubness_bank import corrected
-from .sufficient_statistics import FeatureData, TrainStatistics
 
 
 class Recipe(Protocol):

@@ -13,7 +13,8 @@ from ..encoders.cache import encode_texts
 from ..errors import FitError
 from ..projection import Projection
 from ..retrieval.answer_probability import DEPTH, AnswerProbability, fit_probability
-from ..retrieval.calibration import Calibration, HeldOutPairs, calibrate
+from ..retrieval.calibration import Calibration
+from ..retrieval.learn_calibration import HeldOutPairs, calibrate
 from ..routing.router import Router
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, FloatArray, drawn, unit_rows

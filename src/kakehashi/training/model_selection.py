@@ -26,10 +26,11 @@ from .candidates import (
     training_label,
 )
 from .closed_forms import HUBNESS, NGRAMS, ClosedForm, Parameters, closed_forms
+from .feature_data import FeatureData, HeldOutQueries, ValidationPart
 from .gradient.contrastive import LEARNED
 from .hubness_bank import corrected, hubness_grid
 from .prepare import Prepared
-from .sufficient_statistics import FeatureData, HeldOutQueries, ValidationPart, develop
+from .sufficient_statistics import develop
 
 _TOP = 2  # plain settings of a closed form that the hubness correction is tried on
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer

@@ -14,13 +14,14 @@ from kakehashi.projection.head import AffineHead
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.training.candidates import Candidate, IdentityMap
+from kakehashi.training.feature_data import TrainingRows
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.gradient import contrastive
 from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.gradient.mind_the_gap import train
 from kakehashi.training.model_selection import tune_head
 from kakehashi.training.split_plan import plan_split
-from kakehashi.training.sufficient_statistics import TrainingRows, develop
+from kakehashi.training.sufficient_statistics import develop
 from kakehashi.vectors import unit_rows
 
 MODES = pytest.mark.parametrize("mode", ["keep", "shared"])

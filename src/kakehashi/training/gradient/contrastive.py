@@ -28,7 +28,7 @@ from ...projection import Projection
 from ...projection.head import AffineHead, grid_weight
 from ...types import Mode
 from ...vectors import chunks, unit_rows
-from ..sufficient_statistics import TrainingRows
+from ..feature_data import TrainingRows
 from .torch_state import undisturbed
 
 if TYPE_CHECKING:
