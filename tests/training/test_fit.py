@@ -23,6 +23,7 @@ from kakehashi.threads import Limit
 from kakehashi.training.assemble import assemble
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.fit_inputs import FitInputs, FitSettings
+from kakehashi.training.held_out_ranks import FoldGains, HeldOutRanks
 from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.judge import judge as judge_step
 from kakehashi.training.learn_serving import learn_calibration
@@ -31,7 +32,7 @@ from kakehashi.training.prepare import prepare
 from kakehashi.training.spaces import share_space
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
-from kakehashi.training.verdict import FoldGains, HeldOutRanks, by_chance, decide
+from kakehashi.training.verdict import by_chance, decide
 from kakehashi.vectors import unit_rows
 
 

@@ -17,8 +17,9 @@ from kakehashi.evaluation import evaluate
 from kakehashi.integrations.chroma import AlignedEmbeddingFunction
 from kakehashi.integrations.langchain import AlignedEmbeddings
 from kakehashi.projection import Projection
+from kakehashi.training.held_out_ranks import HeldOutRanks
 from kakehashi.training.split_plan import MAX_TEST, TEST_SHARE, plan_split
-from kakehashi.training.verdict import HeldOutRanks, decide
+from kakehashi.training.verdict import decide
 
 QUICK = {"mode": "keep", "ngrams": False, "unpaired": []}
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from ..aligner import Aligner
 from ..data.pairs import Pairs
 from ..metrics.relevance import Clusters, Relevance
-from ..training.verdict import FEW_QUERIES, MIN_QUERIES, HeldOutRanks, decide, mrr
+from ..training.held_out_ranks import HeldOutRanks, mrr
+from ..training.verdict import FEW_QUERIES, MIN_QUERIES, decide
 from .guards import warnings_about
 
 Ranks = Mapping[str, NDArray[np.intp]]

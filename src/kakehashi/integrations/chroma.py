@@ -32,7 +32,6 @@ try:
 except ImportError as error:
     raise MissingExtraError("chromadb", "chroma") from error
 
-NAME = OUR_FUNCTION
 _COLLECTIONS = ("Collection", "AsyncCollection")
 _load = lru_cache(maxsize=8)(find_aligner)
 _LOADING = Lock()  # the cache alone would let every thread of a first use load its own
@@ -123,7 +122,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
         if collection is None:
             return
         stored = collection.configuration_json.get("embedding_function") or {}
-        if stored.get("name") == NAME:
+        if stored.get("name") == OUR_FUNCTION:
             _require_same(stored["config"], self._config)
         elif isinstance(collection, Collection):
             default = self._config["document_modality"]
@@ -133,7 +132,7 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
     @staticmethod
     def name() -> str:
         """Return the name that Chroma registers and stores."""
-        return NAME
+        return OUR_FUNCTION
 
     def default_space(self) -> Metric:
         """Return the metric that the aligner was chosen and scored with."""
@@ -242,7 +241,7 @@ def _require_ours(
     collection: Collection | AsyncCollection, function: AlignedEmbeddingFunction
 ) -> None:
     stored = collection.configuration_json.get("embedding_function") or {}
-    if stored.get("name") == NAME:
+    if stored.get("name") == OUR_FUNCTION:
         _require_same(stored["config"], function.get_config())
         return
     maker = "no embedding function that Chroma recorded"

@@ -14,9 +14,10 @@ from ..metrics.statistics import Scores
 from ..report import ALONE, BM25, CHOSEN, KNOWN, NEW, TARGET_ENCODER, UNTOUCHED
 from ..retrieval.bm25 import bm25_ranks
 from .candidates import Candidate
+from .held_out_ranks import FoldGains, HeldOutRanks, Ranks
 from .model_selection import Tuned, rank
 from .prepare import Prepared
-from .verdict import FoldGains, HeldOutRanks, Ranks, Verdict, decide
+from .verdict import Verdict, decide
 
 Beside = dict[str, dict[str, Scores]]
 Search = Callable[[Relevance], Ranks]
