@@ -6,7 +6,7 @@ one store returns what the store's own does, so both runs have to agree.
 
 import pytest
 from langchain_chroma import Chroma
-from langchain_classic.chains import HypotheticalDocumentEmbedder
+from langchain_classic.chains import HypotheticalDocumentEmbedder, create_retrieval_chain
 from langchain_classic.retrievers import (
     ContextualCompressionRetriever,
     EnsembleRetriever,
@@ -18,6 +18,7 @@ from langchain_classic.retrievers.document_compressors import DocumentCompressor
 from langchain_core.documents import Document
 from langchain_core.load import dumps
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tools import create_retriever_tool
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_text_splitters import CharacterTextSplitter
 from support.toy_data import machine_pairs
@@ -81,6 +82,11 @@ def compressed(retriever):
     )
 
 
+def answered(retriever):
+    question = RunnableLambda(lambda text: {"input": text})
+    return question | create_retrieval_chain(retriever, RunnableLambda(lambda _: "As it says."))
+
+
 COMPONENTS = {
     "MultiQueryRetriever": multi_query,
     "RePhraseQueryRetriever": rephrased,
@@ -88,6 +94,9 @@ COMPONENTS = {
     "EnsembleRetriever by id": lambda r: EnsembleRetriever(retrievers=[r, r], id_key="page"),
     "MergerRetriever": lambda r: MergerRetriever(retrievers=[r, r]),
     "ContextualCompressionRetriever": compressed,
+    "create_retriever_tool": lambda r: create_retriever_tool(r, "find", "Finds instructions."),
+    "create_retrieval_chain": answered,
+    "with_retry, with_fallbacks": lambda r: r.with_retry().with_fallbacks([r]),
 }
 
 

@@ -7,8 +7,10 @@ index returns what the index's own does, so both runs have to agree.
 import asyncio
 
 import pytest
-from llama_index.core import StorageContext, VectorStoreIndex
+from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
 from llama_index.core.callbacks import CallbackManager, CBEventType, LlamaDebugHandler
+from llama_index.core.chat_engine import ContextChatEngine
+from llama_index.core.evaluation import RetrieverEvaluator
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -20,15 +22,19 @@ from llama_index.core.postprocessor import (
     MetadataReplacementPostProcessor,
     SimilarityPostprocessor,
 )
+from llama_index.core.query_engine import RetrieverQueryEngine
 from llama_index.core.retrievers import (
     AutoMergingRetriever,
     QueryFusionRetriever,
     RecursiveRetriever,
+    RouterRetriever,
     TransformRetriever,
 )
 from llama_index.core.schema import Document, IndexNode, TextNode
+from llama_index.core.selectors import EmbeddingSingleSelector
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.storage.kvstore import SimpleKVStore
+from llama_index.core.tools import RetrieverTool
 from support.toy_data import machine_pairs
 
 from kakehashi.integrations import llama_index
@@ -253,6 +259,35 @@ def test_a_recursive_retriever_and_postprocessors(both_of_index):
 
     own, *others = map(answers, both_of_index)
     assert len(own) == K
+    assert others == [own, own]
+
+
+def routed(retriever):
+    selector = EmbeddingSingleSelector.from_defaults(embed_model=MockEmbedding(2))
+    tool = RetrieverTool.from_defaults(retriever, description="Finds instructions.")
+    return rows(RouterRetriever(selector, [tool], llm=MockLLM()).retrieve(QUESTIONS[0]))
+
+
+def chatted(retriever):
+    engine = ContextChatEngine.from_defaults(retriever=retriever, llm=MockLLM())
+    return rows(engine.chat(QUESTIONS[0]).source_nodes)
+
+
+def evaluated(retriever):
+    evaluator = RetrieverEvaluator.from_metric_names(["mrr", "ndcg"], retriever=retriever)
+    found = retriever.retrieve(QUESTIONS[0])
+    return evaluator.evaluate(QUESTIONS[0], [found[1].node_id]).metric_vals_dict
+
+
+def asked(retriever):
+    engine = RetrieverQueryEngine.from_args(retriever, llm=MockLLM())
+    return rows(engine.query(QUESTIONS[0]).source_nodes)
+
+
+@pytest.mark.parametrize("use", [routed, chatted, evaluated, asked])
+def test_a_component_of_llama_index_answers_as_over_the_indexs_own_retriever(use, both_of_index):
+    own, *others = map(use, both_of_index)
+    assert own
     assert others == [own, own]
 
 

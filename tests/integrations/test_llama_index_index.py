@@ -9,12 +9,14 @@ import faiss
 import numpy as np
 import pytest
 from llama_index.core import (
+    DocumentSummaryIndex,
     MockEmbedding,
     StorageContext,
     VectorStoreIndex,
     load_index_from_storage,
 )
 from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
+from llama_index.core.llms import MockLLM
 from llama_index.core.schema import Document, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores import SimpleVectorStore
@@ -162,6 +164,15 @@ def test_a_docstore_skips_what_is_unchanged_and_the_search_that_follows_says_so(
     assert run(embedding, by_model, fresh) == len(TEXTS)
     index = VectorStoreIndex.from_vector_store(fresh, embed_model=embedding)
     assert len(index.as_retriever().retrieve("PUMP 1")) == 2
+
+
+def test_an_index_of_summaries_is_refused_to_another_aligner(embedding, other):
+    documents = [Document(text=text) for text in TEXTS]
+    index = DocumentSummaryIndex.from_documents(documents, embed_model=other, llm=MockLLM())
+    assert index.as_retriever(retriever_mode="embedding").retrieve("PUMP 1")
+    index._embed_model = embedding
+    with pytest.raises(AlignerMismatchError):
+        index.as_retriever(retriever_mode="embedding").retrieve("PUMP 1")
 
 
 @pytest.mark.parametrize("run", ["sync", "async"])

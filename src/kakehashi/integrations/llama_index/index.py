@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-from llama_index.core.indices import VectorStoreIndex
+from llama_index.core.indices import DocumentSummaryIndex, VectorStoreIndex
 from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
@@ -69,7 +69,7 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
         )
     if "FaissVectorStore" in names:
         struct = getattr(index, "_index_struct", None)
-        nodes: Mapping[str, str] = {} if struct is None else struct.nodes_dict
+        nodes: Mapping[str, str] = getattr(struct, "nodes_dict", {})
         named = partial(_of_docstore, index, text_of)
         return InMemoryIndex(
             "The FAISS store",
@@ -151,10 +151,11 @@ def _try_to_record(index: VectorStoreIndex, embedding: EmbedsNodes) -> None:
         record(index, embedding)
 
 
-def _calling_index() -> VectorStoreIndex | None:
-    retriever = caller_of("VectorIndexRetriever")
+def _calling_index() -> Any:
+    """Return the index whose retriever calls for a query, or None."""
+    retriever = caller_of("VectorIndexRetriever", "DocumentSummaryIndexEmbeddingRetriever")
     index = getattr(retriever, "_index", None)
-    return index if isinstance(index, VectorStoreIndex) else None
+    return index if isinstance(index, (VectorStoreIndex, DocumentSummaryIndex)) else None
 
 
 def record(index: VectorStoreIndex, embedding: EmbedsNodes) -> bool:
