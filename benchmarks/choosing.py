@@ -39,11 +39,11 @@ from kakehashi import Pairs
 from kakehashi.data.pairs import concatenated
 from kakehashi.metrics.ranking import per_query
 from kakehashi.metrics.relevance import clusters_of
-from kakehashi.threads import BLAS
 from kakehashi.training.feature_data import FeatureData, HeldOutQueries, ValidationPart
 from kakehashi.training.features import FeatureSet, feature_sets
 from kakehashi.training.inputs import with_vectors
 from kakehashi.training.model_selection import choose, rank, tune_candidates, tune_heads
+from kakehashi.training.one_thread import BLAS
 from kakehashi.training.spaces import share_space, store_metric
 from kakehashi.training.split_plan import Part, SplitPlan, plan_split
 from kakehashi.training.sufficient_statistics import develop

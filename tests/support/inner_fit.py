@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from kakehashi import Aligner
-from kakehashi.threads import BLAS
 from kakehashi.training.assemble import assemble
 from kakehashi.training.fit_inputs import FitInputs, FitSettings
 from kakehashi.training.judge import judge
 from kakehashi.training.model_selection import tune
+from kakehashi.training.one_thread import BLAS
 from kakehashi.training.prepare import prepare
 
 

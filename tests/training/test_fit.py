@@ -19,7 +19,6 @@ from kakehashi.progress import show_progress
 from kakehashi.projection.linear import procrustes
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.report import ALONE, CHOSEN, KNOWN, NEW, Report
-from kakehashi.threads import Limit
 from kakehashi.training.assemble import assemble
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.fit_inputs import FitInputs, FitSettings
@@ -28,6 +27,7 @@ from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.judge import judge as judge_step
 from kakehashi.training.learn_serving import learn_calibration
 from kakehashi.training.model_selection import choose, tune
+from kakehashi.training.one_thread import Limit
 from kakehashi.training.prepare import prepare
 from kakehashi.training.spaces import share_space
 from kakehashi.training.split_plan import plan_split

@@ -18,11 +18,11 @@ from ..metrics.ranking import METRICS, per_query
 from ..metrics.relevance import Clusters, clusters_of
 from ..metrics.statistics import Scores, bootstrap
 from ..progress import track
-from ..threads import BLAS
 from ..training.assemble import notes_on
 from ..training.fit_inputs import FitInputs, FitSettings
 from ..training.judge import Judged, judge
 from ..training.model_selection import tune
+from ..training.one_thread import BLAS
 from ..training.prepare import (
     EncodedInputs,
     Prepared,

@@ -11,13 +11,13 @@ from ..aligner import Aligner
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..encoders.temporary_cache import cache_kept_if_it_fails
-from ..threads import BLAS
 from ..types import Metric
 from .assemble import assemble
 from .fit_inputs import FitInputs, FitSettings
 from .inputs import as_encoders
 from .judge import judge
 from .model_selection import tune
+from .one_thread import BLAS
 from .prepare import prepare
 
 

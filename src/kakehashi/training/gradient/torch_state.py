@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from ...threads import Limit
+from ..one_thread import Limit
 
 
 def _one_thread() -> Callable[[], object]:
