@@ -115,22 +115,24 @@ async def acheck_caller(embedding: EmbedsNodes, modality: DocumentModality) -> N
 
 def note_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Refuse the index that calls for nodes, if it holds others' vectors; record a new one."""
-    index = _filled_index(embedding)
-    if index is None:
-        return
-    check(index, embedding, modality)
-    if not was_checked(index, embedding.aligner, modality):  # it holds no nodes yet
-        _try_to_record(index, embedding)
+    if (index := _filled_index(embedding)) is not None:
+        _check_or_record(index, embedding, modality)
 
 
 async def anote_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Do the same without blocking the event loop."""
     index = _filled_index(embedding)
-    if index is None:
-        return
-    await acheck(index, embedding, modality)
-    if not was_checked(index, embedding.aligner, modality):
-        await asyncio.to_thread(_try_to_record, index, embedding)
+    if index is not None and not was_checked(index, embedding.aligner, modality):
+        await asyncio.to_thread(_check_or_record, index, embedding, modality)
+
+
+def _check_or_record(
+    index: VectorStoreIndex, embedding: EmbedsNodes, modality: DocumentModality
+) -> None:
+    check(index, embedding, modality)
+    if not was_checked(index, embedding.aligner, modality):  # it holds no nodes yet
+        with suppress(Exception):  # a store that cannot be recorded is filled all the same
+            record(index, embedding)
 
 
 def _filled_index(embedding: EmbedsNodes) -> VectorStoreIndex | None:
@@ -144,11 +146,6 @@ def _filled_index(embedding: EmbedsNodes) -> VectorStoreIndex | None:
         index = VectorStoreIndex.from_vector_store(store, embed_model=model)
     unlisted = index is None or isinstance(index_of(index, embedding.text_of, 0), UnlistedIndex)
     return None if unlisted else index
-
-
-def _try_to_record(index: VectorStoreIndex, embedding: EmbedsNodes) -> None:
-    with suppress(Exception):  # a store that cannot be recorded is filled all the same
-        record(index, embedding)
 
 
 def _calling_index() -> Any:
