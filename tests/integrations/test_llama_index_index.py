@@ -17,6 +17,7 @@ from llama_index.core import (
 )
 from llama_index.core.ingestion import DocstoreStrategy, IngestionPipeline
 from llama_index.core.llms import MockLLM
+from llama_index.core.node_parser import SemanticSplitterNodeParser
 from llama_index.core.schema import Document, TextNode
 from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.vector_stores import SimpleVectorStore
@@ -192,6 +193,17 @@ def test_a_pipeline_adds_no_nodes_of_another_aligner(kind, run, embedding, other
     added = {"documents": [Document(text="one more")]}
     with pytest.raises(AlignerMismatchError):
         pipeline.run(**added) if run == "sync" else asyncio.run(pipeline.arun(**added))
+
+
+def test_an_embedding_that_only_splits_texts_is_not_what_fills_a_store(embedding, other):
+    splitter = SemanticSplitterNodeParser(embed_model=other, buffer_size=1)
+    index = filled(STORES["chroma"](), embedding)
+    index._transformations = [splitter]
+    index.insert(Document(text="reset the pump. drain the seal."))
+    pipeline = IngestionPipeline(
+        transformations=[splitter, embedding], vector_store=index.vector_store
+    )
+    assert pipeline.run(documents=[Document(text="reset the seal. drain the pump.")])
 
 
 def test_an_emptied_index_is_filled_through_another_aligner(embedding, other):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 from llama_index.core.indices import DocumentSummaryIndex, VectorStoreIndex
+from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
@@ -137,15 +138,17 @@ def _check_or_record(
 
 def _filled_index(embedding: EmbedsNodes) -> VectorStoreIndex | None:
     """Return the index that calls for nodes; None where a search may fail before there is one."""
-    index = caller_of("VectorStoreIndex", "IngestionPipeline")
-    if index is not None and not isinstance(index, VectorStoreIndex):
-        store = index.vector_store  # of a pipeline
+    caller = caller_of("VectorStoreIndex", "IngestionPipeline", "NodeParser")
+    if isinstance(caller, IngestionPipeline):
+        store: Any = caller.vector_store
         if store is None or not store.stores_text:
             return None
         model: Any = embedding
-        index = VectorStoreIndex.from_vector_store(store, embed_model=model)
-    unlisted = index is None or isinstance(index_of(index, embedding.text_of, 0), UnlistedIndex)
-    return None if unlisted else index
+        caller = VectorStoreIndex.from_vector_store(store, embed_model=model)
+    # A parser (SemanticSplitterNodeParser) compares vectors, and stores none.
+    stores = isinstance(caller, VectorStoreIndex)
+    listed = stores and not isinstance(index_of(caller, embedding.text_of, 0), UnlistedIndex)
+    return caller if listed else None
 
 
 def _calling_index() -> Any:
