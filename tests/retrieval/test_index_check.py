@@ -8,8 +8,9 @@ from support.toy_data import hashed_letters, reversed_letters
 
 from kakehashi.errors import AlignerMismatchError, EncoderMismatchError, UncheckedIndexWarning
 from kakehashi.retrieval.document_modality import DocumentModality
-from kakehashi.retrieval.index_check import StoredDocument, check_index, declared_scale
+from kakehashi.retrieval.index_check import check_index
 from kakehashi.retrieval.index_record import IndexRecord
+from kakehashi.retrieval.stored_index import StoredDocument, declared_scale
 
 TEXTS = [f"{verb} the {part} {n}" for verb in ("reset", "oil") for part in "abcd" for n in range(4)]
 

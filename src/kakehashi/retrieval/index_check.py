@@ -8,9 +8,9 @@ neither does are a few documents embedded and compared with what is stored.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,17 +20,14 @@ from ..errors import (
     EncoderMismatchError,
     UncheckedIndexWarning,
 )
-from ..vectors import Float32Array, squared_norms, unit_rows
+from ..vectors import Float32Array, unit_rows
 from .document_modality import DocumentModality
-from .index_record import IndexRecord, RecordedSpace
+from .index_record import RecordedSpace
 from .query import EmbeddingSpace
+from .stored_index import SAMPLE, StoredDocument, StoredIndex
 
-SAMPLE = 32
-"""Documents that are read of an index."""
 _EMBEDDED = 5
 """Documents of a modality that are embedded at most."""
-_UNIT = 2e-3
-"""Largest difference of the squared length of a unit vector from 1: stores round."""
 _ENOUGH = 3
 """Documents of one modality that can speak for it: one that was edited must not."""
 _ALIKE = 0.995
@@ -39,66 +36,11 @@ coordinate and the noise of hosted encoders leave .999 and more. A prompt before
 .97, and another encoder of the same dimension about 0."""
 
 
-class StoredDocument(NamedTuple):
-    """A document of a store.
-
-    Attributes:
-        text: as it was embedded, as far as the store tells.
-        metadata: of the document.
-        vector: (d,) as it is stored; None where the store does not return vectors.
-    """
-
-    text: str
-    metadata: Mapping[str, Any]
-    vector: Float32Array | None
-
-
 class _Agreement(NamedTuple):
     """How many documents have this aligner's vectors, and of how many."""
 
     agreeing: int
     judged: int
-
-
-class StoredIndex(Protocol):
-    """An index at hand, of any store and framework."""
-
-    @property
-    def name(self) -> str:
-        """Its name, for messages."""
-
-    @property
-    def scale(self) -> str | None:
-        """The scale of its scores for unit vectors, as the store declares it; None if unknown."""
-
-    @property
-    def by_cosine(self) -> bool:
-        """Whether its scores are those of unit vectors, however long the stored ones are."""
-
-    def record(self) -> IndexRecord | None:
-        """Return the record that was written into it, if there is one."""
-
-    def write(self, record: IndexRecord) -> bool:
-        """Write a record into it; say whether the store can hold one."""
-        ...
-
-    def sample(self, n: int) -> Sequence[StoredDocument]:
-        """Return at most n of its documents."""
-        ...
-
-    def nearest(self, vector: Float32Array) -> str | None:
-        """Return the text of the document that a search for a vector finds first."""
-        ...
-
-
-def declared_scale(index: StoredIndex) -> str | None:
-    """Return the scale of an index's scores, as far as it declares one that can be converted."""
-    scale = index.scale
-    if scale is None or index.by_cosine:
-        return scale
-    vectors = [d.vector for d in index.sample(SAMPLE) if d.vector is not None]
-    unit = bool(vectors) and np.allclose(squared_norms(np.stack(vectors)), 1, atol=_UNIT)
-    return scale if unit else None
 
 
 class CheckedSpace(EmbeddingSpace, RecordedSpace, Protocol):

@@ -12,8 +12,8 @@ import numpy as np
 from langchain_core.vectorstores import VectorStore
 
 from ...retrieval.document_modality import DocumentModality
-from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
+from ...retrieval.stored_index import StoredDocument, StoredIndex, declared_scale
 from .._caller import caller_of
 from .._modalities import Space
 from ..stores.checked import require_index, was_checked

@@ -16,8 +16,8 @@ from llama_index.core.vector_stores.types import VectorStoreQuery
 from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
 from ...retrieval.document_modality import DocumentModality
-from ...retrieval.index_check import StoredDocument, StoredIndex, declared_scale
 from ...retrieval.index_record import KEY, IndexRecord
+from ...retrieval.stored_index import StoredDocument, StoredIndex, declared_scale
 from .._caller import caller_of
 from ..stores.checked import require_index, was_checked
 from ..stores.chroma import ChromaIndex

@@ -8,7 +8,8 @@ from threading import RLock
 from typing import Any
 
 from ...retrieval.document_modality import DocumentModality
-from ...retrieval.index_check import StoredIndex, check_index
+from ...retrieval.index_check import check_index
+from ...retrieval.stored_index import StoredIndex
 from .._modalities import Space
 
 

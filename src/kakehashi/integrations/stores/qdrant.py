@@ -11,8 +11,8 @@ import numpy as np
 
 from ...data.index import IndexDocuments
 from ...errors import DataError, KakehashiError
-from ...retrieval.index_check import StoredDocument
 from ...retrieval.index_record import KEY, IndexRecord
+from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 from .address import Address
 from .rows import documents_of

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...retrieval.index_check import StoredDocument
 from ...retrieval.index_record import IndexRecord
+from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 
 
