@@ -12,7 +12,8 @@ from support.toy_data import machine_pairs
 from typer.testing import CliRunner
 
 from kakehashi.cli.app import app
-from kakehashi.errors import AlignerMismatchError, DataError
+from kakehashi.errors import AlignerMismatchError, DataError, EncoderError
+from kakehashi.vectors import unit_rows
 
 DOCUMENTS = list(machine_pairs().target_texts)
 QUESTION = "drain the valve 2"
@@ -131,23 +132,25 @@ def test_a_store_is_asked_by_its_address(fill, text_aligner, tmp_path):
         search(text_aligner, QUESTION, "--index", address, "-k", 3, *BOTH_ENCODERS, "--json").stdout
     )
     assert [hit["text"] for hit in found["hits"]] == best
-    assert (found["modality"], found["how"]) == ("source", "by the router")
+    assert (found["modality"], found["how"]) == ("source", "by default")
     assert [hit["rank"] for hit in found["hits"]] == [1, 2, 3]
     hit = found["hits"][0]
     assert hit["metadata"].get("page", DOCUMENTS.index(best[0])) == DOCUMENTS.index(best[0])
     assert not [name for name in hit["metadata"] if name.startswith("_") or name == "kakehashi"]
     assert (hit["modality"], hit["raw"] is not None) == ("target", True)
+    expected = unit_rows(documents)[DOCUMENTS.index(best[0])] @ unit_rows(query[None])[0]
+    assert hit["similarity"] == pytest.approx(float(expected), abs=1e-3)
 
 
 def test_hits_are_printed_with_scores_and_the_modality_of_the_question(text_aligner, tmp_path):
     address = dump(text_aligner, tmp_path)
     said = search(text_aligner, QUESTION, "--index", address, "-k", 2, *BOTH_ENCODERS).stdout
     lines = said.splitlines()
-    assert lines[0] == "read as: source (by the router)"
+    assert lines[0] == "read as: source (by default)"
     assert lines[1].startswith(" 1  ")
     assert lines[1].endswith("  DRAIN THE VALVE 2.")
     capitals = search(
-        text_aligner, QUESTION.upper(), "--index", address, "-k", 1, *BOTH_ENCODERS
+        text_aligner, QUESTION.upper(), "--index", address, "--modality", "auto", *BOTH_ENCODERS
     ).stdout
     assert capitals.startswith("read as: target (by the router)\n")
     declared = ("--modality", "source", *BOTH_ENCODERS)
@@ -155,9 +158,13 @@ def test_hits_are_printed_with_scores_and_the_modality_of_the_question(text_alig
     assert named.startswith("read as: source (declared)\n")
     bare = replace(text_aligner, router=None, path=None)
     saved = type(bare).load(bare.save(tmp_path / "bare"))
-    assert search(saved, QUESTION, "--index", address, *BOTH_ENCODERS).stdout.startswith(
-        "read as: source (there is no router)\n"
-    )
+    said = search(saved, QUESTION, "--index", address, "--modality", "auto", *BOTH_ENCODERS).stdout
+    assert said.startswith("read as: source (there is no router)\n")
+
+
+def test_an_encoder_that_is_missing_is_asked_for_by_its_option(text_aligner, tmp_path):
+    with pytest.raises(EncoderError, match="pass it with --source-encoder"):
+        search(text_aligner, QUESTION, "--index", dump(text_aligner, tmp_path))
 
 
 def test_advice_against_an_aligner_is_one_line(text_aligner, tmp_path):

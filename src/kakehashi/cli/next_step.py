@@ -49,6 +49,7 @@ class NextStep:
             )
         elif not advised:
             yield f"{self.out} is saved for a look, not for use: the integrations warn of it."
+            yield from self._score()
         else:
             yield from self._use()
 
@@ -64,6 +65,10 @@ class NextStep:
         if self.aligner.mode == "shared":
             yield "Project the stored vectors once, and index the projected ones:"
             yield f"    kakehashi project {folder} VECTORS.npz PROJECTED.npz"
+        yield from self._score()
+
+    def _score(self) -> Iterator[str]:
+        folder = shlex.quote(str(self.out))
         pairs = "OTHER_PAIRS" if self.test is None else shlex.quote(str(self.test))
         yield "Score it on pairs that it was not trained on:"
         yield f"    kakehashi evaluate {folder} {pairs}{self._options()}"

@@ -11,6 +11,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from ..aligner import Aligner
+from ..data.arguments import checked_side
 from ..integrations._aligner_field import with_encoders
 from ..integrations._modalities import Space, query_modality_of
 from ..integrations.address_search.hit import StoreHit
@@ -19,7 +21,7 @@ from ..multi_aligner import load
 from ..retrieval.query import AUTO
 from .app import app
 from .console import plain_console, print_json, short
-from .options import EncoderName, Folder, Json
+from .options import EncoderName, Folder, Json, require_encoder
 
 
 @app.command("search")
@@ -37,8 +39,12 @@ def search_command(
     ],
     k: Annotated[int, typer.Option("-k", min=1, help="Number of documents.")] = 5,
     modality: Annotated[
-        str, typer.Option(help="Modality of the question. auto: as the router reads it.")
-    ] = AUTO,
+        str | None,
+        typer.Option(
+            help="Modality of the question: source, unless named. auto: as the router reads it, "
+            "which is the default of a multi aligner."
+        ),
+    ] = None,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
     as_json: Json = False,
@@ -46,10 +52,13 @@ def search_command(
     """Ask a store one QUESTION through a saved aligner.
 
     The store is opened as your pipeline opens it, and nothing is written. An index that was not
-    filled for this aligner is an error. similarity is the inner product of unit vectors.
+    filled for this aligner is an error. A hit has its similarity, the inner product of unit
+    vectors; where the store's scores cannot be read as one, its score.
     """
     space = with_encoders(load(folder), source_encoder, target_encoder)
     read_as, how = _read_as(space, question, modality)
+    if isinstance(space, Aligner):
+        require_encoder(space, checked_side(read_as))
     with _warnings_as_lines():
         hits = search_address(index, space, question, modality=read_as, k=k)
     if as_json:
@@ -61,14 +70,17 @@ def search_command(
     console.print(f"read as: {read_as} ({how})")
     if not hits:
         console.print("nothing was found: is the store filled?")
+    elif hits[0].similarity is None:
+        console.print("The numbers are the store's own scores; of distances, less is better.")
     for rank, hit in enumerate(hits, 1):
         console.print(Text.assemble(f"{rank:>2}  {_score(hit)}  ", short(hit.text)), soft_wrap=True)
 
 
-def _read_as(space: Space, question: str, modality: str) -> tuple[str, str]:
+def _read_as(space: Space, question: str, declared: str | None) -> tuple[str, str]:
     """Return the modality that the question is embedded as, and how it was found."""
-    if query_modality_of(space, modality) != AUTO:
-        return modality, "declared"
+    modality = query_modality_of(space, declared)
+    if modality != AUTO:
+        return modality, "by default" if declared is None else "declared"
     if not space.routes:
         return space.modalities[0], "there is no router"
     [routed] = space.route([question])

@@ -98,7 +98,8 @@ def _next_step(aligner: Aligner, advice: str, ranks: Ranks, n: int) -> str:
     if advice == "use":
         folder = "FOLDER" if aligner.path is None else shlex.quote(str(aligner.path))
         return (
-            f"serve it; to see what it finds: kakehashi search {folder} 'a question' --index STORE"
+            f"serve it; to see what it finds: kakehashi search {folder} 'a question' "
+            "--index STORE, with the encoder options of this command"
         )
     best = max(ranks, key=lambda name: float(mrr(ranks[name]).mean()))
     return {

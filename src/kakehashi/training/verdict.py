@@ -120,8 +120,9 @@ def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
         return Verdict("do not use", reason, test.p_value, False)
     if test.better and _only_avoids(ranks.alone):
         reason = (
-            "the map only leads queries away from the documents that it was fitted on: among the "
-            "held-out documents alone it finds no more than the untouched vectors"
+            "the map that led on validation only leads queries away from the documents that it "
+            "was fitted on: among the held-out documents alone it finds no more than the untouched "
+            "vectors"
         )
         return Verdict("do not use", reason, test.p_value, False)
     if test.better:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ...retrieval.score_scales import SCALES
+
 
 @dataclass(frozen=True)
 class StoreHit:
     """A document that a search of a store returned.
 
     Attributes:
-        similarity: inner product of unit vectors, where the aligner has a calibration, which reads
-            the scale of the store's scores; else None.
+        similarity: inner product of unit vectors; None where the scale of the store's scores is
+            not known.
         raw: the score of the store, in its own scale.
         modality: of the document.
     """
@@ -25,14 +27,23 @@ class StoreHit:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, text: str, id: str | None, metadata: dict[str, Any]) -> StoreHit:
-        """Return the hit of a single search with ``explain``, which adds ``kakehashi``."""
+    def of(cls, text: str, id: str | None, metadata: dict[str, Any], scale: str | None) -> StoreHit:
+        """Return the hit of a single search with ``explain``, which adds ``kakehashi``.
+
+        Args:
+            scale: of the scores, as the store declares it. Without a calibration the search does
+                not convert them itself.
+        """
         explained = metadata["kakehashi"]
+        raw = next(iter(explained["searches"].values()))
+        similarity = explained["similarity"]
+        if similarity is None and raw is not None and scale is not None:
+            similarity = float(SCALES[scale](raw))
         return cls(
             text,
             id,
-            explained["similarity"],
-            next(iter(explained["searches"].values())),
+            similarity,
+            raw,
             explained["modality"],
             {name: value for name, value in metadata.items() if name != "kakehashi"},
         )

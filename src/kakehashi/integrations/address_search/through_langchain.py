@@ -9,6 +9,7 @@ from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
 from .._modalities import Space
 from ..langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
+from ..langchain.index import scale_of
 from ..stores.address import Address
 from ..stores.chroma import opened_chroma
 from ..stores.qdrant import opened_qdrant
@@ -28,10 +29,10 @@ def search(
             fusion="rank" if space.calibration is None else "calibrated",
             explain=True,
         )
-        hits = []
+        hits, scale = [], scale_of(store, space)
         for document in retriever.invoke(question):
             metadata = {n: v for n, v in document.metadata.items() if n[:1] != "_"}
-            hits.append(StoreHit.of(document.page_content, document.id, metadata))
+            hits.append(StoreHit.of(document.page_content, document.id, metadata, scale))
         return hits
 
 

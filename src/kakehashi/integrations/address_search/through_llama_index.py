@@ -10,6 +10,7 @@ from llama_index.core import StorageContext, VectorStoreIndex, load_index_from_s
 
 from .._modalities import Space
 from ..llama_index import AlignedEmbedding, HybridRetriever, VectorSearch
+from ..llama_index.index import scale_of
 from ..stores.address import Address
 from ..stores.llama_index_storage import vectors_are_faiss
 from ..stores.qdrant import opened_qdrant
@@ -29,8 +30,9 @@ def search(
             fusion="rank" if space.calibration is None else "calibrated",
             explain=True,
         )
+        scale = scale_of(index, embedding)
         return [
-            StoreHit.of(found.node.get_content(), found.node.node_id, found.node.metadata)
+            StoreHit.of(found.node.get_content(), found.node.node_id, found.node.metadata, scale)
             for found in retriever.retrieve(question)
         ]
 
