@@ -53,6 +53,15 @@ def test_stored_vectors_of_the_training_are_recognised(aligner, vector_pairs):
     assert evaluate(aligner, new).judgement.verdict == "use"
 
 
+def test_a_report_that_says_otherwise_and_known_documents_are_named(aligner, vector_pairs):
+    against = replace(aligner, report=replace(aligner.report, verdict="do not use", reason="few"))
+    new = vector_pairs.select(range(0, 400, 2))
+    judgement = evaluate(against, new, trained_on=vector_pairs).judgement
+    assert "200 of 200 answers are documents of the pairs that were fitted" in judgement.warnings
+    assert "the report of the fit says otherwise: do not use, few" in judgement.warnings
+    assert not any("otherwise" in w for w in evaluate(aligner, new).judgement.warnings)
+
+
 def test_swapped_columns_give_no_verdict_and_the_right_options(text_aligner):
     pairs = flipped(other_pairs())
     pairs.columns = ("en", "ja")

@@ -76,9 +76,24 @@ def judge(
         ),
         is_identity=False,
     )
+    if known := _known_documents(pairs, trained_on):
+        texts = (*texts, known)
+    if verdict.advice == "use" and not aligner.advised:
+        report = aligner.report
+        texts = (*texts, f"the report of the fit says otherwise: {report.verdict}, {report.reason}")
     advice = found[0].next_step if found else _next_step(aligner, verdict.advice, ranks, n)
     reason = verdict.reason.replace("the map that led on validation", "the map")
     return Judgement(verdict.advice, reason.replace("held-out ", ""), advice, texts)
+
+
+def _known_documents(pairs: Pairs, trained_on: Pairs | None) -> str | None:
+    """Say how many answers are documents that the fit knew: new ones may be harder to find."""
+    if trained_on is None:
+        return None
+    known = int(np.isin(pairs.keys("target"), trained_on.keys("target")).sum())
+    if not known:
+        return None
+    return f"{known} of {len(pairs)} answers are documents of the pairs that were fitted"
 
 
 def _above(rival: str, name: str, ranks: Ranks) -> str | None:
