@@ -54,7 +54,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
     }
     rivals = _rivals(prepared, identity)
     found = {name: search(relevance) for name, search in rivals.items()}
-    alone = _held_out_alone(prepared)
+    alone = _alone(prepared, {**rivals, CHOSEN: _search(chosen, prepared)}, clusters)
     verdict = decide(
         HeldOutRanks(
             chosen=by_candidate[chosen],
@@ -66,14 +66,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
             known=_known(prepared),
             n_different=len(np.unique(part.questions.keys("source"))),
             folds=_fold_gains(prepared, tuned),
-            alone=None
-            if alone is None
-            else HeldOutRanks(
-                chosen=_search(chosen, prepared)(alone),
-                base=rivals[UNTOUCHED](alone) if UNTOUCHED in rivals else None,
-                relevance=alone,
-                clusters=clusters,
-            ),
+            alone=alone,
         ),
         is_identity=chosen is identity,
     )
@@ -82,7 +75,6 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
         return Scores.of_ranks(ranks, len(relevance.pool), clusters=clusters)
 
     shipped = chosen if verdict.beats_base or identity is None else identity
-    ours = _search(shipped, prepared)
     return Judged(
         verdict=verdict,
         shipped=shipped,
@@ -91,7 +83,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
         bm25=scores(found[BM25]) if BM25 in found else None,
         target_encoder=scores(found[TARGET_ENCODER]) if TARGET_ENCODER in found else None,
         beside=_by_kind(prepared, {**found, CHOSEN: by_candidate[shipped]})
-        | _among(alone, clusters, {**rivals, CHOSEN: ours}),
+        | _among_alone(alone, ships_chosen=shipped is chosen),
     )
 
 
@@ -143,21 +135,43 @@ def _by_kind(prepared: Prepared, found: dict[str, Ranks]) -> Beside:
     }
 
 
-def _held_out_alone(prepared: Prepared) -> Relevance | None:
-    """Return the documents of the test queries by themselves; None where there are no others."""
+def _alone(
+    prepared: Prepared, searches: dict[str, Search], clusters: Clusters
+) -> HeldOutRanks | None:
+    """Search among the documents of the test queries alone; None where there are no others."""
     questions, pool = prepared.plan.judged.questions, prepared.plan.pool
     rows = np.unique(pool.positions(questions))
-    return None if len(rows) == len(pool) else pool.relevance(questions, rows=rows)
+    if len(rows) == len(pool):
+        return None
+    relevance = pool.relevance(questions, rows=rows)
+    found = {name: search(relevance) for name, search in searches.items()}
+    return HeldOutRanks(
+        chosen=found[CHOSEN],
+        base=found.get(UNTOUCHED),
+        bm25=found.get(BM25),
+        target_encoder=found.get(TARGET_ENCODER),
+        relevance=relevance,
+        clusters=clusters,
+    )
 
 
-def _among(alone: Relevance | None, clusters: Clusters, searches: dict[str, Search]) -> Beside:
-    """Score the searches among the held-out documents alone: a small pool, easily searched."""
-    if alone is None:
+def _among_alone(alone: HeldOutRanks | None, *, ships_chosen: bool) -> Beside:
+    """Score what ships and its rivals among the held-out documents alone: a small pool."""
+    if alone is None or alone.relevance is None:
         return {}
+    shipped = alone.chosen if ships_chosen or alone.base is None else alone.base
+    found = {
+        UNTOUCHED: alone.base,
+        TARGET_ENCODER: alone.target_encoder,
+        BM25: alone.bm25,
+        CHOSEN: shipped,
+    }
+    size = len(alone.relevance.pool)
     return {
         ALONE: {
-            name: Scores.of_ranks(search(alone), len(alone.pool), clusters=clusters)
-            for name, search in searches.items()
+            name: Scores.of_ranks(ranks, size, clusters=alone.clusters)
+            for name, ranks in found.items()
+            if ranks is not None
         }
     }
 
