@@ -66,8 +66,17 @@ def qdrant(embeddings):
     return QdrantVectorStore(client, "c", embeddings)
 
 
+def lancedb(embeddings):
+    lance = pytest.importorskip("lancedb")
+    community = pytest.importorskip("langchain_community.vectorstores")
+    connection = lance.connect("memory://")
+    return community.LanceDB(connection, embeddings, table_name="c", mode="append")
+
+
 def opened_by(store, embeddings):
     """The same store, opened with other embeddings."""
+    if type(store).__name__ == "LanceDB":
+        return type(store)(store._connection, embeddings, table_name="c", mode=store.mode)
     if isinstance(store, Chroma):
         return Chroma(store._collection.name, embeddings, client=store._client)
     if isinstance(store, InMemoryVectorStore):
@@ -90,7 +99,7 @@ def ways_to_search(store, embeddings):
     yield lambda: hybrid.invoke("PUMP 1")
 
 
-@pytest.mark.parametrize("make", [in_memory, chroma, qdrant])
+@pytest.mark.parametrize("make", [in_memory, chroma, qdrant, lancedb])
 def test_a_store_that_another_aligner_filled_is_refused_in_every_way(make, embeddings, others):
     store = make(others)
     store.add_documents(DOCUMENTS)
@@ -104,7 +113,7 @@ def test_a_store_that_another_aligner_filled_is_refused_in_every_way(make, embed
         opened.add_documents([Document("oil the valve 1")])
 
 
-@pytest.mark.parametrize("make", [in_memory, chroma, qdrant])
+@pytest.mark.parametrize("make", [in_memory, chroma, qdrant, lancedb])
 def test_an_index_that_was_not_moved_is_refused_in_every_way(make, embeddings, text_aligner):
     assert text_aligner.output_dimension == 24  # as the encoder's own: no store can tell
     raw = ENCODERS["target_encoder"](TEXTS).tolist()
@@ -128,6 +137,35 @@ def test_the_record_is_written_before_the_first_document(make, embeddings, text_
     record = index_of(store, 8).record()
     assert record.fingerprint == text_aligner.fingerprint
     assert record.text == "page_content"
+
+
+def test_a_record_is_kept_in_the_table_of_lancedb(embeddings, others, text_aligner, tmp_path):
+    """Its first write makes the table, so the record is written by the caller."""
+    from kakehashi.integrations.langchain.index import index_of
+
+    store = lancedb(embeddings)
+    assert not embeddings.record(store)
+    store.add_documents(DOCUMENTS)
+    assert embeddings.record(store)
+    store.add_documents([Document("oil the valve 1")])
+    store.delete(filter="text = 'oil the valve 1'")
+    assert index_of(store, 24).record().fingerprint == text_aligner.fingerprint
+    with pytest.raises(AlignerMismatchError, match="was filled through the aligner"):
+        opened_by(store, others).similarity_search("PUMP 1")
+    assert len(opened_by(store, embeddings).similarity_search("PUMP 1")) == 4
+
+
+def test_a_table_that_is_overwritten_takes_any_aligner(embeddings, others):
+    """The default of LangChain's LanceDB: each write replaces all documents."""
+    store = lancedb(others)
+    store.add_documents(DOCUMENTS)
+    others.record(store)
+    store.mode = "overwrite"
+    opened = opened_by(store, embeddings)
+    opened.add_documents(DOCUMENTS[:8])
+    assert len(opened.similarity_search("PUMP 1", k=20)) == 8
+    with pytest.raises(AlignerMismatchError, match="compared"):
+        opened_by(store, others).similarity_search("PUMP 1")
 
 
 def test_metadata_of_a_collection_stay_beside_the_record(embeddings, text_aligner):
@@ -241,7 +279,7 @@ def test_a_store_that_cannot_be_searched_before_it_is_filled_is_filled(embedding
         assert len(search()) == 4
 
 
-@pytest.mark.parametrize("make", [in_memory, chroma, qdrant])
+@pytest.mark.parametrize("make", [in_memory, chroma, qdrant, lancedb])
 def test_an_emptied_store_is_filled_through_another_aligner(make, embeddings, others):
     store = make(others)
     ids = store.add_documents(DOCUMENTS)

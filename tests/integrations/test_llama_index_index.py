@@ -54,6 +54,12 @@ def other(text_aligner):
     return AlignedEmbedding(aligner=replace(text_aligner, projection=projection))
 
 
+def lancedb():
+    lance = pytest.importorskip("lancedb")
+    module = pytest.importorskip("llama_index.vector_stores.lancedb")
+    return module.LanceDBVectorStore(connection=lance.connect("memory://"))
+
+
 STORES = {
     "simple": SimpleVectorStore,
     "faiss": lambda: FaissVectorStore(faiss.IndexFlatL2(24)),
@@ -61,6 +67,7 @@ STORES = {
         chromadb.EphemeralClient().create_collection(f"c{uuid.uuid4().hex}")
     ),
     "qdrant": lambda: QdrantVectorStore("c", client=QdrantClient(":memory:")),
+    "lancedb": lancedb,
 }
 
 

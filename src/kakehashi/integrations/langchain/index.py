@@ -19,6 +19,7 @@ from .._modalities import Space
 from ..stores.checked import require_index, was_checked
 from ..stores.chroma import ChromaIndex
 from ..stores.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..stores.lancedb import LanceDBIndex
 from ..stores.qdrant import QdrantIndex
 from ..stores.unlisted import UnlistedIndex
 
@@ -42,6 +43,11 @@ def index_of(store: VectorStore, dimension: int) -> StoredIndex:
         keys = opened.content_payload_key, opened.metadata_payload_key
         read = partial(_read_payload, *keys)
         return QdrantIndex(opened.client, opened.collection_name, read, opened.vector_name)
+    if "LanceDB" in names and hasattr(opened, "get_table"):
+        table = opened.get_table()
+        if table is None:  # the first write makes it
+            return InMemoryIndex("The table of LanceDB", None, [], lambda _: None)
+        return LanceDBIndex(table, opened._vector_key, partial(_read_row, opened._text_key))
     if "InMemoryVectorStore" in names:
         return InMemoryIndex(
             "The in-memory store",
@@ -116,6 +122,8 @@ def _check_or_record(
 ) -> None:
     if isinstance(index_of(store, 0), UnlistedIndex):
         return  # a search may fail before there is a document
+    if getattr(store, "mode", None) == "overwrite":
+        return  # LanceDB's default: the write replaces all documents, and the record with them
     check(store, space, modality)
     if cached:  # what a cache kept under a name of the user's own may be another aligner's
         return
@@ -150,6 +158,10 @@ def _read_payload(
     content: str, metadata: str, payload: Mapping[str, Any]
 ) -> tuple[str, Mapping[str, Any]]:
     return str(payload.get(content) or ""), payload.get(metadata) or {}
+
+
+def _read_row(text: str, row: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    return str(row[text] or ""), row.get("metadata") or {}
 
 
 def _search(store: Any, vector: list[float], k: int) -> Sequence[tuple[str, dict[str, Any]]]:

@@ -22,6 +22,7 @@ from .._caller import caller_of
 from ..stores.checked import require_index, was_checked
 from ..stores.chroma import ChromaIndex
 from ..stores.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..stores.lancedb import LanceDBIndex
 from ..stores.qdrant import QdrantIndex
 from ..stores.unlisted import UnlistedIndex
 
@@ -57,6 +58,11 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
             return InMemoryIndex("The collection of Qdrant", None, [], lambda _: None)
         read = partial(_read_payload, text_of)
         return QdrantIndex(client, store.collection_name, read, store.dense_vector_name)
+    if "LanceDBVectorStore" in names:
+        if store._table is None:  # the first write makes it
+            return InMemoryIndex("The table of LanceDB", None, [], lambda _: None)
+        row = partial(_read_row, text_of, store.text_key)
+        return LanceDBIndex(store._table, store.vector_column_name, row)
     if "SimpleVectorStore" in names:
         vectors = store.data.embedding_dict
         named = partial(_of_docstore, index, text_of)
@@ -203,6 +209,13 @@ def _read_payload(text_of: TextOfNode, payload: Mapping[str, Any]) -> tuple[str,
         return str(payload.get("text") or ""), payload
     node = metadata_dict_to_node(dict(payload))
     return text_of(node), node.metadata
+
+
+def _read_row(
+    text_of: TextOfNode, text: str, row: Mapping[str, Any]
+) -> tuple[str, Mapping[str, Any]]:
+    metadata = row.get("metadata") or {}
+    return _text_of_row(text_of, str(row[text] or ""), metadata), metadata
 
 
 def _of_docstore(
