@@ -39,7 +39,7 @@ from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.splits import hold_out
 from kakehashi.metrics.pool import Pool
 from kakehashi.metrics.ranking import ranks
-from kakehashi.metrics.relevance import MIN_GROUPS, Relevance, clusters_of
+from kakehashi.metrics.relevance import MIN_GROUPS, Relevance, groups_of
 from kakehashi.metrics.statistics import Scores
 from kakehashi.types import SIDES
 
@@ -155,7 +155,7 @@ class Parts:
 
     def summary(self, found: Any) -> Record:
         """Return mean metrics, the interval of recall@1 over whole groups, and the ranks."""
-        clusters = clusters_of(self.test)
+        clusters = groups_of(self.test)
         scores = Scores.of_ranks(found, len(self.relevance.pool), clusters=clusters)
         return {
             **scores.means,

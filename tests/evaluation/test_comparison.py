@@ -149,7 +149,7 @@ def test_groups_that_are_fitted_and_few_groups_are_noted():
     assert f"note: {said}" in str(table)
     assert table.to_dict()["notes"] == table.notes
     few = compare(pairs.select(range(20)), pairs.select(range(20, 24)), ["cosine"])
-    assert [note.split(",")[0] for note in few.notes] == ["the questions stand in 4 groups"]
+    assert [note.split(":")[0] for note in few.notes] == ["the questions stand in 4 groups"]
 
 
 def test_centring_undoes_an_offset():

@@ -557,7 +557,7 @@ def test_a_report_says_what_is_left_undecided_only_where_something_is():
         "300 pairs: 1.2% of held-out texts read as the wrong side (source 1.0%, target 1.4%); "
         "it leaves 3.1% undecided and reads 0.5% wrongly"
     )
-    assert str(replace(report, unsure=0.0)).endswith("target 1.4%); it decides on every text")
+    assert str(replace(report, unsure=0.0)).endswith("target 1.4%); it left no text undecided")
     assert "was chosen on these texts" in str(replace(report, n_pairs=99))
     poor = replace(report, error_answered=0.02)
     assert str(poor).endswith("2.0% wrongly; at most 20% and 1% were wanted")

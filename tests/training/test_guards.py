@@ -8,10 +8,11 @@ import pytest
 from support.toy_data import ENCODERS, machine_pairs
 
 from kakehashi import Pairs, fit, read_pairs
+from kakehashi.data.index import IndexDocuments
 from kakehashi.report import DataRecord
 from kakehashi.training.assemble import notes_on
 from kakehashi.training.fit_inputs import FitInputs, FitSettings
-from kakehashi.training.guards import copies_across_the_split, few_groups
+from kakehashi.training.guards import copies_across_the_split, few_groups, swapped_columns
 from kakehashi.training.near_copies import near_copies
 from kakehashi.training.prepare import prepare
 from kakehashi.training.seen_pairs import SAMPLE, sample_of, seen_in, texts_hash
@@ -74,6 +75,26 @@ def test_fit_notes_that_a_test_set_looks_swapped_and_that_copies_were_fitted():
     assert any(n.startswith("near copies of held-out pairs were fitted") for n in others)
 
 
+@pytest.mark.parametrize("as_index", [True, False])
+def test_documents_that_read_like_the_sources_tell_that_the_columns_are_swapped(
+    text_aligner, as_index
+):
+    pairs = machine_pairs()
+    pairs.columns = ("en", "ja")
+    for texts, said in ((pairs.source_texts, True), (pairs.target_texts, False)):
+        unpaired = IndexDocuments(texts) if as_index else texts
+        found = list(swapped_columns(text_aligner.router, FitInputs(pairs, unpaired=unpaired)))
+        assert len(found) == said
+    assert not list(swapped_columns(text_aligner.router, FitInputs(pairs)))
+    [note] = swapped_columns(
+        text_aligner.router, FitInputs(pairs, unpaired=IndexDocuments(pairs.source_texts))
+    )
+    assert note == (
+        "the columns of the pairs look swapped: 80 of 80 documents of the index read like the "
+        "sources. Run it again with --source ja --target en"
+    )
+
+
 def test_a_hash_over_the_texts_alone_names_the_data():
     pairs = machine_pairs()
     other_order = pairs.select(range(79, -1, -1))
@@ -125,7 +146,7 @@ def notes_of(*sets):
     ("n_groups", "said"),
     [
         (1, "all questions stand in one group, so each counts by itself"),
-        (5, "the questions stand in 5 groups, too few to count whole ones"),
+        (5, "the questions stand in 5 groups: intervals count whole groups, so they are wide"),
         (6, "the questions stand in 6 groups, and whole groups count"),
         (20, None),
     ],

@@ -21,7 +21,8 @@ from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.training import unpaired as unpaired_module
-from kakehashi.training.sufficient_statistics import develop
+from kakehashi.training.split_plan import plan_split
+from kakehashi.training.sufficient_statistics import develop, unpaired_note
 from kakehashi.training.unpaired import gather_unpaired
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
@@ -115,6 +116,16 @@ def test_the_report_notes_unpaired_rows_that_are_not_used(rows, said):
     found = [note for note in notes if "unpaired" in note]
     assert len(found) == (said is not None)
     assert said is None or re.search(said, found[0])
+
+
+@pytest.mark.parametrize(
+    ("of_index", "rows"), [(True, "documents of the index"), (False, "unpaired rows")]
+)
+def test_documents_of_an_index_are_called_so_where_they_are_not_used(of_index, rows):
+    plan = plan_split(encoded(), validation=None, test=None, seed=0, unpaired=encoded())
+    assert re.search(
+        f"of 80 {rows} also stand in the test part", unpaired_note(plan, of_index=of_index)
+    )
 
 
 def test_the_targets_that_serve_unasked_are_no_note():

@@ -21,7 +21,7 @@ from ..data.pairs import Pairs
 from ..encoders import Encoder
 from ..encoders.cache import encode_texts
 from ..metrics.pool import Pool
-from ..metrics.relevance import clusters_of
+from ..metrics.relevance import groups_of
 from ..metrics.statistics import Scores
 from ..retrieval.bm25 import bm25_ranks
 from ..training.fit import fit
@@ -115,7 +115,7 @@ def run(folder: Path) -> DemoResult:
             assert pool.texts is not None
             relevance = pool.relevance(test)
             ranks["BM25"] = bm25_ranks(test.source_texts, pool.texts, relevance=relevance)
-    clusters = clusters_of(test)
+    clusters = groups_of(test)
     before, after = ranks["before"] == 1, ranks["after, keep"] == 1
     keep = aligners["keep"]
     return DemoResult(

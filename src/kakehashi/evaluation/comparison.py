@@ -17,8 +17,8 @@ from ..data.pairs import Pairs, check_pairs
 from ..encoders import Encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.pool import Pool
-from ..metrics.relevance import Clusters, clusters_of
-from ..metrics.statistics import Scores, bootstrap
+from ..metrics.relevance import Clusters, groups_of
+from ..metrics.statistics import Scores, intervals
 from ..training.guards import few_groups, shared_groups
 from ..training.index_rows import index_rows
 from ..training.inputs import as_encoders, with_vectors
@@ -93,7 +93,7 @@ def compare(
     train, n_leaked = _without_leaks(train, test)
     task = Task(train, test, pool, encoders, mode, seed, cache)
     _check_dimensions(task)
-    clusters = clusters_of(test)
+    clusters = groups_of(test)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
     notes = (shared_groups(test, train, name="test", where="the pairs"), few_groups(test))
     return Comparison(rows, len(train), n_leaked, len(test), len(pool), tuple(filter(None, notes)))
@@ -177,7 +177,7 @@ def _row(baseline: Baseline, task: Task, clusters: Clusters) -> BaselineResult |
     return BaselineResult(
         scores=Scores.of_ranks(ranks, len(task.relevance.pool), clusters=clusters, seed=task.seed),
         accuracy=accuracy,
-        accuracy_interval=bootstrap({"": top_1}, clusters=clusters, seed=task.seed)[""],
+        accuracy_interval=intervals({"": top_1}, clusters=clusters, seed=task.seed)[""],
         latency=latency,
         harmonic_mean=harmonic_mean(accuracy, latency),
         train_seconds=train_seconds,

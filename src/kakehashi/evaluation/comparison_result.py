@@ -19,7 +19,7 @@ class BaselineResult:
     Attributes:
         scores: recall@1, recall@5, recall@10, MRR@10 and nDCG@10 with 95% intervals.
         accuracy: top-1 accuracy in a pool of 250; see :func:`.paper_metrics.accuracy_in_pool`.
-        accuracy_interval: its 95% bootstrap interval.
+        accuracy_interval: its 95% interval.
         latency: mean seconds of one query, over up to 50 evenly spaced ones, after a first that is
             not counted. It includes translating, encoding and reranking a text; a query that
             comes as a vector is only projected and searched. Search is exact.

@@ -15,8 +15,8 @@ from ..data.pairs import Pairs, check_pairs
 from ..data.splits import Rows, hold_out, nested_rows
 from ..errors import DataError, FitError
 from ..metrics.ranking import METRICS, per_query
-from ..metrics.relevance import Clusters, clusters_of
-from ..metrics.statistics import Scores, bootstrap
+from ..metrics.relevance import Clusters, groups_of
+from ..metrics.statistics import Scores, intervals
 from ..progress import track
 from ..training.assemble import notes_on
 from ..training.fit_inputs import FitInputs, FitSettings
@@ -159,7 +159,7 @@ def _curve(
 ) -> LearningCurve:
     """Put the scores of all fits together."""
     assert encoded.inputs.test is not None
-    clusters = clusters_of(encoded.inputs.test)
+    clusters = groups_of(encoded.inputs.test)
     points = tuple(_point(n, fits[n], clusters) for n in sizes)
     settings, largest = encoded.settings, fits[sizes[-1]][0]
     [mode] = settings.modes
@@ -235,7 +235,7 @@ def _point(n: int, fits: list[_Fit], clusters: Clusters) -> CurvePoint:
             n_queries=len(first.ranks[first.shipped]),
             pool=first.scores[first.shipped].pool,
             means={name: float(v.mean()) for name, v in means.items()},
-            intervals=bootstrap(means, clusters=clusters, seed=0),
+            intervals=intervals(means, clusters=clusters, seed=0),
         ),
         per_query=values,
         chosen=tuple(fit.judged.shipped.name for fit in fits),

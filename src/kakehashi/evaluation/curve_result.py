@@ -20,7 +20,7 @@ class CurvePoint:
 
     Attributes:
         n_pairs: pairs that were fitted on.
-        scores: means over queries and fits; the 95% bootstrap intervals are over the queries.
+        scores: means over queries and fits; the 95% intervals are over the queries.
         per_query: for each metric the score of each test query in each fit, (fits, queries).
         chosen, verdicts: the candidate that ships and the advice, of each fit.
     """

@@ -73,6 +73,7 @@ def judge(
             relevance=relevance,
             clusters=clusters,
             n_different=len(np.unique(pairs.keys("source"))),
+            finished=True,
         ),
         is_identity=False,
     )
@@ -82,8 +83,7 @@ def judge(
         report = aligner.report
         texts = (*texts, f"the report of the fit says otherwise: {report.verdict}, {report.reason}")
     advice = found[0].next_step if found else _next_step(aligner, verdict.advice, ranks, n)
-    reason = verdict.reason.replace("the map that led on validation", "the map")
-    return Judgement(verdict.advice, reason.replace("held-out ", ""), advice, texts)
+    return Judgement(verdict.advice, verdict.reason, advice, texts)
 
 
 def _known_documents(pairs: Pairs, trained_on: Pairs | None) -> str | None:

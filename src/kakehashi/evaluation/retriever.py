@@ -12,8 +12,8 @@ from ..data.arguments import check_choice
 from ..data.pairs import Pairs, check_pairs
 from ..errors import DataError
 from ..metrics.ranking import per_query
-from ..metrics.relevance import clusters_of
-from ..metrics.statistics import Interval, bootstrap
+from ..metrics.relevance import groups_of
+from ..metrics.statistics import Interval, intervals
 from ..progress import track
 from .retrieved import HOW, Match, answers_it, answers_of, asking, found_of, hits_of
 
@@ -28,7 +28,7 @@ class RetrieverEvaluation:
 
     Attributes:
         means: recall@1, recall@5, recall@10, MRR@10 and nDCG@10 over the questions.
-        intervals: their 95% bootstrap intervals.
+        intervals: their 95% intervals.
         depth: the most hits that came back for one question. Where it is below ten, recall@10
             counts these alone.
         match: how an answer is recognised.
@@ -113,10 +113,9 @@ def evaluate_retriever(
         asked.append({"source": question, "answers": answers, "rank": rank, "found": first})
     in_order = np.array(ranks, np.intp)
     metrics = per_query(in_order)
-    clusters = clusters_of(pairs.select(rows))
     return RetrieverEvaluation(
         means={name: float(values.mean()) for name, values in metrics.items()},
-        intervals=bootstrap(metrics, clusters=clusters, seed=seed),
+        intervals=intervals(metrics, clusters=groups_of(pairs.select(rows)), seed=seed),
         depth=depth,
         match=match,
         ranks=in_order,

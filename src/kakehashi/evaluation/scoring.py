@@ -16,7 +16,7 @@ from ..data.pairs import Pairs, check_pairs
 from ..errors import DataError, EncoderError, EncoderMismatchError
 from ..metrics.pool import Pool
 from ..metrics.ranking import ranks
-from ..metrics.relevance import clusters_of
+from ..metrics.relevance import clusters_of, groups_of
 from ..metrics.statistics import Scores
 from ..retrieval.bm25 import bm25_ranks
 from ..training.guards import few_groups
@@ -133,7 +133,7 @@ def evaluate(
     if pairs.source_texts is not None and pool.texts is not None:
         by_system["bm25"] = bm25_ranks(pairs.source_texts, pool.texts, relevance=relevance)
     scores = {
-        name: Scores.of_ranks(rank, len(pool), clusters=clusters)
+        name: Scores.of_ranks(rank, len(pool), clusters=groups_of(encoded))
         for name, rank in by_system.items()
     }
     about_index = _ONLY_PAIRS if index is None else _added(encoded, others[0])

@@ -11,8 +11,8 @@ from ..data.hashing import numbered
 from ..data.pairs import Pairs
 
 MIN_GROUPS, FEW_GROUPS = 6, 20
-"""Whole groups count from so many on: five cannot show a difference at the 5% level, for all signs
-are equal in one of sixteen flips. With few, intervals are a little too narrow."""
+"""Whole groups count in tests from so many on: five cannot show a difference at the 5% level, for
+all signs are equal in one of sixteen flips. With few, intervals are a little too narrow."""
 
 Clusters = NDArray[np.intp] | None
 """The cluster of each query, (n,), or None where queries count one by one."""
@@ -60,18 +60,25 @@ def renumbered(clusters: NDArray[np.intp]) -> NDArray[np.intp]:
     return labels
 
 
-def clusters_of(*parts: Pairs) -> Clusters:
-    """Return the cluster of each query, (n,), or None where queries are to count one by one.
+def groups_of(*parts: Pairs) -> Clusters:
+    """Return the cluster of each query in an interval, (n,), or None where each counts by itself.
+
+    As :func:`clusters_of`, but of two groups on: an interval over few groups is wide, and true.
+    """
+    return clusters_of(*parts, at_least=2)
+
+
+def clusters_of(*parts: Pairs, at_least: int = MIN_GROUPS) -> Clusters:
+    """Return the cluster of each query in a test, (n,), or None where each counts by itself.
 
     Queries of one document rise and fall together. Where there are at least six groups they are
-    resampled and flipped whole; with fewer, whole groups could show nothing at all. There, and
-    without groups, rows that ask the same are one cluster: a query that stands in a file ten times
-    is one query.
+    flipped whole; with fewer, whole groups could show nothing at all. There, and without groups,
+    rows that ask the same are one cluster: a query that stands in a file ten times is one query.
     """
     groups = [group for part in parts for group in part.groups or ()]
     if groups and all(part.groups is not None for part in parts):
         labels = numbered(groups)
-        if labels.max() + 1 >= MIN_GROUPS:
+        if labels.max() + 1 >= at_least:
             return labels
     keys = np.concatenate([part.keys("source") for part in parts])
     names, labels = np.unique(keys, return_inverse=True)

@@ -42,7 +42,7 @@ class RoutingReport:
 
     def __str__(self) -> str:
         undecided = f"{self.unsure:.1%}"
-        rest = "it decides on every text"
+        rest = "it left no text undecided"
         if undecided != "0.0%":
             rest = f"it leaves {undecided} undecided and reads {self.error_answered:.1%} wrongly"
             if self.n_pairs < _FEW_PAIRS:

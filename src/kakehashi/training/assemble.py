@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..aligner import Aligner
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..encoders.signature import SpaceSignature
 from ..report import CandidateResult, DataRecord, Report
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
-from .guards import copies_across_the_split, few_groups, sets_that_share_groups, swapped_sets
+from .guards import copies_across_the_split, few_groups, sets_that_share_groups, swapped_columns
 from .judge import Judged
 from .learn_serving import learn_calibration, router_or_none
 from .model_selection import Tuned, label
@@ -38,7 +39,7 @@ def assemble(
     statistics = shipped.data.everything if refit else shipped.data.development
     router = router_or_none(encoded.inputs.pairs, settings.seed)
     report = _report(prepared, tuned, judged, started=started, refit=refit)
-    swapped = tuple(swapped_sets(router, encoded.inputs))
+    swapped = tuple(swapped_columns(router, encoded.inputs))
     return Aligner(
         projection=features.finish(shipped.build(statistics)),
         mode=shipped.mode,
@@ -144,7 +145,9 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
     if prepared.target_encoder.note:
         notes.append(prepared.target_encoder.note)
     # By default the targets of the pairs serve, those of the test part always among them.
-    if inputs.unpaired is not None and (note := unpaired_note(plan)):
+    if inputs.unpaired is not None and (
+        note := unpaired_note(plan, of_index=isinstance(inputs.unpaired, IndexDocuments))
+    ):
         notes.append(note)
     return tuple(notes)
 
@@ -166,8 +169,8 @@ def _about_index(prepared: Prepared) -> Iterator[str]:
         )
     if not prepared.inputs.unpaired:
         yield (
-            f"the index is taken to hold the {len(pool):,} documents that the pairs name; give the "
-            "texts of all others (unpaired=, --unpaired) to be judged among them, too"
+            f"the index is taken to hold the {len(pool):,} documents that the pairs name; give all "
+            "others to be judged among them, too: with --index or --unpaired, or as unpaired="
         )
 
 

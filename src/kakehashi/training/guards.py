@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..metrics.relevance import FEW_GROUPS, MIN_GROUPS
 from ..routing.router import Router
-from ..routing.swapped import read_as
+from ..routing.swapped import read_as, read_as_source
 from .fit_inputs import FitInputs
 from .near_copies import near_copies
 from .split_plan import SplitPlan
@@ -24,13 +25,30 @@ def copies_across_the_split(plan: SplitPlan) -> Iterator[str]:
         )
 
 
-def swapped_sets(router: Router | None, inputs: FitInputs) -> Iterator[str]:
-    """Say where the columns of a set of the caller's stand the other way round than the pairs'."""
+def swapped_columns(router: Router | None, inputs: FitInputs) -> Iterator[str]:
+    """Say where the columns of the pairs, or of a set of the caller's, look swapped.
+
+    The router learns from the pairs, so it cannot judge their columns by themselves. The documents
+    of an index, and texts without a pair, are targets: they tell.
+    """
+    texts, name = inputs.unpaired, "texts without a pair"
+    if isinstance(texts, IndexDocuments):
+        texts, name = texts.texts, "documents of the index"
+    reading = None if isinstance(texts, Pairs) else read_as_source(router, texts or ())
+    if reading is not None and reading.most:
+        source, target = inputs.pairs.columns
+        yield (
+            f"the columns of the pairs look swapped: {reading.n} of {reading.read} {name} read "
+            f"like the sources. Run it again with --source {target} --target {source}"
+        )
     sets: dict[str, Pairs | None] = {"validation": inputs.validation, "test": inputs.test}
     for name, pairs in sets.items():
-        reading = None if pairs is None else read_as(router, pairs)
-        if reading is not None and reading.columns != "right":
-            yield f"the columns of the {name} set look swapped: {reading}; its scores say nothing"
+        sides = None if pairs is None else read_as(router, pairs)
+        if sides is not None and sides.columns != "right":
+            yield (
+                f"the columns of the {name} set look swapped: {sides}; its scores say nothing. "
+                "Exchange the names of its two columns, and run it again"
+            )
 
 
 def sets_that_share_groups(inputs: FitInputs) -> Iterator[str]:
@@ -73,8 +91,9 @@ def few_groups(questions: Pairs) -> str | None:
         )
     if n < MIN_GROUPS:
         return (
-            f"the questions stand in {n} groups, too few to count whole ones: each question counts "
-            "by itself, so intervals are much too narrow and differences are shown too easily"
+            f"the questions stand in {n} groups: intervals count whole groups, so they are wide. "
+            "Tests cannot, with so few: there each question counts by itself, and a difference is "
+            "shown too easily"
         )
     return (
         f"the questions stand in {n} groups, and whole groups count: with so few the intervals are "

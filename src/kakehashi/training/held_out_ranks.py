@@ -48,6 +48,7 @@ class HeldOutRanks:
         alone: the same ranks among the documents of the test queries alone. There a map gains
             nothing by leading queries away from the documents that it was fitted on; no document of
             a pair that was fitted answers a test query.
+        finished: an aligner that was fitted earlier is judged, by queries that came later.
     """
 
     chosen: Ranks
@@ -60,6 +61,7 @@ class HeldOutRanks:
     n_different: int | None = None
     folds: FoldGains | None = None
     alone: HeldOutRanks | None = None
+    finished: bool = False
 
     @property
     def n(self) -> int:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ..data.pairs import Pairs
 from ..metrics.ranking import cut_at_ten, ranks
-from ..metrics.relevance import Clusters, Relevance, clusters_of
+from ..metrics.relevance import Relevance, clusters_of, groups_of
 from ..metrics.statistics import Scores
 from ..report import ALONE, BM25, CHOSEN, KNOWN, NEW, TARGET_ENCODER, UNTOUCHED
 from ..retrieval.bm25 import bm25_ranks
@@ -49,12 +50,13 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
     """Score every candidate in the whole index; hold the chosen one against all rivals."""
     part, chosen, identity = prepared.plan.judged, tuned.chosen, tuned.identity
     relevance, clusters = chosen.data.test.relevance, clusters_of(part.questions)
+    groups = groups_of(part.questions)
     by_candidate = {
         c: rank(c.build(c.data.development), c.data.test, prepared.metric) for c in tuned.candidates
     }
     rivals = _rivals(prepared, identity)
     found = {name: search(relevance) for name, search in rivals.items()}
-    alone = _alone(prepared, {**rivals, CHOSEN: _search(chosen, prepared)}, clusters)
+    alone = _alone(prepared, {**rivals, CHOSEN: _search(chosen, prepared)})
     verdict = decide(
         HeldOutRanks(
             chosen=by_candidate[chosen],
@@ -72,7 +74,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
     )
 
     def scores(ranks: Ranks) -> Scores:
-        return Scores.of_ranks(ranks, len(relevance.pool), clusters=clusters)
+        return Scores.of_ranks(ranks, len(relevance.pool), clusters=groups)
 
     shipped = chosen if verdict.beats_base or identity is None else identity
     return Judged(
@@ -83,7 +85,7 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
         bm25=scores(found[BM25]) if BM25 in found else None,
         target_encoder=scores(found[TARGET_ENCODER]) if TARGET_ENCODER in found else None,
         beside=_by_kind(prepared, {**found, CHOSEN: by_candidate[shipped]})
-        | _among_alone(alone, ships_chosen=shipped is chosen),
+        | _among_alone(alone, part.questions, ships_chosen=shipped is chosen),
     )
 
 
@@ -128,16 +130,14 @@ def _by_kind(prepared: Prepared, found: dict[str, Ranks]) -> Beside:
         return {}
     return {
         kind: {
-            name: Scores.of_ranks(ranks[those], pool, clusters=clusters_of(asked))
+            name: Scores.of_ranks(ranks[those], pool, clusters=groups_of(asked))
             for name, ranks in found.items()
         }
         for kind, asked, those in ((NEW, part.held_out, ~known), (KNOWN, part.known, known))
     }
 
 
-def _alone(
-    prepared: Prepared, searches: dict[str, Search], clusters: Clusters
-) -> HeldOutRanks | None:
+def _alone(prepared: Prepared, searches: dict[str, Search]) -> HeldOutRanks | None:
     """Search among the documents of the test queries alone; None where there are no others."""
     questions, pool = prepared.plan.judged.questions, prepared.plan.pool
     rows = np.unique(pool.positions(questions))
@@ -151,11 +151,11 @@ def _alone(
         bm25=found.get(BM25),
         target_encoder=found.get(TARGET_ENCODER),
         relevance=relevance,
-        clusters=clusters,
+        clusters=clusters_of(questions),
     )
 
 
-def _among_alone(alone: HeldOutRanks | None, *, ships_chosen: bool) -> Beside:
+def _among_alone(alone: HeldOutRanks | None, questions: Pairs, *, ships_chosen: bool) -> Beside:
     """Score what ships and its rivals among the held-out documents alone: a small pool."""
     if alone is None or alone.relevance is None:
         return {}
@@ -169,7 +169,7 @@ def _among_alone(alone: HeldOutRanks | None, *, ships_chosen: bool) -> Beside:
     size = len(alone.relevance.pool)
     return {
         ALONE: {
-            name: Scores.of_ranks(ranks, size, clusters=alone.clusters)
+            name: Scores.of_ranks(ranks, size, clusters=groups_of(questions))
             for name, ranks in found.items()
             if ranks is not None
         }

@@ -116,18 +116,22 @@ class _PlanReader:
         )
 
 
-def unpaired_note(plan: SplitPlan) -> str:
-    """Say how many unpaired rows the test part leaves unread, or too few; nothing if all serve."""
+def unpaired_note(plan: SplitPlan, *, of_index: bool) -> str:
+    """Say how many unpaired rows the test part leaves unread, or too few; nothing if all serve.
+
+    Args:
+        of_index: they are documents of an index.
+    """
     if plan.unpaired is None:
         return ""
     n, leaks = len(plan.unpaired), len(find_leaks(plan.unpaired, plan.judged.questions))
-    few = n - leaks < LEAST_FITTED
+    few, rows = n - leaks < LEAST_FITTED, "documents of the index" if of_index else "unpaired rows"
     if not leaks:
-        return f"{n} unpaired rows are too few to use; give at least {LEAST_FITTED}" * few
+        return f"{n} {rows} are too few to use; give at least {LEAST_FITTED}" * few
     used = "what it judges does not learn from them"
     if few:
         used = f"the {n - leaks} others are too few to use, at least {LEAST_FITTED} are needed"
-    return f"{leaks} of {n} unpaired rows also stand in the test part: {used}"
+    return f"{leaks} of {n} {rows} also stand in the test part: {used}"
 
 
 def _unpaired(unpaired: Pairs | None, features: FeatureSet) -> _Unpaired | None:

@@ -75,7 +75,7 @@ def decide(ranks: HeldOutRanks, *, is_identity: bool) -> Verdict:
         is_identity: validation chose to change nothing.
     """
     if ranks.n < MIN_QUERIES:
-        reason = f"{ranks.n} held-out queries are too few to tell; {MIN_QUERIES} are the least"
+        reason = f"{_queries(ranks)} are too few to tell; {MIN_QUERIES} are the least"
         verdict = Verdict("do not use", reason, None, False)
     elif ranks.base is not None and is_identity:
         reason = "no map beats the vectors as they are on validation"
@@ -120,15 +120,14 @@ def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
         return Verdict("do not use", reason, test.p_value, False)
     if test.better and _only_avoids(ranks.alone):
         reason = (
-            "the map that led on validation only leads queries away from the documents that it "
-            "was fitted on: among the held-out documents alone it finds no more than the untouched "
-            "vectors"
+            f"{_map(ranks)} only leads queries away from the documents that it was fitted on: "
+            "among the held-out documents alone it finds no more than the untouched vectors"
         )
         return Verdict("do not use", reason, test.p_value, False)
     if test.better:
         return _Win(test, "the untouched vectors", queries)
     reason = (
-        f"the map that led on validation is not shown to help on {_queries(ranks)} "
+        f"{_map(ranks)} is not shown to help on {_queries(ranks)} "
         f"(MRR@10 {test.difference:+.3f}, p={test.p_value:.3f}); more pairs may"
     )
     return Verdict("do not use", reason, test.p_value, False)
@@ -199,4 +198,8 @@ def _of_identity(verdict: Verdict, test: PairedTest) -> Verdict:
 
 
 def _queries(ranks: HeldOutRanks) -> str:
-    return f"{ranks.n} held-out queries"
+    return f"{ranks.n} queries" if ranks.finished else f"{ranks.n} held-out queries"
+
+
+def _map(ranks: HeldOutRanks) -> str:
+    return "the map" if ranks.finished else "the map that led on validation"

@@ -17,8 +17,8 @@ from ...encoders.cache import encode_texts
 from ...errors import DataError
 from ...metrics.pool import Pool
 from ...metrics.ranking import per_query, ranks
-from ...metrics.relevance import Clusters, clusters_of
-from ...metrics.statistics import Interval, Scores, bootstrap
+from ...metrics.relevance import Clusters, groups_of
+from ...metrics.statistics import Interval, Scores, intervals
 from ...vectors import Float32Array
 from ..scoring import check_aligner, searched_documents
 from .perturbations import perturbations
@@ -34,7 +34,7 @@ class PerturbedScores:
         scores: means over all queries, with their 95% intervals.
         change: for each metric the mean of perturbed minus unperturbed, over all queries. Divide
             by the share of changed queries for the mean over these only.
-        interval: for each metric the 95% bootstrap interval of the change, paired by query.
+        interval: for each metric the 95% interval of the change, paired by query.
     """
 
     scores: Scores
@@ -198,7 +198,7 @@ class _Systems:
             self._stored, texts=pool.texts, modality="target", role="document"
         )
         self._relevance = pool.relevance(pairs)
-        self._clusters: Clusters = clusters_of(pairs)
+        self._clusters: Clusters = groups_of(pairs)
         self.metric = aligner.report.metric
         self.pool = len(pool)
 
@@ -220,5 +220,5 @@ class _Systems:
         return PerturbedScores(
             self.scores(rank),
             {name: float(values.mean()) for name, values in differences.items()},
-            bootstrap(differences, clusters=self._clusters, seed=0),
+            intervals(differences, clusters=self._clusters, seed=0, bounds=(-1, 1)),
         )
