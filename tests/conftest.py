@@ -10,7 +10,13 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import pytest
 from support.once import make_once
-from support.toy_data import ENCODERS, machine_pairs, reading_aligner, two_views
+from support.toy_data import (
+    ENCODERS,
+    machine_pairs,
+    reading_aligner,
+    rescoring_aligner,
+    two_views,
+)
 
 import kakehashi
 
@@ -64,6 +70,12 @@ def text_aligner(run_folder) -> kakehashi.Aligner:
 def ngram_aligner(text_aligner, tmp_path_factory) -> kakehashi.Aligner:
     """An aligner that reads the texts of both sides."""
     return reading_aligner(text_aligner, tmp_path_factory.mktemp("ngrams") / "bridge")
+
+
+@pytest.fixture(scope="session")
+def keeping_aligner(text_aligner, tmp_path_factory) -> kakehashi.Aligner:
+    """An aligner of mode keep that rescores 20 hits; it reads vectors only."""
+    return rescoring_aligner(text_aligner, tmp_path_factory.mktemp("rescoring") / "bridge")
 
 
 @pytest.fixture(scope="session")

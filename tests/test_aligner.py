@@ -1,3 +1,4 @@
+import asyncio
 import contextlib
 import json
 import os
@@ -11,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors.numpy
-from support.toy_data import two_views
+from support.toy_data import ENCODERS, two_views
 
 import kakehashi
 from kakehashi import Aligner, bundle, errors
+from kakehashi.bundle.layout import record_hash, sha256
 from kakehashi.bundle.reading import looks_pickled
 from kakehashi.errors import KakehashiError
 from kakehashi.training.hubness_bank import Bank, corrected
@@ -231,3 +233,102 @@ def test_an_aligner_of_mode_keep_knows_its_documents_without_an_encoder(tmp_path
         assert each.recognises(y[:32], "target")
         assert not each.recognises(np.float32(rotated), "target")
         assert not each.recognises(y[:32], "source")
+
+
+class TestRescoring:
+    """An aligner of mode keep that holds a second map."""
+
+    def test_a_query_is_encoded_once_and_projected_twice(self, keeping_aligner):
+        asked = []
+
+        def counting(texts):
+            asked.extend(texts)
+            return ENCODERS["source_encoder"](texts)
+
+        aligner = keeping_aligner.with_encoders(source_encoder=counting)
+        aligner.encoder("source")
+        asked.clear()
+        query = aligner.prepare_query("drain the tank 2", "source")
+        assert asked == ["drain the tank 2"]
+        vectors = ENCODERS["source_encoder"](asked)
+        assert np.array_equal(query.vector, aligner.project(vectors)[0])
+        assert np.array_equal(query.rescoring, aligner.rescoring.query(vectors)[0])
+        assert np.array_equal(aligner.embed_query("drain the tank 2"), query.vector)
+
+    @pytest.mark.parametrize("modality", ["source", "target", "auto"])
+    def test_an_awaited_query_is_the_same(self, modality, keeping_aligner):
+        text = "OIL THE SEAL 1."
+        query = keeping_aligner.prepare_query(text, modality)
+        awaited = asyncio.run(keeping_aligner.aprepare_query(text, modality))
+        assert awaited[1:3] == query[1:3]
+        assert np.array_equal(awaited.vector, query.vector)
+        assert np.array_equal(awaited.rescoring, query.rescoring)
+
+    def test_a_query_of_the_target_goes_through_its_head(self, keeping_aligner):
+        query = keeping_aligner.prepare_query("OIL THE SEAL 1.", "target")
+        vectors = ENCODERS["target_encoder"](["OIL THE SEAL 1."])
+        expected = keeping_aligner.rescoring.query(vectors, modality="target")
+        assert np.array_equal(query.rescoring, expected[0])
+
+    def test_without_a_second_map_there_is_nothing_to_rescore_with(self, text_aligner):
+        assert text_aligner.prepare_query("oil the seal 1", "source").rescoring is None
+        assert text_aligner.rescoring_of("source") is None
+        with pytest.raises(errors.DataError, match="holds no second map"):
+            text_aligner.as_shared()
+
+    def test_it_comes_back_as_it_was_saved(self, keeping_aligner, tmp_path):
+        loaded = Aligner.load(keeping_aligner.save(tmp_path / "bridge"))
+        assert loaded.rescoring.n_hits == keeping_aligner.rescoring.n_hits
+        before, after = (a.rescoring.state()[1] for a in (keeping_aligner, loaded))
+        assert all(np.array_equal(before[name], after[name]) for name in before | after)
+        assert loaded.retrieval_fingerprint == keeping_aligner.retrieval_fingerprint
+        card = (tmp_path / "bridge" / "README.md").read_text("utf-8")
+        assert "two maps: the second orders the first 20 hits of a search again" in card
+        assert "holds: weights of two maps" in card
+
+    def test_the_index_does_not_depend_on_it(self, keeping_aligner):
+        alone = replace(keeping_aligner, rescoring=None)
+        assert alone.fingerprint == keeping_aligner.fingerprint
+        assert alone.retrieval_fingerprint != keeping_aligner.retrieval_fingerprint
+        fewer = replace(keeping_aligner.rescoring, n_hits=10)
+        other = replace(keeping_aligner, rescoring=fewer)
+        assert other.retrieval_fingerprint != keeping_aligner.retrieval_fingerprint
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda record: record["retrieval"].pop("rescoring"), "and no record of one"),
+            (lambda record: record.update(mode="shared"), "mode 'shared' has no second map"),
+            (lambda record: record["retrieval"]["rescoring"].update(n_hits=10**9), "n_hits=10"),
+            (lambda record: record["retrieval"]["rescoring"].update(n_hits=True), "n_hits=True"),
+            (lambda record: record["retrieval"].update(rescoring=[]), "does not describe"),
+        ],
+    )
+    def test_a_forged_record_is_refused(self, change, said, keeping_aligner, tmp_path):
+        folder = keeping_aligner.save(tmp_path / "bridge")
+        record = json.loads((folder / "aligner.json").read_text("utf-8"))
+        change(record)
+        record["sha256"] = record_hash(record)
+        (folder / "aligner.json").write_text(json.dumps(record))
+        with pytest.raises(errors.BundleTamperedError, match=said):
+            Aligner.load(folder)
+
+    def test_weights_that_do_not_fit_are_refused(self, keeping_aligner, tmp_path):
+        folder = keeping_aligner.save(tmp_path / "bridge")
+        genuine = safetensors.numpy.load_file(folder / "weights.safetensors")
+        weight = genuine["rescoring.target.weight"]
+        for name, forged in (
+            ("rescoring.target.weight", weight[:-1].copy()),
+            ("rescoring.target.weight", weight.astype(np.float64)),
+            ("rescoring.target.weight", np.full_like(weight, np.nan)),
+            ("rescoring.query_offset", np.zeros(20, np.float32)),
+            ("rescoring.more", np.zeros(20, np.float32)),
+        ):
+            record = json.loads((folder / "aligner.json").read_text("utf-8"))
+            blob = safetensors.numpy.save({**genuine, name: forged})
+            (folder / "weights.safetensors").write_bytes(blob)
+            record["weights"].update(bytes=len(blob), sha256=sha256(blob))
+            record["sha256"] = record_hash(record)
+            (folder / "aligner.json").write_text(json.dumps(record))
+            with pytest.raises(errors.BundleTamperedError, match="does not describe an aligner"):
+                Aligner.load(folder)

@@ -1,5 +1,6 @@
 """A multi aligner: Japanese and shorthand, each by its own aligner, in the index of English."""
 
+import asyncio
 import json
 import shutil
 from dataclasses import replace
@@ -252,6 +253,22 @@ class TestCalibration:
         own = {name: aligner.calibration for name, aligner in multi_aligner.aligners.items()}
         assert combine_calibrations(own, "en") == multi_aligner.calibration
         assert combine_calibrations({**own, "ja": None}, "en") is None
+
+
+class TestRescoring:
+    def test_each_source_has_its_own_second_map(self, keeping_aligner):
+        alone = replace(keeping_aligner, rescoring=None)
+        multi = MultiAligner({"small": keeping_aligner, "plain": alone}, target="CAPITAL")
+        query = multi.prepare_query("oil the seal 1", "small")
+        expected = keeping_aligner.prepare_query("oil the seal 1", "source")
+        assert np.array_equal(query.rescoring, expected.rescoring)
+        assert multi.rescoring_of("small") is keeping_aligner.rescoring
+        awaited = asyncio.run(multi.aprepare_query("oil the seal 1", "small"))
+        assert np.array_equal(awaited.rescoring, expected.rescoring)
+        for modality in ("plain", "CAPITAL"):
+            assert multi.prepare_query("OIL THE SEAL 1.", modality).rescoring is None
+            assert asyncio.run(multi.aprepare_query("OIL", modality)).rescoring is None
+            assert multi.rescoring_of(modality) is None
 
 
 class TestFolder:

@@ -17,6 +17,7 @@ from .aligner_record import (
     fingerprint_of,
     hash_of,
     parts_of,
+    rescoring_state,
     router_state,
     signature_state,
 )
@@ -29,10 +30,11 @@ from .encoders.signature import SpaceSignature
 from .errors import BundleTamperedError, DataError
 from .printable import printable
 from .projection import Projection
+from .projection.rescoring import Rescoring
 from .report import DataRecord, Report
 from .retrieval.async_queries import AsyncEmbedding
 from .retrieval.calibration import Calibration
-from .retrieval.query import AUTO, Query, embed_routed, prepare_query
+from .retrieval.query import AUTO, Query, QueryVectors, embed_routed, told_modality
 from .routing import Router, ScriptRouter
 from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array, as_array, as_matrix
@@ -59,6 +61,8 @@ class Aligner(AsyncEmbedding):
             learned.
         target_signature: tells vectors of the target encoder without loading it; None where it
             was not learned.
+        rescoring: in ``keep`` mode, the second map, which orders the first hits of a search again;
+            None where there is none, or where it was not shown to find more.
     """
 
     projection: Projection
@@ -72,6 +76,7 @@ class Aligner(AsyncEmbedding):
     router: Router | ScriptRouter | None = None
     calibration: Calibration | None = None
     target_signature: SpaceSignature | None = None
+    rescoring: Rescoring | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
 
     _default_query_modality = "source"
@@ -83,6 +88,8 @@ class Aligner(AsyncEmbedding):
             identity = self.identities[side]
             name = "vectors" if identity is None else repr(identity.name)
             parts.append(f"{side}={name} ({self.dimensions[side]} -> {self.output_dimension})")
+        if self.rescoring is not None:
+            parts.append(f"rescores {self.rescoring.n_hits} hits")
         parts += [f"chosen={self.report.chosen!r}", f"verdict={self.report.verdict!r}"]
         if "fingerprint" in self.__dict__:  # hashing all weights costs too much for a repr
             parts.append(f"fingerprint={self.fingerprint[:12]!r}")
@@ -147,7 +154,9 @@ class Aligner(AsyncEmbedding):
 
     def embed_query(self, text: str, *, modality: str = "source") -> Float32Array:
         """Encode and project one query: (d_out,) float32; see :meth:`embed_queries`."""
-        return self.prepare_query(text, modality).vector
+        vector: Float32Array
+        [vector] = self.embed_queries([text], modality=modality)
+        return vector
 
     def embed_queries(self, texts: Sequence[str], *, modality: str = "source") -> Float32Array:
         """Encode and project n queries: (n, d_out) float32.
@@ -178,13 +187,11 @@ class Aligner(AsyncEmbedding):
 
     async def _aembed_as(self, modality: str, texts: Sequence[str], role: Role) -> Float32Array:
         side, listed = checked_side(modality), _checked(texts)
-        if side not in self._verified:
-            await asyncio.to_thread(self.encoder, side)
-        vectors = await checked_aencode(self.encoder(side), listed, role)
+        vectors = await self._aencode(listed, modality=side, role=role)
         return self.project(vectors, texts=listed, modality=side, role=role)
 
     def prepare_query(self, text: str, modality: str = AUTO) -> Query:
-        """Encode and project one query, and tell its modality.
+        """Encode one query, project it with both maps, and tell its modality.
 
         Args:
             modality: ``"source"``, ``"target"``, or ``"auto"`` to let the router decide. Where the
@@ -194,7 +201,45 @@ class Aligner(AsyncEmbedding):
             DataError: another modality; or ``"auto"`` and there is no router.
             EncoderError, EncoderMismatchError: as :meth:`embed_queries`.
         """
-        return prepare_query(self, text, modality)
+        modality, how = told_modality(self, text, modality)
+        vector, rescoring = self._query_as(modality, text)
+        return Query(vector, modality, how, rescoring)
+
+    def _query_as(self, modality: str, text: str) -> QueryVectors:
+        side = checked_side(modality)
+        return self._projected(self._encode([text], modality=side, role="query"), side, text)
+
+    async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
+        side = checked_side(modality)
+        vectors = await self._aencode(_checked([text]), modality=side, role="query")
+        return self._projected(vectors, side, text)
+
+    def _projected(self, encoded: Float32Array, side: Side, text: str) -> QueryVectors:
+        """Project the (1, d) vector of a query with both maps."""
+        [vector] = self.project(encoded, texts=[text], modality=side)
+        if self.rescoring is None:
+            return vector, None
+        [again] = self.rescoring.query(encoded, modality=side, texts=[text])
+        return vector, again
+
+    def rescoring_of(self, modality: str) -> Rescoring | None:
+        """Return the rescoring of queries of a modality; None where there is none."""
+        return self.rescoring
+
+    def as_shared(self) -> Aligner:
+        """Return the second map as an aligner of mode ``shared``, for an index that is moved.
+
+        The report, the data record and the calibration stay those of the fit.
+
+        Raises:
+            DataError: there is no second map.
+        """
+        if self.rescoring is None:
+            raise DataError(
+                f"This aligner of mode {self.mode!r} holds no second map. Fit with mode='shared'."
+            )
+        projection = self.rescoring.projection
+        return replace(self, projection=projection, mode="shared", rescoring=None, path=None)
 
     @property
     def routes(self) -> bool:
@@ -260,6 +305,11 @@ class Aligner(AsyncEmbedding):
         """Encode n texts with the modality's encoder, without a projection: (n, d) float32."""
         return checked_encode(self.encoder(modality), _checked(texts), role)
 
+    async def _aencode(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
+        if modality not in self._verified:
+            await asyncio.to_thread(self.encoder, modality)
+        return await checked_aencode(self.encoder(modality), texts, role)
+
     def with_encoders(self, *, source_encoder: Any = None, target_encoder: Any = None) -> Aligner:
         """Return this aligner with encoders to embed texts with; both are checked on first use.
 
@@ -281,7 +331,10 @@ class Aligner(AsyncEmbedding):
 
     @cached_property
     def retrieval_fingerprint(self) -> str:
-        """SHA-256 of router and calibration; they change no vector of a named modality."""
+        """SHA-256 of all that orders results and changes no vector of a named modality.
+
+        That is the router, the calibration and the rescoring.
+        """
         return hash_of(*self.retrieval_state())
 
     @cached_property
@@ -290,10 +343,12 @@ class Aligner(AsyncEmbedding):
         return fingerprint_of(self.mode, self.projection, self.identities)
 
     def retrieval_state(self) -> tuple[dict[str, Any], Tensors]:
-        """Return router and calibration as a JSON-ready record and tensors."""
+        """Return router, calibration and rescoring as a JSON-ready record and tensors."""
         router, tensors = router_state(self.router)
         calibration = None if self.calibration is None else self.calibration.to_dict()
-        return {"router": router, "calibration": calibration}, tensors
+        rescoring, second_map = rescoring_state(self.rescoring)
+        record = {"router": router, "calibration": calibration, **rescoring}
+        return record, tensors | second_map
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write the aligner as a folder; nothing half-written is ever left at ``path``.
@@ -303,7 +358,7 @@ class Aligner(AsyncEmbedding):
         """
         projection, tensors = self.projection.state()
         encoders, probes = encoders_state(self.identities)
-        retrieval, router = self.retrieval_state()
+        retrieval, of_retrieval = self.retrieval_state()
         document = {
             "mode": self.mode,
             "projection": projection,
@@ -314,9 +369,11 @@ class Aligner(AsyncEmbedding):
             "report": self.report.to_dict(),
             "fingerprint": self.fingerprint,
         }
-        tensors = tensors | probes | router | signature_state(self.target_signature)
+        tensors = tensors | probes | of_retrieval | signature_state(self.target_signature)
         holds = contents(tensors, hashes=bool(self.data.texts_sample))
-        card = render_card(self.report, self.data, self.identities, self.dimensions, holds)
+        n_rescored = None if self.rescoring is None else self.rescoring.n_hits
+        about = (self.report, self.data, self.identities, self.dimensions)
+        card = render_card(*about, holds, n_rescored)
         return bundle.write(Path(path), document, tensors, card, overwrite=overwrite)
 
     @classmethod
@@ -338,6 +395,7 @@ class Aligner(AsyncEmbedding):
                 aligner.identities,
                 aligner.report,
                 aligner.data,
+                aligner.rescoring,
             )
         # The errors that the lines above raise over a record of another shape.
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -15,6 +15,7 @@ from .encoders import EncoderIdentity
 from .encoders.identity import PROBE_ROWS
 from .encoders.signature import SpaceSignature
 from .projection import Projection
+from .projection.rescoring import Rescoring
 from .report import DataRecord, Report
 from .retrieval.calibration import Calibration
 from .routing import Router, ScriptRouter
@@ -24,8 +25,8 @@ from .types import SIDES, Mode, Side
 Tensors = dict[str, NDArray[Any]]
 Identities = Mapping[Side, EncoderIdentity | None]
 
-_ROUTER, _PROBES = "router.", "probes."
-"""Prefixes of the tensors of a saved router, and of the probe vectors."""
+_ROUTER, _PROBES, _RESCORING = "router.", "probes.", "rescoring."
+"""Prefixes of the tensors of a saved router, of the probe vectors, and of the second map."""
 _SIGNATURE = "signature.target"
 """The tensor of the signature of the target encoder's space."""
 
@@ -65,6 +66,14 @@ def router_state(router: Router | ScriptRouter | None) -> tuple[dict[str, Any] |
     return record, {_ROUTER + name: tensor for name, tensor in tensors.items()}
 
 
+def rescoring_state(rescoring: Rescoring | None) -> tuple[dict[str, Any], Tensors]:
+    """Return an entry for the record and the tensors of a rescoring; nothing without one."""
+    if rescoring is None:
+        return {}, {}
+    record, tensors = rescoring.state()
+    return {"rescoring": record}, {_RESCORING + name: tensor for name, tensor in tensors.items()}
+
+
 def signature_state(signature: SpaceSignature | None) -> Tensors:
     """Return the tensor of a signature; none without one."""
     return {} if signature is None else {_SIGNATURE: signature.directions}
@@ -77,7 +86,7 @@ def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
         KeyError, TypeError, ValueError, AttributeError, OverflowError: the record has another
             shape.
     """
-    beside = (_PROBES, _ROUTER, _SIGNATURE)
+    beside = (_PROBES, _ROUTER, _SIGNATURE, _RESCORING)
     weights = {name: x for name, x in tensors.items() if not name.startswith(beside)}
     router, calibration = (document["retrieval"][part] for part in ("router", "calibration"))
     return {
@@ -88,6 +97,7 @@ def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
         "data": DataRecord(**document["data"]),
         "report": Report.from_dict(document["report"]),
         "router": _router(router, tensors),
+        "rescoring": _rescoring(document["retrieval"].get("rescoring"), tensors),
         "calibration": None if calibration is None else Calibration.from_dict(calibration),
         "target_signature": SpaceSignature.from_state(
             tensors.get(_SIGNATURE), document["dimensions"]["target"]
@@ -102,6 +112,7 @@ def check_parts(
     identities: Identities,
     report: Report,
     data: DataRecord,
+    rescoring: Rescoring | None = None,
 ) -> None:
     """Raise ValueError where parts of an aligner contradict each other, or are of other types."""
     widths = set()
@@ -116,6 +127,8 @@ def check_parts(
     if len(widths) > 1:
         raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
     check_type(mode, Mode, "mode")
+    if rescoring is not None:
+        _check_rescoring(mode, rescoring, dimensions)
     check_types(data, "data")
     check_types(report, "report")
     report.check()
@@ -128,6 +141,17 @@ def hash_of(record: Any, tensors: Tensors) -> str:
         digest.update(f"{name} {tensors[name].shape}".encode())
         digest.update(np.ascontiguousarray(tensors[name]).data)
     return digest.hexdigest()
+
+
+def _check_rescoring(mode: str, rescoring: Rescoring, dimensions: Mapping[str, Any]) -> None:
+    if mode != "keep":
+        raise ValueError(f"an aligner of mode {mode!r} has no second map")
+    for side in SIDES:
+        mapped = rescoring.projection.dimensions(side)
+        if mapped is None or mapped[0] != dimensions[side]:
+            raise ValueError(f"the second map does not fit the vectors of the {side}")
+    if len({(rescoring.projection.dimensions(side) or (0, 0))[1] for side in SIDES}) > 1:
+        raise ValueError("the two sides of the second map end in different dimensions")
 
 
 def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:
@@ -145,9 +169,23 @@ def _identity(document: Any, tensors: Any, side: str) -> EncoderIdentity | None:
 
 
 def _router(record: dict[str, Any] | None, tensors: Tensors) -> Router | ScriptRouter | None:
-    saved = {k.removeprefix(_ROUTER): x for k, x in tensors.items() if k.startswith(_ROUTER)}
+    saved = _named(_ROUTER, tensors)
     if record is not None:
         return router_from(record, saved)
     if saved:
         raise ValueError("there are tensors of a router, and no record of one")
     return None
+
+
+def _rescoring(record: dict[str, Any] | None, tensors: Tensors) -> Rescoring | None:
+    saved = _named(_RESCORING, tensors)
+    if record is not None:
+        return Rescoring.from_state(record, saved)
+    if saved:
+        raise ValueError("there are tensors of a second map, and no record of one")
+    return None
+
+
+def _named(prefix: str, tensors: Tensors) -> Tensors:
+    """Return the tensors whose names begin with a prefix, without it."""
+    return {k.removeprefix(prefix): x for k, x in tensors.items() if k.startswith(prefix)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from .encoders import EncoderIdentity
 from .metrics.ranking import METRICS
@@ -18,6 +18,7 @@ def render_card(
     encoders: Mapping[Side, EncoderIdentity | None],
     dimensions: Mapping[str, int],
     holds: str,
+    n_rescored: int | None = None,
 ) -> str:
     """Return the card as Markdown.
 
@@ -25,6 +26,7 @@ def render_card(
 
     Args:
         holds: the tensors by kind, as :func:`contents` says it.
+        n_rescored: the hits of a search that the second map orders again; None without one.
     """
     names = {s: "vectors only" if e is None else markdown(e.name) for s, e in encoders.items()}
     lines = [
@@ -35,6 +37,7 @@ def render_card(
         f"- source encoder: {names['source']} ({dimensions['source']})",
         f"- target encoder: {names['target']} ({dimensions['target']})",
         f"- mode: {markdown(report.mode)}; chosen map: {markdown(report.chosen)}",
+        *_second_map(n_rescored),
         f"- scores describe {markdown(report.describes)}",
         f"- data: {markdown(data.name) or 'unnamed'}, {data.n_pairs} pairs"
         f"{f' and {data.n_unpaired} unpaired rows' if data.n_unpaired else ''}, "
@@ -59,10 +62,12 @@ def render_card(
     return "\n".join(lines) + "\n"
 
 
-def contents(tensors: Iterable[str], *, hashes: bool) -> str:
+def contents(tensors: Collection[str], *, hashes: bool) -> str:
     """Say what the tensors of an aligner tell of its data, for people who may not pass texts on."""
-    names = set(tensors)
-    parts = ["weights of the map"]
+    prefix = "rescoring."
+    two = any(name.startswith(prefix) for name in tensors)
+    names = {name.removeprefix(prefix) for name in tensors}
+    parts = ["weights of two maps" if two else "weights of the map"]
     if any(name.startswith("hubness.") for name in names):
         parts.append("mean, spread and centroids (of 8 vectors or more) of each side's vectors")
     if any(name.startswith("signature") for name in names):
@@ -74,6 +79,12 @@ def contents(tensors: Iterable[str], *, hashes: bool) -> str:
     if hashes:
         parts.append("hashes of up to 1,000 pairs")
     return f"{'; '.join(parts)}; no text, and no vector of a text of the data"
+
+
+def _second_map(n_rescored: int | None) -> list[str]:
+    if n_rescored is None:
+        return []
+    return [f"- two maps: the second orders the first {n_rescored} hits of a search again"]
 
 
 def _table(rows: Iterable[tuple[str, Scores]]) -> list[str]:

@@ -15,10 +15,11 @@ from .aligner import Aligner
 from .aligner_record import hash_of
 from .errors import BundleTamperedError, DataError
 from .printable import printable
+from .projection.rescoring import Rescoring
 from .retrieval.async_queries import AsyncEmbedding
 from .retrieval.calibration import Calibration
 from .retrieval.multi_calibration import combine_calibrations
-from .retrieval.query import AUTO, Query, embed_routed, prepare_query
+from .retrieval.query import AUTO, Query, QueryVectors, embed_routed, told_modality
 from .types import SIDES, Mode, Role
 from .vectors import Float32Array
 
@@ -170,7 +171,9 @@ class MultiAligner(AsyncEmbedding):
 
     def embed_query(self, text: str, *, modality: str = AUTO) -> Float32Array:
         """Encode and project one query: (d_out,) float32; see :meth:`embed_queries`."""
-        return self.prepare_query(text, modality).vector
+        vector: Float32Array
+        [vector] = self.embed_queries([text], modality=modality)
+        return vector
 
     def embed_queries(self, texts: Sequence[str], *, modality: str = AUTO) -> Float32Array:
         """Encode and project n queries: (n, d_out) float32.
@@ -215,7 +218,25 @@ class MultiAligner(AsyncEmbedding):
             DataError: another modality; or ``"auto"`` and an aligner has no router.
             EncoderError, EncoderMismatchError: as :meth:`Aligner.embed_queries`.
         """
-        return prepare_query(self, text, modality)
+        modality, how = told_modality(self, text, modality)
+        if modality == self.target:
+            [vector] = self._embed([text], modality, "query")
+            return Query(vector, modality, how)
+        vector, rescoring = self._aligner(modality)._query_as("source", text)
+        return Query(vector, modality, how, rescoring)
+
+    async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
+        if modality == self.target:
+            [vector] = await self._aembed_as(modality, [text], "query")
+            return vector, None
+        return await self._aligner(modality)._aquery_as("source", text)
+
+    def rescoring_of(self, modality: str) -> Rescoring | None:
+        """Return the rescoring of queries of a modality; None where there is none.
+
+        A query of the target would have one for each source, and none is better than another.
+        """
+        return None if modality == self.target else self._aligner(modality).rescoring
 
     @property
     def routes(self) -> bool:

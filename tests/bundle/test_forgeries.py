@@ -4,7 +4,6 @@ Whatever loads must serve: no error but ours, no vector that is not finite, no s
 terminal would obey. `python tests/bundle/test_forgeries.py 5000 1` forges as many, with seed 1.
 """
 
-import copy
 import json
 import random
 import shutil
@@ -15,11 +14,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pytest
 import safetensors.numpy
+from support.toy_data import rescoring_aligner
 
 from kakehashi import Aligner
 from kakehashi.bundle.layout import record_hash, sha256
 from kakehashi.cli.console import report_json
 from kakehashi.errors import BundleError
+from kakehashi.types import SIDES
 
 GENUINE = Path(__file__).parents[1] / "data" / "format-1"
 VALUES = [None, True, -1, 1, 10**15, 1e15, 0.5, "", "use", "keep", "shared", "source", [], {}, [1]]
@@ -69,11 +70,11 @@ def forged_tensors(rng, tensors):
 
 
 def forge(rng, folder):
-    """Write a forgery of the genuine aligner into a folder."""
-    record = copy.deepcopy(json.loads((GENUINE / "aligner.json").read_text("utf-8")))
+    """Write a forgery of the genuine aligner in a folder."""
+    record = json.loads((folder / "aligner.json").read_text("utf-8"))
     forged_record(rng, record)
     if rng.random() < 0.4 and isinstance(record.get("weights"), dict):
-        tensors = safetensors.numpy.load_file(GENUINE / "weights.safetensors")
+        tensors = safetensors.numpy.load_file(folder / "weights.safetensors")
         forged_tensors(rng, tensors)
         blob = safetensors.numpy.save(tensors)
         (folder / "weights.safetensors").write_bytes(blob)
@@ -89,6 +90,11 @@ def serve(aligner, folder):
         x = rng.standard_normal((2, aligner.dimensions[modality]))
         projected = aligner.project(x, texts=["弁", "valve"], modality=modality, role=role)
         assert np.isfinite(projected).all()
+    if aligner.rescoring is not None:
+        x, y = (rng.standard_normal((2, aligner.dimensions[side])) for side in SIDES)
+        asked = aligner.rescoring.query(x, texts=["弁", "valve"])
+        assert np.isfinite(asked @ aligner.rescoring.documents(y, texts=["弁", "valve"]).T).all()
+        assert aligner.as_shared().output_dimension == asked.shape[1]
     if aligner.router is not None:
         aligner.route(["弁を開く", "open the valve"])
     if aligner.calibration is not None:
@@ -98,14 +104,14 @@ def serve(aligner, folder):
     return "\n".join([repr(aligner), str(aligner.report), str(aligner.router), card])
 
 
-def outcomes(n, seed, monkeypatch):
+def outcomes(n, seed, monkeypatch, genuine=GENUINE):
     """Forge n aligners; return how many were served, and how many refused."""
-    recorded = json.loads((GENUINE / "aligner.json").read_text("utf-8"))["fingerprint"]
+    recorded = json.loads((genuine / "aligner.json").read_text("utf-8"))["fingerprint"]
     monkeypatch.setattr("kakehashi.aligner.fingerprint_of", lambda *_, **__: recorded)
     rng, served = random.Random(seed), 0
     with TemporaryDirectory() as scratch:
         for number in range(n):
-            folder = shutil.copytree(GENUINE, Path(scratch) / str(number))
+            folder = shutil.copytree(genuine, Path(scratch) / str(number))
             forge(rng, folder)
             try:
                 aligner = Aligner.load(folder)
@@ -122,6 +128,17 @@ def outcomes(n, seed, monkeypatch):
 @pytest.mark.slow
 def test_what_loads_of_a_forgery_serves_and_all_else_is_refused(monkeypatch):
     served, refused = outcomes(80, 0, monkeypatch)
+    assert served > 4
+    assert refused > 40
+
+
+@pytest.mark.slow
+def test_what_loads_of_a_forgery_with_two_maps_serves_and_all_else_is_refused(
+    monkeypatch, tmp_path
+):
+    folder = tmp_path / "bridge"
+    rescoring_aligner(Aligner.load(GENUINE), folder, reads=True)
+    served, refused = outcomes(80, 1, monkeypatch, folder)
     assert served > 4
     assert refused > 40
 

@@ -60,23 +60,42 @@ def reading_aligner(like, folder) -> kakehashi.Aligner:
 
     Which map a fit chooses is its own business; this one is always of the kind that is wanted.
     """
+    return _bound(replace(like, projection=_map("shared", reads=True), path=None), folder)
+
+
+def rescoring_aligner(like, folder, *, reads=False, n_hits=20) -> kakehashi.Aligner:
+    """Make an aligner of mode keep with a second map of the same pairs, saved, loaded and bound.
+
+    Args:
+        reads: whether the second map reads n-grams of both sides.
+    """
+    from kakehashi.projection.rescoring import Rescoring
+
+    rescoring = Rescoring(_map("shared", reads=reads), n_hits)
+    both = {"projection": _map("keep", reads=False), "rescoring": rescoring}
+    return _bound(replace(like, mode="keep", path=None, **both), folder)
+
+
+def _bound(made, folder):
+    return kakehashi.Aligner.load(made.save(folder)).with_encoders(**ENCODERS)
+
+
+def _map(mode, *, reads):
     from kakehashi.projection.cca import cca
     from kakehashi.projection.moments import Moments, Spectrum
     from kakehashi.projection.ngrams import CharacterNgrams
     from kakehashi.training.features import FeatureSet
 
-    pairs = encoded()
-    ngrams = CharacterNgrams(64)
-    prior = np.zeros((32 + 64, 24 + 64))
-    prior[32:, 24:] = np.eye(64)
-    features = FeatureSet("shared", {"source": ngrams, "target": ngrams}, prior=prior)
-    read = features.read(pairs)
+    features = FeatureSet(mode)
+    if reads:
+        ngrams = CharacterNgrams(64)
+        prior = np.zeros((32 + 64, 24 + 64))
+        prior[32:, 24:] = np.eye(64)
+        features = FeatureSet(mode, {"source": ngrams, "target": ngrams}, prior=prior)
+    read = features.read(encoded())
     spectrum = Spectrum(Moments.of(read.source_vectors, read.target_vectors), features.prior)
-    projection = cca(
-        spectrum, "shared", reg_source=1.0, reg_target=1.0, power=1.0, prior=0.2, directions=20
-    )
-    made = replace(like, projection=features.finish(projection), path=None)
-    return kakehashi.Aligner.load(made.save(folder)).with_encoders(**ENCODERS)
+    shrunk = {"reg_source": 1.0, "reg_target": 1.0, "power": 1.0, "directions": 20}
+    return features.finish(cca(spectrum, mode, **shrunk, prior=0.2 if reads else 0.0))
 
 
 def embed(aligner, texts, modality, role) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from ..data.arguments import in_order
 from ..types import Role
 from ..vectors import Float32Array
-from .query import AUTO, Query, rows_by_modality, told_modality
+from .query import AUTO, Query, QueryVectors, rows_by_modality, told_modality
 
 
 class AsyncEmbedding(ABC):
@@ -40,6 +40,10 @@ class AsyncEmbedding(ABC):
     async def _aembed_as(self, modality: str, texts: Sequence[str], role: Role) -> Float32Array:
         """Encode and project n texts of a modality: (n, d_out) float32."""
 
+    @abstractmethod
+    async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
+        """Encode one query once: (d_out,) by the projection, and by the rescoring or None."""
+
     async def aembed_query(self, text: str, *, modality: str | None = None) -> Float32Array:
         """Encode and project one query: (d_out,) float32, as ``embed_query`` does."""
         vector: Float32Array
@@ -61,7 +65,8 @@ class AsyncEmbedding(ABC):
     async def aprepare_query(self, text: str, modality: str = AUTO) -> Query:
         """Encode and project one query, and tell its modality, as ``prepare_query`` does."""
         modality, how = told_modality(self, text, modality)
-        return Query(await self.aembed_query(text, modality=modality), modality, how)
+        vector, rescoring = await self._aquery_as(modality, text)
+        return Query(vector, modality, how, rescoring)
 
     async def _aembed(self, texts: Sequence[str], modality: str, role: Role) -> Float32Array:
         if modality != AUTO:

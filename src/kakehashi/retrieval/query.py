@@ -11,6 +11,8 @@ from ..vectors import Float32Array
 
 How = Literal["declared", "routed", "unsure"]
 AUTO = "auto"
+QueryVectors = tuple[Float32Array, Float32Array | None]
+"""The vectors of one query: by the projection, and by the rescoring where there is one."""
 
 
 class Query(NamedTuple):
@@ -21,11 +23,14 @@ class Query(NamedTuple):
         modality: the modality that it was embedded as.
         how: ``"declared"`` (the caller named the modality), ``"routed"`` (the router did), or
             ``"unsure"`` (the router could not tell, and the target encoder embedded the query).
+        rescoring: (d,) float32, the query as the second map of the aligner sees it; None where the
+            aligner has none for this modality.
     """
 
     vector: Float32Array
     modality: str
     how: How
+    rescoring: Float32Array | None = None
 
 
 class Routing(Protocol):
@@ -54,13 +59,6 @@ class EmbeddingSpace(Routing, Protocol):
     def embed_documents(self, texts: Sequence[str], *, modality: str) -> Float32Array:
         """Return (n, d_out) vectors of documents of a modality."""
         ...
-
-
-def prepare_query(space: EmbeddingSpace, text: str, modality: str) -> Query:
-    """Embed one query; see :meth:`kakehashi.Aligner.prepare_query`."""
-    modality, how = told_modality(space, text, modality)
-    [vector] = space.embed_queries([text], modality=modality)
-    return Query(vector, modality, how)
 
 
 def told_modality(space: Routing, text: str, modality: str) -> tuple[str, How]:
