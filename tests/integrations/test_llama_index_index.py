@@ -27,7 +27,7 @@ from llama_index.vector_stores.qdrant import QdrantVectorStore
 from qdrant_client import AsyncQdrantClient, QdrantClient
 from support.toy_data import reversed_letters
 
-from kakehashi.errors import AlignerMismatchError
+from kakehashi.errors import AlignerMismatchError, DataError
 from kakehashi.integrations.llama_index import AlignedEmbedding, AlignedRetriever, HybridRetriever
 from kakehashi.integrations.llama_index.index import index_of
 from kakehashi.projection.head import AffineHead
@@ -190,6 +190,63 @@ def test_another_aligner_adds_no_nodes(run, store, embedding, other):
     added = [TextNode(text="one more")]
     with pytest.raises(AlignerMismatchError):
         index.insert_nodes(added) if run == "sync" else asyncio.run(index.ainsert_nodes(added))
+
+
+def inserted(index, nodes, run):
+    index.insert_nodes(nodes) if run == "sync" else asyncio.run(index.ainsert_nodes(nodes))
+
+
+def with_vectors(texts, embedding, **metadata):
+    return list(embedding([TextNode(text=text, metadata=metadata) for text in texts]))
+
+
+@pytest.mark.parametrize("run", ["sync", "async"])
+@pytest.mark.parametrize("others_are", ["all", "most"])
+@pytest.mark.parametrize("kind", ["simple", "faiss", "chroma"])
+def test_nodes_that_bring_vectors_of_another_aligner_are_not_added(
+    kind, run, others_are, embedding, other
+):
+    """Beside new nodes, they would be taken for what the record of the index names."""
+    index = filled(STORES[kind](), embedding)
+    nodes = with_vectors(["oil the pump 1", "oil the seal 2"], other)
+    if others_are == "most":
+        nodes.append(TextNode(text="oil the tank 3"))
+    with pytest.raises(AlignerMismatchError, match=r"2 of the nodes to add bring vectors"):
+        inserted(index, nodes, run)
+    assert len(index.as_retriever(similarity_top_k=30).retrieve("PUMP 1")) == len(TEXTS)
+    with pytest.raises(AlignerMismatchError, match=r"Set node.embedding = None"):
+        VectorStoreIndex(nodes, embed_model=embedding)
+    for node in nodes:
+        node.embedding = None
+    inserted(index, nodes, run)
+    assert len(index.as_retriever(similarity_top_k=30).retrieve("PUMP 1")) == len(TEXTS) + len(
+        nodes
+    )
+
+
+@pytest.mark.parametrize("run", ["sync", "async"])
+@pytest.mark.parametrize("modality", ["source", "target"])
+@pytest.mark.parametrize("kind", ["simple", "faiss", "chroma"])
+def test_nodes_that_bring_vectors_of_this_aligner_are_added(kind, run, modality, embedding):
+    index = filled(STORES[kind](), embedding)
+    inserted(index, with_vectors(["oil the pump 1"], embedding, modality=modality), run)
+    found = index.as_retriever(similarity_top_k=1).retrieve("OIL THE PUMP 1.")
+    assert found[0].node.get_content() == "oil the pump 1"
+
+
+@pytest.mark.parametrize("run", ["sync", "async"])
+def test_a_node_that_names_an_unknown_modality_is_not_added(run, embedding):
+    index = filled(SimpleVectorStore(), embedding)
+    misspelt = TextNode(text="pump", metadata={"modality": "sorce"})
+    with pytest.raises(DataError, match=r"modality='sorce'; allowed are source, target"):
+        inserted(index, [TextNode(text="seal"), misspelt], run)
+    assert len(index.vector_store.data.embedding_dict) == len(TEXTS)
+    with pytest.raises(DataError, match="modality='sorce'"):
+        VectorStoreIndex.from_documents(
+            [Document(text="pump", metadata=misspelt.metadata)], embed_model=embedding
+        )
+    misspelt.excluded_embed_metadata_keys = ["modality"]  # not shown: of document_modality
+    inserted(index, [misspelt, TextNode(text="modality: French\n\nA text of its own.")], run)
 
 
 @pytest.mark.parametrize("run", ["sync", "async"])

@@ -14,6 +14,18 @@ _DEPTH = 40
 """Calls that are looked through at most: LlamaIndex wraps each of its methods in others."""
 
 
+def arguments_of(*function_names: str) -> dict[str, Any] | None:
+    """Return the variables of the nearest function in the call stack of such a name; else None."""
+    frame = sys._getframe(1)
+    for _ in range(_DEPTH):
+        if frame.f_code.co_name in function_names:
+            return frame.f_locals
+        if frame.f_back is None:
+            return None
+        frame = frame.f_back
+    return None
+
+
 def caller_of(*class_names: str) -> Any:
     """Return the nearest object in the call stack whose class has such a name among its bases.
 

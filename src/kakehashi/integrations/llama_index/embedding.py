@@ -146,12 +146,20 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         with _role.set(self, "query"):
             return await super().aget_query_embedding(query)
 
-    async def aget_text_embedding_batch(self, texts: list[str], **options: Any) -> list[Embedding]:
-        """Embed texts without blocking the event loop.
+    def get_text_embedding_batch(self, texts: list[str], **options: Any) -> list[Embedding]:
+        """Embed texts.
 
         Raises:
-            AlignerMismatchError: an index calls for them, and holds vectors of another aligner.
+            AlignerMismatchError: an index calls for them, and holds vectors of another aligner, or
+                its nodes bring some.
+            DataError: an index calls for them, and a node of it names an unknown modality.
         """
+        note_filling(self, self.modality_of_documents(self.modality_field))
+        vectors: list[Embedding] = super().get_text_embedding_batch(texts, **options)
+        return vectors
+
+    async def aget_text_embedding_batch(self, texts: list[str], **options: Any) -> list[Embedding]:
+        """Embed texts without blocking the event loop."""
         # Here, as the base class makes a task of each batch, and a task knows no caller.
         await anote_filling(self, self.modality_of_documents(self.modality_field))
         vectors: list[Embedding] = await super().aget_text_embedding_batch(texts, **options)
@@ -222,7 +230,6 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         return (await self._aget_text_embeddings([text]))[0]
 
     def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
-        note_filling(self, self.modality_of_documents(self.modality_field))
         vectors: list[Any] = [None] * len(texts)
         for modality, rows, members in self._by_header(texts):
             embedded = self.aligner.embed_documents(members, modality=modality)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from llama_index.core.indices import DocumentSummaryIndex, VectorStoreIndex
 from llama_index.core.ingestion import IngestionPipeline
-from llama_index.core.schema import BaseNode
 from llama_index.core.vector_stores.types import VectorStoreQuery
-from llama_index.core.vector_stores.utils import metadata_dict_to_node
 
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_record import KEY, IndexRecord
-from ...retrieval.stored_index import StoredDocument, StoredIndex, declared_scale
+from ...retrieval.stored_index import StoredIndex, declared_scale
 from .._caller import caller_of
 from ..stores.checked import require_index, was_checked
 from ..stores.chroma import ChromaIndex
@@ -25,20 +23,11 @@ from ..stores.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_v
 from ..stores.lancedb import LanceDBIndex
 from ..stores.qdrant import QdrantIndex
 from ..stores.unlisted import UnlistedIndex
+from .added_nodes import check_vectors, nodes_with_vectors
+from .nodes import EmbedsNodes, TextOfNode, document_of, read_payload, read_row, text_of_metadata
 
 TEXT = "the text and the metadata that a node shows to encoders"
 """The text of a node that LlamaIndex embeds."""
-TextOfNode = Callable[[BaseNode], str]
-
-
-class EmbedsNodes(Protocol):
-    """An embedding of ours: its aligner, and the text that it embeds of a node."""
-
-    aligner: Any
-
-    def text_of(self, node: BaseNode) -> str:
-        """Return the text that is embedded of a node."""
-        ...
 
 
 def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> StoredIndex:
@@ -51,21 +40,21 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
     store: Any = index.vector_store
     names = {each.__name__ for each in type(store).__mro__}
     if "ChromaVectorStore" in names:
-        return _Chroma(store._collection, partial(_text_of_row, text_of))
+        return _Chroma(store._collection, partial(text_of_metadata, text_of))
     if "QdrantVectorStore" in names:
         client = store._client  # None where there is an async client only: it cannot be asked here
         if client is None or not client.collection_exists(store.collection_name):
             return InMemoryIndex("The collection of Qdrant", None, [], lambda _: None)
-        read = partial(_read_payload, text_of)
+        read = partial(read_payload, text_of)
         return QdrantIndex(client, store.collection_name, read, store.dense_vector_name)
     if "LanceDBVectorStore" in names:
         if store._table is None:  # the first write makes it
             return InMemoryIndex("The table of LanceDB", None, [], lambda _: None)
-        row = partial(_read_row, text_of, store.text_key)
+        row = partial(read_row, text_of, store.text_key)
         return LanceDBIndex(store._table, store.vector_column_name, row)
     if "SimpleVectorStore" in names:
         vectors = store.data.embedding_dict
-        named = partial(_of_docstore, index, text_of)
+        named = partial(document_of, index, text_of)
         return InMemoryIndex(
             "The simple vector store",
             "similarity",
@@ -77,7 +66,7 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
     if "FaissVectorStore" in names:
         struct = getattr(index, "_index_struct", None)
         nodes: Mapping[str, str] = getattr(struct, "nodes_dict", {})
-        named = partial(_of_docstore, index, text_of)
+        named = partial(document_of, index, text_of)
         return InMemoryIndex(
             "The FAISS store",
             faiss_scale(store._faiss_index),
@@ -121,13 +110,17 @@ async def acheck_caller(embedding: EmbedsNodes, modality: DocumentModality) -> N
 
 
 def note_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
-    """Refuse the index that calls for nodes, if it holds others' vectors; record a new one."""
+    """Refuse nodes, and the index that calls for them, of others' vectors; record a new one."""
+    if nodes := nodes_with_vectors(embedding):
+        check_vectors(nodes, embedding, modality)
     if (index := _filled_index(embedding)) is not None:
         _check_or_record(index, embedding, modality)
 
 
 async def anote_filling(embedding: EmbedsNodes, modality: DocumentModality) -> None:
     """Do the same without blocking the event loop."""
+    if nodes := nodes_with_vectors(embedding):  # here: a thread has no callers
+        await asyncio.to_thread(check_vectors, nodes, embedding, modality)
     index = _filled_index(embedding)
     if index is not None and not was_checked(index, embedding.aligner, modality):
         await asyncio.to_thread(_check_or_record, index, embedding, modality)
@@ -195,34 +188,6 @@ def _keeper(index: VectorStoreIndex) -> RecordKeeper | None:
         values.put(struct.index_id, {"record": record}, KEY)
 
     return RecordKeeper(get, put)
-
-
-def _text_of_row(text_of: TextOfNode, text: str, metadata: Mapping[str, Any]) -> str:
-    """Return the text that was embedded of a row of a store that keeps nodes as metadata."""
-    if "_node_content" not in metadata:  # another program filled the store
-        return text
-    return text_of(metadata_dict_to_node(dict(metadata), text=text))
-
-
-def _read_payload(text_of: TextOfNode, payload: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    if "_node_content" not in payload:
-        return str(payload.get("text") or ""), payload
-    node = metadata_dict_to_node(dict(payload))
-    return text_of(node), node.metadata
-
-
-def _read_row(
-    text_of: TextOfNode, text: str, row: Mapping[str, Any]
-) -> tuple[str, Mapping[str, Any]]:
-    metadata = row.get("metadata") or {}
-    return _text_of_row(text_of, str(row[text] or ""), metadata), metadata
-
-
-def _of_docstore(
-    index: VectorStoreIndex, text_of: TextOfNode, name: str, vector: Any
-) -> StoredDocument | None:
-    node: Any = index.docstore.get_document(name, raise_error=False)
-    return None if node is None else StoredDocument(text_of(node), node.metadata, vector)
 
 
 def _search(
