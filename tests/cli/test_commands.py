@@ -22,10 +22,12 @@ from typer.testing import CliRunner
 import kakehashi
 from kakehashi.cli.app import app
 from kakehashi.cli.console import print_report
-from kakehashi.cli.next_step import NextStep
+from kakehashi.cli.next_step import NextStep, after_comparison
 from kakehashi.cli.options import load_pairs
 from kakehashi.errors import DataError, EncoderError, ReaderError
+from kakehashi.evaluation.comparison_verdict import ComparisonVerdict
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
+from kakehashi.metrics.statistics import PairedTest
 
 
 @pytest.fixture(scope="module")
@@ -604,6 +606,41 @@ def test_the_next_steps_run_as_they_are_printed(text_aligner, texts, capsys):
     program, *arguments = shlex.split(command)
     assert program == "kakehashi"
     assert run(*arguments).returncode == 0
+
+
+def after(leader, *, fit, shown=True):
+    test = PairedTest(0.1, 0.01 if shown else 0.5)
+    verdict = ComparisonVerdict(leader, None if leader is None else "other", test, 40)
+    given = {"source_encoder": "a:b(c=1)", "index": "chroma:db", "no_unpaired": True, "seed": 3}
+    return after_comparison(verdict, Path("my pairs.csv"), given | {"group": None, "fit": fit})
+
+
+def test_a_comparison_ends_with_a_step_that_can_be_pasted():
+    options = "--source-encoder 'a:b(c=1)' --index chroma:db --no-unpaired --seed 3"
+    fits = f"fit on all pairs: kakehashi fit 'my pairs.csv' {options} --out my-aligner"
+    assert after("aligner", fit=True) == after("ridge", fit=True, shown=False) == fits
+    beside = f"hold an aligner against these: kakehashi compare 'my pairs.csv' {options} --fit"
+    assert after("ridge", fit=False) == beside
+    assert after(None, fit=False).startswith("collect more questions")
+    curve = "kakehashi curve 'my pairs.csv' --source-encoder 'a:b(c=1)' --seed 3"
+    assert after("ridge", fit=True) == f"see what more pairs are likely to bring: {curve}"
+    assert after("both: USE", fit=True).startswith("fill the index with USE, and ask it with USE")
+    assert after("bm25", fit=True).startswith("search by words, too")
+    assert after("cosine", fit=True).startswith("ask the index with the source encoder")
+
+
+@pytest.mark.slow
+def test_the_step_after_a_comparison_runs_as_it_is_printed(texts, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["compare", str(texts), *BOTH_ENCODERS, "--baseline", "ridge"])
+    *_, verdict, step = done.stdout.splitlines()
+    assert verdict == "verdict: ridge alone was scored: there is nothing to hold against it"
+    program, *arguments = shlex.split(step.partition("against these: ")[2])
+    assert (program, arguments[0], arguments[-1]) == ("kakehashi", "compare", "--fit")
+    found = CliRunner().invoke(app, [*arguments, "--baseline", "ridge", "--json"])
+    fits = json.loads(found.stdout)["next_step"].partition("fit on all pairs: ")[2]
+    _, *arguments = shlex.split(fits)
+    assert CliRunner().invoke(app, [*arguments, "--dry-run"]).exit_code == 0
 
 
 def test_an_encoder_that_is_not_recorded_is_asked_for(text_aligner, texts):

@@ -141,6 +141,24 @@ def test_a_null_is_an_invalid_row_and_not_a_missing_field(ending, tmp_path):
     assert read_pairs(path, on_invalid="drop").validation.dropped == (1,)
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_a_csv_of_semicolons_or_tabs_is_read_as_one_of_commas(delimiter, tmp_path):
+    path = tmp_path / "x.csv"
+    rows = [["ja", "en", "group"], ['"a, b; c"', "3,5", "k"], ["d", "e", "k"]]
+    path.write_bytes("\r\n".join(map(delimiter.join, rows)).encode("utf-8-sig"))
+    pairs = read_pairs(path, source="ja", target="en")
+    assert pairs.source_texts == ("a, b; c", "d")
+    assert (pairs.target_texts, pairs.groups) == (("3,5", "e"), ("k", "k"))
+    assert read_texts(path, column="en") == ["3,5", "e"]
+    with pytest.raises(ReaderError, match="line 2: no field 'source'; it has ja, en, group"):
+        read_pairs(path)
+
+
+def test_a_semicolon_in_a_header_of_commas_divides_nothing(tmp_path):
+    (tmp_path / "x.csv").write_text("source,target;old;new\na,b;c\n")
+    assert read_pairs(tmp_path / "x.csv", target="target;old;new").target_texts == ("b;c",)
+
+
 @pytest.mark.parametrize("ending", ["jsonl", "csv", "tsv"])
 def test_a_byte_order_mark_is_no_part_of_the_first_field(ending, tmp_path):
     path = tmp_path / f"pairs.{ending}"

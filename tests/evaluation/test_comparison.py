@@ -27,6 +27,7 @@ from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, FitError
 from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare
 from kakehashi.evaluation.baselines import Aligned
+from kakehashi.evaluation.comparison_verdict import verdict_of
 from kakehashi.evaluation.named_baselines import NAMES, RIDGE_FOLDS, RIDGE_GRID
 from kakehashi.evaluation.paper_metrics import accuracy_in_pool, harmonic_mean, speed
 from kakehashi.evaluation.task import Task
@@ -82,6 +83,8 @@ def test_every_name_gives_a_row_of_real_text(manual):
     for name in table.rows:
         assert name in str(table)
     record = json.loads(json.dumps(table.to_dict()))
+    assert str(table).splitlines()[-1] == f"verdict: {table.verdict}"
+    assert record["verdict"] == str(table.verdict)
     assert record["rows"]["bm25"]["recall@1"] == table.rows["bm25"].scores.means["recall@1"]
 
 
@@ -136,6 +139,24 @@ def test_the_closed_forms_are_the_textbooks(stored, mode):
         model = Ridge(alpha=reg * variance, fit_intercept=False).fit(x - x_mean, y - y_mean)
         of_grid.append(ranked(model.predict(a - x_mean)))
     assert max((table.rows["ridge"].ranks == found).mean() for found in of_grid) > 0.98
+
+
+def test_the_verdict_holds_the_leader_against_the_aligner_or_the_next_best():
+    def said(n=40, **by_row):
+        ranks = {name: np.resize(rank, n).astype(np.intp) for name, rank in by_row.items()}
+        return verdict_of(ranks, clusters=None, n_queries=n)
+
+    ahead = said(ridge=[1, 3], bm25=9, aligner=1)
+    assert (ahead.leader, ahead.rival, ahead.shown) == ("aligner", "ridge", True)
+    assert str(ahead) == "the aligner finds more than ridge (MRR@10 +0.333, p=0.0001)"
+    behind = said(ridge=1, bm25=[1, 2], aligner=9)
+    assert (behind.leader, behind.rival, behind.shown) == ("ridge", "aligner", True)
+    assert str(said(bm25=1, aligner=1)) == "bm25 and the aligner find the same, on average"
+    level = said(bm25=[1, 2, 3], ridge=[2, 1, 4])
+    assert str(level).startswith("bm25 leads, but is not shown to beat ridge (MRR@10 +0.040, p=")
+    assert str(said(bm25=1)) == "bm25 alone was scored: there is nothing to hold against it"
+    assert str(said()) == "no verdict (no row could be scored; each says why)"
+    assert str(said(n=9, bm25=1)).startswith("no verdict (9 queries are too few to tell; 10 are")
 
 
 def test_groups_that_are_fitted_and_few_groups_are_noted():

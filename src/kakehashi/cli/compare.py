@@ -19,7 +19,8 @@ from ..training.fit import fit
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MAX_TEST, TEST_SHARE
 from .app import app
-from .console import print_json
+from .console import plain_console, print_json
+from .next_step import BOTH, after_comparison
 from .options import (
     CacheFile,
     EncoderName,
@@ -106,10 +107,26 @@ def compare_command(
         unpaired_too = unpaired_texts if documents is None else documents
         aligner = fit(train, test=test, unpaired=unpaired_too, **options) if with_fit else None
         result = compare(train, test, rows, aligner=aligner, index=documents, **options)
+    assert result.verdict is not None
+    given = {
+        "source_encoder": source_encoder,
+        "target_encoder": target_encoder,
+        "index": index,
+        "unpaired": unpaired,
+        "no_unpaired": no_unpaired,
+        "mode": None if mode == "keep" else mode,
+        "seed": seed or None,
+        "source": None if source == "source" else source,
+        "target": None if target == "target" else target,
+        "group": group,
+        "cache": cache,
+    }
+    next_step = after_comparison(result.verdict, pairs, given | {"fit": with_fit})
     if as_json:
-        print_json(result.to_dict())
+        print_json({**result.to_dict(), "next_step": next_step})
     else:
         print(result)
+        plain_console().print(f"next: {next_step}", soft_wrap=True)
 
 
 def _rows(names: list[str] | None, encoders: list[str] | None) -> list[Baseline]:
@@ -121,4 +138,4 @@ def _rows(names: list[str] | None, encoders: list[str] | None) -> list[Baseline]
     for other in others:
         checked_encode(other, ["kakehashi"], "query")
     rows: list[Baseline] = [named(name) for name in names or NAMES]
-    return rows + [Both(f"both: {other.name}", other) for other in others]
+    return rows + [Both(f"{BOTH}{other.name}", other) for other in others]

@@ -1,4 +1,4 @@
-"""The next steps after a fit: commands and code to paste."""
+"""The next steps after a fit or a comparison: commands and code to paste."""
 
 from __future__ import annotations
 
@@ -7,10 +7,27 @@ import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..aligner import Aligner
+from ..evaluation.comparison_verdict import ALIGNER, ComparisonVerdict
+from ..training.verdict import FEW_QUERIES
 from ..types import Side
 from .console import plain_console
+
+BOTH = "both: "
+"""Begins the name of the row of an encoder for both sides."""
+_OF_CURVE = (
+    "source_encoder",
+    "target_encoder",
+    "unpaired",
+    "mode",
+    "seed",
+    "source",
+    "target",
+    "group",
+    "cache",
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +103,41 @@ class NextStep:
     def _options(self) -> str:
         options = [f" --{side}-encoder {shlex.quote(name)}" for side, name in self._passed()]
         return "".join(options)
+
+
+def after_comparison(verdict: ComparisonVerdict, pairs: Path, options: Mapping[str, Any]) -> str:
+    """Return what to do after `kakehashi compare`, as a line to paste where a command does it.
+
+    Args:
+        options: those of the command that `fit` takes, too, and ``fit`` itself, by name.
+    """
+    shared = {name: value for name, value in options.items() if name != "fit"}
+    if verdict.leader is None:
+        return f"collect more questions with their answers: at least {FEW_QUERIES}"
+    if not options["fit"]:
+        return f"hold an aligner against these: {_command('compare', pairs, options, fit=True)}"
+    if verdict.leader == ALIGNER or not verdict.shown:
+        return f"fit on all pairs: {_command('fit', pairs, shared, out='my-aligner')}"
+    if verdict.leader.startswith(BOTH):
+        encoder = verdict.leader.removeprefix(BOTH)
+        return f"fill the index with {encoder}, and ask it with {encoder}: that needs no aligner"
+    more = {name: value for name, value in shared.items() if name in _OF_CURVE}
+    return {
+        "bm25": "search by words, too: HybridRetriever with a BM25Search beside the vectors",
+        "cosine": "ask the index with the source encoder, without an aligner",
+    }.get(
+        verdict.leader, f"see what more pairs are likely to bring: {_command('curve', pairs, more)}"
+    )
+
+
+def _command(name: str, pairs: Path, options: Mapping[str, Any], **others: Any) -> str:
+    """Return a command; options that are None or False are left out."""
+    words = ["kakehashi", name, str(pairs)]
+    for option, value in {**options, **others}.items():
+        if value is not None and value is not False:
+            words.append(f"--{option.replace('_', '-')}")
+            words += [] if value is True else [str(value)]
+    return shlex.join(words)
 
 
 def _quoted(text: str) -> str:

@@ -17,7 +17,7 @@ from ..data.pairs import Pairs, check_pairs
 from ..encoders import Encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.pool import Pool
-from ..metrics.relevance import Clusters, groups_of
+from ..metrics.relevance import Clusters, clusters_of, groups_of
 from ..metrics.statistics import Scores, intervals
 from ..training.guards import few_groups, shared_groups
 from ..training.index_rows import index_rows
@@ -26,12 +26,12 @@ from ..training.split_plan import MIN_PAIRS
 from ..types import SIDES, Mode, Side
 from .baselines import Aligned, Baseline, named
 from .comparison_result import BaselineResult, Comparison
+from .comparison_verdict import ALIGNER, verdict_of
 from .named_baselines import NAMES
 from .paper_metrics import accuracy_in_pool, harmonic_mean
 from .scoring import check_aligner
 from .task import CannotRunError, System, Task
 
-ALIGNER = "aligner"
 _TIMED = 50  # queries, evenly spaced over the test part
 
 
@@ -96,7 +96,13 @@ def compare(
     clusters = groups_of(test)
     rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
     notes = (shared_groups(test, train, name="test", where="the pairs"), few_groups(test))
-    return Comparison(rows, len(train), n_leaked, len(test), len(pool), tuple(filter(None, notes)))
+    scored = {name: row.ranks for name, row in rows.items() if not isinstance(row, str)}
+    verdict = verdict_of(
+        scored, clusters=clusters_of(test), n_queries=len(np.unique(test.keys("source")))
+    )
+    return Comparison(
+        rows, len(train), n_leaked, len(test), len(pool), tuple(filter(None, notes)), verdict
+    )
 
 
 def _pool(train: Pairs, test: Pairs, documents: Pairs | None) -> Pool:

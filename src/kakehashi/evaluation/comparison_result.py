@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.statistics import Interval, Scores
+from .comparison_verdict import ComparisonVerdict
 from .paper_metrics import INSTANT, POOL
 
 
@@ -48,6 +49,7 @@ class Comparison:
         leaked: training pairs left out because a side of them also stands in the test part.
         n_queries, pool: test queries, and documents of the whole index, which they search.
         notes: where the groups make the scores say another thing than they seem to.
+        verdict: which row finds most, and whether it is shown to.
     """
 
     rows: dict[str, BaselineResult | str]
@@ -56,6 +58,7 @@ class Comparison:
     n_queries: int
     pool: int
     notes: tuple[str, ...] = ()
+    verdict: ComparisonVerdict | None = None
 
     def __str__(self) -> str:
         """Return a table (means, and the 95% interval of recall@1) with notes on its columns."""
@@ -87,6 +90,8 @@ class Comparison:
             f"speed, {INSTANT} s / ({INSTANT} s + time)",
             *(f"note: {note}" for note in self.notes),
         ]
+        if self.verdict is not None:
+            lines.append(f"verdict: {self.verdict}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -104,5 +109,6 @@ class Comparison:
             "n_queries": self.n_queries,
             "pool": self.pool,
             "notes": self.notes,
+            "verdict": None if self.verdict is None else str(self.verdict),
             "rows": rows,
         }

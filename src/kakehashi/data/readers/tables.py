@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
+from typing import TextIO
 
 from ...errors import MissingExtraError, ReaderError
 from ...printable import printable
 from .columns import Contents, columns_of
 
 _CSV_LIMIT = Lock()
+_DELIMITERS = (",", ";", "\t")
 
 
 def plain_lines(path: Path, fields: dict[str, str]) -> Contents:
@@ -67,10 +69,10 @@ def _long_cells() -> Iterator[None]:
 
 
 def delimited(path: Path, fields: dict[str, str]) -> Contents:
-    """Read CSV, or TSV where the ending says so."""
-    delimiter = "\t" if path.suffix.lower() == ".tsv" else ","
+    """Read CSV with commas, semicolons or tabs, or TSV where the ending says so."""
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as file, _long_cells():
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(file, fields)
         reader = csv.DictReader(file, delimiter=delimiter, strict=True)
         try:
             for row in reader:
@@ -82,6 +84,26 @@ def delimited(path: Path, fields: dict[str, str]) -> Contents:
         except csv.Error as error:  # DictReader's own count stops before the broken line
             raise ReaderError(f"{path}, line {reader.reader.line_num}: {error}") from error
     return columns_of(path, rows, fields)
+
+
+def _delimiter_of(file: TextIO, fields: dict[str, str]) -> str:
+    """Return the delimiter by which the header has most of the wanted columns, and most cells.
+
+    Spreadsheets write semicolons where the comma is the decimal sign.
+    """
+    wanted = set(fields.values())
+
+    def of_header(delimiter: str) -> tuple[int, int]:
+        file.seek(0)
+        try:
+            cells = next(csv.reader(file, delimiter=delimiter), [])
+        except csv.Error:  # the reading that follows says where
+            cells = []
+        return len(wanted.intersection(cells)), len(cells)
+
+    best = max(_DELIMITERS, key=of_header)  # of equal ones the first
+    file.seek(0)
+    return best
 
 
 def parquet(path: Path, fields: dict[str, str]) -> Contents:
