@@ -12,6 +12,7 @@ from support.command_line import BOTH_ENCODERS, run
 from support.toy_data import (
     ENCODER_OF,
     embed,
+    encoded,
     hashed_letters,
     machine_pairs,
     reversed_letters,
@@ -55,6 +56,18 @@ def test_fit_evaluate_project_info(npz, tmp_path):
         best = (out["source"] @ out["target"].T).argmax(axis=1)
     assert np.mean(best == np.arange(300)) == pytest.approx(scored["aligned"]["recall@1"])
     assert "verdict" in run("info", tmp_path / "aligner").stdout
+
+
+def test_an_aligner_with_two_maps_says_so_and_is_scored_by_both(keeping_aligner, npz, tmp_path):
+    pairs = encoded()
+    vectors = {"source": pairs.source_vectors, "target": pairs.target_vectors}
+    np.savez(tmp_path / "p.npz", **vectors)
+    command = ["evaluate", str(keeping_aligner.path), str(tmp_path / "p.npz")]
+    scored = json.loads(CliRunner().invoke(app, [*command, "--json"]).stdout)
+    assert scored["rescored"]["recall@1"] != scored["aligned"]["recall@1"]
+    assert "rescored" in CliRunner().invoke(app, command).stdout
+    info = CliRunner().invoke(app, ["info", str(keeping_aligner.path)]).stdout
+    assert "rescoring    the first 20 hits, by a second map\n" in info
 
 
 @pytest.mark.slow

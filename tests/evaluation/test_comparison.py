@@ -14,6 +14,7 @@ import torch
 from support.toy_data import (
     ENCODER_OF,
     ENCODERS,
+    encoded,
     hashed_letters,
     machine_pairs,
     reversed_letters,
@@ -22,10 +23,11 @@ from support.toy_data import (
 
 import kakehashi
 from kakehashi import Pairs
+from kakehashi.data.index import IndexDocuments
 from kakehashi.data.splits import folds
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, FitError
-from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare
+from kakehashi.evaluation import Both, Encoders, Reranked, Translated, compare, evaluate
 from kakehashi.evaluation.baselines import Aligned
 from kakehashi.evaluation.comparison_verdict import verdict_of
 from kakehashi.evaluation.named_baselines import NAMES, RIDGE_FOLDS, RIDGE_GRID
@@ -650,6 +652,20 @@ def test_an_aligner_that_reads_texts_reads_those_of_the_test_pairs(ngram_aligner
         np.testing.assert_allclose(system.ask(query), expected, atol=1e-5)
         np.testing.assert_allclose(system.scores(query), expected, atol=1e-5)
     assert np.abs(block[1:] - block[:-1]).max(axis=1).min() > 0.01  # unlike its neighbour
+
+
+def test_an_aligner_with_two_maps_is_two_rows(keeping_aligner):
+    pairs = encoded()
+    train, test = pairs.select(range(0, 80, 2)), pairs.select(range(1, 80, 2))
+    compared = compare(train, test, ["bm25"], aligner=keeping_aligner)
+    rows = compared.rows
+    assert {compared.verdict.leader, compared.verdict.rival} == {"aligner", "bm25"}
+    pool = Pool.of([test, train])
+    index = IndexDocuments(pool.texts, pool.vectors, name="all")
+    expected = evaluate(keeping_aligner, test, index=index)
+    assert list(rows["aligner"].ranks) == list(expected.ranks["rescored"])
+    assert list(rows["aligner, not rescored"].ranks) == list(expected.ranks["aligned"])
+    assert rows["aligner"].latency > 0
 
 
 # Imports and the command line

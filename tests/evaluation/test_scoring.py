@@ -1,8 +1,15 @@
 """evaluate(): the scores of a finished aligner are those of the vectors that it serves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from support.toy_data import hashed_letters, machine_pairs, reversed_letters
+from support.toy_data import (
+    hashed_letters,
+    machine_pairs,
+    rescoring_aligner,
+    reversed_letters,
+)
 
 from kakehashi import Pairs, read_index
 from kakehashi.data.index import IndexDocuments
@@ -38,6 +45,44 @@ def test_an_aligner_that_reads_texts_is_scored_as_it_serves(ngram_aligner, store
     assert found.to_dict()["aligned"]["means"] == found.aligned.means
     assert np.mean(found.ranks["aligned"] == 1) == pytest.approx(expected)
     assert {"aligned", "bm25"} <= set(found.ranks)
+
+
+@pytest.mark.parametrize("reads", [False, True])
+def test_an_aligner_with_two_maps_is_scored_with_both(reads, text_aligner, tmp_path):
+    aligner = rescoring_aligner(text_aligner, tmp_path / "bridge", reads=reads, n_hits=10)
+    pairs = cut_pairs()
+    found = evaluate(aligner, pairs)
+    documents = reversed_letters(pairs.target_texts)
+    again = aligner.rescoring.documents(documents, texts=pairs.target_texts)
+    expected, first = [], []
+    answers = Relevance.of(pairs).answers
+    for text, of_query in zip(pairs.source_texts, answers, strict=True):
+        query = aligner.prepare_query(text, "source")
+        order = np.argsort(-(documents @ query.vector), kind="stable")
+        hits = order[:10]
+        hits = hits[np.argsort(-(again[hits] @ query.rescoring), kind="stable")]
+        expected.append(1 + int(np.isin([*hits, *order[10:]], of_query).argmax()))
+        first.append(pairs.target_texts[hits[0]])
+    assert list(found.ranks["rescored"]) == expected
+    assert list(found.ranks["aligned"]) != expected
+    assert found.to_dict()["rescored"]["means"] == found.rescored.means
+    assert [each["found"] for each in found.questions()] == first
+    plain = evaluate(replace(aligner, rescoring=None), pairs)
+    assert plain.rescored is None
+    assert plain.aligned == found.aligned
+    perturbed = measure_robustness(aligner, pairs, names=["cut-end"])
+    assert perturbed.aligned == found.rescored
+
+
+def test_what_serves_is_judged(keeping_aligner, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        "kakehashi.evaluation.judgement.decide",
+        lambda ranks, **options: seen.append(ranks.chosen) or decide(ranks, **options),
+    )
+    monkeypatch.setattr("kakehashi.evaluation.judgement.warnings_about", lambda *_: [])
+    found = evaluate(keeping_aligner, cut_pairs())
+    assert list(seen[0]) == list(found.ranks["rescored"])
 
 
 def test_a_querys_own_target_counts_among_different_targets(text_aligner):

@@ -32,7 +32,7 @@ from .options import (
     require_encoder,
 )
 
-_SCORES = ("base", "target_encoder", "bm25", "aligned")
+_SCORES = ("base", "target_encoder", "bm25", "aligned", "rescored")
 
 
 @app.command("evaluate")
@@ -99,6 +99,8 @@ def _print(result: Evaluation) -> None:
     if result.target_encoder is not None:
         shown[TARGET_ENCODER] = result.target_encoder
     shown |= {"BM25": result.bm25, "aligned": result.aligned}
+    if result.rescored is not None:
+        shown["rescored"] = result.rescored
     print_scores(f"{result.aligned.n_queries} queries in {result.aligned.pool} documents", shown)
     console = plain_console()
     if result.note:

@@ -90,8 +90,11 @@ def _show(aligner: Aligner, all_candidates: bool) -> None:
 
 
 def retrieval_facts(aligner: Aligner) -> dict[str, str]:
-    """Return a line each about router and calibration, by name."""
+    """Return a line each about rescoring, router and calibration, by name."""
     facts = {} if aligner.router is None else {"router": str(aligner.router)}
+    if (again := aligner.rescoring) is not None:
+        reads = ", reads the texts, too" if again.reads("target") else ""
+        facts["rescoring"] = f"the first {again.n_hits} hits, by a second map{reads}"
     calibration = aligner.calibration
     facts["calibration"] = f"none: it takes {MIN_CALIBRATED} held-out pairs with an answer"
     if calibration is not None:

@@ -12,11 +12,13 @@ from functools import partial
 from typing import Any, Protocol, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..data.arguments import in_order, is_whole
 from ..encoders import Encoder, as_encoder
 from ..errors import DataError
+from ..projection.rescoring import Rescoring
 from ..training.inputs import ROLES, as_encoders
 from ..types import SIDES, Metric
 from ..vectors import Float32Array
@@ -159,10 +161,13 @@ class Reranked:
 
     def fit(self, task: Task) -> SystemFactory:
         """Fit the baseline that searches first."""
-        for side in SIDES:
-            task.texts(side)
         base = named(self.base).fit(task)
-        return lambda: TwoStage(task, base(), self._scored, self.top)
+        questions, texts = task.texts("source"), task.document_texts
+
+        def rerank(query: int, best: NDArray[np.intp]) -> Float32Array:
+            return self._scored(questions[query], [texts[i] for i in best])
+
+        return lambda: TwoStage(task, base(), rerank, self.top)
 
     def _scored(self, query: str, documents: list[str]) -> Float32Array:
         with calling(f"the reranker {self.name!r}"):
@@ -184,7 +189,7 @@ class Reranked:
 
 @dataclass(frozen=True)
 class Aligned:
-    """A fitted aligner."""
+    """A fitted aligner, as it serves: it rescores where it has a second map."""
 
     name: str
     aligner: Aligner
@@ -206,7 +211,24 @@ class Aligned:
                 f"The aligner takes vectors of {self.aligner.dimensions} dimensions, the test "
                 f"pairs have {dimensions}; pass those of the encoders that it was trained with."
             )
-        return partial(projected, task, self.aligner.projection, self.aligner.report.metric)
+        search = partial(projected, task, self.aligner.projection, self.aligner.report.metric)
+        again = self.aligner.rescoring
+        return search if again is None else partial(_rescored, task, search, again)
+
+
+def _rescored(task: Task, search: SystemFactory, rescoring: Rescoring) -> System:
+    """Order the first hits of a search again, from the vectors that are stored."""
+    x, stored = task.vectors(task.test, "source"), task.document_vectors
+    texts, questions = task.pool.texts, task.test.source_texts
+
+    def rerank(query: int, best: NDArray[np.intp]) -> Float32Array:
+        asked = None if questions is None else [questions[query]]
+        of_hits = None if texts is None else [texts[i] for i in best]
+        documents = rescoring.documents(stored[best], texts=of_hits)
+        scores: Float32Array = documents @ rescoring.query(x[query : query + 1], texts=asked)[0]
+        return scores
+
+    return TwoStage(task, search(), rerank, rescoring.n_hits)
 
 
 @dataclass(frozen=True)

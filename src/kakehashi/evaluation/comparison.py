@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from ..training.split_plan import MIN_PAIRS
 from ..types import SIDES, Mode, Side
 from .baselines import Aligned, Baseline, named
 from .comparison_result import BaselineResult, Comparison
-from .comparison_verdict import ALIGNER, verdict_of
+from .comparison_verdict import ALIGNER, KEPT, verdict_of
 from .named_baselines import NAMES
 from .paper_metrics import accuracy_in_pool, harmonic_mean
 from .scoring import check_aligner
@@ -61,8 +62,9 @@ def compare(
             ``Encoders``, ``Translated``, ``Reranked``.
         source_encoder, target_encoder: as :func:`kakehashi.encoders.as_encoder` takes them. A side
             that brings vectors needs none. With an encoder, latency includes encoding the query.
-        aligner: scored as the row ``aligner``. Fit it on ``train`` with ``test=test``, which keeps
-            the test targets out of ``unpaired``. Whether it has seen them cannot be checked here.
+        aligner: scored as the row ``aligner``, and as ``aligner, not rescored`` where it rescores.
+            Fit it on ``train`` with ``test=test``, which keeps the test targets out of
+            ``unpaired``. Whether it has seen them cannot be checked here.
         index: the other documents of the index: texts, or what :func:`kakehashi.read_index` reads.
         mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` also centres them.
         seed: of folds, initial weights, order of the batches, and intervals.
@@ -143,6 +145,8 @@ def _checked(baselines: Sequence[str | Baseline], aligner: Any, mode: str) -> li
     systems = [named(baseline) for baseline in baselines]
     if aligner is not None:
         systems.append(Aligned(ALIGNER, aligner))
+        if aligner.rescoring is not None:
+            systems.append(Aligned(KEPT, replace(aligner, rescoring=None)))
     names = [baseline.name for baseline in systems]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise DataError(f"{sorted(repeated)} name two rows each; give every row its own name.")

@@ -13,8 +13,9 @@ from ..metrics.statistics import PairedTest, paired_test
 from ..training.held_out_ranks import mrr
 from ..training.verdict import FEW_QUERIES, MIN_QUERIES
 
-ALIGNER = "aligner"
-"""The name of the aligner's row."""
+ALIGNER, KEPT = "aligner", "aligner, not rescored"
+"""The names of the aligner's rows. The second is there where the first is rescored, and serves as
+a comparison only."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def verdict_of(
         clusters: of the queries.
         n_queries: how many of them are different.
     """
-    order = sorted(ranks, key=lambda name: -float(mrr(ranks[name]).mean()))
+    rows = [name for name in ranks if name != KEPT]
+    order = sorted(rows, key=lambda name: -float(mrr(ranks[name]).mean()))
     if not order or n_queries < MIN_QUERIES:
         return ComparisonVerdict(None, None, None, n_queries)
     leader, *others = order

@@ -54,14 +54,15 @@ def judge(
     """Judge an aligner by the ranks of each system, with the tests of a fit.
 
     Args:
-        ranks: of the best answer to each query, (n,), by ``aligned`` and its rivals.
+        ranks: of the best answer to each query, (n,), by ``aligned``, by ``rescored`` where the
+            aligner has a second map, and by their rivals. The second is judged, since it serves.
     """
     found = warnings_about(aligner, pairs, trained_on)
     texts = tuple(warned.text for warned in found)
     spoilt = next((warned for warned in found if warned.spoils), None)
     if spoilt is not None:
         return Judgement(NO_VERDICT, "the pairs cannot judge", spoilt.next_step, texts)
-    ours, n = ranks["aligned"], len(pairs)
+    ours, n = _served(ranks), len(pairs)
     if bm25 := _above("bm25", "BM25", ranks):
         texts = (*texts, bm25)
     verdict = decide(
@@ -100,7 +101,7 @@ def _above(rival: str, name: str, ranks: Ranks) -> str | None:
     """Say that a rival finds more than the aligner, on average."""
     if rival not in ranks:
         return None
-    ours, theirs = (float(mrr(ranks[which]).mean()) for which in ("aligned", rival))
+    ours, theirs = (float(mrr(of).mean()) for of in (_served(ranks), ranks[rival]))
     if theirs <= ours:
         return None
     return f"{name} finds more than the aligner (MRR@10 {theirs:.3f} against {ours:.3f})"
@@ -121,5 +122,9 @@ def _next_step(aligner: Aligner, advice: str, ranks: Ranks, n: int) -> str:
         "bm25": "search by words, too: HybridRetriever with a BM25Search beside the vectors",
         "target_encoder": "ask the index with its own encoder, without the aligner",
         "base": "ask the index with the source encoder, without the aligner",
-        "aligned": "give more pairs: kakehashi curve says what more are likely to bring",
-    }[best]
+    }.get(best, "give more pairs: kakehashi curve says what more are likely to bring")
+
+
+def _served(ranks: Ranks) -> NDArray[np.intp]:
+    """Return the ranks of the aligner as it serves."""
+    return ranks.get("rescored", ranks["aligned"])

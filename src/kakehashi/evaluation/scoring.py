@@ -27,6 +27,7 @@ from ..types import SIDES
 from ..vectors import Float32Array
 from .judgement import Judgement, judge
 from .questions import first_documents, question_records
+from .rescoring import rescored_search
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Evaluation:
     Attributes:
         base: scores of the untouched vectors; None where the two spaces cannot be compared.
         aligned: scores of the aligner's vectors.
+        rescored: scores where its second map orders the first hits again, as it serves; None where
+            it has none.
         target_encoder: scores of the target encoder when it encodes the source texts itself. None
             where the aligner was not judged against it, or it is not at hand.
         note: which queries the target encoder could not encode, or why it has no scores; and where
@@ -56,11 +59,12 @@ class Evaluation:
     judgement: Judgement | None = None
     pairs: Pairs | None = field(default=None, repr=False)
     found: tuple[str, ...] | None = field(default=None, repr=False)
+    rescored: Scores | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record, without single questions."""
         record: dict[str, Any] = {"note": self.note}
-        for name in ("base", "aligned", "target_encoder", "bm25", "judgement"):
+        for name in ("base", "aligned", "rescored", "target_encoder", "bm25", "judgement"):
             value = getattr(self, name)
             record[name] = None if value is None else asdict(value)
         return record
@@ -130,6 +134,12 @@ def evaluate(
         )
         for name, queries in asked.vectors.items()
     }
+    first = first_documents(asked.vectors["aligned"], documents, aligner.report.metric)
+    if (search := rescored_search(aligner, pool)) is not None:
+        x = np.asarray(encoded.required_vectors("source"), np.float32)
+        kept = by_system["aligned"]
+        hits = search.hits(x, pairs.source_texts, kept=kept, relevance=relevance)
+        by_system["rescored"], first = hits.rescored(), hits.first
     if pairs.source_texts is not None and pool.texts is not None:
         by_system["bm25"] = bm25_ranks(pairs.source_texts, pool.texts, relevance=relevance)
     scores = {
@@ -138,7 +148,6 @@ def evaluate(
     }
     about_index = _ONLY_PAIRS if index is None else _added(encoded, others[0])
     notes = (asked.note, few_groups(pairs), about_index)
-    first = first_documents(asked.vectors["aligned"], documents, aligner.report.metric)
     judgement = judge(
         aligner, pairs, by_system, relevance=relevance, clusters=clusters, trained_on=trained_on
     )
@@ -152,6 +161,7 @@ def evaluate(
         judgement=judgement,
         pairs=pairs,
         found=None if pool.texts is None else tuple(pool.texts[i] for i in first),
+        rescored=scores.get("rescored"),
     )
 
 

@@ -110,15 +110,16 @@ class Lexical:
 
 @dataclass(frozen=True, eq=False)
 class TwoStage:
-    """Search, then order the best ``top`` documents by a reranker's scores.
+    """Search, then order the best ``top`` documents by other scores.
 
     Attributes:
-        rerank: takes a query and k documents, and returns (k,) finite scores.
+        rerank: takes the number of a query and the (k,) positions of documents, and returns (k,)
+            finite scores.
     """
 
     task: Task
     base: System
-    rerank: Callable[[str, list[str]], Float32Array]
+    rerank: Callable[[int, NDArray[np.intp]], Float32Array]
     top: int
 
     def ranks(self) -> NDArray[np.intp]:
@@ -153,5 +154,4 @@ class TwoStage:
     def _reranked(self, query: int, first: Float32Array) -> tuple[NDArray[np.intp], Float32Array]:
         """Return the pool positions of the best documents, and the reranker's scores of them."""
         best = np.argsort(-first, kind="stable")[: self.top]
-        texts, question = self.task.document_texts, self.task.texts("source")[query]
-        return best, self.rerank(question, [texts[i] for i in best])
+        return best, self.rerank(query, best)

@@ -20,6 +20,7 @@ from ...metrics.ranking import per_query, ranks
 from ...metrics.relevance import Clusters, groups_of
 from ...metrics.statistics import Interval, Scores, intervals
 from ...vectors import Float32Array
+from ..rescoring import rescored_search
 from ..scoring import check_aligner, searched_documents
 from .perturbations import perturbations
 
@@ -60,7 +61,7 @@ class RobustnessReport:
     Attributes:
         base: unperturbed queries by the untouched vectors; None where the two spaces cannot be
             compared.
-        aligned: unperturbed queries by the aligner's vectors.
+        aligned: unperturbed queries by the aligner, as it serves: rescored where it rescores.
         perturbations: the results by name.
         not_run: the reason for each perturbation that could not be run, by name.
     """
@@ -197,6 +198,7 @@ class _Systems:
         self._projected = aligner.project(
             self._stored, texts=pool.texts, modality="target", role="document"
         )
+        self._again = rescored_search(aligner, pool)
         self._relevance = pool.relevance(pairs)
         self._clusters: Clusters = groups_of(pairs)
         self.metric = aligner.report.metric
@@ -208,7 +210,10 @@ class _Systems:
         if self._aligner.report.base is not None:
             rank["base"] = ranks(x, self._stored, self.metric, relevance=self._relevance)
         ours = self._aligner.project(x, texts=texts, modality="source", role="query")
-        rank["aligned"] = ranks(ours, self._projected, self.metric, relevance=self._relevance)
+        found = ranks(ours, self._projected, self.metric, relevance=self._relevance)
+        if self._again is not None:
+            found = self._again.hits(x, texts, kept=found, relevance=self._relevance).rescored()
+        rank["aligned"] = found
         return rank
 
     def scores(self, rank: NDArray[np.intp]) -> Scores:
