@@ -159,3 +159,9 @@ def test_folds_are_as_many_as_groups_where_those_are_few(groups):
     sizes = [5, 9, 9] if groups else [4, 4, 5, 5, 5]
     assert sorted(len(split.held_out) for split in cut) == sizes
     assert sorted(np.concatenate([split.held_out for split in cut])) == list(range(23))
+
+
+def test_pairs_that_shared_texts_link_cannot_be_split():
+    pairs = Pairs(["one text"] * 40, [f"answer {i}" for i in range(40)])
+    with pytest.raises(FitError, match=r"link all of 40 pairs .* Give more different pairs"):
+        hold_out(pairs, 0.2, seed=0, at_most=10)

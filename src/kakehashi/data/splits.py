@@ -44,7 +44,8 @@ def hold_out(
         rows: split these rows of the pairs only.
 
     Raises:
-        FitError: fewer than two rows.
+        FitError: fewer than two rows, or shared texts link all of them, so that none can be held
+            out.
     """
     rows = np.arange(len(pairs)) if rows is None else rows
     n = len(rows)
@@ -65,6 +66,11 @@ def hold_out(
         smallest = min(left, key=len)
         if len(smallest) < n - taken:
             is_held_out[smallest] = True
+    if not is_held_out.any():
+        raise FitError(
+            f"Shared texts link all of {n} pairs to one another, so that none can be held out. "
+            "Give more different pairs, or validation and test sets of your own."
+        )
     return Split(rows[~is_held_out], rows[is_held_out])
 
 

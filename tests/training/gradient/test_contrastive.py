@@ -411,7 +411,7 @@ def test_a_batch_is_contrasted_with_hard_answers_and_in_keep_mode_with_random_on
 
 
 def test_the_rate_rises_over_the_first_steps_and_falls_to_zero():
-    rate = contrastive._Schedule(100)
+    rate = contrastive._Schedule(1.0, 100)
     assert rate(0) == pytest.approx(0.2)  # five steps of warm-up
     assert rate(4) == pytest.approx(0.5 * (1 + np.cos(0.04 * np.pi)))
     assert rate(50) == pytest.approx(0.5)

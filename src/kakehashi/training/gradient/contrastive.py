@@ -29,6 +29,7 @@ from ...projection.head import AffineHead, grid_weight
 from ...types import Mode
 from ...vectors import chunks, unit_rows
 from ..feature_data import TrainingRows
+from .adam import Adam
 from .torch_state import undisturbed
 
 if TYPE_CHECKING:
@@ -90,19 +91,17 @@ def refine(
         generator = torch.Generator().manual_seed(seed)
         task = _Task.of(pairs, mode, device)
         heads = _Heads(start, task)
-        optimiser = torch.optim.Adam(heads.parameters, lr=learning_rate)
         steps = -(-len(pairs) // BATCH_SIZE)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _Schedule(steps * epochs))
+        optimiser = Adam(heads.parameters)
+        rate = _Schedule(learning_rate, steps * epochs)
         history, hard = [], torch.empty(0)
         for epoch in track(range(epochs)[:stop_after], label):
             if epoch % MINE_EVERY == 0:
                 hard = _mine(heads, task)
             for rows, candidates in _batches(task, hard, steps, generator):
                 loss = _loss(heads, task, rows.to(device), candidates.to(device))
-                optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]  # torch has not typed it
-                optimiser.step()
-                schedule.step()
+                gradients = torch.autograd.grad(loss, heads.parameters)
+                optimiser.step(gradients, rate(optimiser.steps))
             history.append(heads.projection())
     return history
 
@@ -126,11 +125,13 @@ def _batches(
 class _Schedule:
     """Rise over the first steps, then fall along a cosine to zero (Loshchilov & Hutter 2017)."""
 
+    highest: float
     steps: int
 
     def __call__(self, step: int) -> float:
-        rise = (step + 1) / max(1.0, _WARM_UP * self.steps)
-        return min(1.0, rise) * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        rise = min(1.0, (step + 1) / max(1.0, _WARM_UP * self.steps))
+        fall = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
+        return self.highest * rise * fall
 
 
 @dataclass(frozen=True, eq=False)
