@@ -140,6 +140,7 @@ class AlignedModel(BaseModel):
     aligner: AlignerField
     query_modality: str | None = Field(default=None, validate_default=True)
     document_modality: str | None = Field(default=None, validate_default=True)
+    modality_field: str = "modality"
 
     @field_validator("query_modality", "document_modality")
     @classmethod
@@ -160,9 +161,23 @@ class AlignedModel(BaseModel):
         """``document_modality``, or the default of the aligner."""
         return document_modality_of(self.aligner, self.document_modality)
 
-    def modality_of_documents(self, field: str = "modality") -> DocumentModality:
-        """Return the rule for documents of a store: by metadata, else ``document_modality``."""
-        return DocumentModality("", self.aligner, None, field, self.resolved_document_modality)
+    def modality_of_documents(
+        self, search: str = "", declared: str | None = None, field: str | None = None
+    ) -> DocumentModality:
+        """Return the rule for documents of a store: as declared, by metadata, or the default.
+
+        Args:
+            search: its name, for errors.
+            declared: of all documents.
+            field: the metadata field, in place of ``modality_field``.
+        """
+        return DocumentModality(
+            search,
+            self.aligner,
+            declared,
+            field or self.modality_field,
+            self.resolved_document_modality,
+        )
 
     @classmethod
     def load(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..data.arguments import is_number
 from ..errors import DataError
+from .conditional_logit import newton
 
 RECOMMENDED = "recommended"
 MinScore = float | Literal["recommended"]
@@ -30,7 +31,8 @@ KEPT = 0.9
 """The recommended probability keeps this share of the right first documents."""
 MIN_RIGHT = 10
 """Least number of right first documents; fewer do not tell where most of them are."""
-_PENALTY, _MAX_STEPS, _TOLERANCE = 1e-3, 50, 1e-9
+_PENALTY = np.array([1e-3, 1e-12])
+"""On half the squares of the slope of standardised scores, and of the offset."""
 
 
 class AnswerProbability(NamedTuple):
@@ -87,26 +89,12 @@ def check_min_score(min_score: Any) -> None:
 
 
 def _logistic(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, float]:
-    """Fit P(y=1) = sigmoid(slope x + offset) by Newton's method with halved steps."""
+    """Fit P(y=1) = sigmoid(slope x + offset): a choice between slope x + offset and 0."""
     mean, deviation = float(x.mean()), float(x.std()) or 1.0
-    design = np.stack([(x - mean) / deviation, np.ones_like(x)], axis=1)
-    beta: NDArray[Any] = np.zeros(2)
-    step, best = np.zeros(2), np.inf
-    for _ in range(_MAX_STEPS):
-        z = design @ beta
-        loss = float((np.logaddexp(0, z) - y * z).sum() + _PENALTY * beta[0] ** 2 / 2)
-        if loss > best + _TOLERANCE:  # too far: go back half the way
-            step /= 2
-            beta = beta + step
-            continue
-        if best - loss < _TOLERANCE:
-            break
-        best, p = loss, _sigmoid(z)
-        penalty = np.array([_PENALTY, 0.0])
-        gradient = design.T @ (p - y) + penalty * beta
-        hessian = (design * (p * (1 - p))[:, None]).T @ design + np.diag(penalty + 1e-12)
-        step = np.linalg.solve(hessian, gradient)
-        beta = beta - step
+    design = np.zeros((len(x), 2, 2))
+    design[:, 0] = np.stack([(x - mean) / deviation, np.ones_like(x)], axis=1)
+    chosen = np.stack([y > 0, y == 0], axis=1)
+    beta = newton(design, np.ones_like(chosen), chosen, _PENALTY)
     slope = float(beta[0] / deviation)
     return slope, float(beta[1] - slope * mean)
 

@@ -152,14 +152,14 @@ def _fit_signed(
     fitted[width - 1] = False
     while True:
         beta = np.zeros(len(signs))
-        beta[fitted] = _newton(x[:, :, fitted], allowed, answers, penalty[fitted])
+        beta[fitted] = newton(x[:, :, fitted], allowed, answers, penalty[fitted])
         wrong = fitted & (beta * signs < 0)
         if not wrong.any():
             return beta
         fitted &= ~wrong
 
 
-def _newton(
+def newton(
     x: Float64Array, allowed: NDArray[np.bool_], answers: NDArray[np.bool_], penalty: Float64Array
 ) -> Float64Array:
     """Fit softmax(x @ beta) to the answers: (n, m, p) -> (p,).

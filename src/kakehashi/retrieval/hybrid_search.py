@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Literal, Protocol, get_args
@@ -105,11 +105,9 @@ class HybridSearch:
         options: Mapping[str, Any],
     ) -> HybridResult:
         """Run the searches one after the other, and return the best k documents."""
-        state = _SearchState(self, searches, query.modality, check_k(k))
+        state = _SearchState(self, searches, query, text, check_k(k), options)
         while state.pending:
-            for search in state.pending:
-                state.record(search, state.find(search, query, text, options))
-            state.next_round()
+            state.next_round(state.find(search) for search in state.pending)
         return self._without_unlikely(state.result, query.modality)
 
     async def arun(
@@ -121,17 +119,10 @@ class HybridSearch:
         options: Mapping[str, Any],
     ) -> HybridResult:
         """Run the searches of a round at the same time, each in a thread."""
-        state = _SearchState(self, searches, query.modality, check_k(k))
+        state = _SearchState(self, searches, query, text, check_k(k), options)
         while state.pending:
-            outcomes = await asyncio.gather(
-                *(
-                    in_search_thread(state.find, search, query, text, options)
-                    for search in state.pending
-                )
-            )
-            for search, outcome in zip(state.pending, outcomes, strict=True):
-                state.record(search, outcome)
-            state.next_round()
+            running = (in_search_thread(state.find, search) for search in state.pending)
+            state.next_round(await asyncio.gather(*running))
         return self._without_unlikely(state.result, query.modality)
 
     def _without_unlikely(self, result: HybridResult, query_modality: str) -> HybridResult:
@@ -152,21 +143,26 @@ class _SearchState:
     """
 
     def __init__(
-        self, hybrid: HybridSearch, searches: Sequence[Search], query_modality: str, k: int
+        self,
+        hybrid: HybridSearch,
+        searches: Sequence[Search],
+        query: Query,
+        text: str,
+        k: int,
+        options: Mapping[str, Any],
     ) -> None:
         self.pending, self.result = searches, HybridResult([], {})
         self._hybrid, self._searches = hybrid, searches
-        self._query_modality, self._k = query_modality, k
+        self._query, self._text, self._k, self._options = query, text, k, options
         self._round, self._depth = 1, max(_MIN_FIRST_DEPTH, _FIRST_DEPTH_PER_K * k)
         self._results: dict[str, SearchResult] = {}
         self._errors: dict[str, Exception] = {}
 
-    def find(
-        self, search: Search, query: Query, text: str, options: Mapping[str, Any]
-    ) -> SearchResult | Exception:
+    def find(self, search: Search) -> SearchResult | Exception:
         """Run one search as deep as this round wants; return its result or its error."""
-        limit, per_modality = self._hybrid.timeout, self._round > 1
-        find = partial(search.find, query, text, self._depth, options, per_modality=per_modality)
+        limit = self._hybrid.timeout
+        asked = self._query, self._text, self._depth, self._options
+        find = partial(search.find, *asked, per_modality=self._round > 1)
         try:
             return (
                 find() if limit is None else call_within(limit, find, f"the search {search.name!r}")
@@ -174,7 +170,7 @@ class _SearchState:
         except Exception as error:  # a store may raise anything
             return error
 
-    def record(self, search: Search, outcome: SearchResult | Exception) -> None:
+    def _record(self, search: Search, outcome: SearchResult | Exception) -> None:
         """Keep the result of a search. After an error, the result of the round before stays.
 
         Raises:
@@ -190,20 +186,26 @@ class _SearchState:
         if search.name in self._results:  # no last hits: it is not repeated
             self._results[search.name] = self._results[search.name]._replace(last_hits={})
 
-    def next_round(self) -> None:
+    def next_round(self, outcomes: Iterable[SearchResult | Exception]) -> None:
         """Fuse the results, and set the searches and the depth of the next round.
+
+        Args:
+            outcomes: of :meth:`find` for each pending search. One that is to be raised is, before
+                the next is found.
 
         Raises:
             Exception: the first error, where all searches failed.
         """
+        for search, outcome in zip(self.pending, outcomes, strict=True):
+            self._record(search, outcome)
         if not self._results:
             raise next(iter(self._errors.values()))
         fusion, k = self._hybrid.fusion, self._k
-        documents = fusion.fuse(self._results, self._query_modality, k)
+        documents = fusion.fuse(self._results, self._query.modality, k)
         failed = {name: f"{type(e).__name__}: {e}" for name, e in self._errors.items()}
         self.result, self.pending = HybridResult(documents, failed), []
         if self._round < _MAX_ROUNDS or len(documents) < k:
-            names = fusion.not_final(self._results, self._query_modality, documents, k)
+            names = fusion.not_final(self._results, self._query.modality, documents, k)
             self.pending = [search for search in self._searches if search.name in names]
         self._round, self._depth = self._round + 1, self._depth * _DEPTH_FACTOR
 

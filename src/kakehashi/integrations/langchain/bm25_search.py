@@ -16,7 +16,7 @@ from ...retrieval.filters import lexical_filter
 from ...retrieval.hits import SearchResult
 from ...retrieval.lexical_search import LexicalSearch, Refreshed
 from ...retrieval.query import Query
-from .._modalities import Space
+from .embeddings import AlignedEmbeddings
 
 
 class BM25Search(BaseModel):
@@ -59,21 +59,13 @@ class BM25Search(BaseModel):
 
     def prepared(
         self,
-        space: Space,
+        embeddings: AlignedEmbeddings,
         *,
-        without_modality: str,
-        modality_field: str,
         needs_similarity: bool,
         merge: Merge,
     ) -> BM25Search:
         """Return this search with an index of its documents as they are now."""
-        modality = DocumentModality(
-            self.name,
-            space,
-            self.modality,
-            self.modality_field or modality_field,
-            without_modality,
-        )
+        modality = embeddings.modality_of_documents(self.name, self.modality, self.modality_field)
         search = self.model_copy()
         search._prepared = Refreshed(
             partial(getattr, self, "documents"), partial(self._build, modality, merge)

@@ -36,14 +36,12 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         modality_field: the metadata field in which a document may name its modality.
     """
 
-    modality_field: str = "modality"
-
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed documents, all of a call in one batch."""
         modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
-        note_filling(self.aligner, self.modality_of_documents(self.modality_field))
+        note_filling(self.aligner, self.modality_of_documents())
         vectors: list[list[float]] = self.aligner.embed_documents(texts, modality=modality).tolist()
         return vectors
 
@@ -52,7 +50,7 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         modality = modality_of_addition(self) or self.resolved_document_modality
         if not texts:
             return []
-        await anote_filling(self.aligner, self.modality_of_documents(self.modality_field))
+        await anote_filling(self.aligner, self.modality_of_documents())
         embedded = await self.aligner.aembed_documents(texts, modality=modality)
         vectors: list[list[float]] = embedded.tolist()
         return vectors
@@ -63,13 +61,13 @@ class AlignedEmbeddings(AlignedModel, Embeddings):
         Raises:
             AlignerMismatchError: a store calls for it, and holds vectors of another aligner.
         """
-        check_caller(self.aligner, self.modality_of_documents(self.modality_field))
+        check_caller(self.aligner, self.modality_of_documents())
         vector: list[float] = self.prepare_query(text, modality=modality).vector.tolist()
         return vector
 
     async def aembed_query(self, text: str, *, modality: str | None = None) -> list[float]:
         """Do the same; the encoder is awaited."""
-        await acheck_caller(self.aligner, self.modality_of_documents(self.modality_field))
+        await acheck_caller(self.aligner, self.modality_of_documents())
         vector: list[float] = (await self.aprepare_query(text, modality=modality)).vector.tolist()
         return vector
 

@@ -128,11 +128,7 @@ class HybridRetriever(ProjectingRetriever):
             needs_similarity = self._hybrid_search().fusion.needs_similarity
             self._prepared = [
                 search.prepared(
-                    space,
-                    without_modality=modality,
-                    modality_field=field,
-                    needs_similarity=needs_similarity,
-                    merge=self.merge,
+                    self.embeddings, needs_similarity=needs_similarity, merge=self.merge
                 )
                 for search in self.searches
             ]

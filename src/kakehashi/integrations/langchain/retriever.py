@@ -8,6 +8,7 @@ own line searches it::
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -60,8 +61,9 @@ class ProjectingRetriever(BaseRetriever):
     def _number(self, k: int | None) -> int:
         return check_k(self.k if k is None else k)
 
+    @abstractmethod
     def _stores(self) -> Sequence[VectorStore]:
-        raise NotImplementedError
+        """Return the stores that are searched."""
 
     def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
         params = super()._get_ls_params(**kwargs)
@@ -172,7 +174,7 @@ class AlignedRetriever(ProjectingRetriever):
             return await store.asimilarity_search_by_vector(vector, k=n, **options)
 
     def _modality(self) -> DocumentModality:
-        return self.embeddings.modality_of_documents(self.embeddings.modality_field)
+        return self.embeddings.modality_of_documents()
 
     def _options(self, of_call: dict[str, Any]) -> dict[str, Any]:
         """Return the options of the store's search, with a ``filter`` in the form of the store."""
@@ -203,11 +205,7 @@ class AlignedRetriever(ProjectingRetriever):
                 fusion_of("calibrated", space.calibration), "raise", min_score=min_score
             )
             search = VectorSearch(vectorstore=self.vectorstore).prepared(
-                space,
-                without_modality=modality,
-                modality_field=self.embeddings.modality_field,
-                needs_similarity=True,
-                merge="identity",
+                self.embeddings, needs_similarity=True, merge="identity"
             )
             self._by_probability = made_from, hybrid, search
         return self._by_probability[1:]

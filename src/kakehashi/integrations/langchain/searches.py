@@ -19,6 +19,7 @@ from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
 from .bm25_search import BM25Search, key_of_document
+from .embeddings import AlignedEmbeddings
 from .filters import joined, kind_of
 from .index import check, scale_of
 from .store_options import check_options
@@ -113,26 +114,22 @@ class VectorSearch(BaseModel):
 
     def prepared(
         self,
-        space: Space,
+        embeddings: AlignedEmbeddings,
         *,
-        without_modality: str,
-        modality_field: str,
         needs_similarity: bool,
         merge: Merge,
     ) -> VectorSearch:
-        """Return this search for an aligner, whose vectors show the scale of the store's scores.
+        """Return this search for embeddings, whose vectors show the scale of the store's scores.
 
         Args:
-            without_modality: the modality of documents that name none.
-            modality_field: of the embeddings.
             needs_similarity: whether hits need a similarity.
             merge: which hits are one document.
         """
         if self.split not in ("auto", None) and not callable(self.split):
             raise DataError(f"split={self.split!r}; give a function, 'auto' or None.")
-        field = self.modality_field or modality_field
+        space, field = embeddings.aligner, self.modality_field or embeddings.modality_field
         scale = ScoreScale(space, self.scores, partial(scale_of, self.vectorstore, space))
-        modality = DocumentModality(self.name, space, self.modality, field, without_modality)
+        modality = embeddings.modality_of_documents(self.name, self.modality, field)
         self.check_options({})
         search = self.model_copy(update={"modality_field": field})
         search._prepared = (space, modality, scale if needs_similarity else None, merge)

@@ -53,18 +53,11 @@ class BM25Search:
         self,
         embedding: AlignedEmbedding,
         *,
-        without_modality: str,
         needs_similarity: bool,
         merge: Merge,
     ) -> BM25Search:
         """Return this search with an index of its nodes as they are now."""
-        modality = DocumentModality(
-            self.name,
-            embedding.aligner,
-            self.modality,
-            embedding.modality_field,
-            without_modality,
-        )
+        modality = embedding.modality_of_documents(self.name, self.modality)
         nodes_of = partial(getattr, self, "nodes")
         return replace(
             self, _index=Refreshed(nodes_of, partial(self._build, embedding, modality, merge))

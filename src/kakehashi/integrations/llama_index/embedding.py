@@ -52,7 +52,6 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
             of its own; LlamaIndex itself keeps one vector for each text.
     """
 
-    modality_field: str = "modality"
     embed_batch_size: int = Field(default=32, gt=0, le=2048)
     embeddings_cache: Any = Field(default=None, exclude=True)
 
@@ -136,13 +135,13 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         Raises:
             AlignerMismatchError: an index calls for it, and holds vectors of another aligner.
         """
-        check_caller(self, self.modality_of_documents(self.modality_field))
+        check_caller(self, self.modality_of_documents())
         with _role.set(self, "query"):
             return super().get_query_embedding(query)
 
     async def aget_query_embedding(self, query: str) -> Embedding:
         """Embed a query without blocking the event loop."""
-        await acheck_caller(self, self.modality_of_documents(self.modality_field))
+        await acheck_caller(self, self.modality_of_documents())
         with _role.set(self, "query"):
             return await super().aget_query_embedding(query)
 
@@ -154,14 +153,14 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
                 its nodes bring some.
             DataError: an index calls for them, and a node of it names an unknown modality.
         """
-        note_filling(self, self.modality_of_documents(self.modality_field))
+        note_filling(self, self.modality_of_documents())
         vectors: list[Embedding] = super().get_text_embedding_batch(texts, **options)
         return vectors
 
     async def aget_text_embedding_batch(self, texts: list[str], **options: Any) -> list[Embedding]:
         """Embed texts without blocking the event loop."""
         # Here, as the base class makes a task of each batch, and a task knows no caller.
-        await anote_filling(self, self.modality_of_documents(self.modality_field))
+        await anote_filling(self, self.modality_of_documents())
         vectors: list[Embedding] = await super().aget_text_embedding_batch(texts, **options)
         return vectors
 

@@ -82,12 +82,7 @@ class HybridRetriever(BaseRetriever):
         self._hybrid_search = HybridSearch(method, on_error, timeout, min_score)
         check_searches(listed, self._hybrid_search)
         self._searches = [
-            search.prepared(
-                self.embedding,
-                without_modality=self.embedding.resolved_document_modality,
-                needs_similarity=method.needs_similarity,
-                merge=merge,
-            )
+            search.prepared(self.embedding, needs_similarity=method.needs_similarity, merge=merge)
             for search in listed
         ]
         self._k, self._fusion, self._options = similarity_top_k, fusion, options

@@ -70,7 +70,7 @@ class AlignedRetriever(BaseRetriever):
         options["similarity_top_k"] = similarity_top_k
         self._retriever = retriever_of(index, self.embedding, options)
         self._index = index
-        self._modality = self.embedding.modality_of_documents(self.embedding.modality_field)
+        self._modality = self.embedding.modality_of_documents()
         super().__init__(
             callback_manager=self._retriever.callback_manager,
             object_map=self._retriever.object_map,

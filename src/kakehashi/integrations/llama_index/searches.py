@@ -86,22 +86,17 @@ class VectorSearch:
         self,
         embedding: AlignedEmbedding,
         *,
-        without_modality: str,
         needs_similarity: bool,
         merge: Merge,
     ) -> VectorSearch:
         """Return this search for an embedding, whose vectors show the scale of the store's scores.
 
         Args:
-            without_modality: the modality of nodes that name none.
             needs_similarity: whether hits need a similarity.
             merge: which hits are one document.
         """
-        space = embedding.aligner
-        scale = ScoreScale(space, self.scores, partial(scale_of, self.index, embedding))
-        modality = DocumentModality(
-            self.name, space, self.modality, embedding.modality_field, without_modality
-        )
+        scale = ScoreScale(embedding.aligner, self.scores, partial(scale_of, self.index, embedding))
+        modality = embedding.modality_of_documents(self.name, self.modality)
         prepared = embedding, modality, scale if needs_similarity else None, merge
         return replace(self, _prepared=prepared)
 
