@@ -13,8 +13,8 @@ take their turn, one at a time, each on one thread:
 - kakehashi in the modes keep and shared, reading the texts, too, and reading vectors only as the
   peers do: seconds of `kakehashi.fit`, which splits what it is given for itself and never sees the
   test part, and the score of what ships (the identity, if the verdict is so);
-- index (--only index): kakehashi with all targets but those of the test part as unpaired texts, as
-  if an index were there of which few documents have a pair;
+- index (--only index): kakehashi with all targets but those of the test part as an index,
+  of which few documents have a pair;
 - rungs (--only rungs): the test score of every rung, from fits in which the test part judges;
 - ideas (--only ideas): what goes beyond one fit of the pairs (ideas.py);
 - encoders (--only encoders): fine-tuning, and other encoders on both sides (encoders.py);
@@ -51,6 +51,7 @@ from setting import setting
 
 import kakehashi
 from kakehashi import Pairs
+from kakehashi.data.index import IndexDocuments
 from kakehashi.retrieval.bm25 import bm25_ranks
 from kakehashi.vectors import unit_rows
 
@@ -136,11 +137,11 @@ class Split:
     args: argparse.Namespace
 
     @cached_property
-    def index(self) -> Pairs:
+    def index(self) -> IndexDocuments:
         """All targets but those of the test part, as both encoders see them."""
         cache = self.args.out / "vectors.sqlite"
         seen = self.data_set.targets_as_source(self.pairs, self.args.data, cache)
-        return self.parts.unpaired(self.pairs, seen)
+        return self.parts.index(self.pairs, seen)
 
     @cached_property
     def both_encoders(self) -> Pairs:
@@ -159,7 +160,8 @@ def run_split(split: Split, size: int | None, offered: dict[str, System], cells:
         cell = f"{label}__{size or 'all'}__{seed}__{name}"
         key = source_hash(files) + parts.digest
         if name.endswith("unpaired"):
-            key += split.index.content_hash
+            x, y = split.index.source_vectors, split.index.vectors
+            key += Pairs(source_vectors=x, target_vectors=y).content_hash
         if cells.has(cell, key):
             continue
         begun = time.perf_counter()
@@ -208,7 +210,7 @@ def more(split: Split, mode: Any, name: str) -> Iterator[tuple[str, System]]:
     """Yield fits that are given more than the pairs, or are more than one."""
     parts, seed, kinds = split.parts, split.seed, split.args.only
     if "index" in kinds:
-        measure = partial(fitted, parts, mode, True, seed, unpaired=split.index)
+        measure = partial(fitted, parts, mode, True, seed, learn_from=split.index)
         yield f"{name}, index unpaired", (fitting_files(), measure)
     if "ideas" in kinds:
         files = [*fitting_files(), HERE / "ideas.py"]

@@ -169,7 +169,7 @@ def aligner_over(model: Any) -> kakehashi.Aligner:
         target_encoder=lambda given: np.float32([vector(text) for text in given]) @ turn,
         ngrams=False,
         learned=False,
-        unpaired=[],
+        learn_from=[],
     )
 
 

@@ -38,7 +38,7 @@ def pseudo_pairs(parts: Parts, pairs: Pairs, mode: Any, seed: int) -> Record:
     right = set(zip(rest.source_texts, rest.target_texts, strict=True))
     both = zip(mined.source_texts or (), mined.target_texts or (), strict=True)
     share = sum(pair in right for pair in both) / len(mined)
-    second = fitted(parts, mode, True, seed, unpaired=mined, test=parts.test)
+    second = fitted(parts, mode, True, seed, learn_from=mined, test=parts.test)
     return second | {"pseudo_pairs": len(mined), "right": round(share, 3)}
 
 

@@ -5,8 +5,8 @@
 
 A fifth of the pairs, whole groups at a time, is the test part; it depends on the seed alone.
 Training rows that share a side with it are left out. The other rows go through kakehashi's own
-model selection, over vectors alone and over vectors with n-grams beside them. The unpaired texts
-are the training targets, as the source encoder sees them.
+model selection, over vectors alone and over vectors with n-grams beside them. The texts without a
+pair are the training targets, as the source encoder sees them.
 
 "Closed form" is the first by validation, with or without hubness correction. "Head" is trained
 with torch from the best plain closed form, as `fit` trains it. Validation chooses the number of
@@ -47,6 +47,7 @@ from kakehashi.training.candidates import Candidate
 from kakehashi.training.features import feature_sets
 from kakehashi.training.model_selection import tune_candidates, tune_correction, tune_head
 from kakehashi.training.one_thread import BLAS
+from kakehashi.training.sources import Source
 from kakehashi.training.spaces import share_space, store_metric
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
@@ -103,10 +104,12 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
     kept = np.sort(np.random.default_rng(seed).permutation(left)[: args.at_most])
     train = pairs.select(kept)
     texts, y = train.target_texts, train.required_vectors("target")
-    unpaired = Pairs(texts, texts, source_vectors=as_source[kept], target_vectors=y)
+    targets = Pairs(texts, texts, source_vectors=as_source[kept], target_vectors=y)
     metric = store_metric(train)
     same_space = share_space(train, {"source": None, "target": None}, seed)
-    rows = plan_split(train, validation=None, test=test, unpaired=unpaired, seed=seed)
+    rows = plan_split(
+        train, validation=None, test=test, sources=(Source("targets", targets),), seed=seed
+    )
     every = Relevance.of(pairs)
     relevance = {
         "held_out": Relevance.of(test),

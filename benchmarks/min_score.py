@@ -68,7 +68,7 @@ def _first(pairs: Pairs, rows: int) -> Pairs:
 def _row(data_set: DataSet, pairs: Pairs, others: list[Pairs], seed: int) -> str:
     split = hold_out(pairs, 0.2, seed=seed)
     fitted = kakehashi.fit(
-        pairs.select(split.kept), mode="keep", learned=False, unpaired=[], seed=seed
+        pairs.select(split.kept), mode="keep", learned=False, learn_from=[], seed=seed
     )
     calibration = fitted.calibration
     if calibration is None or not calibration.answers:

@@ -92,7 +92,7 @@ def aligners_of(pairs: kakehashi.Pairs, cache: str | None) -> dict[str, kakehash
     first, second = pairs.select(range(half)), pairs.select(range(half, len(pairs)))
 
     def fitted(rows: kakehashi.Pairs, mode: Any, target: Known) -> kakehashi.Aligner:
-        quick: Any = {"learned": False, "ngrams": False, "unpaired": [], "cache": cache}
+        quick: Any = {"learned": False, "ngrams": False, "learn_from": [], "cache": cache}
         return kakehashi.fit(rows, source_encoder=use, target_encoder=target, mode=mode, **quick)
 
     shared = fitted(first, "shared", minilm)

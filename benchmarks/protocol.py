@@ -36,6 +36,7 @@ import numpy as np
 import kakehashi
 from kakehashi import Aligner, Pairs
 from kakehashi.data.duplicates import find_leaks
+from kakehashi.data.index import IndexDocuments
 from kakehashi.data.splits import hold_out
 from kakehashi.metrics.pool import Pool
 from kakehashi.metrics.ranking import ranks
@@ -94,12 +95,12 @@ class Parts:
         left = [i for i, name in enumerate(every.pairs.ids or ()) if name not in mine]
         return every.pairs.select(left)
 
-    def unpaired(self, pairs: Pairs, as_source: np.ndarray) -> Pairs:
+    def index(self, pairs: Pairs, as_source: np.ndarray) -> IndexDocuments:
         """Return the targets of all pairs but those of the test part, as both encoders see them."""
         rows = np.setdiff1d(np.arange(len(pairs)), find_leaks(pairs, self.test))
-        texts = None if pairs.target_texts is None else [pairs.target_texts[i] for i in rows]
+        texts = None if pairs.target_texts is None else tuple(pairs.target_texts[i] for i in rows)
         y = pairs.required_vectors("target")[rows]
-        return Pairs(texts, texts, source_vectors=as_source[rows], target_vectors=y)
+        return IndexDocuments(texts, y, source_vectors=as_source[rows])
 
     @cached_property
     def arrays(self) -> dict[str, np.ndarray]:

@@ -108,7 +108,7 @@ def real_aligner(kicad, use, minilm, run_folder, vector_cache) -> kakehashi.Alig
     """Japanese by USE into the space of English by MiniLM, saved and loaded."""
 
     def make(folder):
-        quick = {"ngrams": False, "learned": False, "unpaired": [], "cache": vector_cache}
+        quick = {"ngrams": False, "learned": False, "learn_from": [], "cache": vector_cache}
         encoders = {"source_encoder": use, "target_encoder": minilm}
         kakehashi.fit(kicad, **encoders, mode="keep", **quick).save(folder)
 

@@ -53,7 +53,7 @@ def short_aligner(use, minilm, run_folder, vector_cache):
     shorts = kakehashi.Pairs([shorthand(t) for t in english], english, groups=pairs.groups)
 
     def make(folder):
-        quick = {"ngrams": False, "learned": False, "unpaired": [], "cache": vector_cache}
+        quick = {"ngrams": False, "learned": False, "learn_from": [], "cache": vector_cache}
         encoders = {"source_encoder": use, "target_encoder": minilm}
         kakehashi.fit(shorts, **encoders, mode="keep", **quick).save(folder)
 
@@ -133,7 +133,7 @@ class TestSpace:
     @pytest.mark.slow
     def test_one_encoder_is_loaded_once(self, kicad, minilm, vector_cache):
         pairs = kicad.select(range(60))
-        quick = {"ngrams": False, "learned": False, "unpaired": [], "cache": vector_cache}
+        quick = {"ngrams": False, "learned": False, "learn_from": [], "cache": vector_cache}
         fitted = kakehashi.fit(
             pairs, source_encoder=minilm, target_encoder=minilm, mode="keep", **quick
         )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from . import progress as progress
     from .aligner import Aligner
     from .data.readers import read_pairs
-    from .integrations.stores import read_index
+    from .integrations.reading import read_index
     from .multi_aligner import MultiAligner, load
     from .training.fit import fit
 
@@ -35,7 +35,7 @@ _LAZY = {
     "MultiAligner": "multi_aligner",
     "load": "multi_aligner",
     "fit": "training.fit",
-    "read_index": "integrations.stores",
+    "read_index": "integrations.reading",
     "read_pairs": "data.readers",
 }
 _LAZY_MODULES = ("encoders", "evaluation", "pairing", "progress")

@@ -39,9 +39,9 @@ def render_card(
         f"- mode: {markdown(report.mode)}; chosen map: {markdown(report.chosen)}",
         *_second_map(n_rescored),
         f"- scores describe {markdown(report.describes)}",
-        f"- data: {markdown(data.name) or 'unnamed'}, {data.n_pairs} pairs"
-        f"{f' and {data.n_unpaired} unpaired rows' if data.n_unpaired else ''}, "
+        f"- data: {markdown(data.name) or 'unnamed'}, {data.n_pairs} pairs, "
         f"SHA-256 {markdown(data.content_hash)}",
+        *(f"- learned from {markdown(n)}: {each}" for n, each in report.learned_from.items()),
         f"- licence of the data: {markdown(data.licence) or 'not stated'}",
         f"- holds: {holds}",
         "",

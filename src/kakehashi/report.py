@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -23,9 +24,8 @@ class DataRecord:
     """The data that made an aligner.
 
     Attributes:
-        content_hash: SHA-256 over the pairs; with a validation set or unpaired rows, over the
-            hashes of all of them.
-        n_unpaired: number of unpaired rows that the caller gave.
+        content_hash: SHA-256 over the pairs; with a validation set or sources to learn from
+            beside them, over the hashes of all of them.
         columns: the names of the source and the target column in the file of the pairs.
         texts_hash: SHA-256 over the texts of the pairs alone; empty where a side has none.
         texts_sample: hashes of some of the pairs (:mod:`kakehashi.training.seen_pairs`).
@@ -35,7 +35,6 @@ class DataRecord:
     licence: str
     content_hash: str
     n_pairs: int
-    n_unpaired: int = 0
     columns: tuple[str, str] = ("source", "target")
     texts_hash: str = ""
     texts_sample: str = field(default="", repr=False)
@@ -64,6 +63,22 @@ class CandidateResult:
 
 
 @dataclass(frozen=True)
+class LearnedFrom:
+    """What a fit learned from beside its pairs.
+
+    Attributes:
+        rows: that both encoders have read.
+        weight: how much they count together in the map that ships, beside 1 of all pairs.
+    """
+
+    rows: int
+    weight: float
+
+    def __str__(self) -> str:
+        return f"{self.rows:,} rows, weight {self.weight:g}"
+
+
+@dataclass(frozen=True)
 class Report:
     """What a fit measured, on queries that neither fitting nor choosing has seen.
 
@@ -77,6 +92,7 @@ class Report:
         describes: which weights the scores belong to.
         beside: the same rows again, by name: on each kind of question by itself, where there are
             both, and among the held-out documents alone. All other scores are in the whole index.
+        learned_from: what was read beside the pairs, by its name.
     """
 
     mode: str
@@ -98,6 +114,7 @@ class Report:
     target_encoder: Scores | None = None
     target_leads: bool = False
     beside: dict[str, dict[str, Scores]] = field(default_factory=dict)
+    learned_from: dict[str, LearnedFrom] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the verdict, and the chosen map beside its rivals."""
@@ -110,6 +127,7 @@ class Report:
             scores = next(iter(of_rows.values()))
             lines.append(f"{printable(about)} ({scores.n_queries} questions, {_size(scores)}):")
             lines += [_line(name, scores) for name, scores in of_rows.items()]
+        lines += [f"learned from {printable(n)}: {f}" for n, f in self.learned_from.items()]
         return "\n".join(lines + [f"note: {printable(note)}" for note in self.notes])
 
     @property
@@ -145,6 +163,9 @@ class Report:
             measured += rows.values()
         for scores in measured:
             scores.check()
+        for name, learned in self.learned_from.items():
+            if learned.rows < 0 or not 0 <= learned.weight < math.inf:
+                raise ValueError(f"the report cannot have learned from {name!r:.60}: {learned}")
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Report:
@@ -162,6 +183,10 @@ class Report:
             "beside": {
                 about: {name: _scores(scores) for name, scores in rows.items()}
                 for about, rows in record.get("beside", {}).items()
+            },
+            "learned_from": {
+                name: LearnedFrom(int(row["rows"]), float(row["weight"]))
+                for name, row in record.get("learned_from", {}).items()
             },
         }
         return cls(**{**record, **rebuilt})

@@ -150,21 +150,22 @@ def test_curve(npz):
 @pytest.mark.parametrize(
     ("command", "passed_to", "given", "passed"),
     [
-        ("curve", "learning_curve", ("--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
+        ("curve", "learning_curve", ("--index", "index.jsonl"), ["OPEN\nTHE DOOR."]),
         ("curve", "learning_curve", (), None),
-        ("compare", "fit", ("--fit", "--unpaired", "index.jsonl"), ["OPEN\nTHE DOOR."]),
-        ("compare", "fit", ("--fit", "--no-unpaired"), []),
+        ("compare", "fit", ("--fit", "--index", "index.jsonl"), ["OPEN\nTHE DOOR."]),
+        ("compare", "fit", ("--fit", "--learn", "0"), []),
         ("compare", "fit", ("--fit",), None),
     ],
 )
-def test_curve_and_compare_learn_from_unpaired_texts(
+def test_curve_and_compare_learn_from_the_index(
     command, passed_to, given, passed, texts_npz, tmp_path, monkeypatch
 ):
     class EnoughError(Exception):
         pass
 
-    def spy(*pairs, unpaired, **options):
-        assert unpaired == passed
+    def spy(*pairs, learn_from, **options):
+        found = learn_from and [text for index in learn_from for text in index.texts]
+        assert found == passed
         raise EnoughError
 
     monkeypatch.setattr(f"kakehashi.cli.{command}.{passed_to}", spy)
@@ -177,13 +178,11 @@ def test_curve_and_compare_learn_from_unpaired_texts(
 @pytest.mark.parametrize(
     ("arguments", "kind", "said"),
     [
-        (("curve", "--unpaired", "index.txt"), EncoderError, "needs both encoders"),
-        (("compare", "--fit", "--unpaired", "index.txt"), EncoderError, "needs both encoders"),
-        (("compare", "--unpaired", "index.txt"), DataError, "pass --fit, too"),
-        (("compare", "--no-unpaired"), DataError, "pass --fit, too"),
+        (("curve", "--learn", "7"), DataError, "--learn 7 counts texts of an index"),
+        (("compare", "--learn", "0"), DataError, "pass --fit, too"),
     ],
 )
-def test_unpaired_texts_that_nothing_would_read_are_refused(arguments, kind, said, npz):
+def test_texts_that_nothing_would_read_are_refused(arguments, kind, said, npz):
     done = CliRunner().invoke(app, [*arguments, str(npz)])
     assert isinstance(done.exception, kind)
     assert said in str(done.exception)
@@ -221,7 +220,7 @@ def test_help_names_no_option_that_the_command_lacks():
     "arguments",
     [
         ("fit", "missing.npz", "--out", "x"),
-        ("fit", "missing.npz", "--out", "x", "--unpaired", "missing.txt"),
+        ("fit", "missing.npz", "--out", "x", "--index", "missing.txt"),
         ("info", "missing"),
         ("project", "missing", "a", "b"),
     ],
@@ -517,28 +516,29 @@ def test_project_finds_out_where_it_writes_to_before_it_reads(project, tmp_path)
 
 
 @pytest.mark.slow
-def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
+def test_fit_learns_from_a_file_of_texts(fit, tmp_path):
     path = tmp_path / "index.txt"
     path.write_bytes(
         "\ufeffOPEN THE DOOR.\r\n\r\n \t\n  弁を\u2028締める。 \nSTOP.\nSTOP.".encode()
     )
     quick = ("--mode", "keep", *BOTH_ENCODERS)
-    options, made = fit(*quick, "--unpaired", path)
-    assert options["unpaired"] == ["OPEN THE DOOR.", "弁を\u2028締める。", "STOP.", "STOP."]
-    assert made.data.n_unpaired == 3
-    lines = ({"en": "Open\nthe door.", "id": 1}, "STOP.")
+    options, made = fit(*quick, "--index", path)
+    [index] = options["learn_from"]
+    assert index.texts == ("OPEN THE DOOR.", "弁を\u2028締める。", "STOP.", "STOP.")
+    assert made.report.learned_from[str(path)].rows == 3
+    lines = ({"en": "Open\nthe door.", "id": 1}, "STOP.", "GO.")
     (tmp_path / "index.jsonl").write_text("\n".join(map(json.dumps, lines)))
     pairs = machine_pairs()
     x, y = hashed_letters(pairs.source_texts), reversed_letters(pairs.target_texts)
     np.savez(tmp_path / "en.npz", source=x, en=y)
-    columns = ("--unpaired", tmp_path / "index.jsonl", "--target", "en", "--overwrite")
-    options, made = fit(*quick, *columns, pairs=tmp_path / "en.npz")
-    assert options["unpaired"] == ["Open\nthe door.", "STOP."]
-    assert made.data.n_unpaired == 2
-    for given, passed in (((), None), (("--no-unpaired",), [])):
+    columns = ("--index", tmp_path / "index.jsonl", "--target", "en", "--overwrite")
+    options, made = fit(*quick, *columns, "--learn", 2, pairs=tmp_path / "en.npz")
+    assert options["learn_from"][0].texts == ("Open\nthe door.", "STOP.", "GO.")
+    assert made.report.learned_from[str(tmp_path / "index.jsonl")].rows == 2
+    for given, passed in (((), None), (("--learn", "0"), ())):
         options, made = fit(*quick, *given, "--overwrite")
-        assert options["unpaired"] == passed
-        assert made.data.n_unpaired == 0
+        assert options["learn_from"] == passed
+        assert [*made.report.learned_from] == ([] if given else ["targets of the pairs"])
 
 
 @pytest.mark.parametrize(
@@ -549,20 +549,19 @@ def test_fit_learns_from_a_file_of_unpaired_texts(fit, tmp_path):
         ("x.JSONL", b'{"en": "a"}', r"no field 'target'; it has en\. Rename it, or name"),
     ],
 )
-def test_fit_refuses_a_file_that_holds_no_unpaired_texts(name, content, said, fit, tmp_path):
+def test_fit_refuses_a_file_that_holds_no_texts(name, content, said, fit, tmp_path):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ReaderError, match=said):
-        fit(*BOTH_ENCODERS, "--unpaired", tmp_path / name)
+        fit(*BOTH_ENCODERS, "--index", tmp_path / name)
 
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "said"),
     [
         (("--mode", "both"), DataError, "mode='both' .* one of keep, shared, auto"),
-        (("--unpaired", "index.txt"), EncoderError, "needs both encoders; .*--source-encoder"),
-        (("--unpaired", "index.txt", *BOTH_ENCODERS[:2]), EncoderError, "--target-encoder"),
-        (("--unpaired", "index.txt", "--no-unpaired"), DataError, "exclude each other"),
+        (("--index", "index.txt"), DataError, "pass target_encoder= .--target-encoder"),
+        (("--learn", "9"), DataError, "--learn 9 counts texts of an index; name it with --index"),
     ],
 )
 def test_fit_refuses_options_that_cannot_be(arguments, kind, said, fit, tmp_path, monkeypatch):
@@ -624,18 +623,18 @@ def test_the_next_steps_run_as_they_are_printed(text_aligner, texts, capsys):
 def after(leader, *, fit, shown=True):
     test = PairedTest(0.1, 0.01 if shown else 0.5)
     verdict = ComparisonVerdict(leader, None if leader is None else "other", test, 40)
-    given = {"source_encoder": "a:b(c=1)", "index": "chroma:db", "no_unpaired": True, "seed": 3}
+    given = {"source_encoder": "a:b(c=1)", "index": "chroma:db", "learn": 0, "seed": 3}
     return after_comparison(verdict, Path("my pairs.csv"), given | {"group": None, "fit": fit})
 
 
 def test_a_comparison_ends_with_a_step_that_can_be_pasted():
-    options = "--source-encoder 'a:b(c=1)' --index chroma:db --no-unpaired --seed 3"
+    options = "--source-encoder 'a:b(c=1)' --index chroma:db --learn 0 --seed 3"
     fits = f"fit on all pairs: kakehashi fit 'my pairs.csv' {options} --out my-aligner"
     assert after("aligner", fit=True) == after("ridge", fit=True, shown=False) == fits
     beside = f"hold an aligner against these: kakehashi compare 'my pairs.csv' {options} --fit"
     assert after("ridge", fit=False) == beside
     assert after(None, fit=False).startswith("collect more questions")
-    curve = "kakehashi curve 'my pairs.csv' --source-encoder 'a:b(c=1)' --seed 3"
+    curve = f"kakehashi curve 'my pairs.csv' {options}"
     assert after("ridge", fit=True) == f"see what more pairs are likely to bring: {curve}"
     assert after("both: USE", fit=True).startswith("fill the index with USE, and ask it with USE")
     assert after("bm25", fit=True).startswith("search by words, too")
@@ -692,9 +691,6 @@ def test_an_index_is_searched_by_a_fit_and_a_comparison(npz, tmp_path):
         run("compare", npz, "--baseline", "procrustes", "--fit", "--index", index, "--json").stdout
     )
     assert compared["pool"] == len(stored) + 40
-    refused = run("fit", npz, *out, "--overwrite", "--index", index, "--no-unpaired")
-    assert refused.returncode == 2
-    assert "pass no --unpaired with it" in refused.stderr
 
 
 def test_a_report_names_the_small_pool_beside_the_whole_index(aligner, capsys, tmp_path):

@@ -104,7 +104,7 @@ def test_async_methods_of_an_aligner_give_the_vectors_of_the_others(framework, t
 
 
 def test_async_methods_of_a_multi_aligner_give_the_vectors_of_the_others():
-    aligner = fit(machine_pairs(), **ENCODERS, ngrams=False, unpaired=[], learned=False)
+    aligner = fit(machine_pairs(), **ENCODERS, ngrams=False, learn_from=[], learned=False)
     both = MultiAligner({"small": aligner}, "large")
 
     async def run():

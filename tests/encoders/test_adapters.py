@@ -174,7 +174,7 @@ def test_module_and_attribute_name_an_encoder(name, called):
 
 
 def test_fit_takes_an_encoder_by_module_and_attribute():
-    quick = {"mode": "keep", "ngrams": False, "unpaired": []}
+    quick = {"mode": "keep", "ngrams": False, "learn_from": []}
     names = {
         "source_encoder": "support.toy_data:hashed_letters",
         "target_encoder": "support.toy_data:reversed_letters",

@@ -23,7 +23,7 @@ from kakehashi.errors import EncoderError, EncoderMismatchError, FitError
 openai = pytest.importorskip("openai")
 
 TEXTS = ["Close the valve.", "Drain the oil from the tank.", "栓"]
-QUICK = {"ngrams": False, "unpaired": [], "learned": False}
+QUICK = {"ngrams": False, "learn_from": [], "learned": False}
 
 
 def langchain(server, model="letters", **fields):

@@ -65,7 +65,7 @@ accuracy.main()
     assert run("accuracy.py", code).count("__all__0__") == 1
 
 
-def test_rungs_and_an_unpaired_index_are_rows_of_their_own(data, tmp_path):
+def test_rungs_and_an_index_that_is_read_are_rows_of_their_own(data, tmp_path):
     code = f"""
 import sys, accuracy, tables
 from datasets import chosen
@@ -82,8 +82,8 @@ tables.main()
 pairs = data_set.load(Path({str(data)!r}), Path("none.sqlite"))
 parts = Parts.of(pairs, 20, 0)
 seen = data_set.targets_as_source(pairs, Path({str(data)!r}), Path("none.sqlite"))
-index = parts.unpaired(pairs, seen)
-assert not {{*index.target_texts}} & {{*parts.test.target_texts}}
+index = parts.index(pairs, seen)
+assert not {{*index.texts}} & {{*parts.test.target_texts}}
 assert len(index) > len(parts.pairs)
 again = parts.of_same_rows(pairs.with_vectors(2 * pairs.source_vectors, None))
 assert again.test.target_texts == parts.test.target_texts

@@ -196,12 +196,12 @@ def test_every_fit_is_of_closed_forms_from_the_pairs_alone(pairs, fits):
         for prepared in fits:
             settings = prepared.settings
             assert (settings.mode, settings.seed, settings.learned) == (mode, 7, False)
-            assert prepared.plan.unpaired is None
+            assert prepared.plan.sources == ()
             assert len(prepared.feature_sets) == 1 + ngrams
             assert {features.mode for features in prepared.feature_sets} == {mode}
 
 
-def test_every_fit_is_given_the_unpaired_texts_which_are_encoded_once(fits):
+def test_every_fit_is_given_the_texts_which_are_encoded_once(fits):
     asked = []
 
     def counting(texts):
@@ -211,18 +211,21 @@ def test_every_fit_is_given_the_unpaired_texts_which_are_encoded_once(fits):
     pairs = machine_pairs()
     index = ["open the door", "close the door", "open the door"]
     encoders = ENCODERS_OF_VIEWS | {"source_encoder": counting}
-    found = kakehashi.evaluation.learning_curve(pairs, **encoders, unpaired=index, repeats=1)
+    found = kakehashi.evaluation.learning_curve(pairs, **encoders, learn_from=index, repeats=1)
     assert len(fits) > 2
     for prepared in fits:
-        assert prepared.plan.unpaired.target_texts == ("open the door", "close the door")
+        [(name, rows)] = prepared.plan.sources
+        assert (name, rows.target_texts) == ("texts", ("open the door", "close the door"))
     assert asked.count("open the door") == 1
-    assert found.n_unpaired == found.to_dict()["n_unpaired"] == 2
-    assert "from pairs and 2 unpaired texts" in str(found)
-    with pytest.raises(kakehashi.KakehashiError, match="need both encoders; pass target_encoder="):
-        kakehashi.evaluation.learning_curve(noisy_views(60), source_encoder=never, unpaired=index)
-    with pytest.raises(kakehashi.KakehashiError, match="unpaired: None is not a string"):
+    assert found.learned_from == found.to_dict()["learned_from"] == {"texts": 2}
+    assert "from pairs and 2 rows of texts" in str(found)
+    with pytest.raises(
+        kakehashi.KakehashiError, match="texts has no target vectors; pass target_enc"
+    ):
+        kakehashi.evaluation.learning_curve(noisy_views(60), source_encoder=never, learn_from=index)
+    with pytest.raises(kakehashi.KakehashiError, match="texts: document 1: not a string"):
         kakehashi.evaluation.learning_curve(
-            pairs, source_encoder=never, target_encoder=never, unpaired=["a", None]
+            pairs, source_encoder=never, target_encoder=never, learn_from=["a", None]
         )
 
 
@@ -231,7 +234,7 @@ def never(texts):
 
 
 @pytest.mark.slow
-def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
+def test_texts_that_judge_are_in_no_fit(monkeypatch):
     """An index holds the held-out targets, too; no sum that is fitted may."""
     made = []
 
@@ -243,9 +246,9 @@ def test_unpaired_texts_that_judge_are_in_no_fit(monkeypatch):
     pairs = machine_pairs()
     index = [*pairs.target_texts, *(f"text number {i}" for i in range(20))]
     found = kakehashi.evaluation.learning_curve(
-        pairs, **ENCODERS, unpaired=index, sizes=[30, 64], repeats=1
+        pairs, **ENCODERS, learn_from=index, sizes=[30, 64], repeats=1
     )
-    assert found.n_unpaired == 100
+    assert found.learned_from == {"texts": 100}
     assert len(made) == 4  # with and without n-grams
     for rows, data in made:
         assert len(set(rows.judged.held_out.target_texts)) == 16
@@ -268,7 +271,7 @@ def test_one_question_of_the_spaces_for_all_sizes(pairs, fits, monkeypatch):
 def test_scores_are_those_of_the_reports(pairs, curve):
     split = kakehashi.data.splits.hold_out(pairs, 0.2, seed=0)
     kept, test = pairs.select(split.kept), pairs.select(split.held_out)
-    report = kakehashi.fit(kept, test=test, unpaired=[], learned=False).report
+    report = kakehashi.fit(kept, test=test, learn_from=[], learned=False).report
     last = curve.points[-1]
     assert last.n_pairs == len(kept) == 320
     assert last.scores == report.candidates[report.chosen].scores

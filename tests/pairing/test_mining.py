@@ -8,6 +8,7 @@ from support.inner_fit import inner_fit
 from support.toy_data import ENCODERS, encoded, machine_pairs, reversed_letters, two_views
 
 from kakehashi import Pairs, fit
+from kakehashi.data.index import IndexDocuments
 from kakehashi.errors import DataError
 from kakehashi.evaluation import evaluate
 from kakehashi.pairing import mining as pseudo
@@ -74,11 +75,11 @@ def test_a_second_fit_finds_more():
     first = fit(few, **options)
     shuffled = np.random.default_rng(0).permutation(np.arange(40, 700))
     more = pseudo_pairs(first, x[40:700], y[shuffled])
-    second = fit(few, **options, unpaired=more)
-    # In one index: the report of the second searches the documents of the pseudo-pairs, too.
+    index = IndexDocuments(None, y[40:700])  # searched by the questions that choose
+    second = fit(few, **options, learn_from=[index, more])
     recall = [evaluate(a, test).aligned.means["recall@1"] for a in (first, second)]
     assert recall[1] > recall[0] + 0.05
-    assert second.data.n_unpaired == len(more)
+    assert second.report.learned_from["pseudo-pairs"].rows == len(more)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_map_that_was_fitted_on_its_test_part_makes_none():
     with pytest.raises(DataError, match="a test set of your own"):
         pseudo_pairs(inner_fit(noise, **options), *again)
     more = pseudo_pairs(inner_fit(noise, **options, refit=False), *again)
-    assert inner_fit(noise, **options, unpaired=more).report.verdict == "do not use"
+    assert inner_fit(noise, **options, learn_from=more).report.verdict == "do not use"
     own = inner_fit(noise.select(range(160)), test=noise.select(range(160, 200)), **options)
     assert not own.report.refitted
     pseudo_pairs(own, *again)

@@ -11,6 +11,7 @@ from kakehashi.training.judge import judge
 from kakehashi.training.model_selection import tune
 from kakehashi.training.one_thread import BLAS
 from kakehashi.training.prepare import prepare
+from kakehashi.training.sources import as_sources
 
 
 def inner_fit(
@@ -20,14 +21,14 @@ def inner_fit(
     target_encoder=None,
     validation=None,
     test=None,
-    unpaired=None,
+    learn_from=None,
     same_space=None,
     refit=True,
     **settings,
 ) -> Aligner:
     """Fit where it is known whether the spaces are one, or ship the weights that were judged."""
     started = time.perf_counter()
-    inputs = FitInputs(pairs, validation, test, unpaired)
+    inputs = FitInputs(pairs, validation, test, as_sources(learn_from))
     prepared = prepare(
         inputs, source_encoder, target_encoder, FitSettings(**settings), same_space=same_space
     )

@@ -7,6 +7,7 @@ import kakehashi
 from kakehashi.encoders import as_encoder
 from kakehashi.training.cost import cost_of_fit, estimated_tokens
 from kakehashi.training.fit_inputs import FitInputs
+from kakehashi.training.sources import as_sources
 
 
 class Service:
@@ -30,13 +31,13 @@ def total(costs, what):
 
 
 @pytest.mark.parametrize("prompt", ["", "query: "], ids=["alike", "own way"])
-@pytest.mark.parametrize("unpaired", [None, [], ["grease the bearing", "close the lid"]])
-def test_a_fit_asks_for_no_more_than_was_said(prompt, unpaired):
+@pytest.mark.parametrize("texts", [None, [], ["grease the bearing", "close the lid"]])
+def test_a_fit_asks_for_no_more_than_was_said(prompt, texts):
     services = {
         "source": Service(hashed_letters, prompt),
         "target": Service(reversed_letters, prompt),
     }
-    inputs = FitInputs(machine_pairs(), unpaired=unpaired)
+    inputs = FitInputs(machine_pairs(), learn_from=as_sources(texts))
     encoders = {side: as_encoder(service) for side, service in services.items()}
     said = cost_of_fit(inputs, encoders, tells_roles=bool(prompt))
     assert not any(service.calls for service in services.values())
@@ -44,18 +45,18 @@ def test_a_fit_asks_for_no_more_than_was_said(prompt, unpaired):
         machine_pairs(),
         source_encoder=services["source"],
         target_encoder=services["target"],
-        unpaired=unpaired,
+        learn_from=texts,
         ngrams=False,
         learned=False,
     )
     calls = [call for service in services.values() for call in service.calls]
-    texts = sum(map(len, calls))
-    assert texts <= total(said, "texts") <= 1.35 * texts
+    asked = sum(map(len, calls))
+    assert asked <= total(said, "texts") <= 1.35 * asked
     assert len(calls) <= total(said, "calls") <= 1.35 * len(calls) + 20
 
 
 def test_functions_and_local_models_are_told_apart():
-    inputs = FitInputs(machine_pairs(), unpaired=[])
+    inputs = FitInputs(machine_pairs(), learn_from=())
     encoders = {side: as_encoder(ENCODERS[f"{side}_encoder"]) for side in ("source", "target")}
     rows = cost_of_fit(inputs, encoders, tells_roles=True)
     assert [(row.side, row.purpose, row.texts, row.calls) for row in rows] == [
@@ -74,7 +75,7 @@ def test_stored_vectors_cost_nothing():
     pairs = machine_pairs()
     pairs = pairs.with_vectors(hashed_letters(pairs.source_texts), None)
     encoders = {"source": None, "target": as_encoder(reversed_letters)}
-    rows = cost_of_fit(FitInputs(pairs, unpaired=[]), encoders, tells_roles=False)
+    rows = cost_of_fit(FitInputs(pairs, learn_from=()), encoders, tells_roles=False)
     assert {row.side for row in rows} == {"target"}
 
 

@@ -327,7 +327,7 @@ def test_two_encoders_that_are_one_share_a_space_whatever_the_pairs_say():
     pairs = machine_pairs()
     order = np.random.default_rng(0).permutation(len(pairs))
     shuffled = Pairs(pairs.source_texts, [pairs.target_texts[i] for i in order])
-    quick = {"mode": "keep", "ngrams": False, "unpaired": []}
+    quick = {"mode": "keep", "ngrams": False, "learn_from": []}
     report = fit(
         shuffled, source_encoder=hashed_letters, target_encoder=hashed_letters, **quick
     ).report

@@ -16,6 +16,7 @@ from kakehashi.training.guards import copies_across_the_split, few_groups, swapp
 from kakehashi.training.near_copies import near_copies
 from kakehashi.training.prepare import prepare
 from kakehashi.training.seen_pairs import SAMPLE, sample_of, seen_in, texts_hash
+from kakehashi.training.sources import as_sources
 from kakehashi.training.split_plan import plan_split
 
 WORDS = re.findall(r"\w+", (np.__doc__ or "") + (re.__doc__ or ""))
@@ -82,12 +83,12 @@ def test_documents_that_read_like_the_sources_tell_that_the_columns_are_swapped(
     pairs = machine_pairs()
     pairs.columns = ("en", "ja")
     for texts, said in ((pairs.source_texts, True), (pairs.target_texts, False)):
-        unpaired = IndexDocuments(texts) if as_index else texts
-        found = list(swapped_columns(text_aligner.router, FitInputs(pairs, unpaired=unpaired)))
+        index = as_sources(IndexDocuments(texts) if as_index else texts)
+        found = list(swapped_columns(text_aligner.router, FitInputs(pairs, learn_from=index)))
         assert len(found) == said
     assert not list(swapped_columns(text_aligner.router, FitInputs(pairs)))
     [note] = swapped_columns(
-        text_aligner.router, FitInputs(pairs, unpaired=IndexDocuments(pairs.source_texts))
+        text_aligner.router, FitInputs(pairs, learn_from=(IndexDocuments(pairs.source_texts),))
     )
     assert note == (
         "the columns of the pairs look swapped: 80 of 80 documents of the index read like the "

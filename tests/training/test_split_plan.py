@@ -9,6 +9,7 @@ from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import sufficient_statistics as development
 from kakehashi.training.closed_forms import closed_forms
 from kakehashi.training.features import FeatureSet
+from kakehashi.training.sources import Source
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES
@@ -24,6 +25,11 @@ def same_texts(texts):
     return Pairs(
         texts, texts, source_vectors=hashed_letters(texts), target_vectors=reversed_letters(texts)
     )
+
+
+def of(rows):
+    """The rows as a source of a fit."""
+    return (Source("free", rows),)
 
 
 def assert_moments(found, pairs, rows):
@@ -105,11 +111,11 @@ def test_sets_of_the_callers_are_kept_apart_and_the_test_set_is_never_fitted(fea
 
 
 @VIEWS
-def test_unpaired_rows_of_a_held_out_text_are_left_out(features):
+def test_rows_of_a_held_out_text_are_left_out(features):
     pairs = encoded()
-    extra = [f"unpaired text number {i}" for i in range(30)]
+    extra = [f"other text number {i}" for i in range(30)]
     free = same_texts([*pairs.target_texts, *extra])
-    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data, read = develop(rows, features, seed=0), features.read(free)
     judged = {*rows.judged.held_out.target_texts}
     for part, planned in zip(data.parts, rows.parts, strict=True):
@@ -122,23 +128,23 @@ def test_unpaired_rows_of_a_held_out_text_are_left_out(features):
     assert_moments(data.everything.unpaired, read, np.arange(110))
 
 
-def test_unpaired_vectors_without_texts_are_told_by_their_vectors():
+def test_vectors_without_texts_are_told_by_their_vectors():
     pairs = encoded()
     y = pairs.target_vectors
     free = Pairs(source_vectors=hashed_letters(pairs.target_texts), target_vectors=y)
-    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)
     held = row_numbers(pairs, rows.judged.held_out, "target")
     assert_moments(data.development.unpaired, free, np.setdiff1d(np.arange(80), held))
 
 
-def test_unpaired_vectors_without_texts_are_not_read_by_their_texts():
+def test_vectors_without_texts_are_not_read_by_their_texts():
     """The rungs over vectors count them; those with n-grams go on without."""
     pairs = encoded()
     free = Pairs(
         source_vectors=hashed_letters(pairs.target_texts), target_vectors=pairs.target_vectors
     )
-    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     assert develop(rows, FeatureSet("keep"), seed=0).development.unpaired is not None
     read = FeatureSet("keep", {"source": CharacterNgrams(16)})
     data = develop(rows, read, seed=0)
@@ -147,32 +153,32 @@ def test_unpaired_vectors_without_texts_are_not_read_by_their_texts():
     assert form.name == "cca+ngrams"
 
 
-def test_a_fold_may_leave_no_unpaired_row():
-    """Six unpaired texts, of which a fold holds two: there the pairs alone are fitted."""
+def test_a_fold_may_leave_no_row_of_a_source():
+    """Six texts, of which a fold holds two: there the pairs alone are fitted."""
     pairs = encoded()
     rows = plan_split(pairs, validation=None, test=None, seed=0)
     held = rows.parts[0].held_out.target_texts[:2]
     free = same_texts([*held, "a b", "c d", "e f", "g h"])
-    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)
     assert data.development.unpaired.n == 6
     assert data.parts[0].statistics.unpaired is None
     alone = data.parts[0].statistics.spectrum(unpaired=0.3)
     np.testing.assert_allclose(alone.cxy, data.parts[0].statistics.spectrum().cxy)
-    fit(pairs, unpaired=free, mode="keep")
+    fit(pairs, learn_from=free, mode="keep")
 
 
-def test_so_many_unpaired_rows_are_thinned_before_their_texts_are_read(monkeypatch):
+def test_so_many_rows_are_thinned_before_their_texts_are_read(monkeypatch):
     monkeypatch.setattr(development, "MAX_NGRAM_PAIRS", 20)
-    pairs, free = encoded(), same_texts([f"unpaired {i}" for i in range(70)])
-    rows = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    pairs, free = encoded(), same_texts([f"other {i}" for i in range(70)])
+    rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     read = FeatureSet("keep", {"source": CharacterNgrams(16)})
     assert develop(rows, FeatureSet("keep"), seed=0).development.unpaired.n == 70
     assert 10 <= develop(rows, read, seed=0).development.unpaired.n <= 20
 
 
 @pytest.mark.parametrize("change", ["noise", "float16", "length"])
-def test_an_unpaired_text_is_a_held_out_one_but_for_rounding(change):
+def test_a_text_is_a_held_out_one_but_for_rounding(change):
     """Vectors of one text from two runs differ in their last bits, and are one text still."""
     x, y, _ = two_views(120)
     again = y + 1e-7 * np.random.default_rng(1).standard_normal(y.shape).astype(np.float32)
@@ -182,7 +188,7 @@ def test_an_unpaired_text_is_a_held_out_one_but_for_rounding(change):
         Pairs(source_vectors=x, target_vectors=y),
         validation=None,
         test=None,
-        unpaired=free,
+        sources=of(free),
         seed=0,
     )
     data = develop(rows, FeatureSet("keep"), seed=0)
@@ -224,14 +230,14 @@ def test_a_question_that_is_asked_of_two_documents_is_not_drawn():
     assert plan.judged.known is None
 
 
-def test_texts_without_a_pair_are_documents_of_the_index_that_judges():
+def test_texts_of_an_index_are_documents_of_the_index_that_judges():
     pairs = encoded()
     free = same_texts([*pairs.target_texts[:10], *(f"chunk {i}" for i in range(30))])
-    plan = plan_split(pairs, validation=None, test=None, unpaired=free, seed=0)
+    plan = plan_split(pairs, validation=None, test=None, documents=[free], seed=0)
     assert len(plan.pool) == 110
     data = develop(plan, FeatureSet("keep"), seed=0)
     assert len(data.test.documents) == 110
     assert len(data.parts[0].queries.documents) == 110 - len(plan.judged.held_out)
     nameless = Pairs(source_vectors=free.source_vectors, target_vectors=free.target_vectors)
-    plan = plan_split(pairs, validation=None, test=None, unpaired=nameless, seed=0)
+    plan = plan_split(pairs, validation=None, test=None, documents=[nameless], seed=0)
     assert len(plan.pool) == 80  # a document without a text cannot be told from the others

@@ -21,7 +21,7 @@ from kakehashi.training.held_out_ranks import HeldOutRanks
 from kakehashi.training.split_plan import MAX_TEST, TEST_SHARE, plan_split
 from kakehashi.training.verdict import decide
 
-QUICK = {"mode": "keep", "ngrams": False, "unpaired": []}
+QUICK = {"mode": "keep", "ngrams": False, "learn_from": []}
 
 
 def judge(chosen, base, bm25, *, is_identity, **rest):

@@ -27,16 +27,15 @@ from .options import (
     GroupColumn,
     IndexAddress,
     Json,
-    NoUnpaired,
+    Learn,
     OneMode,
     PairsFile,
     Seed,
     SourceColumn,
     TargetColumn,
-    UnpairedFile,
     load_index,
     load_pairs,
-    load_unpaired,
+    sources_of,
 )
 
 
@@ -60,8 +59,7 @@ def compare_command(
         bool, typer.Option("--fit", help="Add the aligner that `fit` makes of the training part.")
     ] = False,
     index: IndexAddress = None,
-    unpaired: UnpairedFile = None,
-    no_unpaired: NoUnpaired = False,
+    learn: Learn = None,
     mode: OneMode = "keep",
     test_share: Annotated[
         float, typer.Option(min=0.01, max=0.9, help="Share of PAIRS to judge by.")
@@ -85,12 +83,10 @@ def compare_command(
     ms/query is the mean time of one query, measured on up to 50 of them. h-mean is the harmonic
     mean of top-1/250 and speed: 0.1 s / (0.1 s + time).
     """
-    if not with_fit and (unpaired is not None or no_unpaired):
-        raise DataError("--unpaired and --no-unpaired are for the aligner's row; pass --fit, too.")
-    unpaired_texts = load_unpaired(
-        unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder), index=index
-    )
-    documents = load_index(index, target)
+    if not with_fit and learn is not None:
+        raise DataError("--learn is for the aligner's row; pass --fit, too.")
+    documents = load_index(index, target, learn)
+    learn_from = sources_of(documents, learn)
     rows = _rows(baseline, both)
     options: dict[str, Any] = {"mode": mode, "seed": checked_seed(seed), "cache": cache}
     encoders = as_encoders(source_encoder, target_encoder)
@@ -104,16 +100,14 @@ def compare_command(
     train, test = data.select(split.kept), data.select(split.held_out)
     options |= {f"{side}_encoder": encoder for side, encoder in encoders.items()}
     with show_progress(not as_json):
-        unpaired_too = unpaired_texts if documents is None else documents
-        aligner = fit(train, test=test, unpaired=unpaired_too, **options) if with_fit else None
+        aligner = fit(train, test=test, learn_from=learn_from, **options) if with_fit else None
         result = compare(train, test, rows, aligner=aligner, index=documents, **options)
     assert result.verdict is not None
     given = {
         "source_encoder": source_encoder,
         "target_encoder": target_encoder,
         "index": index,
-        "unpaired": unpaired,
-        "no_unpaired": no_unpaired,
+        "learn": learn,
         "mode": None if mode == "keep" else mode,
         "seed": seed or None,
         "source": None if source == "source" else source,

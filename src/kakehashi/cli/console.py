@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from rich import box
@@ -85,6 +86,7 @@ def report_json(report: Report) -> dict[str, Any]:
             about: {name: scores_json(scores) for name, scores in rows.items()}
             for about, rows in report.beside.items()
         },
+        "learned_from": {name: asdict(each) for name, each in report.learned_from.items()},
         "p_value": report.p_value,
         "notes": report.notes,
         "seconds": report.seconds,
@@ -130,6 +132,8 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
             f"{printable(about)}: {some.n_queries} questions, {some.pool:,} documents",
             {report.chosen if name == CHOSEN else name: s for name, s in of_rows.items()},
         )
+    for name, learned in report.learned_from.items():
+        console.print(f"learned from {printable(name)}: {learned}")
     for note in report.notes:
         console.print(f"note: {printable(note)}")
 

@@ -15,16 +15,18 @@ from .options import (
     CacheFile,
     EncoderName,
     GroupColumn,
+    IndexAddress,
     Json,
+    Learn,
     OneMode,
     PairsFile,
     Seed,
     SourceColumn,
     TargetColumn,
     TestFile,
-    UnpairedFile,
+    load_index,
     load_pairs,
-    load_unpaired,
+    sources_of,
 )
 
 
@@ -42,7 +44,8 @@ def curve_command(
         ),
     ] = None,
     test: TestFile = None,
-    unpaired: UnpairedFile = None,
+    index: IndexAddress = None,
+    learn: Learn = None,
     repeats: Annotated[int, typer.Option(help="Random parts of each smaller size.")] = 3,
     seed: Seed = 0,
     source: SourceColumn = "source",
@@ -53,16 +56,14 @@ def curve_command(
 ) -> None:
     """Fit on parts of PAIRS, and estimate the gain from twice as many pairs.
 
-    The fits are closed forms, from pairs alone or also from the texts of --unpaired. They read
-    vectors and, where texts are encoded here, character n-grams. They train no head with torch,
-    as `fit` does by default in keep mode, so `fit` may find a little more.
+    The fits are closed forms, from pairs alone or also from texts of --index. They read vectors
+    and, where texts are encoded here, character n-grams. They train no head with torch, as `fit`
+    does by default in keep mode, so `fit` may find a little more.
 
     Ten fits by default: one on all pairs, and --repeats on each smaller size. Each takes as long
     as `fit` on as many pairs. Every text is encoded once; --cache keeps its vector.
     """
-    unpaired_texts = load_unpaired(
-        unpaired, False, target, encoders=(source_encoder, target_encoder)
-    )
+    learn_from = sources_of(load_index(index, target, learn), learn)
     names = {"source": source, "target": target, "group": group}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     with show_progress(not as_json):
@@ -73,7 +74,7 @@ def curve_command(
             mode=mode,  # type: ignore[arg-type]  # learning_curve names the allowed values
             sizes=size,
             test=None if test is None else load_pairs(test, encoders, **names),
-            unpaired=unpaired_texts,
+            learn_from=learn_from,
             seed=seed,
             repeats=repeats,
             cache=cache,

@@ -11,6 +11,7 @@ from ..progress import show_progress
 from ..training.fit import fit
 from ..training.fit_inputs import FitInputs
 from ..training.inputs import as_encoders
+from ..training.sources import as_sources
 from ..types import Side
 from .app import app
 from .console import print_json, print_report, report_json
@@ -24,17 +25,16 @@ from .options import (
     GroupColumn,
     IndexAddress,
     Json,
-    NoUnpaired,
+    Learn,
     Overwrite,
     PairsFile,
     Seed,
     SourceColumn,
     TargetColumn,
     TestFile,
-    UnpairedFile,
     load_index,
     load_pairs,
-    load_unpaired,
+    sources_of,
 )
 from .saving import check_folder, save_somewhere, saying_what_is_kept
 
@@ -75,8 +75,7 @@ def fit_command(
         ),
     ] = None,
     index: IndexAddress = None,
-    unpaired: UnpairedFile = None,
-    no_unpaired: NoUnpaired = False,
+    learn: Learn = None,
     source: SourceColumn = "source",
     target: TargetColumn = "target",
     group: GroupColumn = None,
@@ -94,9 +93,6 @@ def fit_command(
 ) -> None:
     """Train an aligner on PAIRS, and report whether it helps on held-out queries."""
     check_folder(out, overwrite=overwrite)
-    unpaired_texts = load_unpaired(
-        unpaired, no_unpaired, target, encoders=(source_encoder, target_encoder), index=index
-    )
     names = {"source": source, "target": target, "group": group, "licence": licence}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     sets = {
@@ -104,9 +100,10 @@ def fit_command(
         for name, path in (("validation", validation), ("test", test))
     }
     loaded = load_pairs(pairs, encoders, **names)
+    learn_from = as_sources(sources_of(load_index(index, target, learn), learn))
     if dry_run:
         print_cost(
-            FitInputs(loaded, sets["validation"], sets["test"], unpaired_texts),
+            FitInputs(loaded, sets["validation"], sets["test"], learn_from),
             as_encoders(source_encoder, target_encoder),
             cache=cache,
             as_json=as_json,
@@ -124,7 +121,7 @@ def fit_command(
             seed=seed,
             ngrams=ngrams,
             learned=learned,
-            unpaired=unpaired_texts if index is None else load_index(index, target),
+            learn_from=learn_from,
             cache=cache,
         )
         save_somewhere(aligner, out, overwrite=overwrite)

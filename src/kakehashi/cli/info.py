@@ -76,8 +76,7 @@ def _show(aligner: Aligner, all_candidates: bool) -> None:
             f"{aligner.dimensions[side]} -> {aligner.output_dimension} dimensions"
             f"{', reads the texts, too' if aligner.reads(side) else ''}"
         )
-    unpaired = f" and {data.n_unpaired:,} unpaired rows" if data.n_unpaired else ""
-    facts["data"] = f"{data.name or 'unnamed'}, {data.n_pairs:,} pairs{unpaired}"
+    facts["data"] = f"{data.name or 'unnamed'}, {data.n_pairs:,} pairs"
     if data.columns != SIDES:
         facts["data"] += f", columns {' and '.join(data.columns)}"
     facts["licence"] = data.licence or "not stated"

@@ -20,7 +20,8 @@ BOTH = "both: "
 _OF_CURVE = (
     "source_encoder",
     "target_encoder",
-    "unpaired",
+    "index",
+    "learn",
     "mode",
     "seed",
     "source",

@@ -11,11 +11,11 @@ import typer
 from ..aligner import Aligner
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
-from ..data.readers import read_pairs, read_texts
+from ..data.readers import read_pairs
 from ..encoders.first_use import missing_encoder
 from ..errors import DataError, EncoderError
-from ..integrations.stores import read_index
-from ..types import SIDES, Side
+from ..integrations.reading import read_index
+from ..types import Side
 from .console import plain_console
 
 PairsFile = Annotated[
@@ -76,24 +76,6 @@ TestFile = Annotated[
     Path | None,
     typer.Option("--test", help="Pairs to judge by. By default a part of PAIRS is held out."),
 ]
-UnpairedFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--unpaired",
-        help="Target texts without a pair, such as the texts of an index. The map learns from "
-        "them, too. Formats: .jsonl (strings or objects), .csv, .tsv, .parquet, with the column "
-        "that --target names (or else 'text'); or plain text (.txt, .md), one a line. Needs both "
-        "encoders.",
-    ),
-]
-NoUnpaired = Annotated[
-    bool,
-    typer.Option(
-        "--no-unpaired",
-        help="Learn from pairs only. By default, without --unpaired, the targets of the pairs are "
-        "also read as texts without a pair.",
-    ),
-]
 IndexAddress = Annotated[
     str | None,
     typer.Option(
@@ -103,6 +85,16 @@ IndexAddress = Annotated[
         "A store (chroma:FOLDER?collection=NAME, qdrant:..., llama-index:FOLDER, "
         "langchain:DUMP.json), a file of texts (.txt, .jsonl, .csv, ...), or an .npz with target "
         "and target_texts.",
+    ),
+]
+Learn = Annotated[
+    int | None,
+    typer.Option(
+        "--learn",
+        metavar="N",
+        min=0,
+        help="How many texts of the index the source encoder reads, to learn from them; by default "
+        "5,000. Without --index the targets of PAIRS stand for it. 0: learn from pairs alone.",
     ),
 ]
 AllCandidates = Annotated[
@@ -134,44 +126,27 @@ def columns_of_fit(aligner: Aligner, source: str | None, target: str | None) -> 
     return {"source": source or fitted[0], "target": target or fitted[1]}
 
 
-def load_unpaired(
-    path: Path | None,
-    none: bool,
-    column: str,
-    *,
-    encoders: tuple[str | None, str | None],
-    index: str | None = None,
-) -> list[str] | None:
-    """Read the texts of --unpaired; return none for --no-unpaired, None without either.
-
-    Args:
-        encoders: the names of the source and the target encoder; unpaired texts need both.
-        index: the address of --index, which gives the texts without a pair itself.
-
-    Raises:
-        DataError: both options were passed, or one of them with --index.
-        EncoderError: an encoder is missing.
-        ReaderError: the file cannot be read, or has no texts.
-    """
-    if index is not None and (path is not None or none):
-        raise DataError("--index also gives the texts without a pair; pass no --unpaired with it.")
-    if path is None:
-        return [] if none else None
-    if none:
-        raise DataError(f"--unpaired {path} and --no-unpaired exclude each other; pass one.")
-    for side, name in zip(SIDES, encoders, strict=True):
-        if name is None:
-            raise EncoderError(f"--unpaired needs both encoders; name one with --{side}-encoder.")
-    return read_texts(path, column=column)
-
-
-def load_index(address: str | None, column: str) -> IndexDocuments | None:
+def load_index(address: str | None, column: str, learn: int | None = None) -> IndexDocuments | None:
     """Read the documents of --index; None without it.
 
     Args:
         column: the name of the target column, which a file of texts may share.
+        learn: of --learn.
     """
-    return None if address is None else read_index(address, column=column)
+    return None if address is None else read_index(address, column=column, learn=learn)
+
+
+def sources_of(index: IndexDocuments | None, learn: int | None) -> list[IndexDocuments] | None:
+    """Return what --index and --learn give a fit to learn from.
+
+    Raises:
+        DataError: a number of texts, and no index.
+    """
+    if index is not None:
+        return [index]
+    if learn:
+        raise DataError(f"--learn {learn} counts texts of an index; name it with --index.")
+    return None if learn is None else []
 
 
 def require_encoder(aligner: Aligner, side: Side) -> None:

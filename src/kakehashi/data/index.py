@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, ReaderError
 from ..vectors import FloatArray
-from .arguments import in_order
+from .arguments import in_order, is_whole
 from .readers import open_npz, read_texts, texts_beside
 from .validation import Finding, checked_vectors, validated_texts
+
+_SEEN = "source"
+"""The array of an ``.npz`` with the texts of the index as the source encoder sees them."""
+_READER = "kakehashi.integrations.reading"
+"""Reads the stores of frameworks. It stands on a floor above, so it is named and not imported."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +28,10 @@ class IndexDocuments:
         texts: n texts, as the store returns them; None where it holds vectors only.
         vectors: (n, d) as they are stored; None where there are texts only. In an index that an
             aligner of shared mode moved, they are projected ones.
+        source_vectors: (n, d_x) of the same texts, as the source encoder sees them; a fit learns
+            from them without that encoder.
+        learn: how many of the texts a fit learns from at most. By default 5,000 where the source
+            encoder has to read them.
         ids: n names.
         name: where the documents were read.
 
@@ -33,9 +43,11 @@ class IndexDocuments:
     vectors: FloatArray | None = None
     ids: tuple[str, ...] = ()
     name: str = "index"
+    source_vectors: FloatArray | None = None
+    learn: int | None = None
 
     def __post_init__(self) -> None:
-        columns = (self.texts, self.vectors, self.ids or None)
+        columns = (self.texts, self.vectors, self.source_vectors, self.ids or None)
         lengths = {len(column) for column in columns if column is not None}
         if (self.texts is None and self.vectors is None) or lengths == {0}:
             raise DataError(f"{self.name} holds no documents; give an index that is filled.")
@@ -44,11 +56,15 @@ class IndexDocuments:
         findings: list[Finding] = []
         texts = validated_texts(self.texts, "target", findings)
         vectors = checked_vectors(self.vectors, "target", findings)
+        seen = checked_vectors(self.source_vectors, "source", findings)
+        if self.learn is not None and not (is_whole(self.learn) and self.learn >= 0):
+            raise DataError(f"learn={self.learn!r}: choose a whole number of texts, 0 or more.")
         if findings:
             first = findings[0]
             raise DataError(f"{self.name}: document {first.row}: {first.problem}. Take it out.")
         object.__setattr__(self, "texts", texts)
         object.__setattr__(self, "vectors", vectors)
+        object.__setattr__(self, "source_vectors", seen)
         if not self.ids:
             object.__setattr__(self, "ids", tuple(map(str, range(len(self)))))
 
@@ -64,8 +80,8 @@ class IndexDocuments:
         return f"IndexDocuments({self.name!r}, {len(self)} documents, {held})"
 
 
-def as_index(value: Any) -> IndexDocuments:
-    """Return the documents of an index: as they are, or of a list of texts.
+def as_index(value: Any, what: str = "index") -> IndexDocuments:
+    """Return the documents of an index: as they are, of a vector store, or of a list of texts.
 
     Raises:
         DataError: another value; an address is to be read first.
@@ -74,10 +90,19 @@ def as_index(value: Any) -> IndexDocuments:
         return value
     if isinstance(value, (str, Path)):
         raise DataError(
-            f"index={str(value)!r} is an address; read it with "
+            f"{what}={str(value)!r} is an address; read it with "
             f"kakehashi.read_index({str(value)!r})."
         )
-    return IndexDocuments(texts=tuple(in_order(value, "index")))
+    if isinstance(value, Sequence) or hasattr(value, "__array__"):
+        return IndexDocuments(texts=tuple(in_order(value, what)), name="texts")
+    stored = import_module(_READER).read_store(value)
+    if not isinstance(stored, IndexDocuments):
+        raise DataError(
+            f"{what}: {type(value).__name__} is no index; pass what kakehashi.read_index returns, "
+            "a vector store of LangChain, a VectorStoreIndex of LlamaIndex, a collection of "
+            "Chroma, or a list of texts."
+        )
+    return stored
 
 
 def read_index_file(path: str | Path, *, column: str = "target") -> IndexDocuments:
@@ -85,7 +110,8 @@ def read_index_file(path: str | Path, *, column: str = "target") -> IndexDocumen
 
     Args:
         path: texts, as :func:`kakehashi.data.readers.read_texts` reads them; or an ``.npz`` with
-            the array ``target`` of (n, d) vectors, ``target_texts`` of n strings, or both.
+            the array ``target`` of (n, d) vectors, ``target_texts`` of n strings, or both. It may
+            hold ``source``, too: (n, d_x), the same texts as the source encoder sees them.
         column: the name of the column or array, in place of ``target``.
 
     Raises:
@@ -109,4 +135,7 @@ def _of_npz(path: Path, column: str) -> IndexDocuments:
             raise ReaderError(f"{path} has neither an array {column!r} nor {key!r}; it has {held}.")
         rows = len(archive[key]) if vectors is None else len(vectors)
         texts: Sequence[str] | None = texts_beside(archive, column, rows, path)
-    return IndexDocuments(None if texts is None else tuple(texts), vectors, name=str(path))
+        seen = archive.get(_SEEN)
+    return IndexDocuments(
+        None if texts is None else tuple(texts), vectors, name=str(path), source_vectors=seen
+    )

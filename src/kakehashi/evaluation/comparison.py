@@ -64,7 +64,7 @@ def compare(
             that brings vectors needs none. With an encoder, latency includes encoding the query.
         aligner: scored as the row ``aligner``, and as ``aligner, not rescored`` where it rescores.
             Fit it on ``train`` with ``test=test``, which keeps the test targets out of
-            ``unpaired``. Whether it has seen them cannot be checked here.
+            ``learn_from``. Whether it has seen them cannot be checked here.
         index: the other documents of the index: texts, or what :func:`kakehashi.read_index` reads.
         mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` also centres them.
         seed: of folds, initial weights, order of the batches, and intervals.

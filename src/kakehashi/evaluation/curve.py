@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from ..training.prepare import (
     encode_inputs,
     prepare_encoded,
 )
+from ..training.sources import as_sources
 from ..training.split_plan import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from ..types import Mode
 from .curve_result import FORECAST, CurvePoint, LearningCurve
@@ -45,7 +46,7 @@ def learning_curve(
     mode: Mode = "keep",
     sizes: Iterable[int] | None = None,
     test: Pairs | None = None,
-    unpaired: Pairs | Sequence[str] | None = None,
+    learn_from: Any = None,
     seed: int = 0,
     repeats: int = 3,
     cache: str | Path | None = None,
@@ -53,12 +54,11 @@ def learning_curve(
     """Fit on nested parts of the pairs, and say what twice as many pairs are likely to bring.
 
     Every fit is judged by the same test part, which none of them sees, among all documents that
-    the pairs name (and ``unpaired`` holds). The parts of one repeat
-    are nested: a smaller one is the beginning of a larger one, whole groups in random order (the
-    last one cut). ``3 * repeats + 1`` fits are made by default. They are of closed forms, over
-    vectors and, where texts are encoded here, character n-grams. No head is trained by gradient
-    descent, and no text is learned from without its partner unless ``unpaired`` has it: the curve
-    is to say what pairs bring.
+    the pairs name, and those of an index in ``learn_from``. The parts of one repeat are nested: a
+    smaller one is the beginning of a larger one, whole groups in random order (the last one cut).
+    ``3 * repeats + 1`` fits are made by default. They are of closed forms, over vectors and, where
+    texts are encoded here, character n-grams. No head is trained by gradient descent, and the
+    targets of the pairs are not learned from by themselves: the curve is to say what pairs bring.
 
     The forecast assumes that the next pairs are like these; see :mod:`.forecast` for its formula.
 
@@ -72,10 +72,8 @@ def learning_curve(
             and an eighth of them.
         test: pairs that judge; by default a fifth of ``pairs``, by group. Pairs that share a side
             with them are left out.
-        unpaired: texts of the target side that have no pair, or pairs of stored vectors of the same
-            texts, as :func:`kakehashi.fit` takes them; every fit learns from all of them but those
-            of the test part. By default (and from an empty list) none, not even the targets of the
-            pairs.
+        learn_from: what every fit learns from beside its pairs, as :func:`kakehashi.fit` takes it;
+            by default nothing.
         repeats: random orders that the smaller sizes are taken from. Their spread is part of the
             interval. All pairs are fitted once.
         seed: decides which pairs are held out, and the orders.
@@ -89,7 +87,12 @@ def learning_curve(
     """
     check_pairs(pairs, optional=[test])
     settings = FitSettings(
-        mode, learned=False, seed=checked_seed(seed), cache=cache, asks_known=False
+        mode,
+        learned=False,
+        seed=checked_seed(seed),
+        cache=cache,
+        asks_known=False,
+        reads_targets=False,
     )
     _check_options(mode, repeats)
     wanted = None if sizes is None else _listed(sizes)
@@ -98,7 +101,7 @@ def learning_curve(
         split = hold_out(pairs, TEST_SHARE, seed=settings.seed, at_most=MAX_TEST)
     kept = np.arange(len(pairs)) if split is None else split.kept
     _fitted_sizes(wanted, len(kept))  # before anything is encoded
-    inputs = FitInputs(pairs, test=test, unpaired=[] if unpaired is None else unpaired)
+    inputs = FitInputs(pairs, test=test, learn_from=as_sources(learn_from))
     encoded = encode_inputs(inputs, source_encoder, target_encoder, settings)
     pairs, test = encoded.inputs.pairs, encoded.inputs.test
     if test is None:
@@ -128,7 +131,7 @@ def _fits(encoded: EncodedInputs, sizes: list[int], orders: list[Rows]) -> dict[
     """Fit on the beginnings of each order, the largest first; the largest of all rows once.
 
     Whether the spaces are one is decided by the most pairs, the first fit, for all sizes. So are
-    the metric, the unpaired rows and the queries of the target encoder.
+    the metric, the sources and the queries of the target encoder.
     """
     pairs, n_rows = encoded.inputs.pairs, len(orders[0])
     jobs = [(n, order) for n in sizes[::-1] for order in orders[: 1 if n == n_rows else None]]
@@ -163,7 +166,7 @@ def _curve(
     points = tuple(_point(n, fits[n], clusters) for n in sizes)
     settings, largest = encoded.settings, fits[sizes[-1]][0]
     [mode] = settings.modes
-    unpaired = largest.prepared.plan.unpaired
+    sources = largest.prepared.plan.sources
     forecasts = {
         name: forecast(sizes, [p.per_query[name] for p in points], clusters, seed=settings.seed)
         for name in FORECAST
@@ -173,7 +176,7 @@ def _curve(
         next_doubling=forecasts,
         mode=mode,
         ngrams=encoded.reads_texts[mode],
-        n_unpaired=0 if unpaired is None else len(unpaired),
+        learned_from={name: len(rows) for name, rows in sources},
         notes=(*too_small, *notes_on(largest.prepared), *_advice(points, largest)),
     )
 

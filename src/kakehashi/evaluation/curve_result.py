@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..metrics.statistics import Scores
+from ..printable import printable
 from .forecast import Forecast
 
 FORECAST = ("recall@1", "mrr@10")
@@ -42,7 +43,7 @@ class LearningCurve:
             double, with a 90% interval.
         mode: of the fits.
         ngrams: whether the fits also read the texts, by character n-grams.
-        n_unpaired: texts without a pair that every fit learned from, too.
+        learned_from: what every fit learned from beside its pairs: rows by name.
         notes: which sizes were too small, and other remarks.
     """
 
@@ -50,16 +51,15 @@ class LearningCurve:
     next_doubling: dict[str, Forecast]
     mode: str
     ngrams: bool
-    n_unpaired: int
+    learned_from: dict[str, int]
     notes: tuple[str, ...]
 
     def __str__(self) -> str:
         """Return the curve as a short text."""
         scores = self.points[-1].scores
         read = "vectors and character n-grams" if self.ngrams else "vectors alone"
-        learned_from = "pairs alone"
-        if self.n_unpaired:
-            learned_from = f"pairs and {self.n_unpaired:,} unpaired texts"
+        sources = [f"{rows:,} rows of {printable(n)}" for n, rows in self.learned_from.items()]
+        learned_from = " and ".join(["pairs", *sources]) if sources else "pairs alone"
         lines = [
             f"{scores.n_queries} held-out questions in the whole index: {scores.pool:,} documents, "
             f"mode {self.mode}",
@@ -92,7 +92,7 @@ class LearningCurve:
         return {
             "mode": self.mode,
             "ngrams": self.ngrams,
-            "n_unpaired": self.n_unpaired,
+            "learned_from": self.learned_from,
             "n_queries": self.points[-1].scores.n_queries,
             "pool": self.points[-1].scores.pool,
             "points": [

@@ -34,8 +34,8 @@ def pseudo_pairs(
     Fit again with them beside the pairs::
 
         first = kakehashi.fit(pairs, ..., test=test)
-        more = kakehashi.pairing.pseudo_pairs(first, notes, chunks)
-        aligner = kakehashi.fit(pairs, ..., test=test, unpaired=more)
+        more = kakehashi.pairing.pseudo_pairs(first, notes, index.texts)
+        aligner = kakehashi.fit(pairs, ..., test=test, learn_from=[index, more])
 
     Validation chooses their weight, which may be zero, and they never judge. Both fits need the
     same test set. Without one, the first fit also learns from its test part, and its pairs would

@@ -8,10 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from ..aligner import Aligner
-from ..data.index import IndexDocuments
-from ..data.pairs import Pairs
 from ..encoders.signature import SpaceSignature
-from ..report import CandidateResult, DataRecord, Report
+from ..report import CandidateResult, DataRecord, LearnedFrom, Report
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
 from .guards import copies_across_the_split, few_groups, sets_that_share_groups, swapped_columns
@@ -20,7 +18,9 @@ from .learn_serving import learn_calibration, router_or_none
 from .model_selection import Tuned, label
 from .prepare import Prepared
 from .seen_pairs import sample_of, texts_hash
-from .sufficient_statistics import unpaired_note
+from .sources import TARGETS
+from .split_plan import SplitPlan
+from .sufficient_statistics import notes_on_sources
 from .verdict import FEW_QUERIES
 
 
@@ -97,6 +97,7 @@ def _report(
         seconds=time.perf_counter() - started,
         notes=(*notes_on(prepared), *([hint] if settings.mode == "keep" else [])),
         beside=judged.beside,
+        learned_from=_learned_from(plan, judged.shipped),
     )
 
 
@@ -118,6 +119,11 @@ def _describes(prepared: Prepared, tuned: Tuned, judged: Judged, n_fitted: int) 
     if n_fitted == n_judged:
         return "the very weights that ship"
     return f"the same map fitted on {n_judged} pairs; refitted on {n_fitted} to ship"
+
+
+def _learned_from(plan: SplitPlan, shipped: Candidate) -> dict[str, LearnedFrom]:
+    weight = float(shipped.parameters.get("unpaired", 0.0))
+    return {name: LearnedFrom(len(rows), weight) for name, rows in plan.sources}
 
 
 def notes_on(prepared: Prepared) -> tuple[str, ...]:
@@ -144,11 +150,7 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
         notes.append("no head was trained: torch cannot be imported")
     if prepared.target_encoder.note:
         notes.append(prepared.target_encoder.note)
-    # By default the targets of the pairs serve, those of the test part always among them.
-    if inputs.unpaired is not None and (
-        note := unpaired_note(plan, of_index=isinstance(inputs.unpaired, IndexDocuments))
-    ):
-        notes.append(note)
+    notes += notes_on_sources(plan)
     return tuple(notes)
 
 
@@ -160,17 +162,25 @@ def _about_index(prepared: Prepared) -> Iterator[str]:
             f"the index holds {pool.n_index:,} documents; {len(pool):,} of them stand in for it, "
             "the answers among them and the others drawn at random"
         )
-    others = [*prepared.inputs.documents, *filter(None, [prepared.plan.unpaired])]
-    nameless = sum(len(part) for part in others if part.target_texts is None)
+    inputs = prepared.inputs
+    nameless = sum(len(part) for part in inputs.documents if part.target_texts is None)
     if nameless and pool.texts is not None:
         yield (
             f"{nameless:,} documents without texts are not searched: they cannot be told from "
             "those that the pairs name; give their texts, too"
         )
-    if not prepared.inputs.unpaired:
+    can_read = prepared.same_space or prepared.encoded.encoders["source"] is not None
+    for index in inputs.indices:
+        readable = can_read and (prepared.same_space or index.texts is not None)
+        if index.source_vectors is None and index.learn != 0 and not readable:
+            yield (
+                f"{index.name} is searched and not learned from: the source encoder cannot read "
+                "it; pass source_encoder= and texts"
+            )
+    if not inputs.indices:
         yield (
-            f"the index is taken to hold the {len(pool):,} documents that the pairs name; give all "
-            "others to be judged among them, too: with --index or --unpaired, or as unpaired="
+            f"the index is taken to hold the {len(pool):,} documents that the pairs name; give "
+            "all others to be judged among them, too: with --index, or in learn_from="
         )
 
 
@@ -178,20 +188,18 @@ def _data_record(prepared: Prepared) -> DataRecord:
     """Name the data that made the weights: a validation set is fitted in the end, too."""
     inputs = prepared.inputs
     sets = [part for part in (inputs.pairs, inputs.validation) if part is not None]
-    unpaired: Pairs | None = None if inputs.unpaired is None else prepared.plan.unpaired
-    hashes = [part.content_hash for part in (*sets, unpaired) if part is not None]
+    given = [rows for name, rows in prepared.plan.sources if name != TARGETS]
+    hashes = [part.content_hash for part in (*sets, *given)]
     content = hashes[0]
     if len(hashes) > 1:
         content = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
     names = " + ".join(dict.fromkeys(part.name for part in sets if part.name))
-    licences = " + ".join(dict.fromkeys(part.licence for part in sets if part.licence))
-    n_unpaired = 0 if unpaired is None else len(unpaired)
+    licences = " + ".join(dict.fromkeys(part.licence for part in (*sets, *given) if part.licence))
     return DataRecord(
         names,
         licences,
         content,
         sum(map(len, sets)),
-        n_unpaired,
         columns=inputs.pairs.columns,
         texts_hash=texts_hash(sets),
         texts_sample=sample_of(sets),

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ..data.index import IndexDocuments
+from ..data.pairs import Pairs
 from ..encoders import Encoder
 from ..encoders.cache import BATCH_SIZE
 from ..encoders.functions import FrameworkEncoder, FunctionEncoder
@@ -15,8 +17,8 @@ from ..types import SIDES, Role, Side
 from .fit_inputs import FitInputs
 from .inputs import ROLES
 from .known_questions import KNOWN_SHARE
+from .sources import MAX_READ, TARGETS
 from .split_plan import TEST_SHARE
-from .unpaired import MAX_ENCODED_TARGETS
 
 
 @dataclass(frozen=True)
@@ -90,15 +92,35 @@ def _asked(
     for name, part in (("", pairs), ("validation ", inputs.validation), ("test ", inputs.test)):
         if part is not None and part.vectors(side) is None:
             yield f"{name}{side} texts", role, part.texts(side) or ()
-    if isinstance(inputs.unpaired, (list, tuple)):
-        yield "unpaired texts", role, inputs.unpaired
-    elif inputs.unpaired is None and side == "source" and len(pairs) <= MAX_ENCODED_TARGETS:
-        yield "targets as unpaired texts", role, pairs.target_texts or ()
+    yield from _of_sources(inputs, side)
     if side == "target":
         yield "held-out sources, as a rival", "query", _held_out(inputs, "source")
     if own_way:
         other: Role = "document" if role == "query" else "query"
         yield f"held-out {side} texts as {other}", other, _held_out(inputs, side)
+
+
+def _of_sources(inputs: FitInputs, side: Side) -> Iterator[tuple[str, Role, Iterable[str]]]:
+    """Yield what is read of each source; which texts of an index are drawn does not matter."""
+    role = ROLES[side]
+    for source in inputs.learn_from or ():
+        name = source.name or "pairs"
+        if isinstance(source, Pairs):
+            if source.vectors(side) is None:
+                yield f"{name}: {side} texts", role, source.texts(side) or ()
+        elif side == "target" and source.vectors is None:
+            yield f"{name}: all documents", role, source.texts or ()
+        elif side == "source" and source.source_vectors is None:
+            different = list(dict.fromkeys(source.texts or ()))
+            yield f"{name}: texts", role, different[: _n_read(source)]
+    targets = inputs.pairs.target_texts or ()
+    reads_targets = inputs.learn_from != () and not inputs.indices
+    if side == "source" and reads_targets and len(targets) <= MAX_READ:
+        yield TARGETS, role, targets
+
+
+def _n_read(index: IndexDocuments) -> int:
+    return MAX_READ if index.learn is None else index.learn
 
 
 def _held_out(inputs: FitInputs, side: Side) -> list[str]:

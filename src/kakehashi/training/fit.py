@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from ..aligner import Aligner
-from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..encoders.temporary_cache import cache_kept_if_it_fails
 from ..types import Metric
@@ -19,6 +17,7 @@ from .judge import judge
 from .model_selection import tune
 from .one_thread import BLAS
 from .prepare import prepare
+from .sources import as_sources
 
 
 def fit(
@@ -29,7 +28,7 @@ def fit(
     mode: Literal["keep", "shared", "auto"] = "keep",
     validation: Pairs | None = None,
     test: Pairs | None = None,
-    unpaired: Pairs | IndexDocuments | Sequence[str] | None = None,
+    learn_from: Any = None,
     metric: Metric | None = None,
     ngrams: bool | None = None,
     learned: bool | None = None,
@@ -39,8 +38,8 @@ def fit(
     """Train an aligner on pairs, choose among candidate maps, and report on held-out queries.
 
     Each held-out query searches the whole index: all documents that the pairs name, and those of
-    ``unpaired``. Where documents have several questions, new ones about fitted documents judge,
-    too.
+    an index in ``learn_from``. Where documents have several questions, new ones about fitted
+    documents judge, too.
 
     The map that ships is fitted on all pairs once the report stands, but never on a test set of
     your own. Hybrid searches need weights of scores; these are learned from the pairs that judge,
@@ -56,14 +55,20 @@ def fit(
         validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)
             is the test part, and hyper-parameters are chosen by cross-validation on the rest (on
             one held-out part where 2,500 pairs and more are left).
-        unpaired: texts of the target side that have no pair, such as the chunks of an index, or
-            what :func:`kakehashi.read_index` returns. They are documents that every query searches,
-            and from them the map may learn how both encoders see one text: from all of a list, and
-            from 5,000 of an index, whose stored vectors serve. Or pairs that count by a weight
-            and never judge: stored vectors of the same texts, or the pairs that
-            :func:`kakehashi.pairing.pseudo_pairs` returns. Validation chooses how much they count.
-            None takes the targets of the pairs; but where a source encoder of another kind would
-            have to read more than 5,000 of them, none. An empty list takes none.
+        learn_from: what to learn from beside the pairs, one source or a list of them. It never
+            judges, and validation chooses how much it counts.
+
+            An index: what :func:`kakehashi.read_index` returns, a vector store of LangChain, a
+            ``VectorStoreIndex`` of LlamaIndex, a collection of Chroma, or a list of texts. Every
+            query searches all of its documents. The source encoder reads up to 5,000 of its texts
+            (``read_index(..., learn=)`` names another number); stored vectors serve for the other
+            side.
+
+            Pairs: those of other fields (:func:`kakehashi.pairing.starter_pairs`), or guessed ones
+            (:func:`kakehashi.pairing.pseudo_pairs`).
+
+            Where no index is given, the targets of the pairs stand for it, up to 5,000 where
+            another encoder has to read them. An empty list leaves them out, too.
         metric: how the store compares stored target vectors; by default inner product where they
             have unit length (all metrics then rank alike), cosine otherwise.
         ngrams: also read the texts themselves, by character n-grams. Whatever serves the aligner
@@ -87,9 +92,9 @@ def fit(
         CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
-    inputs = FitInputs(pairs, validation, test, unpaired)
+    inputs = FitInputs(pairs, validation, test, as_sources(learn_from))
     encoders = as_encoders(source_encoder, target_encoder)
-    n_texts = 2 * sum(len(part) for part in inputs.sets)
+    n_texts = 2 * sum(map(len, inputs.sets))
     with cache_kept_if_it_fails(cache, encoders.values(), n_texts) as kept:
         settings = FitSettings(mode, metric, ngrams, learned, seed, kept)
         prepared = prepare(inputs, encoders["source"], encoders["target"], settings)

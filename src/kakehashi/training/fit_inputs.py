@@ -6,14 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from ..data.arguments import check_choice, checked_seed
+from ..data.index import IndexDocuments
 from ..data.pairs import Pairs, check_pairs
 from ..errors import MissingExtraError
 from ..types import Metric, Mode
 from .gradient.torch_state import import_failure
-from .inputs import (
-    Cache,
-)
-from .unpaired import Unpaired
+from .inputs import Cache
+from .sources import LearnFrom
 
 _CHOICES: dict[str, tuple[str | bool | None, ...]] = {
     "mode": ("keep", "shared", "auto"),
@@ -29,6 +28,7 @@ class FitSettings:
     Attributes:
         asks_known: whether new questions about documents that pairs name judge, too. Without them
             all fits with one test set are judged by the same questions.
+        reads_targets: whether the targets of the pairs are learned from where no index is given.
     """
 
     mode: Literal["keep", "shared", "auto"] = "keep"
@@ -38,6 +38,7 @@ class FitSettings:
     seed: int = 0
     cache: Cache = None
     asks_known: bool = True
+    reads_targets: bool = True
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -70,6 +71,7 @@ class FitInputs:
     """The data of a fit, as the caller gave it.
 
     Attributes:
+        learn_from: what :func:`.sources.as_sources` returns.
         documents: sets whose targets are documents of the index, too; nothing else of them is
             read.
     """
@@ -77,11 +79,16 @@ class FitInputs:
     pairs: Pairs
     validation: Pairs | None = None
     test: Pairs | None = None
-    unpaired: Unpaired = None
+    learn_from: LearnFrom = None
     documents: tuple[Pairs, ...] = ()
 
     def __post_init__(self) -> None:
         check_pairs(self.pairs, optional=(self.validation, self.test))
+
+    @property
+    def indices(self) -> list[IndexDocuments]:
+        """The indices to learn from, whose documents are searched, too."""
+        return [each for each in self.learn_from or () if isinstance(each, IndexDocuments)]
 
     @property
     def sets(self) -> list[Pairs]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..metrics.relevance import FEW_GROUPS, MIN_GROUPS
 from ..routing.router import Router
@@ -29,17 +28,16 @@ def swapped_columns(router: Router | None, inputs: FitInputs) -> Iterator[str]:
     """Say where the columns of the pairs, or of a set of the caller's, look swapped.
 
     The router learns from the pairs, so it cannot judge their columns by themselves. The documents
-    of an index, and texts without a pair, are targets: they tell.
+    of an index are targets: they tell.
     """
-    texts, name = inputs.unpaired, "texts without a pair"
-    if isinstance(texts, IndexDocuments):
-        texts, name = texts.texts, "documents of the index"
-    reading = None if isinstance(texts, Pairs) else read_as_source(router, texts or ())
+    texts = [text for index in inputs.indices for text in index.texts or ()]
+    reading = read_as_source(router, texts)
     if reading is not None and reading.most:
         source, target = inputs.pairs.columns
         yield (
-            f"the columns of the pairs look swapped: {reading.n} of {reading.read} {name} read "
-            f"like the sources. Run it again with --source {target} --target {source}"
+            f"the columns of the pairs look swapped: {reading.n} of {reading.read} documents of "
+            f"the index read like the sources. Run it again with --source {target} --target "
+            f"{source}"
         )
     sets: dict[str, Pairs | None] = {"validation": inputs.validation, "test": inputs.test}
     for name, pairs in sets.items():

@@ -15,6 +15,7 @@ from .features import FeatureSet, feature_sets
 from .fit_inputs import FitInputs, FitSettings
 from .index_rows import index_rows
 from .inputs import (
+    EncodersBySide,
     as_encoders,
     check_dimensions,
     check_made_by,
@@ -23,10 +24,10 @@ from .inputs import (
     may_read_texts,
     with_vectors,
 )
+from .sources import LearnFrom, Source, check_sources, gather_sources
 from .spaces import share_space, store_metric
 from .split_plan import MIN_PAIRS, SplitPlan, plan_split, split_test
 from .target_encoder import TargetEncoderQueries, target_encoder_queries
-from .unpaired import check_unpaired, gather_unpaired, sample_of_index
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +79,13 @@ class Prepared:
     def with_pairs(self, pairs: Pairs) -> Prepared:
         """Return the same with other training pairs, judged by the same test set of the caller.
 
-        The spaces, the metric and the unpaired rows stay as they were found.
+        The spaces, the metric and the sources stay as they were found.
 
         Args:
             pairs: with vectors on both sides.
         """
         encoded = replace(self.encoded, inputs=replace(self.inputs, pairs=pairs))
-        plan = _plan(encoded, self.plan.unpaired)
+        plan = _plan(encoded, self.plan.sources)
         sets = _feature_sets(encoded, self.same_space)
         return replace(self, encoded=encoded, plan=plan, feature_sets=sets)
 
@@ -121,7 +122,7 @@ def encode_inputs(
         mode: may_read_texts(mode, settings.ngrams, encoders, inputs.sets)
         for mode in settings.modes
     }
-    check_unpaired(inputs.unpaired, encoders)
+    check_sources(inputs.learn_from, encoders)
     identities = identities_of(encoders)  # one that cannot be loaded is found before minutes go by
     pairs, validation, test = (
         part and with_vectors(part, encoders, settings.cache)
@@ -131,45 +132,60 @@ def encode_inputs(
     dimensions = common_dimensions(pairs, validation, test)
     check_dimensions(inputs.pairs, identities, dimensions)
     check_made_by(inputs.pairs, encoders)
-    documents = inputs.documents
-    if isinstance(inputs.unpaired, IndexDocuments):
-        width, cache = dimensions["target"], settings.cache
-        documents += (
-            index_rows(inputs.unpaired, encoders["target"], dimension=width, cache=cache),
-        )
-    encoded = FitInputs(pairs, validation, test, inputs.unpaired, documents)
+    learn_from, indices = _with_target_vectors(
+        inputs.learn_from, encoders, dimensions["target"], settings
+    )
+    encoded = FitInputs(pairs, validation, test, learn_from, (*inputs.documents, *indices))
     return EncodedInputs(encoded, settings, encoders, identities, dimensions, reads_texts)
 
 
+def _with_target_vectors(
+    learn_from: LearnFrom, encoders: EncodersBySide, dimension: int, settings: FitSettings
+) -> tuple[LearnFrom, list[Pairs]]:
+    """Encode sources by the target encoder, Pairs by both; return the documents of indices, too."""
+    if learn_from is None:
+        return None, []
+    sources: list[Pairs | IndexDocuments] = []
+    documents = []
+    for source in learn_from:
+        if isinstance(source, Pairs):
+            sources.append(with_vectors(source, encoders, settings.cache))
+            continue
+        rows = index_rows(source, encoders["target"], dimension=dimension, cache=settings.cache)
+        documents.append(rows)
+        sources.append(replace(source, vectors=rows.target_vectors))
+    return tuple(sources), documents
+
+
 def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -> Prepared:
-    """Find out about the spaces, gather unpaired rows, split the pairs, and ask the rival."""
+    """Find out about the spaces, gather the sources, split the pairs, and ask the rival."""
     inputs, settings = encoded.inputs, encoded.settings
     encoders, identities = encoded.encoders, encoded.identities
     rows = split_test(inputs.pairs, inputs.test, settings.seed).kept  # what judges tells nothing
     if same_space is None:
         same_space = share_space(inputs.pairs, identities, settings.seed, rows)
     metric = settings.metric or store_metric(inputs.pairs, rows)
-    given = inputs.unpaired
-    if isinstance(given, IndexDocuments):
-        given = sample_of_index(
-            inputs.documents[-1], encoders["source"], same_space=same_space, cache=settings.cache
-        )
-    unpaired = gather_unpaired(
-        given, inputs.pairs, encoders, same_space=same_space, cache=settings.cache
+    sources = gather_sources(
+        inputs.learn_from,
+        inputs.pairs,
+        encoders,
+        same_space=same_space,
+        reads_targets=settings.reads_targets,
+        cache=settings.cache,
     )
-    plan = _plan(encoded, unpaired)
+    plan = _plan(encoded, sources)
     queries = target_encoder_queries(plan.judged.questions, encoders, identities, settings.cache)
     sets = _feature_sets(encoded, same_space)
     return Prepared(encoded, same_space, metric, plan, queries, sets)
 
 
-def _plan(encoded: EncodedInputs, unpaired: Pairs | None) -> SplitPlan:
+def _plan(encoded: EncodedInputs, sources: tuple[Source, ...]) -> SplitPlan:
     inputs = encoded.inputs
     return plan_split(
         inputs.pairs,
         validation=inputs.validation,
         test=inputs.test,
-        unpaired=unpaired,
+        sources=sources,
         documents=inputs.documents,
         seed=encoded.settings.seed,
         asks_known=encoded.settings.asks_known,

@@ -16,6 +16,7 @@ from ..metrics.pool import Pool, Positions
 from ..vectors import drawn
 from .features import MAX_NGRAM_PAIRS
 from .known_questions import MIN_KNOWN, known_questions
+from .sources import Source
 
 MIN_PAIRS = 10
 LEAST_FITTED = 5
@@ -61,8 +62,8 @@ class SplitPlan:
         judged: the rows that may be fitted before the test, and the pairs that judge.
         validation: a set of the caller's, which then is held out in the only part.
         validation_rows: rows of it that are fitted in the end.
-        pool: the documents of the index: those that any pair names, and those of unpaired rows.
-        unpaired: rows of one text on both sides, as both encoders see it.
+        pool: the documents of the index: those that any pair names, and those of an index.
+        sources: what is learned from beside the pairs.
         leaked: rows left out because one of their sides also stands in the test part.
     """
 
@@ -73,7 +74,7 @@ class SplitPlan:
     validation: Pairs | None
     validation_rows: Rows
     pool: Pool
-    unpaired: Pairs | None
+    sources: tuple[Source, ...]
     leaked: int
 
     def choosing(self, seed: int) -> Positions:
@@ -117,7 +118,7 @@ def plan_split(
     *,
     validation: Pairs | None,
     test: Pairs | None,
-    unpaired: Pairs | None = None,
+    sources: tuple[Source, ...] = (),
     documents: Sequence[Pairs] = (),
     seed: int,
     asks_known: bool = True,
@@ -127,7 +128,7 @@ def plan_split(
     Args:
         validation, test: sets of the caller's. Without them a fifth of the pairs is held out to
             judge, and the rest is cut into folds (or one part, where there are many) to choose.
-        unpaired: is carried along; its targets are documents of the index, too.
+        sources: are carried along.
         documents: sets whose targets are documents of the index, too; nothing else is used.
         seed: decides what is held out.
         asks_known: whether new questions about documents that pairs name judge, too.
@@ -171,10 +172,10 @@ def plan_split(
         validation_rows=validation_rows,
         pool=_pool(
             [part for part in (pairs, validation, test) if part is not None],
-            [*documents, *([] if unpaired is None else [unpaired])],
+            list(documents),
             [part.questions for part in (*parts, judged)],
         ),
-        unpaired=unpaired,
+        sources=sources,
         leaked=len(leaks),
     )
 

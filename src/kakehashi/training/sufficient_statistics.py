@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from ..vectors import Float32Array, thinned
 from .feature_data import FeatureData, HeldOutQueries, TrainingRows, TrainStatistics, ValidationPart
 from .features import MAX_NGRAM_PAIRS, FeatureSet
 from .hubness_bank import Bank
+from .sources import TARGETS, Source
 from .split_plan import LEAST_FITTED, Part, SplitPlan
 
 
@@ -49,16 +52,16 @@ class _PlanReader:
     seed: int
     pairs: Pairs
     validation: Pairs | None
-    unpaired: _Unpaired | None
+    sources: list[_Summed]
     documents: Float32Array
 
     @classmethod
     def of(cls, plan: SplitPlan, features: FeatureSet, seed: int) -> _PlanReader:
         validation = None if plan.validation is None else features.read(plan.validation)
-        unpaired = _unpaired(plan.unpaired, features)
+        sources = list(_summed(plan.sources, features))
         documents = features.documents(plan.pool)
         pairs = features.read(plan.pairs)
-        return cls(plan, features, seed, pairs, validation, unpaired, documents)
+        return cls(plan, features, seed, pairs, validation, sources, documents)
 
     @cached_property
     def choosing(self) -> tuple[Float32Array, Positions]:
@@ -106,8 +109,9 @@ class _PlanReader:
     def _statistics(
         self, moments: Moments, sets: list[tuple[Pairs, Rows]], hidden: list[Pairs]
     ) -> TrainStatistics:
-        """Put statistics together; no unpaired row that stands in ``hidden`` pairs is counted."""
-        unpaired = None if self.unpaired is None else self.unpaired.without(hidden)
+        """Put statistics together; no row of a source that stands in ``hidden`` is counted."""
+        sums = [s for s in (each.without(hidden) for each in self.sources) if s is not None]
+        unpaired = reduce(add, sums) if sums else None
         pairs, rows = sets[0]
         x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
         bank = Bank.sample(x, y, rows, seed=self.seed)
@@ -116,37 +120,36 @@ class _PlanReader:
         )
 
 
-def unpaired_note(plan: SplitPlan, *, of_index: bool) -> str:
-    """Say how many unpaired rows the test part leaves unread, or too few; nothing if all serve.
-
-    Args:
-        of_index: they are documents of an index.
-    """
-    if plan.unpaired is None:
-        return ""
-    n, leaks = len(plan.unpaired), len(find_leaks(plan.unpaired, plan.judged.questions))
-    few, rows = n - leaks < LEAST_FITTED, "documents of the index" if of_index else "unpaired rows"
-    if not leaks:
-        return f"{n} {rows} are too few to use; give at least {LEAST_FITTED}" * few
-    used = "what it judges does not learn from them"
-    if few:
-        used = f"the {n - leaks} others are too few to use, at least {LEAST_FITTED} are needed"
-    return f"{leaks} of {n} {rows} also stand in the test part: {used}"
-
-
-def _unpaired(unpaired: Pairs | None, features: FeatureSet) -> _Unpaired | None:
-    """Return unpaired rows as features are read; none where texts are read that they lack."""
-    if unpaired is None or any(unpaired.texts(side) is None for side in features.ngrams):
-        return None
-    if features.ngrams and len(unpaired) > MAX_NGRAM_PAIRS:  # both sides side by side are large
-        unpaired = unpaired.select(
-            np.arange(len(unpaired))[thinned(len(unpaired), MAX_NGRAM_PAIRS)]
-        )
-    return _Unpaired(unpaired, features)
+def notes_on_sources(plan: SplitPlan) -> Iterator[str]:
+    """Say how many rows of a source the test part leaves unread, or too few."""
+    for name, rows in plan.sources:
+        n, leaks = len(rows), len(find_leaks(rows, plan.judged.questions))
+        few = n - leaks < LEAST_FITTED
+        if name == TARGETS:
+            continue  # those of the test part are always among them
+        if leaks:
+            used = "what it judges does not learn from them"
+            if few:
+                used = f"the {n - leaks} others are too few to use, at least {LEAST_FITTED} are"
+                used += " needed"
+            yield f"{leaks} of {n} rows of {name} also stand in the test part: {used}"
+        elif few:
+            yield f"{n} rows of {name} are too few to use; give at least {LEAST_FITTED}"
 
 
-class _Unpaired:
-    """Sums over unpaired rows, without those that stand in a held-out set."""
+def _summed(sources: tuple[Source, ...], features: FeatureSet) -> Iterator[_Summed]:
+    """Yield sources as features are read; none where texts are read that they lack."""
+    for _, rows in sources:
+        if any(rows.texts(side) is None for side in features.ngrams):
+            continue
+        read = rows
+        if features.ngrams and len(rows) > MAX_NGRAM_PAIRS:  # both sides side by side are large
+            read = rows.select(np.arange(len(rows))[thinned(len(rows), MAX_NGRAM_PAIRS)])
+        yield _Summed(read, features)
+
+
+class _Summed:
+    """Sums over the rows of a source, without those that stand in a held-out set."""
 
     def __init__(self, pairs: Pairs, features: FeatureSet) -> None:
         self._pairs, self._read = pairs, features.read(pairs)
@@ -156,7 +159,7 @@ class _Unpaired:
         leaks_by_set = [find_leaks(self._pairs, part) for part in held_out]
         leaks = np.unique(np.concatenate([np.arange(0), *leaks_by_set]))
         if len(leaks) > len(self._pairs) - LEAST_FITTED:
-            return None  # unpaired_note says so
+            return None  # notes_on_sources says so
         return self._all - _moments(self._read, leaks)
 
 

@@ -91,7 +91,7 @@ def read_pairs(
 
 
 def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
-    """Read texts that have no pair, for ``unpaired`` of :func:`kakehashi.fit`.
+    """Read texts that have no pair, such as those of an index.
 
     Args:
         path: ``.jsonl`` or ``.ndjson`` (a string a line, or objects), ``.csv``, ``.tsv`` or

@@ -3,7 +3,3 @@
 An index at hand tells its record, a few of its documents, and what its scores mean, whichever
 framework holds it. A file imports the package of its store when it is called.
 """
-
-from .reading import read_index
-
-__all__ = ["read_index"]

@@ -1,4 +1,4 @@
-"""Reading all documents of an index: of a store by its address, or of a file."""
+"""Reading all documents of a store by its address."""
 
 from __future__ import annotations
 
@@ -21,25 +21,8 @@ _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
 }
 
 
-def read_index(address: str | Path, *, column: str = "target") -> IndexDocuments:
-    """Read the documents of an index, to rank questions among them all.
-
-    Nothing is written, and no text is embedded.
-
-    Args:
-        address: a store, ``chroma:FOLDER?collection=NAME``, ``chroma://HOST:PORT?collection=NAME``
-            or ``qdrant:...`` in the same forms, ``llama-index:FOLDER`` (a persisted storage) or
-            ``langchain:FILE.json`` (the dump of an in-memory store). The collection may be left out
-            where there is only one, and the kind where the folder shows it. Or a file of texts
-            (``.txt``, ``.jsonl``, ``.csv``, ...) or of vectors and texts (``.npz`` with ``target``
-            and ``target_texts``).
-        column: of a file: the column or array of the documents.
-
-    Raises:
-        ReaderError: a file or a store cannot be read.
-        DataError: no such store or collection, or documents that cannot be used.
-        MissingExtraError: the store's package is not installed.
-    """
+def read_address(address: str | Path, *, column: str = "target") -> IndexDocuments:
+    """Read the documents of a store or a file, as :func:`kakehashi.read_index` says."""
     parsed = parse_address(str(address))
     if parsed is None:
         return read_index_file(address, column=column)

@@ -1,0 +1,172 @@
+"""What a fit learns from beside its pairs: named rows, as both encoders see them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain, count
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..aligner import Aligner
+from ..data.index import IndexDocuments, as_index
+from ..data.pairs import Pairs
+from ..data.splits import Rows
+from ..encoders import Encoder
+from ..encoders.cache import encode_texts
+from ..errors import DataError
+from ..types import SIDES
+from ..vectors import drawn
+from .features import MAX_NGRAM_PAIRS
+from .inputs import ROLES, Cache, EncodersBySide, common_dimensions
+
+MAX_READ = 5000
+"""Texts of an index that the source encoder reads unless ``learn`` says otherwise; and targets of
+the pairs, which stand for an index where none is given. Where there are more targets, it reads
+none."""
+
+TARGETS = "targets of the pairs"
+"""The name of the source that is read unasked."""
+
+LearnFrom = tuple[Pairs | IndexDocuments, ...] | None
+"""None for the targets of the pairs; empty for nothing beside the pairs."""
+
+
+class Source(NamedTuple):
+    """Rows that a map may be learned from beside the pairs.
+
+    Attributes:
+        name: no other source of the fit has it.
+        rows: with vectors on both sides: pairs, or one text a row.
+    """
+
+    name: str
+    rows: Pairs
+
+
+def as_sources(learn_from: Any) -> LearnFrom:
+    """Return what :func:`kakehashi.fit` is to learn from, one source or a list; stores are read.
+
+    Raises:
+        DataError: a source of another kind, or texts that cannot be used.
+    """
+    if learn_from is None:
+        return None
+    is_list = isinstance(learn_from, (list, tuple)) and not any(
+        isinstance(each, str) for each in learn_from
+    )
+    return tuple(map(_as_source, learn_from if is_list else [learn_from]))
+
+
+def _as_source(value: Any) -> Pairs | IndexDocuments:
+    if isinstance(value, Aligner):
+        raise DataError(
+            "learn_from: an Aligner cannot be learned from yet; pass the pairs that made it."
+        )
+    return value if isinstance(value, Pairs) else as_index(value, "learn_from")
+
+
+def check_sources(sources: LearnFrom, encoders: EncodersBySide) -> None:
+    """Find a missing encoder before anything is encoded.
+
+    Raises:
+        DataError: texts without vectors, and without their encoder.
+    """
+    for source in sources or ():
+        sides = SIDES if isinstance(source, Pairs) else SIDES[1:]
+        for side in sides:
+            vectors = source.vectors(side) if isinstance(source, Pairs) else source.vectors
+            if vectors is None and encoders[side] is None:
+                raise DataError(
+                    f"learn_from: {source.name or 'pairs'} has no {side} vectors; pass "
+                    f"{side}_encoder= (--{side}-encoder)."
+                )
+
+
+def gather_sources(
+    sources: LearnFrom,
+    pairs: Pairs,
+    encoders: EncodersBySide,
+    *,
+    same_space: bool,
+    reads_targets: bool = True,
+    cache: Cache,
+) -> tuple[Source, ...]:
+    """Return the rows of every source, as both encoders see them.
+
+    An index that the source encoder cannot read gives none.
+
+    Args:
+        sources: an index with the vectors of the target encoder, Pairs with those of both.
+        pairs: with vectors on both sides. Their targets stand for an index where none is given.
+        reads_targets: False leaves these targets out.
+
+    Raises:
+        DataError: vectors of other dimensions.
+    """
+    see = partial(as_both_see, encoder=encoders["source"], same_space=same_space, cache=cache)
+    indices = [source for source in sources or () if isinstance(source, IndexDocuments)]
+    found: list[tuple[str, Pairs | None]] = []
+    if reads_targets and sources != () and not indices and (same_space or len(pairs) <= MAX_READ):
+        targets = IndexDocuments(pairs.target_texts, pairs.target_vectors, name=TARGETS)
+        found.append((TARGETS, see(targets)))
+    for source in sources or ():
+        rows = source if isinstance(source, Pairs) else see(source)
+        found.append((source.name or "pairs", rows))
+    common_dimensions(pairs, *(rows for _, rows in found))
+    return tuple(_named(found))
+
+
+def _named(found: list[tuple[str, Pairs | None]]) -> Iterator[Source]:
+    """Give the sources that have rows a name of their own each."""
+    names: set[str] = set()
+    for name, rows in found:
+        if rows is not None:
+            numbered = (f"{name} ({i})" for i in count(2))
+            own = next(each for each in chain([name], numbered) if each not in names)
+            names.add(own)
+            yield Source(own, rows)
+
+
+def as_both_see(
+    index: IndexDocuments, *, encoder: Encoder | None, same_space: bool, cache: Cache
+) -> Pairs | None:
+    """Return documents of an index, a row each; None where the source encoder can read none.
+
+    Args:
+        index: with vectors of the target encoder.
+        encoder: of the source. It reads ``index.learn`` texts, drawn evenly, where the index does
+            not bring their vectors.
+    """
+    texts, stored, seen = index.texts, index.vectors, index.source_vectors
+    assert stored is not None
+    if same_space and seen is None:
+        seen = stored
+    reads = seen is None
+    rows = _different(index)
+    at_most = (MAX_READ if reads else MAX_NGRAM_PAIRS) if index.learn is None else index.learn
+    rows = rows[drawn(len(rows), at_most, 0)]
+    if len(rows) == 0 or (reads and (encoder is None or texts is None)):
+        return None
+    if len(rows) < len(index):  # else no copy is made: they may lie in a file
+        texts = None if texts is None else tuple(texts[int(i)] for i in rows)
+        stored = stored[rows]
+        seen = None if seen is None else seen[rows]
+    if seen is None:
+        assert encoder is not None
+        assert texts is not None
+        label = f"encoding texts by the source encoder: {index.name}"
+        role = ROLES["source"]  # the side that the encoder stands in for, whatever it reads
+        seen = encode_texts(encoder, texts, role, cache=cache, label=label)
+    return Pairs(texts, texts, source_vectors=seen, target_vectors=stored, name=index.name)
+
+
+def _different(index: IndexDocuments) -> Rows:
+    """Return the rows of different texts, of equal ones the first; all where there are no texts."""
+    if index.texts is None:
+        return np.arange(len(index))
+    first: dict[str, int] = {}
+    for row, text in enumerate(index.texts):
+        first.setdefault(text, row)
+    return np.array(list(first.values()), np.intp)
