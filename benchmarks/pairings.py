@@ -5,7 +5,7 @@ documents: another aligner filled it, it was not moved, or it is of another enco
 refused before the first answer. A right pairing has to answer as a search by brute force does.
 Half of the wrong pairings have one dimension on both sides, so that no store refuses them.
 
-    python benchmarks/pairings.py [--n 200] [--seed 0] [--cache vectors.sqlite]
+    python benchmarks/pairings.py [--n 200] [--seed 0] [--cache vectors.sqlite] [--store faiss]
 
 Three encoders (the Universal Sentence Encoder, 512 dimensions; all-MiniLM-L6-v2, 384; and the first
 384 dimensions of the former), seven aligners on the KiCad manual, twelve kinds of index. Each
@@ -17,6 +17,9 @@ from __future__ import annotations
 
 import argparse
 import random
+import sys
+import tempfile
+import uuid
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -34,6 +37,12 @@ from kakehashi.projection.moments import Moments, Spectrum
 FITTED, DOCUMENTS, K = 200, 40, 5
 NEAR = 0.9
 """Mean cosine above which vectors find the same documents: a map may take off their mean only."""
+LANGCHAIN = ("in memory", "chroma", "qdrant", "faiss", "lancedb")
+LLAMA_INDEX = ("simple", "chroma", "qdrant", "faiss", "lancedb")
+MEASURES = {"in memory": "cosine", "simple": "cosine", "qdrant": "cosine"} | dict.fromkeys(
+    ["chroma", "faiss", "lancedb"], "l2"
+)
+"""What a store ranks by, unless it is told otherwise."""
 QUERIES = ("シンボルの配置と編集", "フットプリントを基板に置く", "ネットリストを作る")
 
 
@@ -138,16 +147,54 @@ def indices_of(aligners: dict[str, kakehashi.Aligner], documents: kakehashi.Pair
     return indices
 
 
+def langchain_store(kind: str, filled: Any, size: int, measure: str) -> Any:
+    """Return an empty store of LangChain that embeds with what is passed."""
+    if kind == "in memory":
+        from langchain_core.vectorstores import InMemoryVectorStore
+
+        return InMemoryVectorStore(filled)
+    if kind == "chroma":
+        from langchain_chroma import Chroma
+
+        by = {"hnsw": {"space": measure}}
+        return Chroma(f"c{uuid.uuid4().hex}", filled, collection_configuration=by)
+    if kind == "qdrant":
+        from langchain_qdrant import QdrantVectorStore
+        from qdrant_client import QdrantClient, models
+
+        client = QdrantClient(":memory:")
+        parameters = models.VectorParams(size=size, distance=models.Distance.COSINE)
+        client.create_collection("c", vectors_config=parameters)
+        return QdrantVectorStore(client, "c", filled, validate_collection_config=False)
+    from langchain_community.docstore.in_memory import InMemoryDocstore
+    from langchain_community.vectorstores import FAISS, LanceDB
+
+    if kind == "faiss":
+        import faiss
+
+        return FAISS(filled, faiss.IndexFlatL2(size), InMemoryDocstore(), {})
+    import lancedb
+
+    return LanceDB(lancedb.connect("memory://"), filled, mode="append")
+
+
+def saved_and_loaded(store: Any, embeddings: Any) -> Any:
+    """Return a store of FAISS as another process opens it."""
+    with tempfile.TemporaryDirectory() as folder:
+        store.save_local(folder)
+        return type(store).load_local(folder, embeddings, allow_dangerous_deserialization=True)
+
+
 def in_langchain(
-    index: Index, aligner: kakehashi.Aligner, filler: kakehashi.Aligner | None, rng: random.Random
-) -> tuple[str, Callable[[str], list[str]]]:
-    """Fill a store of LangChain and return a way to ask it."""
-    from langchain_chroma import Chroma
+    index: Index,
+    aligner: kakehashi.Aligner,
+    filler: kakehashi.Aligner | None,
+    rng: random.Random,
+    only: str | None,
+) -> tuple[str, str, Callable[[str], list[str]]]:
+    """Fill a store of LangChain; return its measure, too, and a way to ask it."""
     from langchain_core.documents import Document
     from langchain_core.embeddings import Embeddings
-    from langchain_core.vectorstores import InMemoryVectorStore
-    from langchain_qdrant import QdrantVectorStore
-    from qdrant_client import QdrantClient, models
 
     from kakehashi.integrations import langchain
 
@@ -161,25 +208,19 @@ def in_langchain(
             raise NotImplementedError
 
     filled: Any = Filled()
-    kind = rng.choice(["in memory", "chroma", "qdrant"])
-    store: Any
-    if kind == "in memory":
-        store = InMemoryVectorStore(filled)
-    elif kind == "chroma":
-        by = {"hnsw": {"space": rng.choice(["cosine", "l2", "ip"])}}
-        store = Chroma(f"c{rng.getrandbits(64):x}", filled, collection_configuration=by)
-    else:
-        client, size = QdrantClient(":memory:"), len(index.rows[0][2])
-        parameters = models.VectorParams(size=size, distance=models.Distance.COSINE)
-        client.create_collection("c", vectors_config=parameters)
-        store = QdrantVectorStore(client, "c", filled, validate_collection_config=False)
+    kind = only or rng.choice(LANGCHAIN)
+    measure = rng.choice(["cosine", "l2", "ip"]) if kind == "chroma" else MEASURES[kind]
+    store = langchain_store(kind, filled, len(index.rows[0][2]), measure)
     store.add_documents([Document(t, metadata={"modality": m}) for t, m, _ in index.rows])
     recorded = filler is not None and rng.random() < 0.5
     if recorded:
         recorded = langchain.AlignedEmbeddings(aligner=filler).record(store)
     embeddings = langchain.AlignedEmbeddings(aligner=aligner)
-    [name] = [name for name, value in vars(store).items() if value is filled]
-    setattr(store, name, embeddings)
+    if kind == "faiss":
+        store = saved_and_loaded(store, embeddings)
+    else:
+        [name] = [name for name, value in vars(store).items() if value is filled]
+        setattr(store, name, embeddings)
     way = rng.choice(["the store's own retriever", "AlignedRetriever", "HybridRetriever"])
     retriever: Any = store.as_retriever(search_kwargs={"k": K})
     if way == "AlignedRetriever":
@@ -189,34 +230,41 @@ def in_langchain(
             searches=[store], embeddings=embeddings, k=K, fusion="rank"
         )
     setting = f"langchain, {kind}, {way}, {'recorded' if recorded else 'no record'}"
-    return setting, lambda query: [d.page_content for d in retriever.invoke(query)]
+    return setting, measure, lambda query: [d.page_content for d in retriever.invoke(query)]
 
 
 def in_llama_index(
-    index: Index, aligner: kakehashi.Aligner, filler: kakehashi.Aligner | None, rng: random.Random
-) -> tuple[str, Callable[[str], list[str]]]:
-    """Fill an index of LlamaIndex and return a way to ask it."""
+    index: Index,
+    aligner: kakehashi.Aligner,
+    filler: kakehashi.Aligner | None,
+    rng: random.Random,
+    only: str | None,
+) -> tuple[str, str, Callable[[str], list[str]]]:
+    """Fill an index of LlamaIndex; return its measure, too, and a way to ask it."""
     import chromadb
     import faiss
+    import lancedb
     from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
     from llama_index.core.schema import TextNode
     from llama_index.core.vector_stores import SimpleVectorStore
     from llama_index.vector_stores.chroma import ChromaVectorStore
     from llama_index.vector_stores.faiss import FaissVectorStore
+    from llama_index.vector_stores.lancedb import LanceDBVectorStore
     from llama_index.vector_stores.qdrant import QdrantVectorStore
     from qdrant_client import QdrantClient
 
     from kakehashi.integrations import llama_index
 
     size = len(index.rows[0][2])
-    kind = rng.choice(["simple", "faiss", "chroma", "qdrant"])
+    kind = only or rng.choice(LLAMA_INDEX)
     store: Any = {
         "simple": SimpleVectorStore,
         "faiss": lambda: FaissVectorStore(faiss.IndexFlatL2(size)),
         "chroma": lambda: ChromaVectorStore(
-            chromadb.EphemeralClient().create_collection(f"c{rng.getrandbits(64):x}")
+            chromadb.EphemeralClient().create_collection(f"c{uuid.uuid4().hex}")
         ),
         "qdrant": lambda: QdrantVectorStore("c", client=QdrantClient(":memory:")),
+        "lancedb": lambda: LanceDBVectorStore(connection=lancedb.connect("memory://")),
     }[kind]()
     nodes = [
         TextNode(text=text, metadata={"modality": modality}, embedding=vector.tolist())
@@ -237,14 +285,22 @@ def in_llama_index(
             [made], embedding, similarity_top_k=K, fusion="rank"
         )
     setting = f"llama_index, {kind}, {way}, {'recorded' if recorded else 'no record'}"
-    return setting, lambda query: [row.node.get_content() for row in retriever.retrieve(query)]
+    return (
+        setting,
+        MEASURES[kind],
+        lambda query: [row.node.get_content() for row in retriever.retrieve(query)],
+    )
 
 
-def best_by_brute_force(index: Index, aligner: kakehashi.Aligner, query: str) -> str:
-    """Return the text of the nearest document."""
+def best_by_brute_force(index: Index, aligner: kakehashi.Aligner, query: str, measure: str) -> str:
+    """Return the text of the nearest document; stored vectors of some encoders are no unit ones."""
     vectors = np.stack([vector for *_, vector in index.rows]).astype(np.float64)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    return index.rows[int((vectors @ aligner.embed_query(query)).argmax())][0]
+    if measure == "cosine":
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    scores = vectors @ aligner.embed_query(query)
+    if measure == "l2":
+        scores -= (vectors**2).sum(axis=1) / 2
+    return index.rows[int(scores.argmax())][0]
 
 
 def drawn(
@@ -256,15 +312,22 @@ def drawn(
         yield index, name, rng.choice([in_langchain, in_llama_index])
 
 
-def main() -> None:
-    """Draw the pairings, ask each once, and print what became of them."""
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--n", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cache", default=None)
-    given = parser.parse_args()
+    parser.add_argument("--store", choices=sorted({*LANGCHAIN} & {*LLAMA_INDEX}), default=None)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Draw the pairings, ask each once, and print what became of them."""
+    given = arguments()
     warnings.simplefilter("ignore")
-    rng = random.Random(given.seed)
+    sys.path.pop(0)  # lancedb imports the package datasets, and this folder has a file of that name
+    rng, only = random.Random(given.seed), given.store
     path = files("kakehashi") / "demo" / "kicad_ja_en.jsonl"
     pairs = kakehashi.read_pairs(str(path), on_invalid="drop")
     aligners = aligners_of(pairs.select(range(FITTED)), given.cache)
@@ -285,7 +348,8 @@ def main() -> None:
     half = given.n // 2  # of one dimension, which a store does not refuse by itself
     chosen = [*drawn(same_width, half, rng), *drawn(wrong, given.n - half, rng)]
     for index, name, make in chosen:
-        setting, ask = make(index, aligners[name], aligners.get(index.filled_by or ""), rng)
+        filler = aligners.get(index.filled_by or "")
+        setting, _, ask = make(index, aligners[name], filler, rng, only)
         try:
             ask(rng.choice(QUERIES))
         except Exception as error:
@@ -297,7 +361,8 @@ def main() -> None:
 
     served = 0
     for index, name, make in drawn(right, given.n, rng):
-        setting, ask = make(index, aligners[name], aligners.get(index.filled_by or ""), rng)
+        filler = aligners.get(index.filled_by or "")
+        setting, measure, ask = make(index, aligners[name], filler, rng, only)
         query = rng.choice(QUERIES)
         try:
             found = ask(query)
@@ -305,7 +370,7 @@ def main() -> None:
             print(f"REFUSED: {index.name} asked by {name}; {setting}: {str(error)[:200]}")
             continue
         # Fusion by rank puts the best of each modality first, in either order.
-        same = best_by_brute_force(index, aligners[name], query) in found[:2]
+        same = best_by_brute_force(index, aligners[name], query, measure) in found[:2]
         served += same
         if not same:
             print(f"ANOTHER ANSWER: {index.name} asked by {name}; {setting}")

@@ -3,12 +3,14 @@
 import asyncio
 import uuid
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
 from langchain_chroma import Chroma
 from langchain_classic.embeddings import CacheBackedEmbeddings
 from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
 from langchain_core.indexing import InMemoryRecordManager, index
 from langchain_core.stores import InMemoryByteStore
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
@@ -73,8 +75,23 @@ def lancedb(embeddings):
     return community.LanceDB(connection, embeddings, table_name="c", mode="append")
 
 
+def faiss(embeddings):
+    faiss = pytest.importorskip("faiss")
+    community = pytest.importorskip("langchain_community.vectorstores")
+    docstore = pytest.importorskip("langchain_community.docstore.in_memory").InMemoryDocstore()
+    width = embeddings.aligner.output_dimension
+    return community.FAISS(embeddings, faiss.IndexFlatL2(width), docstore, {})
+
+
+STORES = [in_memory, chroma, qdrant, lancedb, faiss]
+
+
 def opened_by(store, embeddings):
     """The same store, opened with other embeddings."""
+    if type(store).__name__ == "FAISS":
+        with TemporaryDirectory() as folder:
+            store.save_local(folder)
+            return type(store).load_local(folder, embeddings, allow_dangerous_deserialization=True)
     if type(store).__name__ == "LanceDB":
         return type(store)(store._connection, embeddings, table_name="c", mode=store.mode)
     if isinstance(store, Chroma):
@@ -99,7 +116,7 @@ def ways_to_search(store, embeddings):
     yield lambda: hybrid.invoke("PUMP 1")
 
 
-@pytest.mark.parametrize("make", [in_memory, chroma, qdrant, lancedb])
+@pytest.mark.parametrize("make", STORES)
 def test_a_store_that_another_aligner_filled_is_refused_in_every_way(make, embeddings, others):
     store = make(others)
     store.add_documents(DOCUMENTS)
@@ -113,12 +130,14 @@ def test_a_store_that_another_aligner_filled_is_refused_in_every_way(make, embed
         opened.add_documents([Document("oil the valve 1")])
 
 
-@pytest.mark.parametrize("make", [in_memory, chroma, qdrant, lancedb])
+@pytest.mark.parametrize("make", STORES)
 def test_an_index_that_was_not_moved_is_refused_in_every_way(make, embeddings, text_aligner):
     assert text_aligner.output_dimension == 24  # as the encoder's own: no store can tell
     raw = ENCODERS["target_encoder"](TEXTS).tolist()
     store = make(embeddings)
-    fill = type("Fill", (), {"embed_documents": lambda self, texts: raw})()
+    fill = type(
+        "Fill", (Embeddings,), {"embed_documents": lambda self, texts: raw, "embed_query": None}
+    )()
     [name] = [n for n, value in vars(store).items() if value is embeddings]
     setattr(store, name, fill)
     store.add_documents(DOCUMENTS)
@@ -128,13 +147,13 @@ def test_an_index_that_was_not_moved_is_refused_in_every_way(make, embeddings, t
             search()
 
 
-@pytest.mark.parametrize("make", [chroma, qdrant])
+@pytest.mark.parametrize("make", [chroma, qdrant, faiss])
 def test_the_record_is_written_before_the_first_document(make, embeddings, text_aligner):
     from kakehashi.integrations.langchain.index import index_of
 
     store = make(embeddings)
     store.add_documents(DOCUMENTS)
-    record = index_of(store, 8).record()
+    record = index_of(opened_by(store, embeddings), 8).record()
     assert record.fingerprint == text_aligner.fingerprint
     assert record.text == "page_content"
 
@@ -279,7 +298,7 @@ def test_a_store_that_cannot_be_searched_before_it_is_filled_is_filled(embedding
         assert len(search()) == 4
 
 
-@pytest.mark.parametrize("make", [in_memory, chroma, qdrant, lancedb])
+@pytest.mark.parametrize("make", STORES)
 def test_an_emptied_store_is_filled_through_another_aligner(make, embeddings, others):
     store = make(others)
     ids = store.add_documents(DOCUMENTS)
