@@ -253,9 +253,9 @@ def test_texts_that_judge_are_in_no_fit(monkeypatch):
     for rows, data in made:
         assert len(set(rows.judged.held_out.target_texts)) == 16
         for fitted in (data.development, data.everything):
-            assert fitted.unpaired.n == 100 - 16
+            assert fitted.sources["texts"].n == 100 - 16
         for part, planned in zip(data.parts, rows.parts, strict=True):
-            assert part.statistics.unpaired.n == 100 - 16 - len(planned.held_out)
+            assert part.statistics.sources["texts"].n == 100 - 16 - len(planned.held_out)
 
 
 def test_one_question_of_the_spaces_for_all_sizes(pairs, fits, monkeypatch):

@@ -61,7 +61,7 @@ def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch
         pairs = Pairs(texts, texts, source_vectors=x, target_vectors=y)
         features = FeatureSet("keep", {"source": CharacterNgrams(8)})
         data = develop(plan_split(pairs, validation=None, test=None, seed=0), features, seed=0)
-        [form] = closed_forms(features, unpaired=False)
+        [form] = closed_forms(features)
         ranked = search.tune_closed_form(form, data, "ip")
         assert len(ranked) == search._TOP
         assert [len(c.per_query) for c in ranked] == [48, 48]  # every fold counts in the end

@@ -13,19 +13,16 @@ from support.toy_data import (
     encoded,
     hashed_letters,
     reversed_letters,
-    two_views,
 )
 
 from kakehashi import Pairs, fit
 from kakehashi.data.index import IndexDocuments
 from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError
-from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.training import sources as sources_module
 from kakehashi.training.sources import TARGETS, as_sources, gather_sources
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES
-from kakehashi.vectors import unit_rows
 
 QUICK = {"mode": "keep"}
 
@@ -217,7 +214,8 @@ def test_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch):
     fit(kept, test=test, **ENCODERS, learn_from=index, **QUICK)
     assert len(made) == 2
     for data in made:
-        assert data.development.unpaired.n == data.everything.unpaired.n == 80
+        [of_index] = data.development.sources.values()
+        assert of_index.n == data.everything.sources["texts"].n == 80
 
 
 def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):
@@ -278,30 +276,10 @@ def test_texts_of_the_index_make_up_for_few_pairs():
             **QUICK,
         )
         found[bool(more)] = aligner.report.candidates["cca"]
-    assert found[True].parameters["unpaired"] > 0
-    assert found[False].parameters["unpaired"] == 0
+    assert found[True].parameters["weights"]["texts"] > 0
+    assert found[False].parameters["weights"] == {}
     gain = found[True].scores.means["mrr@10"] - found[False].scores.means["mrr@10"]
     assert gain > 0.05
-
-
-@pytest.mark.parametrize("weight", [0.3, 1.0, 3.0])
-def test_pooling_is_a_covariance_of_weighted_rows(weight):
-    x, y, _ = two_views(70, 6, 5)
-    u, v, _ = two_views(200, 6, 5, seed=9)
-    v = unit_rows(v + 0.4)
-    found = Spectrum(Moments.of(x, y).pooled(Moments.of(u, v), weight))
-    paired, unpaired = np.hstack([x, y]).astype(float), np.hstack([u, v]).astype(float)
-    # Every unpaired row moved to the mean of the pairs, and counted so that all of them together
-    # weigh as much as was asked.
-    moved = unpaired - unpaired.mean(axis=0) + paired.mean(axis=0)
-    weights = np.concatenate([np.ones(70), np.full(200, weight * 70 / 200)])
-    rows = np.vstack([paired, moved])
-    expected = np.cov(rows.T, aweights=weights, ddof=0)
-    np.testing.assert_allclose(found.mean_x, x.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(found.mean_y, y.mean(axis=0), atol=1e-6)
-    np.testing.assert_allclose(found.cxx, expected[:6, :6], atol=1e-6)
-    np.testing.assert_allclose(found.cyy, expected[6:, 6:], atol=1e-6)
-    np.testing.assert_allclose(found.cxy, expected[:6, 6:], atol=1e-6)
 
 
 def test_an_index_is_searched_whole_and_a_sample_of_it_is_read(monkeypatch):

@@ -122,10 +122,10 @@ def test_rows_of_a_held_out_text_are_left_out(features):
         hidden = judged | {*planned.held_out.target_texts}
         kept = [i for i, text in enumerate(free.target_texts) if text not in hidden]
         assert len(kept) < 110
-        assert_moments(part.statistics.unpaired, read, kept)
+        assert_moments(part.statistics.sources["free"], read, kept)
     kept = [i for i, text in enumerate(free.target_texts) if text not in judged]
-    assert_moments(data.development.unpaired, read, kept)
-    assert_moments(data.everything.unpaired, read, np.arange(110))
+    assert_moments(data.development.sources["free"], read, kept)
+    assert_moments(data.everything.sources["free"], read, np.arange(110))
 
 
 def test_vectors_without_texts_are_told_by_their_vectors():
@@ -135,7 +135,7 @@ def test_vectors_without_texts_are_told_by_their_vectors():
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)
     held = row_numbers(pairs, rows.judged.held_out, "target")
-    assert_moments(data.development.unpaired, free, np.setdiff1d(np.arange(80), held))
+    assert_moments(data.development.sources["free"], free, np.setdiff1d(np.arange(80), held))
 
 
 def test_vectors_without_texts_are_not_read_by_their_texts():
@@ -145,11 +145,11 @@ def test_vectors_without_texts_are_not_read_by_their_texts():
         source_vectors=hashed_letters(pairs.target_texts), target_vectors=pairs.target_vectors
     )
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
-    assert develop(rows, FeatureSet("keep"), seed=0).development.unpaired is not None
+    assert develop(rows, FeatureSet("keep"), seed=0).development.sources
     read = FeatureSet("keep", {"source": CharacterNgrams(16)})
     data = develop(rows, read, seed=0)
-    assert data.development.unpaired is data.parts[0].statistics.unpaired is None
-    [form] = closed_forms(read, unpaired=data.development.unpaired is not None)
+    assert data.development.sources == data.parts[0].statistics.sources == {}
+    [form] = closed_forms(read)
     assert form.name == "cca+ngrams"
 
 
@@ -161,9 +161,9 @@ def test_a_fold_may_leave_no_row_of_a_source():
     free = same_texts([*held, "a b", "c d", "e f", "g h"])
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)
-    assert data.development.unpaired.n == 6
-    assert data.parts[0].statistics.unpaired is None
-    alone = data.parts[0].statistics.spectrum(unpaired=0.3)
+    assert data.development.sources["free"].n == 6
+    assert data.parts[0].statistics.sources == {}
+    alone = data.parts[0].statistics.spectrum(weights={"free": 30.0})
     np.testing.assert_allclose(alone.cxy, data.parts[0].statistics.spectrum().cxy)
     fit(pairs, learn_from=free, mode="keep")
 
@@ -173,8 +173,8 @@ def test_so_many_rows_are_thinned_before_their_texts_are_read(monkeypatch):
     pairs, free = encoded(), same_texts([f"other {i}" for i in range(70)])
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     read = FeatureSet("keep", {"source": CharacterNgrams(16)})
-    assert develop(rows, FeatureSet("keep"), seed=0).development.unpaired.n == 70
-    assert 10 <= develop(rows, read, seed=0).development.unpaired.n <= 20
+    assert develop(rows, FeatureSet("keep"), seed=0).development.sources["free"].n == 70
+    assert 10 <= develop(rows, read, seed=0).development.sources["free"].n <= 20
 
 
 @pytest.mark.parametrize("change", ["noise", "float16", "length"])
@@ -192,10 +192,10 @@ def test_a_text_is_a_held_out_one_but_for_rounding(change):
         seed=0,
     )
     data = develop(rows, FeatureSet("keep"), seed=0)
-    assert data.development.unpaired.n == len(rows.judged.train)
+    assert data.development.sources["free"].n == len(rows.judged.train)
     for part, planned in zip(data.parts, rows.parts, strict=True):
-        assert part.statistics.unpaired.n == len(planned.train)
-    assert data.everything.unpaired.n == 120
+        assert part.statistics.sources["free"].n == len(planned.train)
+    assert data.everything.sources["free"].n == 120
 
 
 def test_new_questions_about_fitted_documents_are_held_out_too():

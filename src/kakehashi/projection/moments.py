@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -84,23 +85,26 @@ class Moments:
             self.xy - np.outer(self.sum_x, self.sum_y) / self.n,
         )
 
-    def pooled(self, unpaired: Moments, weight: float) -> Moments:
-        """Add the covariances of unpaired rows, which count ``weight`` times as much as the pairs.
+    def pooled(self, others: Iterable[tuple[Moments, float]]) -> Moments:
+        """Add the covariances of other sets, each of which counts as so many pairs of this one.
 
-        Each set varies around its own mean, because texts of two languages lie apart. The means
-        stay those of the pairs.
+        Each set varies around its own mean, because texts of two languages or fields lie apart.
+        The means stay those of this set.
         """
-        scale = weight * self.n / unpaired.n
-        mine, other = self.centred(), unpaired.centred()
-        total = self.n * (1 + weight)
+        mine, n = self.centred(), self.n
+        xx, yy, xy = mine.xx, mine.yy, mine.xy
+        for other, weight in others:
+            around, scale = other.centred(), weight / other.n
+            xx, yy, xy = xx + scale * around.xx, yy + scale * around.yy, xy + scale * around.xy
+            n += weight
         mean_x, mean_y = self.sum_x / self.n, self.sum_y / self.n
         return Moments(
-            total,
-            mean_x * total,
-            mean_y * total,
-            mine.xx + scale * other.xx + total * np.outer(mean_x, mean_x),
-            mine.yy + scale * other.yy + total * np.outer(mean_y, mean_y),
-            mine.xy + scale * other.xy + total * np.outer(mean_x, mean_y),
+            n,
+            mean_x * n,
+            mean_y * n,
+            xx + n * np.outer(mean_x, mean_x),
+            yy + n * np.outer(mean_y, mean_y),
+            xy + n * np.outer(mean_x, mean_y),
         )
 
     def weighted(self, x: Matrix, y: Matrix) -> Moments:

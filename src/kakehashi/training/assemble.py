@@ -122,8 +122,8 @@ def _describes(prepared: Prepared, tuned: Tuned, judged: Judged, n_fitted: int) 
 
 
 def _learned_from(plan: SplitPlan, shipped: Candidate) -> dict[str, LearnedFrom]:
-    weight = float(shipped.parameters.get("unpaired", 0.0))
-    return {name: LearnedFrom(len(rows), weight) for name, rows in plan.sources}
+    weights = shipped.parameters.get("weights", {})
+    return {name: LearnedFrom(len(rows), weights.get(name, 0.0)) for name, rows in plan.sources}
 
 
 def notes_on(prepared: Prepared) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ class ClosedFormMap:
     parameters: Parameters
 
     def build(self, statistics: TrainStatistics) -> Projection:
-        """Build the form; weights of unpaired rows and of n-grams belong to the sums."""
+        """Build the form; weights of sources and of n-grams belong to the sums."""
         weights = {name: self.parameters[name] for name in COUNTS if name in self.parameters}
         others = {name: v for name, v in self.parameters.items() if name not in COUNTS}
         spectrum, features = statistics.spectrum(**weights), statistics.features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,8 +18,10 @@ Step = Callable[[Parameters], list[Parameters]]
 NGRAMS, HUBNESS = "+ngrams", "+hubness"
 RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Strengths of ridge in units of the mean source variance: of the candidate and the baseline."""
-COUNTS = ("unpaired", "ngrams")
+COUNTS = ("weights", "ngrams")
 """Hyper-parameters that say how much something counts in the sums that a form is built from."""
+AS_PAIRS = 1000.0
+"""As how many pairs a source counts at first: near the best for 50 own pairs and for 1,000."""
 _STRENGTHS, _THREEFOLD = ("reg_source", "reg_target"), (1 / 3, 3)
 
 
@@ -41,7 +43,7 @@ class ClosedForm:
     rounds: int = 2
 
 
-def closed_forms(features: FeatureSet, *, unpaired: bool) -> list[ClosedForm]:
+def closed_forms(features: FeatureSet, sources: Sequence[str] = ()) -> list[ClosedForm]:
     """Return the closed forms that make sense for a feature set.
 
     With n-grams there is one: CCA finds by regularisation of each kind what few columns say.
@@ -49,11 +51,11 @@ def closed_forms(features: FeatureSet, *, unpaired: bool) -> list[ClosedForm]:
     Args:
         features: what is read. Where both sides share features (it has a prior), centring is
             tried, too, and ridge and CCA may lean on what is shared.
-        unpaired: whether there are unpaired rows; how much they count is then searched.
+        sources: names of what may be learned from beside the pairs; how much each counts is then
+            searched, from nothing on.
     """
-    unpaired_steps: tuple[Step, ...] = (_unpaired, _unpaired) if unpaired else ()
     if features.ngrams:
-        return [_cca_with_ngrams(features, unpaired_steps)]
+        return [_cca_with_ngrams(features, sources)]
     shares = features.prior is not None
     target_means = (0.0, 0.5, 1.0) if features.mode == "keep" else (0.0,)
     means = [{"target_mean": mean} for mean in target_means]
@@ -66,33 +68,36 @@ def closed_forms(features: FeatureSet, *, unpaired: bool) -> list[ClosedForm]:
         *([ClosedForm("centring", centring, means)] if shares else []),
         ClosedForm("procrustes", procrustes, means),
         ClosedForm("ridge", ridge, ridge_grid),
-        _cca(features, unpaired_steps),
+        _cca(features, sources),
     ]
 
 
-def _cca(features: FeatureSet, unpaired_steps: tuple[Step, ...]) -> ClosedForm:
+def _cca(features: FeatureSet, sources: Sequence[str]) -> ClosedForm:
     priors, prior_steps = _priors(features)
     grid = [
-        {"reg_source": reg, "reg_target": reg, "prior": prior, "power": power, "unpaired": 0.0}
+        {"reg_source": reg, "reg_target": reg, "prior": prior, "power": power, "weights": weights}
+        for weights in _weights(sources)
         for reg, prior, power in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
     ]
     strengths = [
         _times(_THREEFOLD, *names) for names in (_STRENGTHS, _STRENGTHS[:1], _STRENGTHS[1:])
     ]
-    return ClosedForm("cca", cca, grid, (*strengths, *prior_steps, _power, *unpaired_steps))
+    steps = (*strengths, *prior_steps, _power, *_weight_steps(sources))
+    return ClosedForm("cca", cca, grid, steps)
 
 
-def _cca_with_ngrams(features: FeatureSet, unpaired_steps: tuple[Step, ...]) -> ClosedForm:
+def _cca_with_ngrams(features: FeatureSet, sources: Sequence[str]) -> ClosedForm:
     priors, prior_steps = _priors(features)
     starts = ((1.0, priors[0]), (3.0, priors[-1]))
     grid = [
         {"reg_source": reg, "reg_target": reg, "prior": prior, "power": 1.75}
-        | {"unpaired": 0.0, "ngrams": weight}
-        for weight, (reg, prior) in itertools.product((0.5, 1.0), starts)
+        | {"weights": weights, "ngrams": ngrams}
+        for weights in _weights(sources)
+        for ngrams, (reg, prior) in itertools.product((0.5, 1.0), starts)
     ]
     build = partial(cca, directions=features.directions)
     strength, ngrams = _times(_THREEFOLD, *_STRENGTHS), _times((0.5, 2), "ngrams")
-    steps = (strength, *prior_steps, _power, ngrams, *unpaired_steps)
+    steps = (strength, *prior_steps, _power, ngrams, *_weight_steps(sources))
     return ClosedForm("cca" + NGRAMS, build, grid, steps, rounds=1)
 
 
@@ -126,8 +131,25 @@ def _prior(best: Parameters) -> list[Parameters]:
     return [best | {"prior": 0.0}, *_times((0.5, 2), "prior")(best)] if best["prior"] else []
 
 
-def _unpaired(best: Parameters) -> list[Parameters]:
-    """Count unpaired rows less or more; from none, a little and a lot are tried."""
-    if best["unpaired"]:
-        return _times(_THREEFOLD, "unpaired")(best)
-    return [best | {"unpaired": weight} for weight in (0.3, 3.0)]
+def _weights(sources: Sequence[str]) -> list[dict[str, float]]:
+    """Return the weights of all sources to start with: none, and a first guess."""
+    return [dict.fromkeys(sources, weight) for weight in ((0.0, AS_PAIRS) if sources else (0.0,))]
+
+
+def _weight_steps(sources: Sequence[str]) -> list[Step]:
+    """Count all sources less or more, then each by itself."""
+    together = [_weigh(sources)] if len(sources) > 1 else []
+    return together + [_weigh([name]) for name in sources]
+
+
+def _weigh(names: Sequence[str]) -> Step:
+    """Return the step that changes some weights alike: to a third, three times as much, or none."""
+
+    def step(best: Parameters) -> list[Parameters]:
+        now = best["weights"]
+        return [
+            best | {"weights": now | {n: float(f"{(now[n] or AS_PAIRS) * f:.6g}") for n in names}}
+            for f in ((0, *_THREEFOLD) if any(now[n] for n in names) else _THREEFOLD)
+        ]
+
+    return step

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -42,38 +44,41 @@ class TrainStatistics:
     """What a map is built from: sums over some rows, a sample of them, and the rows themselves.
 
     Attributes:
-        unpaired: sums over unpaired rows, if there are any.
+        sources: sums over the rows of each source beside the pairs, by its name.
     """
 
     features: FeatureSet
     moments: Moments
     bank: Bank
     training: TrainingRows
-    unpaired: Moments | None
-    _spectra: dict[tuple[float, float], Spectrum] = field(default_factory=dict, repr=False)
+    sources: Mapping[str, Moments]
+    _spectra: dict[Any, Spectrum] = field(default_factory=dict, repr=False)
 
-    def spectrum(self, *, unpaired: float = 0.0, ngrams: float = 1.0) -> Spectrum:
+    def spectrum(
+        self, *, weights: Mapping[str, float] | None = None, ngrams: float = 1.0
+    ) -> Spectrum:
         """Return means and covariances.
 
         The last few are kept until :meth:`forget`: a setting that is tried again costs nothing.
 
         Args:
-            unpaired: how much unpaired rows count beside the pairs.
+            weights: as how many pairs each source counts; one that is not named does not.
             ngrams: how much n-grams count beside the encoder's vector, where they are read; what
                 is built then takes weighted rows (:meth:`.features.FeatureSet.folded`).
         """
-        setting = (unpaired, ngrams)
+        weights = weights or {}
+        setting = (tuple(sorted(weights.items())), ngrams)
         if setting not in self._spectra:
             if len(self._spectra) >= _SPECTRA_KEPT:
                 self._spectra.pop(next(iter(self._spectra)))
-            moments = self.moments
-            if unpaired and self.unpaired is not None:  # a fold may hold all of them
-                moments = moments.pooled(self.unpaired, unpaired)
+            # A fold may hold all rows of a source, which then has no sums.
+            named = [(self.sources[s], w) for s, w in weights.items() if w and s in self.sources]
+            moments = self.moments.pooled(named) if named else self.moments
             if ngrams != 1:
                 dx, dy = moments.xy.shape
-                weights = self.features.weights
+                of_dimensions = self.features.weights
                 moments = moments.weighted(
-                    weights("source", dx, ngrams), weights("target", dy, ngrams)
+                    of_dimensions("source", dx, ngrams), of_dimensions("target", dy, ngrams)
                 )
             self._spectra[setting] = Spectrum(moments, self.features.prior)
         return self._spectra[setting]

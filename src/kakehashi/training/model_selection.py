@@ -91,7 +91,7 @@ def _tune_closed_forms(data: FeatureData, metric: Metric) -> list[Candidate]:
     """Tune the closed forms of one feature set, each plain and corrected."""
     read = " and n-grams" if data.features.ngrams else ""
     label = f"{data.features.mode}: closed forms over vectors{read}"
-    forms = closed_forms(data.features, unpaired=data.development.unpaired is not None)
+    forms = closed_forms(data.features, list(data.development.sources))
     candidates = []
     for form in track(forms, label):
         ranked = _timed(tune_closed_form, form, data, metric)

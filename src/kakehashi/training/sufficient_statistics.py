@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property, reduce
-from operator import add
+from functools import cached_property
 
 import numpy as np
 
@@ -52,13 +51,13 @@ class _PlanReader:
     seed: int
     pairs: Pairs
     validation: Pairs | None
-    sources: list[_Summed]
+    sources: dict[str, _Summed]
     documents: Float32Array
 
     @classmethod
     def of(cls, plan: SplitPlan, features: FeatureSet, seed: int) -> _PlanReader:
         validation = None if plan.validation is None else features.read(plan.validation)
-        sources = list(_summed(plan.sources, features))
+        sources = dict(_summed(plan.sources, features))
         documents = features.documents(plan.pool)
         pairs = features.read(plan.pairs)
         return cls(plan, features, seed, pairs, validation, sources, documents)
@@ -110,14 +109,12 @@ class _PlanReader:
         self, moments: Moments, sets: list[tuple[Pairs, Rows]], hidden: list[Pairs]
     ) -> TrainStatistics:
         """Put statistics together; no row of a source that stands in ``hidden`` is counted."""
-        sums = [s for s in (each.without(hidden) for each in self.sources) if s is not None]
-        unpaired = reduce(add, sums) if sums else None
+        sums = {name: each.without(hidden) for name, each in self.sources.items()}
+        sources = {name: moments for name, moments in sums.items() if moments is not None}
         pairs, rows = sets[0]
         x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
         bank = Bank.sample(x, y, rows, seed=self.seed)
-        return TrainStatistics(
-            self.features, moments, bank, TrainingRows(sets, self.seed), unpaired
-        )
+        return TrainStatistics(self.features, moments, bank, TrainingRows(sets, self.seed), sources)
 
 
 def notes_on_sources(plan: SplitPlan) -> Iterator[str]:
@@ -137,15 +134,15 @@ def notes_on_sources(plan: SplitPlan) -> Iterator[str]:
             yield f"{n} rows of {name} are too few to use; give at least {LEAST_FITTED}"
 
 
-def _summed(sources: tuple[Source, ...], features: FeatureSet) -> Iterator[_Summed]:
+def _summed(sources: tuple[Source, ...], features: FeatureSet) -> Iterator[tuple[str, _Summed]]:
     """Yield sources as features are read; none where texts are read that they lack."""
-    for _, rows in sources:
+    for name, rows in sources:
         if any(rows.texts(side) is None for side in features.ngrams):
             continue
         read = rows
         if features.ngrams and len(rows) > MAX_NGRAM_PAIRS:  # both sides side by side are large
             read = rows.select(np.arange(len(rows))[thinned(len(rows), MAX_NGRAM_PAIRS)])
-        yield _Summed(read, features)
+        yield name, _Summed(read, features)
 
 
 class _Summed:

@@ -1,0 +1,31 @@
+"""Sums over rows that are put together."""
+
+import numpy as np
+import pytest
+from support.toy_data import two_views
+
+from kakehashi.projection.moments import Moments, Spectrum
+from kakehashi.vectors import unit_rows
+
+
+@pytest.mark.parametrize("weights", [(20.0, 0.0), (70.0, 0.0), (20.0, 210.0)])
+def test_pooling_is_a_covariance_of_weighted_rows(weights):
+    x, y, _ = two_views(70, 6, 5)
+    sets = [two_views(n, 6, 5, seed=n)[:2] for n in (200, 90)]
+    sets = [(u, unit_rows(v + 0.4)) for u, v in sets]
+    others = [(Moments.of(u, v), w) for (u, v), w in zip(sets, weights, strict=True)]
+    found = Spectrum(Moments.of(x, y).pooled(others))
+    mean = np.hstack([x, y]).mean(axis=0, dtype=float)
+    # Every row of another set is moved to the mean of the pairs, and counted so that all rows of
+    # the set together weigh as much as so many pairs.
+    rows, counts = [np.hstack([x, y])], [np.ones(70)]
+    for (u, v), weight in zip(sets, weights, strict=True):
+        other = np.hstack([u, v]).astype(float)
+        rows.append(other - other.mean(axis=0) + mean)
+        counts.append(np.full(len(u), weight / len(u)))
+    expected = np.cov(np.vstack(rows).T, aweights=np.concatenate(counts), ddof=0)
+    np.testing.assert_allclose(found.mean_x, mean[:6], atol=1e-6)
+    np.testing.assert_allclose(found.mean_y, mean[6:], atol=1e-6)
+    np.testing.assert_allclose(found.cxx, expected[:6, :6], atol=1e-6)
+    np.testing.assert_allclose(found.cyy, expected[6:, 6:], atol=1e-6)
+    np.testing.assert_allclose(found.cxy, expected[:6, 6:], atol=1e-6)
