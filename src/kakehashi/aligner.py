@@ -217,14 +217,18 @@ class Aligner(AsyncEmbedding):
     def _projected(self, encoded: Float32Array, side: Side, text: str) -> QueryVectors:
         """Project the (1, d) vector of a query with both maps."""
         [vector] = self.project(encoded, texts=[text], modality=side)
-        if self.rescoring is None:
+        if (rescoring := self.rescoring_of(side)) is None:
             return vector, None
-        [again] = self.rescoring.query(encoded, modality=side, texts=[text])
+        [again] = rescoring.query(encoded, modality=side, texts=[text])
         return vector, again
 
     def rescoring_of(self, modality: str) -> Rescoring | None:
-        """Return the rescoring of queries of a modality; None where there is none."""
-        return self.rescoring
+        """Return the rescoring of queries of a modality; None where there is none.
+
+        A query of the target is not rescored: it asks the index in the index's own space, which a
+        map between two spaces does not improve.
+        """
+        return self.rescoring if modality == "source" else None
 
     def as_shared(self) -> Aligner:
         """Return the second map as an aligner of mode ``shared``, for an index that is moved.

@@ -234,9 +234,9 @@ class MultiAligner(AsyncEmbedding):
     def rescoring_of(self, modality: str) -> Rescoring | None:
         """Return the rescoring of queries of a modality; None where there is none.
 
-        A query of the target would have one for each source, and none is better than another.
+        A query of the target is not rescored; see :meth:`Aligner.rescoring_of`.
         """
-        return None if modality == self.target else self._aligner(modality).rescoring
+        return None if modality == self.target else self._aligner(modality).rescoring_of("source")
 
     @property
     def routes(self) -> bool:

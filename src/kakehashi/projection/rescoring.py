@@ -54,7 +54,8 @@ class Rescoring:
 
         Args:
             vectors: (n, d) of any float dtype, as the encoder gives queries.
-            modality: whose encoder embedded the queries. The target's head serves them, too.
+            modality: whose encoder embedded the queries. The target's head would serve them, too;
+                an aligner does not ask for it.
             texts: the n texts behind the vectors, where :meth:`reads` says so.
 
         Raises:

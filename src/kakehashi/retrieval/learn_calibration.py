@@ -24,17 +24,41 @@ from .conditional_logit import ScoredDocuments, ScoreWeights, fit_weights, place
 _WORD_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 
 
+class RescoredPairs(NamedTuple):
+    """The same pairs as a second map sees them.
+
+    Queries of the source are rescored, and their hits of the target.
+
+    Attributes:
+        queries: (n, d) unit rows of the source.
+        documents: (n, d) unit rows of the target.
+    """
+
+    queries: Float32Array
+    documents: Float32Array
+
+
 class HeldOutPairs(NamedTuple):
     """n pairs that the projection was not fitted on.
 
     Attributes:
         queries, documents: (n, d) projected unit rows of each modality, embedded in that role.
         texts: n texts of each modality; None where only vectors were passed.
+        rescored: by the second map; None where there is none.
     """
 
     queries: Mapping[Side, Float32Array]
     documents: Mapping[Side, Float32Array]
     texts: Mapping[Side, Sequence[str] | None]
+    rescored: RescoredPairs | None = None
+
+    def similarity(self, query: Side, document: Side) -> FloatArray:
+        """Return the (n, n) similarities that a search gives between two modalities."""
+        if self.rescored is not None and (query, document) == ("source", "target"):
+            again: FloatArray = self.rescored.queries @ self.rescored.documents.T
+            return again
+        kept: FloatArray = self.queries[query] @ self.documents[document].T
+        return kept
 
 
 def calibrate(pairs: HeldOutPairs) -> Calibration | None:
@@ -50,7 +74,7 @@ def calibrate(pairs: HeldOutPairs) -> Calibration | None:
     if n < MIN_CALIBRATED:
         return None
     similarities: dict[ModalityPair, FloatArray] = {
-        (query, document): pairs.queries[query] @ pairs.documents[document].T
+        (query, document): pairs.similarity(query, document)
         for query, document in product(SIDES, SIDES)
     }
     excluded = _same_text(pairs, "source") | _same_text(pairs, "target")

@@ -11,10 +11,12 @@ from ..aligner_record import Identities
 from ..data.pairs import Pairs
 from ..encoders.cache import encode_texts
 from ..errors import FitError
+from ..metrics.rescored import first_hits
 from ..projection import Projection
+from ..projection.rescoring import Rescoring
 from ..retrieval.answer_probability import DEPTH, AnswerProbability, fit_probability
 from ..retrieval.calibration import Calibration
-from ..retrieval.learn_calibration import HeldOutPairs, calibrate
+from ..retrieval.learn_calibration import HeldOutPairs, RescoredPairs, calibrate
 from ..routing.router import Router
 from ..types import SIDES, Role, Side
 from ..vectors import Float32Array, FloatArray, drawn, unit_rows
@@ -46,37 +48,55 @@ def learn_calibration(
     index: Pairs,
     seed: int,
     cache: Cache = None,
+    rescoring: Rescoring | None = None,
 ) -> Calibration | None:
     """Learn on held-out pairs how scores of the modalities compare, and how likely they are right.
+
+    Scores are those of a search. A second map gives those of queries of the source and documents
+    of the target.
 
     Args:
         projection: the one that the test part judged; it was fitted on none of these pairs.
         held_out: the pairs of the test part.
         index: pairs whose documents are in the index beside those of the test part.
         seed: decides which of many pairs are taken.
+        rescoring: a second map that was fitted on none of these pairs either.
     """
     sample = held_out.select(drawn(len(held_out), _MAX_PAIRS, seed))
-    projected: dict[Role, dict[Side, Float32Array]] = {"query": {}, "document": {}}
-    for role, by_side in projected.items():
-        for side in SIDES:
-            vectors = _in_role(sample, side, role, encoders, identities, cache)
-            by_side[side] = _project(projection, vectors, sample, side, role)
+    raw: dict[Role, dict[Side, FloatArray]] = {
+        role: {side: _in_role(sample, side, role, encoders, identities, cache) for side in SIDES}
+        for role in ("query", "document")
+    }
+    projected: dict[Role, dict[Side, Float32Array]] = {
+        role: {
+            side: _project(projection, vectors, sample, side, role)
+            for side, vectors in by_side.items()
+        }
+        for role, by_side in raw.items()
+    }
     texts = {side: sample.texts(side) for side in SIDES}
-    calibration = calibrate(HeldOutPairs(projected["query"], projected["document"], texts))
+    rescored = None if rescoring is None else _rescored(rescoring, raw, sample)
+    held_out_pairs = HeldOutPairs(projected["query"], projected["document"], texts, rescored)
+    calibration = calibrate(held_out_pairs)
     if calibration is None:
         return None
+    others = index.select(drawn(len(index), _MAX_DOCUMENTS, seed))
     answers: dict[str, AnswerProbability] = {}
     for query, document in _ACROSS:
-        documents, keys = projected["document"][document], sample.keys(document)
+        searched = [(sample, raw["document"][document])]
         if not _encodes_again(index, document, "document", encoders, identities):
-            others = index.select(drawn(len(index), _MAX_DOCUMENTS, seed))
-            vectors = others.required_vectors(document)
-            added = _project(projection, vectors, others, document, "document")
-            documents = np.concatenate([documents, added])
-            keys = np.concatenate([keys, others.keys(document)])
+            searched.append((others, others.required_vectors(document)))
+        keys = np.concatenate([pairs.keys(document) for pairs, _ in searched])
         _, once = np.unique(keys, return_index=True)
         right = sample.keys(document)[:, None] == keys[once]
+        documents = np.concatenate(
+            [_project(projection, x, pairs, document, "document") for pairs, x in searched]
+        )
         similarity = projected["query"][query] @ documents[once].T
+        if rescoring is not None and rescored is not None and query == "source":
+            again = np.concatenate([_again(rescoring, x, pairs) for pairs, x in searched])
+            first = first_hits(projected["query"][query], documents[once], "ip", rescoring.n_hits)
+            similarity = _only(first, rescored.queries @ again[once].T)
         probability = fit_probability(
             *_best(calibration, similarity, right, query, document),
             _best(calibration, np.where(right, -np.inf, similarity), right, query, document)[0],
@@ -85,6 +105,27 @@ def learn_calibration(
             return calibration
         answers[query] = probability
     return replace(calibration, answers=answers)
+
+
+def _rescored(
+    rescoring: Rescoring, raw: dict[Role, dict[Side, FloatArray]], sample: Pairs
+) -> RescoredPairs:
+    """Return held-out pairs as the second map sees them."""
+    queries = rescoring.query(raw["query"]["source"], texts=sample.texts("source"))
+    documents = _again(rescoring, raw["document"]["target"], sample)
+    return RescoredPairs(queries, documents)
+
+
+def _again(rescoring: Rescoring, vectors: FloatArray, pairs: Pairs) -> Float32Array:
+    """Return the (n, d) vectors of targets as the second map sees them."""
+    return rescoring.documents(vectors, texts=pairs.texts("target"))
+
+
+def _only(hits: NDArray[np.intp], scores: Float32Array) -> Float32Array:
+    """Return (n, m) scores of the hits (n, k) of each query; all others have none."""
+    result = np.full_like(scores, -np.inf)
+    np.put_along_axis(result, hits, np.take_along_axis(scores, hits, axis=1), axis=1)
+    return result
 
 
 def _best(
