@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from kakehashi.cli.app import app
 from kakehashi.errors import AlignerMismatchError, DataError, EncoderError
+from kakehashi.retrieval.index_record import IndexRecord
 from kakehashi.vectors import unit_rows
 
 DOCUMENTS = list(machine_pairs().target_texts)
@@ -72,6 +73,17 @@ def dump(aligner, folder):
     return str(folder / "dump.json")
 
 
+def parquet(aligner, folder, **record):
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    vectors = aligner.embed_documents(DOCUMENTS).tolist()
+    pages = [{"page": page} for page in range(len(DOCUMENTS))]
+    table = pyarrow.table({"vector": vectors, "text": DOCUMENTS, "metadata": pages})
+    pq.write_table(table.replace_schema_metadata(record), folder / "copy.parquet")
+    return f"parquet:{folder / 'copy.parquet'}"
+
+
 def of_llama_index(aligner, store=None):
     from llama_index.core import StorageContext, VectorStoreIndex
     from llama_index.core.schema import TextNode
@@ -110,7 +122,7 @@ def llama_index_qdrant(aligner, folder):
     return f"qdrant:{folder}"
 
 
-STORES = [chroma, chroma_of_open_collection, qdrant, dump]
+STORES = [chroma, chroma_of_open_collection, qdrant, dump, parquet]
 STORES += [llama_index, llama_index_faiss, llama_index_qdrant]
 
 
@@ -194,3 +206,14 @@ def test_a_store_of_another_aligner_is_refused_before_the_first_hit(text_aligner
     saved = type(other).load(other.save(tmp_path / "other"))
     with pytest.raises(AlignerMismatchError):
         search(saved, QUESTION, "--index", address, *BOTH_ENCODERS)
+
+
+def test_the_record_of_a_file_is_read_before_its_vectors(text_aligner, tmp_path):
+    record = IndexRecord.of(text_aligner, "text")
+    right = parquet(text_aligner, tmp_path, kakehashi=record.to_json())
+    said = search(text_aligner, QUESTION, "--index", right, "-k", 1, *BOTH_ENCODERS).stdout
+    assert said.endswith("DRAIN THE VALVE 2.\n")
+    another = replace(record, fingerprint="0" * 64).to_json()
+    wrong = parquet(text_aligner, tmp_path, kakehashi=another)
+    with pytest.raises(AlignerMismatchError, match="was filled through the aligner '000000000000'"):
+        search(text_aligner, QUESTION, "--index", wrong, *BOTH_ENCODERS)

@@ -13,6 +13,7 @@ import kakehashi
 from kakehashi.data.index import IndexDocuments, as_index
 from kakehashi.errors import DataError, ReaderError
 from kakehashi.integrations.stores.rows import documents_of
+from kakehashi.retrieval.index_record import IndexRecord
 
 TEXTS = ["red key", "blue key", "green door"]
 VECTORS = np.array([[1, 0, 0], [0, 1, 0], [0, 0.6, 0.8]], np.float32)
@@ -90,7 +91,28 @@ def llama_index_faiss(folder):
     return llama_index(folder, FaissVectorStore(faiss.IndexFlatIP(3)))
 
 
+def parquet(folder):
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    table = pyarrow.table({"vector": VECTORS.tolist(), "text": TEXTS})
+    pq.write_table(table, folder / "notes.parquet")
+    return f"parquet:{folder / 'notes.parquet'}"
+
+
+def parquet_of_lancedb(folder):
+    lancedb = pytest.importorskip("lancedb")
+    import pyarrow.parquet as pq
+    from langchain_community.vectorstores import LanceDB
+
+    connection = lancedb.connect("memory://")
+    LanceDB(connection, Letters(), table_name="notes").add_texts(TEXTS)
+    pq.write_table(connection.open_table("notes").to_arrow(), folder / "notes.parquet")
+    return f"parquet:{folder / 'notes.parquet'}"
+
+
 STORES = [chroma, qdrant, qdrant_of_llama_index, langchain_dump, llama_index, llama_index_faiss]
+STORES += [parquet, parquet_of_lancedb]
 
 
 @pytest.mark.slow
@@ -168,6 +190,43 @@ def test_a_pickle_is_refused_by_name(tmp_path):
     (tmp_path / "index.pkl").write_bytes(b"\x80\x04.")
     with pytest.raises(DataError, match="FAISS folder of LangChain: its texts are a pickle"):
         kakehashi.read_index(tmp_path)
+
+
+def test_a_record_goes_with_a_copy_of_a_table_of_lancedb(text_aligner, tmp_path):
+    lancedb = pytest.importorskip("lancedb")
+    import pyarrow.parquet as pq
+
+    from kakehashi.integrations.stores.address import parse_address
+    from kakehashi.integrations.stores.lancedb import LanceDBIndex
+    from kakehashi.integrations.stores.parquet import parquet_rows
+
+    rows = [{"vector": v.tolist(), "text": t} for t, v in zip(TEXTS, VECTORS, strict=True)]
+    table = lancedb.connect("memory://").create_table("notes", rows)
+    record = IndexRecord.of(text_aligner, "text")
+    assert LanceDBIndex(table, "vector", None).write(record)
+    pq.write_table(table.to_arrow(), tmp_path / "notes.parquet")
+    read = parquet_rows(parse_address(f"parquet:{tmp_path / 'notes.parquet'}")).index()
+    assert read.record() == record
+    assert [document.text for document in read.sample(9)] == TEXTS
+
+
+def test_a_file_that_is_no_copy_of_an_index_is_refused(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    path = tmp_path / "notes.parquet"
+    address = f"parquet:{path}"
+    for columns in (
+        {"text": TEXTS},
+        {"vector": VECTORS.tolist()},
+        {"vector": [[1.0], [1.0, 2.0], [3.0]], "text": TEXTS},
+    ):
+        pq.write_table(pyarrow.table(columns), path)
+        with pytest.raises(ReaderError, match="no Parquet with a column 'vector' of equally long"):
+            kakehashi.read_index(address)
+    path.write_bytes(b"PAR1")
+    with pytest.raises(ReaderError, match="is no Parquet"):
+        kakehashi.read_index(address)
 
 
 def test_documents_are_checked_once(tmp_path):

@@ -83,8 +83,8 @@ IndexAddress = Annotated[
         metavar="ADDRESS",
         help="The index that is searched: its documents stand beside the answers that PAIRS names. "
         "A store (chroma:FOLDER?collection=NAME, qdrant:..., llama-index:FOLDER, "
-        "langchain:DUMP.json), a file of texts (.txt, .jsonl, .csv, ...), or an .npz with target "
-        "and target_texts.",
+        "langchain:DUMP.json, parquet:FILE), a file of texts (.txt, .jsonl, .csv, ...), or an "
+        ".npz with target and target_texts.",
     ),
 ]
 Learn = Annotated[

@@ -11,7 +11,9 @@ from .._modalities import Space
 from ..langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
 from ..langchain.index import scale_of
 from ..stores.address import Address
+from ..stores.checked import require_index
 from ..stores.chroma import opened_chroma
+from ..stores.parquet import parquet_rows
 from ..stores.qdrant import opened_qdrant
 from .hit import StoreHit
 
@@ -40,6 +42,8 @@ def search(
 def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorStore]:
     if address.kind == "langchain":
         yield InMemoryVectorStore.load(str(address.required_folder()), embeddings)
+    elif address.kind == "parquet":
+        yield _of_parquet(address, embeddings)
     elif address.kind == "chroma":
         from langchain_chroma import Chroma
 
@@ -56,3 +60,14 @@ def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorS
                 validate_embeddings=False,
                 validate_collection_config=False,
             )
+
+
+def _of_parquet(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:
+    """Return the rows of a file in memory; its record is checked here, as this store has none."""
+    rows, store = parquet_rows(address), InMemoryVectorStore(embeddings)
+    columns = zip(rows.ids, rows.vectors.tolist(), rows.texts, rows.metadata, strict=True)
+    for row, (name, vector, text, metadata) in enumerate(columns):
+        stored = {"id": name, "vector": vector, "text": text or "", "metadata": metadata}
+        store.store[str(row)] = stored
+    require_index(store, rows.index, embeddings.aligner, embeddings.modality_of_documents())
+    return store

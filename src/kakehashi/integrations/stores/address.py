@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from ...errors import DataError
 
 FORM = "KIND:FOLDER?collection=NAME, or KIND://HOST:PORT?collection=NAME for a server"
-KINDS = ("chroma", "qdrant", "llama-index", "langchain")
+KINDS = ("chroma", "qdrant", "llama-index", "langchain", "parquet")
 _OPTIONS = ("collection",)
 
 
@@ -21,7 +21,7 @@ class Address:
     Attributes:
         text: as it was given.
         kind: one of ``KINDS``.
-        folder: of a local store; a file, for a dump of LangChain's in-memory store.
+        folder: of a local store; a file, for Parquet or a dump of LangChain's in-memory store.
         server: host and port of a store that is a server.
         collection: None where it was not named.
     """

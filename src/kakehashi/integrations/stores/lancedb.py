@@ -54,7 +54,7 @@ class LanceDBIndex:
     def sample(self, n: int) -> Sequence[StoredDocument]:
         """Return documents from the beginning and from the end of the table."""
         count = self._table.count_rows()
-        pages = [(0, n)] if count <= n else [(0, n // 2), (count - n // 2, n // 2)]
+        pages = [(0, count)] if count <= n else [(0, n // 2), (count - n // 2, n // 2)]
         documents = []
         for offset, limit in pages:
             for row in self._table.search().limit(limit).offset(offset).to_list():

@@ -11,6 +11,7 @@ from .address import Address, parse_address
 from .chroma import read_chroma
 from .langchain_dump import read_langchain_dump
 from .llama_index_storage import read_llama_index_storage
+from .parquet import read_parquet
 from .qdrant import read_qdrant
 
 _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
@@ -18,6 +19,7 @@ _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
     "qdrant": read_qdrant,
     "llama-index": read_llama_index_storage,
     "langchain": read_langchain_dump,
+    "parquet": read_parquet,
 }
 
 
