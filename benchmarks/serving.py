@@ -129,7 +129,7 @@ def fitted(data: Path | None, mode: Any, width: int) -> Aligner:
     few = pairs.select(np.arange(100))  # for the record and the report alone
     aligner = kakehashi.fit(few, mode=mode)
     plain = cca(Spectrum(Moments.of(x, y)), mode, reg_source=1.0, reg_target=1.0, power=1.5)
-    bank = Bank.sample(x, y, np.arange(len(pairs)), seed=0)
+    bank = Bank.sample(x, y, np.arange(len(pairs)), y, seed=0)
     [projection] = corrected(plain, mode, bank, [STRENGTH[mode]])
     return dataclasses.replace(aligner, projection=projection, mode=mode)
 

@@ -48,7 +48,8 @@ def test_a_loaded_aligner_gives_the_same_bits(aligner, folder, vector_pairs):
 def test_a_folder_holds_no_vector_of_the_pairs(mode, aligner, vector_pairs, tmp_path):
     """Neither as a row nor as a column of a tensor, as the encoder gave it or projected."""
     if mode == "shared":
-        bank = Bank(*(vector_pairs.vectors(side) for side in ("source", "target")))
+        x, y = (vector_pairs.vectors(side) for side in ("source", "target"))
+        bank = Bank(x, y, y)
         [projection] = corrected(aligner.projection, "shared", bank, [{"strength": 0.5}])
         fitted = replace(aligner, projection=projection, path=None)
     else:

@@ -92,7 +92,7 @@ class QueryPull:
 
     Stored vectors must not change there, but a query that moves by ``o`` changes the score of
     document c by ``o . c``. The best linear stand-in for ``-strength * h(c)`` is a ridge
-    regression of h on the training documents:
+    regression of h on documents of the index:
 
         o = -strength * (C + reg * mean_variance * I)^-1 cov(c, h)
 

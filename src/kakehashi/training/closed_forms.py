@@ -77,7 +77,9 @@ def _cca(features: FeatureSet, sources: Sequence[str]) -> ClosedForm:
     grid = [
         {"reg_source": reg, "reg_target": reg, "prior": prior, "power": power, "weights": weights}
         for weights in _weights(sources)
-        for reg, prior, power in itertools.product((0.3, 3.0), priors, (1.0, 1.75))
+        for reg, prior, power in itertools.product(
+            (1.0,) if any(weights.values()) else (0.3, 3.0), priors, (1.0, 1.75)
+        )
     ]
     strengths = [
         _times(_THREEFOLD, *names) for names in (_STRENGTHS, _STRENGTHS[:1], _STRENGTHS[1:])

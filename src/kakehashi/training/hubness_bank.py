@@ -21,16 +21,26 @@ _REGRESSED = 2048  # rows that a regression on a few hundred dimensions learns a
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """A sample of training vectors, unprojected: (m, d_x) and (m, d_y) float32."""
+    """A sample of training vectors and of the index, unprojected.
+
+    Attributes:
+        source, target: (m, d_x) and (m, d_y) float32, of the same training rows.
+        documents: (k, d_y) float32 of the index. Queries crowd around the documents that the map
+            was fitted on; only beside others does that show.
+    """
 
     source: Float32Array
     target: Float32Array
+    documents: Float32Array
 
     @classmethod
-    def sample(cls, source: Any, target: Any, rows: Any, *, seed: int) -> Bank:
-        """Take at most ``MAX_BANK`` of some training rows, which ascend."""
+    def sample(
+        cls, source: Any, target: Any, rows: Any, documents: Float32Array, *, seed: int
+    ) -> Bank:
+        """Take at most ``MAX_BANK`` of some training rows, which ascend, and fewer documents."""
         rows = rows[drawn(len(rows), MAX_BANK, seed)]
-        return cls(np.asarray(source[rows], np.float32), np.asarray(target[rows], np.float32))
+        x, y = (np.asarray(side[rows], np.float32) for side in (source, target))
+        return cls(x, y, documents[drawn(len(documents), _REGRESSED, seed)])
 
 
 def hubness_grid(mode: Mode) -> list[Parameters]:
@@ -61,8 +71,7 @@ def corrected(
     """
     queries = _projected(projection, bank.source, "source")
     if mode == "keep":
-        thin = thinned(len(queries), _REGRESSED)
-        pull = QueryPull.of(bank.target[thin], queries[thin])
+        pull = QueryPull.of(bank.documents, queries[thinned(len(queries), _REGRESSED)])
         return [
             Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)
             for s in settings

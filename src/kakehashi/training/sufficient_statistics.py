@@ -113,7 +113,7 @@ class _PlanReader:
         sources = {name: moments for name, moments in sums.items() if moments is not None}
         pairs, rows = sets[0]
         x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
-        bank = Bank.sample(x, y, rows, seed=self.seed)
+        bank = Bank.sample(x, y, rows, self.documents, seed=self.seed)
         return TrainStatistics(self.features, moments, bank, TrainingRows(sets, self.seed), sources)
 
 
