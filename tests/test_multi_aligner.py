@@ -522,6 +522,14 @@ class TestLlamaIndex:
         with pytest.raises(DataError, match=r"allowed are ja, short, en"):
             embedding([TextNode(text="a", metadata={"modality": "fr"})])
 
+    def test_an_index_adds_nodes_that_bring_its_vectors_and_no_unknown_modality(
+        self, embedding, nodes
+    ):
+        index = VectorStoreIndex(embedding(nodes), embed_model=embedding)
+        assert len(index.vector_store.data.embedding_dict) == len(nodes)
+        with pytest.raises(DataError, match=r"modality='fr'; allowed are ja, short, en"):
+            index.insert_nodes([TextNode(text="a", metadata={"modality": "fr"})])
+
 
 class TestChroma:
     def test_a_collection_is_asked_in_every_modality(self, multi_aligner, corpus, tmp_path):

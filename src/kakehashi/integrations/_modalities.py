@@ -58,7 +58,8 @@ def modalities_in_metadata(
     for row, modality in enumerate(modalities):
         if modality not in (*space.modalities, default):
             raise DataError(
-                f"Document {row} has {field}={modality!r}; allowed are "
-                f"{', '.join(space.modalities)}."
+                f"Document {row} has {field}={modality!r:.80}; allowed are "
+                f"{', '.join(space.modalities)}. Mend it; or have modality_field= name another "
+                "field, where this one means something else."
             )
     return modalities
