@@ -135,7 +135,9 @@ def _of_npz(path: Path, column: str) -> IndexDocuments:
             raise ReaderError(f"{path} has neither an array {column!r} nor {key!r}; it has {held}.")
         rows = len(archive[key]) if vectors is None else len(vectors)
         texts: Sequence[str] | None = texts_beside(archive, column, rows, path)
-        seen = archive.get(_SEEN)
+        # A file of pairs holds questions there.
+        is_index = column != _SEEN and texts_beside(archive, _SEEN, rows, path) in (None, texts)
+        seen = archive.get(_SEEN) if is_index else None
     return IndexDocuments(
         None if texts is None else tuple(texts), vectors, name=str(path), source_vectors=seen
     )

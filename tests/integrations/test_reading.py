@@ -1,0 +1,142 @@
+"""The documents of stores at hand, read once for a fit."""
+
+import uuid
+
+import numpy as np
+import pytest
+from langchain_core.documents import Document
+from langchain_core.embeddings import Embeddings
+from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
+from support.toy_data import ENCODERS, machine_pairs, reversed_letters
+
+import kakehashi
+from kakehashi.errors import DataError
+from kakehashi.vectors import unit_rows
+
+TEXTS = [f"grease the bearing {i}" for i in range(30)]
+
+
+class Letters(Embeddings):
+    """The toy encoder of the targets, for LangChain's stores."""
+
+    def embed_documents(self, texts):
+        return reversed_letters(texts).tolist()
+
+    def embed_query(self, text):
+        return self.embed_documents([text])[0]
+
+
+def filled(store):
+    store.add_documents([Document(text, metadata={"page": 1}) for text in TEXTS])
+    return store
+
+
+def in_memory():
+    return filled(InMemoryVectorStore(Letters()))
+
+
+def chroma():
+    from langchain_chroma import Chroma
+
+    return filled(Chroma(f"c{uuid.uuid4().hex}", Letters()))
+
+
+def faiss():
+    faiss = pytest.importorskip("faiss")
+    community = pytest.importorskip("langchain_community.vectorstores")
+    docstore = pytest.importorskip("langchain_community.docstore.in_memory").InMemoryDocstore()
+    width = reversed_letters(["a"]).shape[1]
+    return filled(community.FAISS(Letters(), faiss.IndexFlatL2(width), docstore, {}))
+
+
+def qdrant():
+    qdrant = pytest.importorskip("langchain_qdrant")
+    from qdrant_client import QdrantClient, models
+
+    client, name = QdrantClient(":memory:"), f"c{uuid.uuid4().hex}"
+    width = reversed_letters(["a"]).shape[1]
+    by = models.VectorParams(size=width, distance=models.Distance.COSINE)
+    client.create_collection(name, vectors_config=by)
+    return filled(qdrant.QdrantVectorStore(client, name, Letters(), validate_embeddings=False))
+
+
+def collection():
+    import chromadb
+
+    made = chromadb.EphemeralClient().create_collection(f"c{uuid.uuid4().hex}")
+    vectors = reversed_letters(TEXTS).tolist()
+    made.add(ids=TEXTS, embeddings=vectors, documents=TEXTS)
+    return made
+
+
+def llama_index(store=None):
+    from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
+    from llama_index.core.schema import TextNode
+
+    vectors = reversed_letters(TEXTS).tolist()
+    nodes = [TextNode(text=t, embedding=v) for t, v in zip(TEXTS, vectors, strict=True)]
+    context = StorageContext.from_defaults(vector_store=store)
+    return VectorStoreIndex(nodes, storage_context=context, embed_model=MockEmbedding(24))
+
+
+def llama_index_chroma():
+    import chromadb
+    from llama_index.vector_stores.chroma import ChromaVectorStore
+
+    client = chromadb.EphemeralClient()
+    return llama_index(ChromaVectorStore(client.create_collection(f"c{uuid.uuid4().hex}")))
+
+
+STORES = [in_memory, chroma, faiss, qdrant, collection, llama_index, llama_index_chroma]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", STORES, ids=lambda make: make.__name__)
+def test_a_store_at_hand_is_read_whole(make):
+    read = kakehashi.read_index(make(), learn=7)
+    assert sorted(read.texts) == sorted(TEXTS)
+    stored, made = (
+        unit_rows(np.asarray(v, np.float32))  # a store may keep unit vectors
+        for v in (read.vectors, reversed_letters(list(read.texts)))
+    )
+    np.testing.assert_allclose(stored, made, atol=1e-5)
+    assert read.learn == 7
+
+
+@pytest.mark.slow
+def test_a_fit_learns_from_a_store_at_hand():
+    made = kakehashi.fit(
+        machine_pairs(), **ENCODERS, learn_from=in_memory(), ngrams=False, learned=False
+    )
+    [(name, learned)] = made.report.learned_from.items()
+    assert (name, learned.rows) == ("The in-memory store", 30)
+    assert made.report.candidates[made.report.chosen].scores.pool == 80 + 30
+
+
+def test_what_lists_no_documents_is_refused():
+    class Search(VectorStore):
+        def similarity_search(self, query, k=4, **options):
+            return []
+
+        @classmethod
+        def from_texts(cls, texts, embedding, metadatas=None, **options):
+            return cls()
+
+    with pytest.raises(DataError, match="Search lists no documents; save their texts and vect"):
+        kakehashi.read_index(Search())
+    with pytest.raises(DataError, match="index: object is no index; pass what"):
+        kakehashi.read_index(object())
+
+
+def test_an_npz_brings_its_texts_as_the_source_encoder_sees_them(tmp_path):
+    rows = np.eye(3, dtype=np.float32)
+    path = tmp_path / "index.npz"
+    np.savez(path, target=rows, target_texts=np.array(["a", "b", "c"]), source=rows[:, :2] + 1)
+    read = kakehashi.read_index(path)
+    assert read.source_vectors.shape == (3, 2)
+    np.savez(path, target=rows, source=rows[:2])
+    with pytest.raises(DataError, match="differ in number"):
+        kakehashi.read_index(path)
+    questions = {"source_texts": np.array(["?", "!", "..."]), "source": rows}
+    np.savez(path, target=rows, target_texts=np.array(["a", "b", "c"]), **questions)
+    assert kakehashi.read_index(path).source_vectors is None  # of a file of pairs
