@@ -38,6 +38,8 @@ from pathlib import Path
 import numpy as np
 
 import kakehashi
+from kakehashi.data.readers.translations import po_with_header
+from kakehashi.pairing.public_texts import as_read, outline, tldr_pages, tldr_texts
 
 ROWS = Path(__file__).with_name("rows.npz")
 DEMO = Path(kakehashi.__file__).parent / "demo" / "kicad_ja_en.jsonl"
@@ -172,31 +174,13 @@ def write(path: Path, name: str, rows: list[Row]) -> None:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-# PO files: a message, its translation, and where the message stands.
-
-_QUOTED = re.compile(r'"(.*)"\s*$')
-_ESCAPED = re.compile(r"\\(.)")
-
-
-def translations(path: Path) -> Iterator[tuple[str, str, str]]:
-    """Yield (message, translation, reference) of every entry that is whole and not fuzzy."""
-    for block in re.split(r"\n\s*\n", path.read_text(encoding="utf-8")):
-        fields: dict[str, str] = {"msgid": "", "msgstr": ""}
-        field, reference, usable = "", "", True
-        for line in block.split("\n"):
-            if line.startswith("#"):
-                usable &= not line.startswith("#~") and not re.match(r"#,.*fuzzy", line)
-                if line.startswith("#:"):
-                    reference = reference or line[2:].strip()
-                continue
-            if named := re.match(r'(msg\w+(?:\[\d\])?)\s+"', line):
-                field = named[1]
-            if field and (quoted := _QUOTED.search(line)):
-                text = _ESCAPED.sub(lambda m: {"n": "\n", "t": "\t"}.get(m[1], m[1]), quoted[1])
-                fields[field] = fields.get(field, "") + text
-        message, translation = fields["msgid"], fields["msgstr"]
-        if usable and message and translation and message != translation:
-            yield message, translation, reference
+def messages(path: Path) -> Iterator[tuple[str, str, str]]:
+    """Yield (message, translation, file of the message) of every entry that is whole."""
+    columns, _ = po_with_header(path)
+    rows = zip(columns["source"], columns["target"], columns["group"], strict=True)
+    for text, message, file in rows:
+        if text != message:
+            yield message, text, file
 
 
 # The Python documentation: reStructuredText.
@@ -210,25 +194,13 @@ def without_marks(text: str) -> str:
     return " ".join(text.replace("``", "").replace("*", "").split())
 
 
-def as_read(text: str) -> str:
-    """Return the text as a reader of the page sees it, names and links without their marks."""
-    text = re.sub(r"\s*\[#[^\]]*\]_", "", text)
-    text = _ROLE.sub(lambda role: re.sub(r"\s*<[^>]*>$", "", role[1]).lstrip("~!"), text)
-    text = re.sub(r"``([^`]*)``", r"\1", text)
-    text = re.sub(r"`([^`<]*?)\s*<[^>]*>`__?", r"\1", text)
-    text = re.sub(r"`([^`]*)`_?", r"\1", text)
-    text = re.sub(r"(?<![\w*])\*\*?([^*\s][^*]*?)\*\*?(?![\w*])", r"\1", text)
-    text = re.sub(r"\\\s?", "", re.sub(r"::\s*$", ":", text))
-    return " ".join(text.split())
-
-
 def pydocs(checkouts: Path, language: str) -> dict[tuple[str, str], str]:
     """Return the translation of every message, by PO file and message."""
     root = checkouts / f"python-docs-{language}"
     return {
         (path.relative_to(root).as_posix(), message): translation
         for path in sorted(root.rglob("*.po"))
-        for message, translation, _ in translations(path)
+        for message, translation, _ in messages(path)
     }
 
 
@@ -256,8 +228,8 @@ def pydocs_triples(checkouts: Path) -> Iterator[Row]:
 def kicad_french(checkouts: Path) -> Iterator[Row]:
     """Read paragraphs of the manuals in French and English."""
     for path in sorted((checkouts / "kicad-doc" / "src").rglob("po/fr.po")):
-        for english, french, reference in translations(path):
-            chapter = f"{path.parts[-3]}/{reference.partition(':')[0]}"
+        for english, french, file in messages(path):
+            chapter = f"{path.parts[-3]}/{file}"
             source, target = (" ".join(text.split()) for text in (french, english))
             yield {"source": source, "target": target, "group": chapter}
 
@@ -272,29 +244,6 @@ def kicad_japanese(checkouts: Path) -> Iterator[Row]:
 # tldr-pages: a page describes a command, then gives examples.
 
 
-def pages(root: Path) -> dict[str, tuple[str, list[tuple[str, str]]]]:
-    """Return the description of each page and its examples, (description, command), by path."""
-    found = {}
-    for path in sorted(root.rglob("*.md")):
-        about, examples, said = [], [], ""
-        for line in path.read_text(encoding="utf-8").split("\n"):
-            if line.startswith("> ") and "<http" not in line:
-                about.append(line[2:])
-            elif line.startswith("- "):
-                said = line[2:].strip().rstrip(":：").strip()
-            elif line.startswith("`") and said:
-                examples.append((described(said), line.strip().strip("`")))
-                said = ""
-        found[path.relative_to(root).as_posix()] = described(" ".join(about)), examples
-    return found
-
-
-def described(text: str) -> str:
-    """Take out marks of code, and the brackets around a letter that an option stands for."""
-    text = re.sub(r"`([^`]*)`", r"\1", text)
-    return " ".join(re.sub(r"\[([^\[\]\s]+)\]", r"\1", text).split())
-
-
 def command(text: str) -> str:
     """Fill in placeholders; of several ways to write one, the last, which is the long one."""
     return re.sub(
@@ -302,34 +251,34 @@ def command(text: str) -> str:
     ).strip()
 
 
-def outline(text: str) -> str:
-    """Return a command without what translators translate: its placeholders."""
-    return re.sub(r"\{\{(\[.*?\])?.*?\}\}", r"{\1}", text)
-
-
 def tldr_commands(checkouts: Path) -> Iterator[Row]:
     """Read English descriptions and commands."""
-    for group, (_, examples) in pages(checkouts / "tldr" / "pages").items():
+    for group, (_, examples) in tldr_pages(checkouts / "tldr" / "pages").items():
         for text, written in examples:
             yield {"source": text, "target": command(written), "group": group}
 
 
-def tldr_pairs(language: str, side: str) -> Callable[[Path], Iterator[Row]]:
-    """Read descriptions in a language, beside English ones (`text`) or commands (`command`)."""
+def tldr_translations(language: str) -> Callable[[Path], Iterator[Row]]:
+    """Read descriptions in a language, beside English ones."""
 
     def read(checkouts: Path) -> Iterator[Row]:
-        english = pages(checkouts / "tldr" / "pages")
-        for group, (about, examples) in pages(checkouts / "tldr" / f"pages.{language}").items():
-            original, by_outline = "", {}
-            if group in english:
-                original = english[group][0]
-                by_outline = {outline(code): (text, code) for text, code in english[group][1]}
-            if side == "text":
-                yield {"source": about, "target": original, "group": group}
+        for group, text, english in tldr_texts(checkouts / "tldr", language):
+            yield {"source": text, "target": english, "group": group}
+
+    return read
+
+
+def tldr_foreign_commands(language: str) -> Callable[[Path], Iterator[Row]]:
+    """Read descriptions in a language, beside commands."""
+
+    def read(checkouts: Path) -> Iterator[Row]:
+        english = tldr_pages(checkouts / "tldr" / "pages")
+        for group, (_, examples) in tldr_pages(checkouts / "tldr" / f"pages.{language}").items():
+            _, originals = english.get(group, ("", []))
+            codes = {outline(code): code for _, code in originals}
             for text, code in examples:
-                if match := by_outline.get(outline(code)):
-                    target = match[0] if side == "text" else command(match[1])
-                    yield {"source": text, "target": target, "group": group}
+                if match := codes.get(outline(code)):
+                    yield {"source": text, "target": command(match), "group": group}
 
     return read
 
@@ -349,9 +298,9 @@ SETS: dict[str, tuple[tuple[str, ...], Callable[[Path], Iterator[Row]]]] = {
     "kicad_ja_en": ((), kicad_japanese),
     "kicad_fr_en": (("kicad-doc",), kicad_french),
     "tldr_en_command": (("tldr",), tldr_commands),
-    "tldr_ja_en": (("tldr",), tldr_pairs("ja", "text")),
-    "tldr_fr_en": (("tldr",), tldr_pairs("fr", "text")),
-    "tldr_ja_command": (("tldr",), tldr_pairs("ja", "command")),
+    "tldr_ja_en": (("tldr",), tldr_translations("ja")),
+    "tldr_fr_en": (("tldr",), tldr_translations("fr")),
+    "tldr_ja_command": (("tldr",), tldr_foreign_commands("ja")),
     "django_pseudocode_code": (("ase15-django-dataset",), django),
 }
 

@@ -20,6 +20,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     project,
     robustness,
     search,
+    starter,
 )
 from .app import app
 from .console import plain_console

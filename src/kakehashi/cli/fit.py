@@ -30,6 +30,7 @@ from .options import (
     PairsFile,
     Seed,
     SourceColumn,
+    Starter,
     TargetColumn,
     TestFile,
     load_index,
@@ -76,6 +77,7 @@ def fit_command(
     ] = None,
     index: IndexAddress = None,
     learn: Learn = None,
+    starter: Starter = None,
     source: SourceColumn = "source",
     target: TargetColumn = "target",
     group: GroupColumn = None,
@@ -100,7 +102,7 @@ def fit_command(
         for name, path in (("validation", validation), ("test", test))
     }
     loaded = load_pairs(pairs, encoders, **names)
-    learn_from = as_sources(sources_of(load_index(index, target, learn), learn))
+    learn_from = as_sources(sources_of(load_index(index, target, learn), learn, starter))
     if dry_run:
         print_cost(
             FitInputs(loaded, sets["validation"], sets["test"], learn_from),

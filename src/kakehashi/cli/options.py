@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ from ..data.readers import read_pairs
 from ..encoders.first_use import missing_encoder
 from ..errors import DataError, EncoderError
 from ..integrations.reading import read_index
+from ..pairing.starters import starter_pairs
 from ..types import Side
 from .console import plain_console
 
@@ -97,6 +98,15 @@ Learn = Annotated[
         "5,000. Without --index the targets of PAIRS stand for it. 0: learn from pairs alone.",
     ),
 ]
+Starter = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--starter",
+        metavar="NAME",
+        help="Public pairs of other fields to learn from, too: ja-en, fr-en (or exchanged: en-ja), "
+        "or a file that `starter build` wrote; may be given several times.",
+    ),
+]
 AllCandidates = Annotated[
     bool, typer.Option("--all-candidates", help="Show every map that was tried.")
 ]
@@ -136,17 +146,22 @@ def load_index(address: str | None, column: str, learn: int | None = None) -> In
     return None if address is None else read_index(address, column=column, learn=learn)
 
 
-def sources_of(index: IndexDocuments | None, learn: int | None) -> list[IndexDocuments] | None:
-    """Return what --index and --learn give a fit to learn from.
+def sources_of(
+    index: IndexDocuments | None, learn: int | None, starters: Sequence[str] | None = None
+) -> list[IndexDocuments | Pairs] | None:
+    """Return what --index, --learn and --starter give a fit to learn from.
 
     Raises:
-        DataError: a number of texts, and no index.
+        DataError: a number of texts, and no index; pairs alone, and a starter set.
     """
+    if learn is not None and index is None and (learn or starters):
+        raise DataError(
+            f"--learn {learn} counts texts of an index; name it with --index, or leave --learn out."
+        )
+    pairs = [starter_pairs(name) for name in starters or ()]
     if index is not None:
-        return [index]
-    if learn:
-        raise DataError(f"--learn {learn} counts texts of an index; name it with --index.")
-    return None if learn is None else []
+        return [index, *pairs]
+    return [*pairs] or (None if learn is None else [])
 
 
 def require_encoder(aligner: Aligner, side: Side) -> None:

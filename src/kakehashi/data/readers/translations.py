@@ -56,20 +56,28 @@ def po(path: Path, fields: dict[str, str]) -> Contents:
 
     The group of a pair is the file in which its original first occurs.
     """
+    columns, _ = po_with_header(path)
+    return columns, ["group"]
+
+
+def po_with_header(path: Path) -> tuple[Columns, dict[str, str]]:
+    """Read a PO file as :func:`po` does, and its header: the project, the language and so on."""
     try:
         import polib
     except ImportError as error:
         raise MissingExtraError("polib", "readers") from error
     try:
-        entries = polib.pofile(str(path)).translated_entries()
+        file = polib.pofile(str(path))
     except OSError as error:
         if error.errno is not None:  # the system's error; polib raises OSError over syntax, too
             raise
         raise ReaderError(f"{path} is not a PO file: {printable(error)}") from error
-    entries = [entry for entry in entries if entry.msgstr]  # plural forms have several
+    # Plural forms have several translations.
+    entries = [entry for entry in file.translated_entries() if entry.msgstr]
     files = [entry.occurrences[0][0] if entry.occurrences else path.name for entry in entries]
-    return {
+    columns = {
         "source": [entry.msgstr for entry in entries],
         "target": [entry.msgid for entry in entries],
         "group": files,
-    }, ["group"]
+    }
+    return columns, dict(file.metadata)
