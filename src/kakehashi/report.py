@@ -68,14 +68,17 @@ class LearnedFrom:
 
     Attributes:
         rows: that both encoders have read.
-        weight: how much they count together in the map that ships, beside 1 of all pairs.
+        weight: as how many own pairs they count together in the map that ships.
     """
 
     rows: int
     weight: float
 
     def __str__(self) -> str:
-        return f"{self.rows:,} rows, weight {self.weight:g}"
+        counted = (
+            f"which count as {self.weight:,.0f} pairs" if self.weight else "which do not count"
+        )
+        return f"{self.rows:,} rows, {counted}"
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ def test_pairs_to_learn_from_are_encoded_by_both_and_searched_by_none():
         TARGETS: 80,
         "starter": 30,
     }
-    assert "learned from starter: 30 rows, weight " in str(report)
+    assert "learned from starter: 30 rows, which " in str(report)
     assert made.data.licence == "CC0"
     assert kakehashi_report(report) == report
 
