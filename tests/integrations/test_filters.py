@@ -8,7 +8,7 @@ from support import vector_stores
 
 from kakehashi.errors import DataError
 from kakehashi.integrations.langchain.filters import joined
-from kakehashi.integrations.langchain.searches import VectorSearch
+from kakehashi.integrations.langchain.searches import rows_of
 from kakehashi.retrieval.filters import document_filter, lexical_filter
 
 DOCUMENTS = [
@@ -72,8 +72,8 @@ EMBEDDED = [name for name in vector_stores.LANGCHAIN if "http" not in name]
 
 
 def found(store, *options, k=24):
-    rows = VectorSearch(vectorstore=store)._rows([0.3] * 8, k, joined(store, *options))
-    return sorted(document.page_content for document, score in rows)
+    rows = rows_of(store, [0.3] * 8, k, joined(store, *options))
+    return sorted(document.page_content for document, *_ in rows)
 
 
 def expected(given):

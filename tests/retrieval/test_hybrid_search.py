@@ -29,7 +29,7 @@ class Store:
         self._split, self._names = split, (modalities[rows[0]],) if declared else NAMES
         self.searches = 0
 
-    def find(self, query, text, n, options, *, per_modality):
+    def find(self, query, text, n, options, *, k, per_modality):
         def searched(part, depth):
             self.searches += 1
             rows = [r for r in self._rows if part is None or self._modalities[r] == part]
@@ -52,7 +52,7 @@ class LexicalStore:
         keys = [str(row) for row in rows]
         self._words = LexicalSearch("words", rows, texts=texts, keys=keys, modalities=modalities)
 
-    def find(self, query, text, n, options, *, per_modality):
+    def find(self, query, text, n, options, *, k, per_modality):
         return self._words.find(text, n, None)
 
 
@@ -82,7 +82,9 @@ class World:
         """Score every document."""
         lexical = LexicalStore(self.texts, self.modalities) if words else None
         found = (
-            None if lexical is None else lexical.find(None, self.text, 1, {}, per_modality=False)
+            None
+            if lexical is None
+            else lexical.find(None, self.text, 1, {}, k=5, per_modality=False)
         )
         scores = {}
         named = {} if found is None else found.named
@@ -163,7 +165,7 @@ def test_words_are_shares_of_the_best_of_each_modality():
     texts = ["ポンプ FX-200", "弁を開く", "check the pump FX-200", "open the pump", "open it"]
     modalities = ["ja", "ja", "en", "en", "en"]
     words = LexicalStore(texts, modalities)
-    found = words.find(None, "check the pump FX-200", 1, {}, per_modality=False)
+    found = words.find(None, "check the pump FX-200", 1, {}, k=5, per_modality=False)
     assert {hit.payload: hit.lexical for hit in found.hits} == {0: 1.0, 2: 1.0}
     assert [hit.payload for hit in found.hits] == [2, 0]  # by BM25 itself
     assert set(found.last_hits) == {"ja", "en"}
@@ -210,10 +212,10 @@ def test_what_is_asked_for_by_number_is_found():
 class FailingLater(Store):
     """A store that answers once, and is down when it is asked again."""
 
-    def find(self, query, text, n, options, *, per_modality):
+    def find(self, query, text, n, options, *, k, per_modality):
         if self.searches:
             raise ConnectionError("down")
-        return super().find(query, text, n, options, per_modality=per_modality)
+        return super().find(query, text, n, options, k=k, per_modality=per_modality)
 
 
 def test_what_a_search_found_before_it_failed_is_kept():

@@ -24,7 +24,7 @@ class Waiting:
     def __init__(self, name, barrier):
         self.name, self._barrier = name, barrier
 
-    def find(self, query, text, n, options, *, per_modality):
+    def find(self, query, text, n, options, *, k, per_modality):
         self._barrier.wait(20)
         return SearchResult([Hit(text, text, "target", self.name, raw=1.0)], {})
 

@@ -7,10 +7,14 @@ al., SIGIR 2011); here the second look is a linear map of vectors that are there
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
@@ -80,6 +84,16 @@ class Rescoring:
     def reads(self, modality: Side) -> bool:
         """Whether it reads this modality's texts beside the vectors (character n-grams)."""
         return modality in self.projection.ngrams
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the map, for what keeps projected documents."""
+        record, tensors = self.projection.state()
+        digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+        for name in sorted(tensors):
+            digest.update(name.encode())
+            digest.update(np.ascontiguousarray(tensors[name]).data)
+        return digest.hexdigest()
 
     def _matrix(self, vectors: Any, modality: Side) -> Float32Array:
         mapped = self.projection.dimensions(modality)

@@ -101,6 +101,7 @@ def search_store(
     *,
     parts: Sequence[str] = (),
     modalities: Sequence[str],
+    at_least: int = 0,
 ) -> SearchResult:
     """Search a store as a whole, or each of its parts by itself.
 
@@ -109,10 +110,12 @@ def search_store(
         n: wanted hits of each modality.
         parts: the parts to search, each by itself; none for the whole store.
         modalities: the modalities that documents of the store may have.
+        at_least: wanted hits of the whole store, or of each part.
     """
     hits: list[Hit] = []
     last_hits: dict[str, Hit] = {}
     depth = n if parts or len(modalities) == 1 else n * _MIXED_DEPTH_FACTOR
+    depth = max(depth, at_least)
     searched_parts: Sequence[str | None] = parts or [None]
     for part in searched_parts:
         part_hits = search(part, depth)

@@ -19,9 +19,12 @@ class Hit(NamedTuple):
         modality: modality of the document; None where its metadata name an unknown one.
         search: name of the search.
         raw: score of the store, if it gave one.
-        similarity: inner product of unit vectors; None in a search by words.
+        similarity: inner product of unit vectors; None in a search by words. Where the search was
+            rescored (:mod:`kakehashi.retrieval.rescore`), that of the second map.
         lexical: BM25 score divided by the best BM25 score of the modality; None in a search by
             vector.
+        unrescored: the similarity that rescoring replaced; None where it replaced none.
+        vector: (d,) as it is stored, where the search returned it.
     """
 
     key: str
@@ -31,6 +34,8 @@ class Hit(NamedTuple):
     raw: float | None = None
     similarity: float | None = None
     lexical: float | None = None
+    unrescored: float | None = None
+    vector: Any = None
 
 
 class SearchResult(NamedTuple):

@@ -48,11 +48,19 @@ class Search(Protocol):
         """Whether it searches by vector, and not by words."""
 
     def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+        self,
+        query: Query,
+        text: str,
+        n: int,
+        options: Mapping[str, Any],
+        *,
+        k: int,
+        per_modality: bool,
     ) -> SearchResult:
         """Return about n hits of each modality, the best first.
 
         Args:
+            k: documents that the whole search returns.
             per_modality: search each modality by itself, where the store can. The first round
                 searches all documents at once.
         """
@@ -162,7 +170,7 @@ class _SearchState:
         """Run one search as deep as this round wants; return its result or its error."""
         limit = self._hybrid.timeout
         asked = self._query, self._text, self._depth, self._options
-        find = partial(search.find, *asked, per_modality=self._round > 1)
+        find = partial(search.find, *asked, k=self._k, per_modality=self._round > 1)
         try:
             return (
                 find() if limit is None else call_within(limit, find, f"the search {search.name!r}")

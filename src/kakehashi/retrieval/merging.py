@@ -28,6 +28,7 @@ class FusedDocument:
         score: the fused score. It compares documents of one query, and not of two.
         searches: the raw score of each search that returned the document, by name.
         similarity, lexical: as in :class:`Hit`; None where no search of the kind returned it.
+        unrescored: as in :class:`Hit`; None where no search that found it was rescored.
         named: as in :class:`SearchResult`; 0 where the document holds no identifier of the query.
         probability: that the document answers the query
             (:mod:`kakehashi.retrieval.answer_probability`); None where it is not known.
@@ -41,6 +42,7 @@ class FusedDocument:
     lexical: float | None
     named: float = 0.0
     probability: float | None = None
+    unrescored: float | None = None
 
     def described(self, fusion: str, failed: Mapping[str, str]) -> dict[str, Any]:
         """Return the metadata entry that explains the document's place.
@@ -53,6 +55,7 @@ class FusedDocument:
             "modality": self.modality,
             "searches": dict(self.searches),
             "similarity": self.similarity,
+            "unrescored": self.unrescored,
             "lexical": self.lexical,
             "named": self.named,
             "score": self.score,
@@ -159,6 +162,7 @@ def merge(
             largest(hit.similarity for hit in hits[document]),
             lexical_share(document, results),
             named.get(document, 0.0),
+            unrescored=largest(hit.unrescored for hit in hits[document]),
         )
         for document in best[:k]
     ]

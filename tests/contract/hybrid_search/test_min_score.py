@@ -113,7 +113,7 @@ NEVER = threading.Event()
 class Hanging:
     """A search that does not come back."""
 
-    def find(self, query, text, n, options, *, per_modality):
+    def find(self, query, text, n, options, *, k, per_modality):
         NEVER.wait(60)
 
 

@@ -154,6 +154,7 @@ def test_metadata_say_how_a_document_was_found_and_what_is_stored_stays(shop, co
             "modality",
             "searches",
             "similarity",
+            "unrescored",
             "lexical",
             "named",
             "score",

@@ -97,7 +97,14 @@ class BM25Search(BaseModel):
         lexical_filter(options)
 
     def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+        self,
+        query: Query,
+        text: str,
+        n: int,
+        options: Mapping[str, Any],
+        *,
+        k: int,
+        per_modality: bool,
     ) -> SearchResult:
         """Return at most n documents of each modality that share a word, the best first."""
         assert self._prepared is not None

@@ -34,12 +34,24 @@ from ...errors import DataError
 from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.fusion import fusion_of
+from ...retrieval.hits import Hit
 from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_k
+from ...retrieval.query import Query
+from ...retrieval.rescore import Rescorer
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
 from .filters import joined
 from .index import acheck, check
-from .searches import VectorSearch, scored_search, without_k
+from .searches import (
+    RescoreField,
+    Row,
+    VectorSearch,
+    arows_of,
+    rescorer_of,
+    rows_of,
+    scored_search,
+    without_k,
+)
 from .store_options import check_options
 from .vectorstore import AlignedVectorStore
 
@@ -97,6 +109,9 @@ class AlignedRetriever(ProjectingRetriever):
         search_type: ``"similarity"``, or ``"mmr"`` where the store has it.
         score_threshold: least relevance score, for stores that give scores by vector.
         min_score: as of :class:`HybridRetriever`: the least probability that a document answers.
+        rescore: as of :class:`VectorSearch`: order the first hits again, where the aligner can.
+            ``score_threshold`` is then the least inner product of the second map, for every store.
+            Not with ``"mmr"``, which chooses by the stored vectors.
         search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ... (not ``k``). A
             ``filter`` that is a dictionary in the way of Chroma is translated for every store that
             :class:`VectorSearch` knows. An option that such a store does not know is refused.
@@ -109,13 +124,20 @@ class AlignedRetriever(ProjectingRetriever):
     search_type: Literal["similarity", "mmr"] = "similarity"
     score_threshold: float | None = None
     min_score: MinScore | None = None
+    rescore: RescoreField = True
+    _rescorer: tuple[Any, Rescorer] | None = PrivateAttr(None)
     _by_probability: tuple[Any, HybridSearch, VectorSearch] | None = PrivateAttr(None)
 
     @model_validator(mode="after")
     def _check(self) -> AlignedRetriever:
         if self.search_type == "mmr" and self.score_threshold is not None:
             raise DataError("score_threshold has no meaning with search_type='mmr'; drop one.")
+        if self.search_type == "mmr" and not isinstance(self.rescore, bool):
+            raise DataError(
+                f"rescore={self.rescore} has no meaning with search_type='mmr'; drop one."
+            )
         self._options({})
+        self._prepared_rescorer()
         if self.min_score is not None:
             if self.search_type == "mmr" or self.score_threshold is not None:
                 raise DataError(
@@ -138,14 +160,16 @@ class AlignedRetriever(ProjectingRetriever):
             prepared = self.embeddings.prepare_query(query, modality=modality)
             hybrid, search = self._prepared_by_probability(self.min_score)
             return _found(hybrid.run([search], prepared, query, n, options))
-        vector = self.embeddings.embed_query(query, modality=modality)
+        prepared = self.embeddings.prepare_query(query, modality=modality)
+        vector, n_hits = prepared.vector.tolist(), self._n_hits(prepared, n)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
             check(store, space, self._modality())
             if self.search_type == "mmr":
                 return store.max_marginal_relevance_search_by_vector(vector, k=n, **options)
-            if self.score_threshold is not None:
-                return self._above_threshold(self.score_threshold, vector, n, options)
+            if n_hits or self.score_threshold is not None:
+                rows = rows_of(store, vector, max(n, n_hits), options)
+                return self._ordered(prepared, rows)[:n]
             return store.similarity_search_by_vector(vector, k=n, **options)
 
     async def _aget_relevant_documents(
@@ -162,15 +186,16 @@ class AlignedRetriever(ProjectingRetriever):
             prepared = await self.embeddings.aprepare_query(query, modality=modality)
             hybrid, search = self._prepared_by_probability(self.min_score)
             return _found(await hybrid.arun([search], prepared, query, n, options))
-        vector = await self.embeddings.aembed_query(query, modality=modality)
+        prepared = await self.embeddings.aprepare_query(query, modality=modality)
+        vector, n_hits = prepared.vector.tolist(), self._n_hits(prepared, n)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
             await acheck(store, space, self._modality())
             if self.search_type == "mmr":
                 return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
-            if self.score_threshold is not None:
-                above = partial(self._above_threshold, self.score_threshold, vector, n, options)
-                return await run_in_executor(None, above)
+            if n_hits or self.score_threshold is not None:
+                rows = await arows_of(store, vector, max(n, n_hits), options)
+                return (await run_in_executor(None, self._ordered, prepared, rows))[:n]
             return await store.asimilarity_search_by_vector(vector, k=n, **options)
 
     def _modality(self) -> DocumentModality:
@@ -182,31 +207,54 @@ class AlignedRetriever(ProjectingRetriever):
         check_options(self.vectorstore, options)
         return joined(self.vectorstore, options)
 
-    def _above_threshold(
-        self, threshold: float, vector: list[float], k: int, options: dict[str, Any]
-    ) -> list[Document]:
-        search = scored_search(self.vectorstore)
-        if search is None:
+    def _ordered(self, query: Query, rows: Sequence[Row]) -> list[Document]:
+        """Return documents in their new order, those below the threshold left out."""
+        modality = self._modality()
+        hits = [
+            Hit(
+                str(row),
+                document,
+                modality.of(document.metadata, partial(str, document.page_content)),
+                "",
+                raw,
+                vector=stored,
+            )
+            for row, (document, raw, stored) in enumerate(rows)
+        ]
+        if self._n_hits(query, 1):
+            hits = self._prepared_rescorer().rescored(query, hits) or hits
+        elif self.score_threshold is not None and scored_search(self.vectorstore) is None:
             raise DataError(
                 f"{type(self.vectorstore).__name__} gives no scores by vector; leave "
                 "score_threshold out."
             )
-        relevance = _relevance(self.vectorstore)
-        # A row is (document, score); an older in-memory store adds the stored vector.
-        rows = search(vector, k=k, **options)
-        return [row[0] for row in rows if relevance(row[1]) >= threshold]
+        if self.score_threshold is not None:
+            relevance = _relevance(self.vectorstore)
+            hits = [hit for hit in hits if _score(hit, relevance) >= self.score_threshold]
+        return [hit.payload for hit in hits]
+
+    def _n_hits(self, query: Query, n: int) -> int:
+        return 0 if self.search_type == "mmr" else self._prepared_rescorer().n_hits(query, n)
+
+    def _prepared_rescorer(self) -> Rescorer:
+        """Return what orders hits again; a new one where ``model_copy`` changed what it is of."""
+        space = self.embeddings.aligner
+        made_from = [*map(id, (self.vectorstore, space)), str(self.rescore)]
+        if self._rescorer is None or self._rescorer[0] != made_from:
+            rescorer = rescorer_of(self.vectorstore, space, self.rescore, "vectors")
+            self._rescorer = made_from, rescorer
+        return self._rescorer[1]
 
     def _prepared_by_probability(self, min_score: MinScore) -> tuple[HybridSearch, VectorSearch]:
         """Return a hybrid search and its one search; new ones where ``model_copy`` changed them."""
         space, modality = self.embeddings.aligner, self.embeddings.resolved_document_modality
-        made_from = self.vectorstore, space, modality, min_score
+        made_from = self.vectorstore, space, modality, min_score, str(self.rescore)
         if self._by_probability is None or self._by_probability[0] != made_from:
             hybrid = HybridSearch(
                 fusion_of("calibrated", space.calibration), "raise", min_score=min_score
             )
-            search = VectorSearch(vectorstore=self.vectorstore).prepared(
-                self.embeddings, needs_similarity=True, merge="identity"
-            )
+            searched = VectorSearch(vectorstore=self.vectorstore, rescore=self.rescore)
+            search = searched.prepared(self.embeddings, needs_similarity=True, merge="identity")
             self._by_probability = made_from, hybrid, search
         return self._by_probability[1:]
 
@@ -216,6 +264,11 @@ class AlignedRetriever(ProjectingRetriever):
 
 def _found(result: HybridResult) -> list[Document]:
     return [fused.payload for fused in result.documents]
+
+
+def _score(hit: Hit, relevance: Callable[[float], float]) -> float:
+    """Return the similarity of a hit that was rescored, and the relevance of any other."""
+    return relevance(hit.raw or 0.0) if hit.similarity is None else hit.similarity
 
 
 def _relevance(store: Any) -> Callable[[float], float]:

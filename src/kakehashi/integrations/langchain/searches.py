@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 from langchain_core.documents import Document
+from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
-from pydantic import BaseModel, ConfigDict, PrivateAttr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, field_validator
 
 from ...errors import DataError
 from ...retrieval.document_key import Merge
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.query import Query
+from ...retrieval.rescore import Rescore, Rescorer, check_rescore
 from ...retrieval.score_scales import ScoreScale
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
@@ -23,6 +25,7 @@ from .embeddings import AlignedEmbeddings
 from .filters import joined, kind_of
 from .index import check, scale_of
 from .store_options import check_options
+from .stored_vectors import stored_vectors
 from .vectorstore import AlignedVectorStore
 
 _SCORED = (
@@ -30,7 +33,10 @@ _SCORED = (
     "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus, the in-memory store
     "_similarity_search_with_score_by_vector",  # an older in-memory store
 )
+RescoreField = Annotated[Rescore, BeforeValidator(check_rescore)]
 StoreSearch = Callable[..., list[Any]]
+Row = tuple[Document, float | None, Any]
+"""A document, the store's score, and the stored vector, as far as the search gives them."""
 
 
 def without_k(search_kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -45,11 +51,23 @@ def without_k(search_kwargs: dict[str, Any]) -> dict[str, Any]:
 
 
 def scored_search(store: Any) -> StoreSearch | None:
-    """Return the store's search by vector that returns scores, if it has one."""
+    """Return the store's search by vector that returns scores, if it has one.
+
+    A row is (document, score), and the stored vector where that comes with it.
+    """
     if kind_of(store) == "LanceDB":
-        # Its search with relevance scores drops the filter.
-        return partial(store.similarity_search_by_vector, score=True)
+        return partial(_search_lancedb, store)
     return next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
+
+
+def _search_lancedb(
+    store: Any, vector: list[float], k: int, **options: Any
+) -> list[tuple[Document, float, Any]]:
+    """Its search with relevance scores drops the filter, and its documents have no ids."""
+    rows = store._query(vector, k, **options)
+    vectors = rows[store._vector_key].to_pylist()
+    documents = store.results_to_docs(rows, score=True)
+    return [(d, raw, stored) for (d, raw), stored in zip(documents, vectors, strict=True)]
 
 
 def _deep_enough_for_filter(store: Any, search: StoreSearch) -> StoreSearch:
@@ -64,6 +82,58 @@ def _deep_enough_for_filter(store: Any, search: StoreSearch) -> StoreSearch:
             depth *= 4
 
     return search_deeper
+
+
+def rows_of(store: Any, vector: list[float], n: int, options: dict[str, Any]) -> list[Row]:
+    """Return n documents of a store, each with its score and its vector as far as it gives them."""
+    search = scored_search(store)
+    if search is None:
+        found = store.similarity_search_by_vector(vector, k=n, **options)
+        return [(document, None, None) for document in found]
+    if kind_of(store) == "FAISS" and "filter" in options and "fetch_k" not in options:
+        search = _deep_enough_for_filter(store, search)
+    rows = search(vector, k=n, **options)
+    return [
+        (row[0], None if row[1] is None else float(row[1]), row[2] if len(row) > 2 else None)
+        for row in rows
+    ]
+
+
+async def arows_of(
+    store: VectorStore, vector: list[float], n: int, options: dict[str, Any]
+) -> list[Row]:
+    """Do the same without blocking the event loop: an unknown store may be async only."""
+    if kind_of(store) is not None or scored_search(store) is not None:
+        return await run_in_executor(None, rows_of, store, vector, n, options)
+    found = await store.asimilarity_search_by_vector(vector, k=n, **options)
+    return [(document, None, None) for document in found]
+
+
+def text_of(document: Document) -> str:
+    """Return the text that is embedded of a document."""
+    return str(document.page_content)
+
+
+def rescorer_of(store: VectorStore, space: Space, rescore: Any, search: str) -> Rescorer:
+    """Return what orders the hits of a search of a store again."""
+    return Rescorer(
+        space,
+        rescore,
+        partial(stored_vectors, store),
+        text_of,
+        search=search,
+        store=type(store).__name__,
+    )
+
+
+class _Prepared(NamedTuple):
+    """What a search needs of an aligner."""
+
+    space: Space
+    modality: DocumentModality
+    scale: ScoreScale | None
+    merge: Merge
+    rescorer: Rescorer
 
 
 class VectorSearch(BaseModel):
@@ -83,6 +153,8 @@ class VectorSearch(BaseModel):
             and for any other store, the store is searched deeper.
         scores: the scale of the store's scores, one of ``SCALES`` in
             ``kakehashi.retrieval.score_scales``. By default a few documents show it.
+        rescore: order the first hits again by their stored vectors, where the aligner can: True
+            for as many as the fit chose, or a number. The list then ends with them, or with k.
         search_kwargs: passed on to the store (not ``k``). A ``filter`` that is a dictionary in the
             way of Chroma is translated for those stores; any other is passed on as it is.
     """
@@ -97,8 +169,9 @@ class VectorSearch(BaseModel):
     modality_field: str | None = None
     split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
+    rescore: RescoreField = True
     search_kwargs: dict[str, Any] = {}
-    _prepared: tuple[Space, DocumentModality, ScoreScale | None, Merge] | None = PrivateAttr(None)
+    _prepared: _Prepared | None = PrivateAttr(None)
 
     @field_validator("vectorstore")
     @classmethod
@@ -132,7 +205,10 @@ class VectorSearch(BaseModel):
         modality = embeddings.modality_of_documents(self.name, self.modality, field)
         self.check_options({})
         search = self.model_copy(update={"modality_field": field})
-        search._prepared = (space, modality, scale if needs_similarity else None, merge)
+        rescorer = rescorer_of(self.vectorstore, space, self.rescore, self.name)
+        search._prepared = _Prepared(
+            space, modality, scale if needs_similarity else None, merge, rescorer
+        )
         return search
 
     def check_options(self, options: Mapping[str, Any]) -> None:
@@ -140,15 +216,23 @@ class VectorSearch(BaseModel):
         check_options(self.vectorstore, {**self.search_kwargs, **options})
 
     def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+        self,
+        query: Query,
+        text: str,
+        n: int,
+        options: Mapping[str, Any],
+        *,
+        k: int,
+        per_modality: bool,
     ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
-        space, modality, scale, merge = self._prepared
+        space, modality, scale, merge, rescorer = self._prepared
         vector = query.vector.tolist()
-        parts = self._parts(modality, needs_similarity=scale is not None) if per_modality else {}
 
-        def search_part(part: str | None, depth: int) -> list[Hit]:
+        def search_part(
+            parts: Mapping[str, dict[str, Any]], part: str | None, depth: int
+        ) -> list[Hit]:
             restriction = {} if part is None else parts[part]
             part_options = joined(self.vectorstore, self.search_kwargs, options, restriction)
             hits = [
@@ -158,16 +242,27 @@ class VectorSearch(BaseModel):
                     modality.of(document.metadata, partial(str, document.page_content)),
                     self.name,
                     raw,
+                    vector=stored,
                 )
-                for document, raw in self._rows(vector, depth, part_options)
+                for document, raw, stored in rows_of(self.vectorstore, vector, depth, part_options)
             ]
             if scale is None:
                 return hits
-            return scale.with_similarities(query, hits, lambda d: str(d.page_content), self.name)
+            return scale.with_similarities(query, hits, text_of, self.name)
+
+        def find(n: int, at_least: int, by_part: bool) -> SearchResult:
+            parts = self._parts(modality, needs_similarity=scale is not None) if by_part else {}
+            return search_store(
+                partial(search_part, parts),
+                n,
+                parts=list(parts),
+                modalities=modality.possible,
+                at_least=at_least,
+            )
 
         with index_may_need_moving(space, modality.possible[-1]):
             check(self.vectorstore, space, modality)
-            return search_store(search_part, n, parts=list(parts), modalities=modality.possible)
+            return rescorer.search(query, k, find, n, per_modality=per_modality)
 
     def _parts(
         self, modality: DocumentModality, *, needs_similarity: bool
@@ -185,20 +280,6 @@ class VectorSearch(BaseModel):
             part: {"filter": {str(self.modality_field): {"$nin": named} if name is None else name}}
             for part, name in parts.items()
         }
-
-    def _rows(
-        self, vector: list[float], n: int, options: dict[str, Any]
-    ) -> list[tuple[Document, float | None]]:
-        """Return n documents of the store with its scores, as far as it gives any."""
-        store: Any = self.vectorstore
-        search = scored_search(store)
-        if search is None:
-            return [(d, None) for d in store.similarity_search_by_vector(vector, k=n, **options)]
-        if kind_of(store) == "FAISS" and "filter" in options and "fetch_k" not in options:
-            search = _deep_enough_for_filter(store, search)
-        # A row is (document, score); an older in-memory store adds the stored vector.
-        rows = search(vector, k=n, **options)
-        return [(row[0], None if row[1] is None else float(row[1])) for row in rows]
 
 
 def as_searches(values: Any) -> list[Any]:

@@ -86,7 +86,14 @@ class BM25Search:
         )
 
     def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+        self,
+        query: Query,
+        text: str,
+        n: int,
+        options: Mapping[str, Any],
+        *,
+        k: int,
+        per_modality: bool,
     ) -> SearchResult:
         """Return at most n nodes of each modality that share a word, the best first."""
         assert self._index is not None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...errors import MissingExtraError
-from ...retrieval.query import AUTO, Query, told_modality
+from ...retrieval.query import AUTO, How, Query, told_modality
 from ...types import Role
 from ...vectors import Float32Array, unit_rows
 from .._aligner_field import AlignedModel, with_encoders
@@ -31,6 +31,7 @@ from .metadata_header import split_modality
 
 _role: CallValue[Role] = CallValue("role")
 _declared_modality: CallValue[str] = CallValue("declared_modality")
+_made: CallValue[dict[str, Query]] = CallValue("made")
 
 
 class AlignedEmbedding(AlignedModel, BaseEmbedding):
@@ -117,15 +118,42 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         vector is the mean. The modality is that of the query itself.
         """
         texts = bundle.embedding_strs or [bundle.query_str]
-        modality, how = told_modality(self.aligner, bundle.query_str, self.resolved_query_modality)
-        return Query(_unit_mean([self.get_query_embedding(text) for text in texts]), modality, how)
+        made: dict[str, Query] = {}
+        with _made.set(self, made):
+            vectors = [self.get_query_embedding(text) for text in texts]
+        for text in self._to_rescore(bundle, texts):
+            if text not in made:  # its vector came from the cache
+                made[text] = self.prepare_query(text)
+        return self._query_of(bundle, vectors, made)
 
     async def aprepare_bundle(self, bundle: QueryBundle) -> Query:
         """Do the same; the encoder is awaited."""
         texts = bundle.embedding_strs or [bundle.query_str]
-        modality, how = told_modality(self.aligner, bundle.query_str, self.resolved_query_modality)
-        vectors = await asyncio.gather(*(self.aget_query_embedding(text) for text in texts))
-        return Query(_unit_mean(vectors), modality, how)
+        made: dict[str, Query] = {}
+        with _made.set(self, made):
+            vectors = await asyncio.gather(*(self.aget_query_embedding(text) for text in texts))
+        for text in self._to_rescore(bundle, texts):
+            if text not in made:
+                made[text] = await self.aprepare_query(text)
+        return self._query_of(bundle, vectors, made)
+
+    def _to_rescore(self, bundle: QueryBundle, texts: list[str]) -> list[str]:
+        """Return the texts of a query if one map rescores them all, else none."""
+        modalities = {self._told(text)[0] for text in (bundle.query_str, *texts)}
+        maps = [self.aligner.rescoring_of(modality) for modality in modalities]
+        return texts if maps[0] is not None and all(each is maps[0] for each in maps) else []
+
+    def _query_of(
+        self, bundle: QueryBundle, vectors: Sequence[Embedding], made: Mapping[str, Query]
+    ) -> Query:
+        modality, how = self._told(bundle.query_str)
+        texts = bundle.embedding_strs or [bundle.query_str]
+        again = [made[text].rescoring for text in self._to_rescore(bundle, texts)]
+        rows = [row.tolist() for row in again if row is not None]
+        return Query(_unit_mean(vectors), modality, how, _unit_mean(rows) if rows else None)
+
+    def _told(self, text: str) -> tuple[str, How]:
+        return told_modality(self.aligner, text, self.resolved_query_modality)
 
     # The role is set here, above the cache of the base class.
 
@@ -215,11 +243,17 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         return f"{space}/{modality}/{role}"
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        vector: Embedding = self.prepare_query(query).vector.tolist()
-        return vector
+        return self._kept(query, self.prepare_query(query))
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
-        vector: Embedding = (await self.aprepare_query(query)).vector.tolist()
+        return self._kept(query, await self.aprepare_query(query))
+
+    def _kept(self, text: str, query: Query) -> Embedding:
+        """Return the vector of a query; keep the query for the search that asks for it."""
+        made = _made.get(self)
+        if made is not None:
+            made[text] = query
+        vector: Embedding = query.vector.tolist()
         return vector
 
     def _get_text_embedding(self, text: str) -> Embedding:

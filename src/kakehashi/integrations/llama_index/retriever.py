@@ -7,20 +7,25 @@ For one index, the framework's own line does the same, without the checks::
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.indices import VectorStoreIndex
-from llama_index.core.schema import NodeWithScore, QueryBundle
+from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 
 from ...errors import DataError
 from ...retrieval.answer_probability import MinScore
+from ...retrieval.hits import Hit
 from ...retrieval.hybrid_search import check_k
+from ...retrieval.query import Query
+from ...retrieval.rescore import Rescore
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
 from .hybrid_retriever import HybridRetriever
 from .index import acheck, check
-from .searches import VectorSearch, retriever_of
+from .searches import VectorSearch, can_be_rescored, rescorer_of, retriever_of
 
 
 class AlignedRetriever(BaseRetriever):
@@ -35,6 +40,8 @@ class AlignedRetriever(BaseRetriever):
         similarity_top_k: number of nodes.
         min_score: as of :class:`HybridRetriever`, which then searches the index: scores of nodes
             are calibrated.
+        rescore: as of :class:`VectorSearch`: order the first hits again, where the aligner can. The
+            scores of their nodes are then inner products of the second map.
         options: passed on to ``index.as_retriever``: ``filters``, ``node_ids``,
             ``vector_store_query_mode``, ``vector_store_kwargs``, ...
 
@@ -49,6 +56,7 @@ class AlignedRetriever(BaseRetriever):
         *,
         similarity_top_k: int = 4,
         min_score: MinScore | None = None,
+        rescore: Rescore = True,
         **options: Any,
     ) -> None:
         check_k(similarity_top_k, "similarity_top_k")
@@ -62,14 +70,22 @@ class AlignedRetriever(BaseRetriever):
         self._above: HybridRetriever | None = None
         if min_score is not None:
             self._above = HybridRetriever(
-                [VectorSearch(index, options=dict(options))],
+                [VectorSearch(index, rescore=rescore, options=dict(options))],
                 self.embedding,
                 similarity_top_k=similarity_top_k,
                 min_score=min_score,
             )
         options["similarity_top_k"] = similarity_top_k
         self._retriever = retriever_of(index, self.embedding, options)
-        self._index = index
+        self._index, self._k, self._options = index, similarity_top_k, options
+        self._rescorer = rescorer_of(index, self.embedding, rescore, "vectors")
+        if not can_be_rescored(options):
+            if not isinstance(rescore, bool):
+                raise DataError(
+                    f"rescore={rescore} goes with vector_store_query_mode='default' alone; "
+                    "drop one."
+                )
+            self._rescorer = rescorer_of(index, self.embedding, False, "vectors")
         self._modality = self.embedding.modality_of_documents()
         super().__init__(
             callback_manager=self._retriever.callback_manager,
@@ -82,17 +98,49 @@ class AlignedRetriever(BaseRetriever):
         embedding = self.embedding
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
             check(self._index, embedding, self._modality)
-            rows: list[NodeWithScore] = self._retriever._retrieve(_without_vector(query_bundle))
-        return rows
+            if not self._rescorer.active:
+                rows: list[NodeWithScore] = self._retriever._retrieve(_without_vector(query_bundle))
+                return rows
+            query = embedding.prepare_bundle(query_bundle)
+            return self._ordered(query, self._deeper(query)._retrieve(_with(query, query_bundle)))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._above is not None:
             return await self._above._aretrieve(query_bundle)
-        embedding, bundle = self.embedding, _without_vector(query_bundle)
+        embedding = self.embedding
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
             await acheck(self._index, embedding, self._modality)
-            rows: list[NodeWithScore] = await self._retriever._aretrieve(bundle)
-        return rows
+            if not self._rescorer.active:
+                bundle = _without_vector(query_bundle)
+                rows: list[NodeWithScore] = await self._retriever._aretrieve(bundle)
+                return rows
+            query = await embedding.aprepare_bundle(query_bundle)
+            rows = await self._deeper(query)._aretrieve(_with(query, query_bundle))
+            return await asyncio.to_thread(self._ordered, query, rows)
+
+    def _deeper(self, query: Query) -> Any:
+        """Return a retriever of as many nodes as are ordered again."""
+        n = max(self._k, self._rescorer.n_hits(query, self._k))
+        return retriever_of(self._index, self.embedding, {**self._options, "similarity_top_k": n})
+
+    def _ordered(self, query: Query, rows: list[NodeWithScore]) -> list[NodeWithScore]:
+        """Return the first nodes in their new order, with their new scores."""
+        if self._rescorer.n_hits(query, self._k):
+            hits = [
+                Hit(str(at), row.node, self._modality_of(row.node), "", row.score, row.score)
+                for at, row in enumerate(rows)
+            ]
+            hits = self._rescorer.rescored(query, hits) or hits
+            rows = [NodeWithScore(node=hit.payload, score=hit.similarity) for hit in hits]
+        return rows[: self._k]
+
+    def _modality_of(self, node: BaseNode) -> str | None:
+        return self._modality.of(node.metadata, partial(self.embedding.text_of, node))
+
+
+def _with(query: Query, bundle: QueryBundle) -> QueryBundle:
+    """Return a bundle of its own for a retriever, with the vector of a query."""
+    return QueryBundle(bundle.query_str, embedding=query.vector.tolist())
 
 
 def _without_vector(bundle: QueryBundle) -> QueryBundle:

@@ -6,12 +6,13 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 from llama_index.core.vector_stores import MetadataFilters
+from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from ...data.arguments import check_choice
 from ...errors import DataError
@@ -19,15 +20,47 @@ from ...retrieval.document_key import Merge
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.query import Query
+from ...retrieval.rescore import Rescore, Rescorer
 from ...retrieval.score_scales import SCALES, ScoreScale
 from .._aligner_field import index_may_need_moving
 from .bm25_search import BM25Search, check_texts, key_of_node
 from .embedding import AlignedEmbedding
 from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction
 from .index import check, scale_of
+from .stored_vectors import stored_vectors
 
 _SET_BY_US = ("self", "index", "embed_model", "callback_manager", "object_map")
 """Parameters of LlamaIndex's retriever that the caller does not pass."""
+
+
+class _Prepared(NamedTuple):
+    """What a search needs of an embedding."""
+
+    embedding: AlignedEmbedding
+    modality: DocumentModality
+    scale: ScoreScale | None
+    merge: Merge
+    rescorer: Rescorer
+
+
+def rescorer_of(
+    index: VectorStoreIndex, embedding: AlignedEmbedding, rescore: Any, search: str
+) -> Rescorer:
+    """Return what orders the hits of a search of an index again."""
+    return Rescorer(
+        embedding.aligner,
+        rescore,
+        partial(stored_vectors, index),
+        embedding.text_of,
+        search=search,
+        store=type(index.vector_store).__name__,
+    )
+
+
+def can_be_rescored(options: Mapping[str, Any]) -> bool:
+    """Whether an index is searched by similarity alone, and not by MMR or by words of its own."""
+    mode = options.get("vector_store_query_mode", VectorStoreQueryMode.DEFAULT)
+    return bool(mode == VectorStoreQueryMode.DEFAULT)
 
 
 @dataclass(frozen=True)
@@ -45,6 +78,9 @@ class VectorSearch:
             to those of the call, the index is searched deeper.
         scores: the scale of the store's scores, one of ``SCALES`` in
             ``kakehashi.retrieval.score_scales``. By default a few nodes show it.
+        rescore: order the first hits again by their stored vectors, where the aligner can: True
+            for as many as the fit chose, or a number. The list then ends with them, or with
+            ``similarity_top_k``. Not where ``vector_store_query_mode`` is another than the default.
         options: passed on to ``index.as_retriever`` (not ``similarity_top_k``).
 
     Raises:
@@ -58,10 +94,9 @@ class VectorSearch:
     modality: str | None = None
     split: bool = True
     scores: str | None = None
+    rescore: Rescore = True
     options: Mapping[str, Any] = field(default_factory=dict)
-    _prepared: tuple[AlignedEmbedding, DocumentModality, ScoreScale | None, Merge] | None = field(
-        default=None, repr=False
-    )
+    _prepared: _Prepared | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no index, and options that LlamaIndex's retriever would pass over."""
@@ -96,24 +131,29 @@ class VectorSearch:
             merge: which hits are one document.
         """
         scale = ScoreScale(embedding.aligner, self.scores, partial(scale_of, self.index, embedding))
+        used = scale if needs_similarity else None
         modality = embedding.modality_of_documents(self.name, self.modality)
-        prepared = embedding, modality, scale if needs_similarity else None, merge
-        return replace(self, _prepared=prepared)
+        rescorer = rescorer_of(self.index, embedding, self.rescore, self.name)
+        return replace(self, _prepared=_Prepared(embedding, modality, used, merge, rescorer))
 
     def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+        self,
+        query: Query,
+        text: str,
+        n: int,
+        options: Mapping[str, Any],
+        *,
+        k: int,
+        per_modality: bool,
     ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
-        embedding, modality, scale, merge = self._prepared
+        embedding, modality, scale, merge, rescorer = self._prepared
         filters = [self.options.get("filters"), options.get("filters")]
-        parts: Mapping[str, MetadataFilters] = {}
-        if per_modality:
-            parts = self._parts(
-                embedding.modality_field, modality, filters, needs_similarity=scale is not None
-            )
 
-        def search_part(part: str | None, depth: int) -> list[Hit]:
+        def search_part(
+            parts: Mapping[str, MetadataFilters], part: str | None, depth: int
+        ) -> list[Hit]:
             part_filter = None if part is None else parts[part]
             retriever = retriever_of(
                 self.index,
@@ -141,9 +181,24 @@ class VectorSearch:
                 return hits
             return scale.with_similarities(query, hits, embedding.text_of, self.name)
 
+        def find(n: int, at_least: int, by_part: bool) -> SearchResult:
+            parts: Mapping[str, MetadataFilters] = {}
+            if by_part:
+                field, needs = embedding.modality_field, scale is not None
+                parts = self._parts(field, modality, filters, needs_similarity=needs)
+            return search_store(
+                partial(search_part, parts),
+                n,
+                parts=list(parts),
+                modalities=modality.possible,
+                at_least=at_least,
+            )
+
         with index_may_need_moving(embedding.aligner, modality.possible[-1]):
             check(self.index, embedding, modality)
-            return search_store(search_part, n, parts=list(parts), modalities=modality.possible)
+            if not can_be_rescored({**self.options, **options}):
+                return find(n, 0, per_modality)
+            return rescorer.search(query, k, find, n, per_modality=per_modality)
 
     def _parts(
         self,

@@ -100,6 +100,16 @@ class ChromaIndex:
         raise NotImplementedError
 
 
+def vectors_in_chroma(collection: Any, ids: Sequence[str | None]) -> list[Any]:
+    """Return the stored vector of each id of a collection; None where there is none."""
+    known = [name for name in dict.fromkeys(ids) if name is not None]
+    if not known:
+        return [None] * len(ids)
+    page = collection.get(ids=known, include=["embeddings"])
+    found = dict(zip(page["ids"], page["embeddings"], strict=True))
+    return [None if name is None else found.get(name) for name in ids]
+
+
 def opened_chroma(address: Address) -> tuple[Any, str]:
     """Return a client of a folder or of a server, and the name of the collection.
 

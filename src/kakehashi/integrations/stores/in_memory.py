@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -77,3 +78,24 @@ def faiss_vector(index: Any, position: int) -> Float32Array | None:
         return np.asarray(index.reconstruct(position), np.float32)
     except RuntimeError:
         return None
+
+
+class Positions:
+    """Where the documents of stores of FAISS stand: such a store knows the other way only."""
+
+    def __init__(self) -> None:
+        self._of: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
+
+    def of(
+        self, store: Any, id_at: Mapping[Any, str], ids: Sequence[str | None]
+    ) -> list[int | None]:
+        """Return the position of each id; None where the store has none.
+
+        Args:
+            store: whose positions are remembered as long as it lives.
+            id_at: the id at each position, as the store has it now.
+        """
+        known = self._of.get(store, {})
+        if any(name is not None and id_at.get(known.get(name)) != name for name in ids):
+            known = self._of[store] = {name: at for at, name in id_at.items()}
+        return [None if name not in known else int(known[name]) for name in ids]

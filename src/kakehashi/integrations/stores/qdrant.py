@@ -103,6 +103,20 @@ class QdrantIndex:
         return self._read_payload(found.points[0].payload or {})[0] if found.points else None
 
 
+def vectors_in_qdrant(
+    client: Any, collection: str, ids: Sequence[Any], vector_name: str = ""
+) -> list[Any]:
+    """Return the stored dense vector of each id of a collection; None where there is none."""
+    known = [each for each in dict.fromkeys(ids) if each is not None]
+    if not known:
+        return [None] * len(ids)
+    wanted = [vector_name] if vector_name else True
+    points = client.retrieve(collection, known, with_payload=False, with_vectors=wanted)
+    found = {str(point.id): point.vector for point in points}
+    vectors = (found.get(str(each)) for each in ids)
+    return [v.get(vector_name) if isinstance(v, dict) else v for v in vectors]
+
+
 @contextmanager
 def opened_qdrant(address: Address) -> Iterator[tuple[Any, str]]:
     """Yield a client of a folder of local mode or of a server, and the name of the collection.
