@@ -26,8 +26,7 @@ from .options import (
     PairsFile,
     SourceOfFit,
     TargetOfFit,
-    columns_of_fit,
-    load_index,
+    load_for,
     load_pairs,
     require_encoder,
 )
@@ -66,12 +65,9 @@ def evaluate_command(
     """
     if questions is not None:
         check_parent(questions)
-    aligner = Aligner.load(folder).with_encoders(
-        source_encoder=source_encoder, target_encoder=target_encoder
-    )
-    names = columns_of_fit(aligner, source, target)
-    data = load_pairs(pairs, **names, group=group)
-    documents = load_index(index, names["target"])
+    encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
+    aligner = Aligner.load(folder).with_encoders(**encoders)
+    names, data, documents = load_for(aligner, pairs, index, (source, target), group)
     fitted = None if trained_on is None else load_pairs(trained_on, **names)
     for side in SIDES:
         if data.vectors(side) is None:

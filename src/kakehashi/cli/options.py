@@ -130,10 +130,17 @@ def load_pairs(path: Path, encoders: Mapping[Side, Any] | None = None, **names: 
     return pairs
 
 
-def columns_of_fit(aligner: Aligner, source: str | None, target: str | None) -> dict[str, Any]:
-    """Return the columns of both sides by side: as they are named, or as the fit read them."""
-    fitted = aligner.data.columns
-    return {"source": source or fitted[0], "target": target or fitted[1]}
+def load_for(
+    aligner: Aligner,
+    path: Path,
+    index: str | None,
+    columns: tuple[str | None, str | None],
+    group: str | None,
+) -> tuple[dict[str, Any], Pairs, IndexDocuments | None]:
+    """Return the columns by side (by default those of the fit), the pairs, and --index."""
+    both = zip(SIDES, columns, aligner.data.columns, strict=True)
+    names: dict[str, Any] = {side: named or fitted for side, named, fitted in both}
+    return names, load_pairs(path, **names, group=group), load_index(index, names["target"])
 
 
 def load_index(address: str | None, column: str, learn: int | None = None) -> IndexDocuments | None:

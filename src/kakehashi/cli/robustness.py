@@ -24,9 +24,7 @@ from .options import (
     Seed,
     SourceOfFit,
     TargetOfFit,
-    columns_of_fit,
-    load_index,
-    load_pairs,
+    load_for,
     require_encoder,
 )
 
@@ -61,12 +59,9 @@ def robustness_command(
     `evaluate`. Choose some with --perturbation; --cache keeps the vectors. Documents are encoded
     once, or not at all where PAIRS holds their vectors.
     """
-    aligner = Aligner.load(folder).with_encoders(
-        source_encoder=source_encoder, target_encoder=target_encoder
-    )
-    names = columns_of_fit(aligner, source, target)
-    data = load_pairs(pairs, **names, group=group)
-    documents = load_index(index, names["target"])
+    encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
+    aligner = Aligner.load(folder).with_encoders(**encoders)
+    _, data, documents = load_for(aligner, pairs, index, (source, target), group)
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:
             require_encoder(aligner, side)
