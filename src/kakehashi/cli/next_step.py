@@ -17,18 +17,6 @@ from .console import plain_console
 
 BOTH = "both: "
 """Begins the name of the row of an encoder for both sides."""
-_OF_CURVE = (
-    "source_encoder",
-    "target_encoder",
-    "index",
-    "learn",
-    "mode",
-    "seed",
-    "source",
-    "target",
-    "group",
-    "cache",
-)
 
 
 @dataclass(frozen=True)
@@ -110,7 +98,7 @@ def after_comparison(verdict: ComparisonVerdict, pairs: Path, options: Mapping[s
     """Return what to do after `kakehashi compare`, as a line to paste where a command does it.
 
     Args:
-        options: those of the command that `fit` takes, too, and ``fit`` itself, by name.
+        options: those of the command that `fit` and `curve` take, too, and ``fit`` itself.
     """
     shared = {name: value for name, value in options.items() if name != "fit"}
     if verdict.leader is None:
@@ -122,12 +110,12 @@ def after_comparison(verdict: ComparisonVerdict, pairs: Path, options: Mapping[s
     if verdict.leader.startswith(BOTH):
         encoder = verdict.leader.removeprefix(BOTH)
         return f"fill the index with {encoder}, and ask it with {encoder}: that needs no aligner"
-    more = {name: value for name, value in shared.items() if name in _OF_CURVE}
     return {
         "bm25": "search by words, too: HybridRetriever with a BM25Search beside the vectors",
         "cosine": "ask the index with the source encoder, without an aligner",
     }.get(
-        verdict.leader, f"see what more pairs are likely to bring: {_command('curve', pairs, more)}"
+        verdict.leader,
+        f"see what more pairs are likely to bring: {_command('curve', pairs, shared)}",
     )
 
 

@@ -16,7 +16,7 @@ from ..encoders.first_use import missing_encoder
 from ..errors import DataError, EncoderError
 from ..integrations.reading import read_index
 from ..pairing.starters import starter_pairs
-from ..types import Side
+from ..types import SIDES, Side
 from .console import plain_console
 
 PairsFile = Annotated[
