@@ -93,8 +93,8 @@ def intervals(
 def _of_equal(mean: float, n: int, bounds: Interval) -> Interval:
     """Return the interval of n units with one mean.
 
-    Up to z^2 / (n + z^2) of all units may be others: the upper end of the interval for 0 of n
-    (Wilson, Probable inference, JASA 22, 1927). At worst they lie at the bounds.
+    Up to z^2 / (n + z^2) of all units may be others, and at worst they lie at the bounds. That is
+    the upper end of the interval for 0 of n (Wilson, Probable inference, JASA 22, 1927).
     """
     others = _Z**2 / (n + _Z**2)
     low, high = (mean + others * (bound - mean) for bound in bounds)
