@@ -29,3 +29,13 @@ def test_pooling_is_a_covariance_of_weighted_rows(weights):
     np.testing.assert_allclose(found.cxx, expected[:6, :6], atol=1e-6)
     np.testing.assert_allclose(found.cyy, expected[6:, 6:], atol=1e-6)
     np.testing.assert_allclose(found.cxy, expected[:6, 6:], atol=1e-6)
+
+
+def test_other_means_leave_the_covariances():
+    x, y, _ = two_views(70, 6, 5)
+    before = Spectrum(Moments.of(x, y))
+    after = Spectrum(Moments.of(x, y).around(np.arange(6.0), np.ones(5)))
+    np.testing.assert_allclose(after.mean_x, np.arange(6))
+    np.testing.assert_allclose(after.mean_y, np.ones(5))
+    for name in ("cxx", "cyy", "cxy"):
+        np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-9)

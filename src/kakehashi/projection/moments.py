@@ -85,6 +85,18 @@ class Moments:
             self.xy - np.outer(self.sum_x, self.sum_y) / self.n,
         )
 
+    def around(self, mean_x: Matrix, mean_y: Matrix) -> Moments:
+        """Return moments of the same covariances around other means, (d_x,) and (d_y,)."""
+        n, here = self.n, self.centred()
+        return Moments(
+            n,
+            mean_x * n,
+            mean_y * n,
+            here.xx + n * np.outer(mean_x, mean_x),
+            here.yy + n * np.outer(mean_y, mean_y),
+            here.xy + n * np.outer(mean_x, mean_y),
+        )
+
     def pooled(self, others: Iterable[tuple[Moments, float]]) -> Moments:
         """Add the covariances of other sets, each of which counts as so many pairs of this one.
 
@@ -97,15 +109,9 @@ class Moments:
             around, scale = other.centred(), weight / other.n
             xx, yy, xy = xx + scale * around.xx, yy + scale * around.yy, xy + scale * around.xy
             n += weight
-        mean_x, mean_y = self.sum_x / self.n, self.sum_y / self.n
-        return Moments(
-            n,
-            mean_x * n,
-            mean_y * n,
-            xx + n * np.outer(mean_x, mean_x),
-            yy + n * np.outer(mean_y, mean_y),
-            xy + n * np.outer(mean_x, mean_y),
-        )
+        zero_x, zero_y = mine.sum_x, mine.sum_y
+        together = Moments(n, zero_x, zero_y, xx, yy, xy)
+        return together.around(self.sum_x / self.n, self.sum_y / self.n)
 
     def weighted(self, x: Matrix, y: Matrix) -> Moments:
         """Return the moments of the same rows with each dimension multiplied: (d_x,), (d_y,)."""
