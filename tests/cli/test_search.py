@@ -154,6 +154,23 @@ def test_a_store_is_asked_by_its_address(fill, text_aligner, tmp_path):
     assert hit["similarity"] == pytest.approx(float(expected), abs=1e-3)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("fill", [dump, parquet, qdrant, llama_index, llama_index_qdrant])
+def test_hits_are_rescored_by_the_vectors_of_the_store(fill, keeping_aligner, tmp_path):
+    address = fill(keeping_aligner, tmp_path)
+    query = keeping_aligner.prepare_query(QUESTION, "source")
+    vectors = keeping_aligner.embed_documents(DOCUMENTS)
+    scores = keeping_aligner.rescoring.documents(vectors) @ query.rescoring
+    first = np.argsort(-(unit_rows(vectors) @ query.vector))
+    asked = (QUESTION, "--index", address, "-k", 3, *BOTH_ENCODERS, "--json")
+    for option, n_hits in (((), 20), (("--rescore", 5), 5), (("--rescore", 0), 0)):
+        found = json.loads(search(keeping_aligner, *asked, *option).stdout)["hits"]
+        order = sorted(first[:n_hits], key=lambda row: -scores[row]) if n_hits else first
+        assert [hit["text"] for hit in found] == [DOCUMENTS[row] for row in order[:3]]
+        if n_hits:
+            assert found[0]["similarity"] == pytest.approx(float(scores[order[0]]), abs=1e-4)
+
+
 def test_hits_are_printed_with_scores_and_the_modality_of_the_question(text_aligner, tmp_path):
     address = dump(text_aligner, tmp_path)
     said = search(text_aligner, QUESTION, "--index", address, "-k", 2, *BOTH_ENCODERS).stdout

@@ -110,11 +110,16 @@ def filtered(shop, **wanted):
     return {"filters": shop.f.filter(**wanted)}
 
 
+OWN_CLIENT = (vector_stores.li_qdrant, vector_stores.li_milvus, vector_stores.lc_milvus)
+"""Stores whose async search needs a client of its own, in one event loop."""
+
+
 def answers(shop, retriever):
     """What is found, after a look that the async search finds the same."""
     found = shop.f.search(retriever, QUERY)
-    if shop.make is vector_stores.li_qdrant and isinstance(retriever, llama_index.AlignedRetriever):
-        return found  # its async search needs a client of its own
+    of_one = (llama_index.AlignedRetriever, langchain.AlignedRetriever)
+    if shop.make in OWN_CLIENT and isinstance(retriever, of_one):
+        return found
     assert shop.texts(asyncio.run(shop.f.asearch(retriever, QUERY))) == shop.texts(found)
     return found
 

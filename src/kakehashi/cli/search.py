@@ -18,6 +18,7 @@ from ..integrations._modalities import Space, query_modality_of
 from ..integrations.address_search.hit import StoreHit
 from ..integrations.address_search.searching import search_address
 from ..multi_aligner import load
+from ..projection.rescoring import MAX_HITS
 from ..retrieval.query import AUTO
 from .app import app
 from .console import plain_console, print_json, short
@@ -45,6 +46,15 @@ def search_command(
             "which is the default of a multi aligner."
         ),
     ] = None,
+    rescore: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=MAX_HITS,
+            help="Hits that the second map of the aligner orders again; 0 for none. Without it, "
+            "as many as the fit chose.",
+        ),
+    ] = None,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
     as_json: Json = False,
@@ -53,14 +63,16 @@ def search_command(
 
     The store is opened as your pipeline opens it, and nothing is written. An index that was not
     filled for this aligner is an error. A hit has its similarity, the inner product of unit
-    vectors; where the store's scores cannot be read as one, its score.
+    vectors; where the store's scores cannot be read as one, its score. Where the aligner has a
+    second map, that orders the first hits, and the similarity is its own.
     """
     space = with_encoders(load(folder), source_encoder, target_encoder)
     read_as, how = _read_as(space, question, modality)
     if isinstance(space, Aligner):
         require_encoder(space, checked_side(read_as))
     with _warnings_as_lines():
-        hits = search_address(index, space, question, modality=read_as, k=k)
+        n_hits = True if rescore is None else rescore or False
+        hits = search_address(index, space, question, modality=read_as, k=k, rescore=n_hits)
     if as_json:
         found = [{"rank": rank, **asdict(hit)} for rank, hit in enumerate(hits, 1)]
         about = {"question": question, "modality": read_as, "how": how, "index": index}

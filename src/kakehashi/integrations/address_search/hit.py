@@ -13,8 +13,9 @@ class StoreHit:
     """A document that a search of a store returned.
 
     Attributes:
-        similarity: inner product of unit vectors; None where the scale of the store's scores is
-            not known.
+        similarity: inner product of unit vectors, of the second map where the search was rescored;
+            None where the scale of the store's scores is not known.
+        unrescored: the similarity that rescoring replaced; None where it replaced none.
         raw: the score of the store, in its own scale.
         modality: of the document.
     """
@@ -24,6 +25,7 @@ class StoreHit:
     similarity: float | None
     raw: float | None
     modality: str | None
+    unrescored: float | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -45,5 +47,6 @@ class StoreHit:
             similarity,
             raw,
             explained["modality"],
+            explained["unrescored"],
             {name: value for name, value in metadata.items() if name != "kakehashi"},
         )

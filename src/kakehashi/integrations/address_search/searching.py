@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...errors import DataError, KakehashiError
+from ...retrieval.rescore import Rescore
 from .._modalities import Space
 from ..stores.address import FORM, KINDS, Address, parse_address
 from ..stores.qdrant import is_node_of_llama_index, opened_qdrant
@@ -10,7 +11,13 @@ from .hit import StoreHit
 
 
 def search_address(
-    address: str, space: Space, question: str, *, modality: str, k: int
+    address: str,
+    space: Space,
+    question: str,
+    *,
+    modality: str,
+    k: int,
+    rescore: Rescore = True,
 ) -> list[StoreHit]:
     """Return the k best documents of a store for one question.
 
@@ -21,6 +28,7 @@ def search_address(
     Args:
         address: as :func:`kakehashi.read_index` takes it; a file of texts is no store.
         modality: of the question.
+        rescore: True for as many hits as the fit chose, a number of hits, or False.
 
     Raises:
         DataError: no such store or collection.
@@ -35,7 +43,7 @@ def search_address(
             from .through_llama_index import search
         else:
             from .through_langchain import search
-        return search(parsed, space, question, modality=modality, k=k)
+        return search(parsed, space, question, modality=modality, k=k, rescore=rescore)
     except ModuleNotFoundError as error:
         raise KakehashiError(
             f"{address}: the package {error.name} is not installed, which opens such a store."

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
+from ...retrieval.rescore import Rescore
 from .._modalities import Space
 from ..langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
 from ..langchain.index import scale_of
@@ -19,13 +20,13 @@ from .hit import StoreHit
 
 
 def search(
-    address: Address, space: Space, question: str, *, modality: str, k: int
+    address: Address, space: Space, question: str, *, modality: str, k: int, rescore: Rescore
 ) -> list[StoreHit]:
     """Return the k best documents."""
     embeddings = AlignedEmbeddings(aligner=space, query_modality=modality)
     with _opened(address, embeddings) as store:
         retriever = HybridRetriever(
-            searches=[VectorSearch(vectorstore=store)],
+            searches=[VectorSearch(vectorstore=store, rescore=rescore)],
             embeddings=embeddings,
             k=k,
             fusion="rank" if space.calibration is None else "calibrated",

@@ -8,6 +8,7 @@ from typing import Any
 
 from llama_index.core import StorageContext, VectorStoreIndex, load_index_from_storage
 
+from ...retrieval.rescore import Rescore
 from .._modalities import Space
 from ..llama_index import AlignedEmbedding, HybridRetriever, VectorSearch
 from ..llama_index.index import scale_of
@@ -18,13 +19,13 @@ from .hit import StoreHit
 
 
 def search(
-    address: Address, space: Space, question: str, *, modality: str, k: int
+    address: Address, space: Space, question: str, *, modality: str, k: int, rescore: Rescore
 ) -> list[StoreHit]:
     """Return the k best nodes."""
     embedding = AlignedEmbedding(aligner=space, query_modality=modality)
     with _opened(address, embedding) as index:
         retriever = HybridRetriever(
-            [VectorSearch(index)],
+            [VectorSearch(index, rescore=rescore)],
             embedding,
             similarity_top_k=k,
             fusion="rank" if space.calibration is None else "calibrated",

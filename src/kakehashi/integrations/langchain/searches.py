@@ -30,9 +30,10 @@ from .vectorstore import AlignedVectorStore
 
 _SCORED = (
     "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
-    "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus, the in-memory store
-    "_similarity_search_with_score_by_vector",  # an older in-memory store
+    "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus
 )
+_WITH_VECTORS = "_similarity_search_with_score_by_vector"
+"""The search of the in-memory store whose rows have the stored vector, too."""
 RescoreField = Annotated[Rescore, BeforeValidator(check_rescore)]
 StoreSearch = Callable[..., list[Any]]
 Row = tuple[Document, float | None, Any]
@@ -57,6 +58,9 @@ def scored_search(store: Any) -> StoreSearch | None:
     """
     if kind_of(store) == "LanceDB":
         return partial(_search_lancedb, store)
+    if kind_of(store) == "InMemoryVectorStore" and hasattr(store, _WITH_VECTORS):
+        with_vectors: StoreSearch = getattr(store, _WITH_VECTORS)
+        return with_vectors
     return next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
 
 

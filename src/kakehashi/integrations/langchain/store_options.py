@@ -17,10 +17,10 @@ _TAKEN_UNNAMED = {
     "FAISS": ("score_threshold",),
     "InMemoryVectorStore": (),
     "LanceDB": ("fts", "metrics", "prefilter", "score"),
-    "Milvus": ("consistency_level", "offset", "partition_names", "round_decimal"),
+    "Milvus": ("consistency_level", "filter", "offset", "partition_names", "round_decimal"),
     "QdrantVectorStore": ("lookup_from", "shard_key_selector", "timeout", "using"),
 }
-"""By kind of store, options that its searches take without naming them."""
+"""By kind of store, options that its searches take without naming them, ``filter`` translated."""
 _SET_BY_US = ("self", "cls", "embedding", "query", "query_vector", "k")
 
 
