@@ -44,6 +44,10 @@ def render_card(
         *(f"- learned from {markdown(n)}: {each}" for n, each in report.learned_from.items()),
         f"- licence of the data: {markdown(data.licence) or 'not stated'}",
         f"- holds: {holds}",
+    ]
+    if not report.judged:
+        return "\n".join(lines) + "\n"
+    lines += [
         "",
         f"Scores of {report.sizes['test']} held-out questions in the whole index, "
         f"{report.candidates[report.chosen].scores.pool:,} documents:",

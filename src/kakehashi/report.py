@@ -13,6 +13,8 @@ from .types import Metric
 
 UNTOUCHED, TARGET_ENCODER, BM25 = "untouched vectors", "target encoder", "BM25"
 CHOSEN = "chosen map"
+NOT_JUDGED = "not judged"
+"""The verdict of a fit without pairs."""
 """The names of the rows of a report."""
 NEW, KNOWN = "questions about other documents", "new questions about documents that pairs name"
 ALONE = "among the held-out documents alone"
@@ -91,7 +93,8 @@ class Report:
         target_encoder: the target encoder asked with the source texts, where it is at hand and not
             the source encoder, too: what the index finds without a map.
         target_leads: the identity ships, and the target encoder is shown to find more.
-        verdict: ``"use"`` or ``"do not use"``, with its ``reason``.
+        verdict: ``"use"`` or ``"do not use"``, with its ``reason``. Or ``"not judged"``, where
+            there were no pairs: then there are no candidates and no scores.
         describes: which weights the scores belong to.
         beside: the same rows again, by name: on each kind of question by itself, where there are
             both, and among the held-out documents alone. All other scores are in the whole index.
@@ -121,6 +124,8 @@ class Report:
 
     def __str__(self) -> str:
         """Return the verdict, and the chosen map beside its rivals."""
+        if not self.judged:
+            return "\n".join([f"{self.verdict}: {printable(self.reason)}", *self.remarks])
         chosen = self.candidates[self.chosen].scores
         rows = {**self.before, BM25: self.bm25, f"{self.chosen} ({self.mode})": chosen}
         lines = [f"{self.verdict}: {printable(self.reason)}"]
@@ -130,8 +135,18 @@ class Report:
             scores = next(iter(of_rows.values()))
             lines.append(f"{printable(about)} ({scores.n_queries} questions, {_size(scores)}):")
             lines += [_line(name, scores) for name, scores in of_rows.items()]
-        lines += [f"learned from {printable(n)}: {f}" for n, f in self.learned_from.items()]
-        return "\n".join(lines + [f"note: {printable(note)}" for note in self.notes])
+        return "\n".join([*lines, *self.remarks])
+
+    @property
+    def judged(self) -> bool:
+        """Whether there were pairs that judged."""
+        return self.verdict != NOT_JUDGED
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was learned from beside the pairs, and the notes, a line each."""
+        learned = [f"learned from {printable(n)}: {f}" for n, f in self.learned_from.items()]
+        return [*learned, *(f"note: {printable(note)}" for note in self.notes)]
 
     @property
     def refitted(self) -> bool:
@@ -152,9 +167,11 @@ class Report:
 
     def check(self) -> None:
         """Raise ValueError where a part is missing, or a number is none that can be measured."""
-        if self.chosen not in self.candidates:
+        if self.judged == (not self.candidates):
+            raise ValueError(f"the report has {len(self.candidates)} candidates: {self.verdict}")
+        if self.judged and self.chosen not in self.candidates:
             raise ValueError(f"the report has no candidate {self.chosen!r:.60}")
-        if self.verdict not in ("use", "do not use"):
+        if self.verdict not in ("use", "do not use", NOT_JUDGED):
             raise ValueError(f"the verdict is {self.verdict!r:.60}")
         if not {"fitted", "development", "test"} <= set(self.sizes):
             raise ValueError(f"the report lacks a size: {self.sizes!r:.60}")

@@ -98,6 +98,10 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     console = plain_console()
     verdict, reason = printable(report.verdict), printable(report.reason)
     console.print(Text.assemble((f"verdict: {verdict}", "bold"), f" ({reason})"))
+    if not report.judged:
+        for remark in report.remarks:
+            console.print(remark)
+        return
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
     shown = report.candidates if all_candidates else {report.chosen: chosen}
     heading = (
@@ -132,10 +136,8 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
             f"{printable(about)}: {some.n_queries} questions, {some.pool:,} documents",
             {report.chosen if name == CHOSEN else name: s for name, s in of_rows.items()},
         )
-    for name, learned in report.learned_from.items():
-        console.print(f"learned from {printable(name)}: {learned}")
-    for note in report.notes:
-        console.print(f"note: {printable(note)}")
+    for remark in report.remarks:
+        console.print(remark)
 
 
 def print_scores(title: str, rows: Mapping[str, Scores | None]) -> None:

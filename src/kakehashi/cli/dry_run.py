@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,8 +12,9 @@ from rich.table import Table
 from ..encoders import Encoder
 from ..encoders.functions import FunctionEncoder
 from ..encoders.protocol import is_local
-from ..training.cost import Cost, cost_of_fit
+from ..training.cost import Cost, cost_of_fit, cost_without_pairs
 from ..training.fit_inputs import FitInputs
+from ..training.sources import LearnFrom
 from ..types import Side
 from .console import plain_console, print_json
 
@@ -31,14 +32,23 @@ _CACHE = "What {cache} holds already is not asked for again."
 
 
 def print_cost(
-    inputs: FitInputs,
+    inputs: FitInputs | tuple[Sequence[str] | None, LearnFrom],
     encoders: Mapping[Side, Encoder | None],
     *,
     cache: Path | None,
     as_json: bool,
 ) -> None:
-    """Print what a fit would ask its encoders for."""
-    alike, own_way = (cost_of_fit(inputs, encoders, tells_roles=tells) for tells in (False, True))
+    """Print what a fit would ask its encoders for.
+
+    Args:
+        inputs: of a fit; of one without pairs, its questions and what it learns from.
+    """
+    alike, own_way = (
+        cost_of_fit(inputs, encoders, tells_roles=tells)
+        if isinstance(inputs, FitInputs)
+        else cost_without_pairs(*inputs, encoders, tells_roles=tells)
+        for tells in (False, True)
+    )
     if as_json:
         rows = {"alike": list(map(asdict, alike)), "own_way": list(map(asdict, own_way))}
         print_json({**rows, "total": _total(alike), "total_own_way": _total(own_way)})

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from ..data.pairs import Pairs
+from ..data.readers import read_texts
+from ..errors import DataError
 from ..progress import show_progress
 from ..training.fit import fit
 from ..training.fit_inputs import FitInputs
@@ -26,8 +29,9 @@ from .options import (
     IndexAddress,
     Json,
     Learn,
+    OptionalPairsFile,
     Overwrite,
-    PairsFile,
+    QuestionsFile,
     Seed,
     SourceColumn,
     Starter,
@@ -42,7 +46,8 @@ from .saving import check_folder, save_somewhere, saying_what_is_kept
 
 @app.command("fit")
 def fit_command(
-    pairs: PairsFile,
+    pairs: OptionalPairsFile = None,
+    *,
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
@@ -78,6 +83,7 @@ def fit_command(
     index: IndexAddress = None,
     learn: Learn = None,
     starter: Starter = None,
+    questions: QuestionsFile = None,
     source: SourceColumn = "source",
     target: TargetColumn = "target",
     group: GroupColumn = None,
@@ -93,7 +99,11 @@ def fit_command(
     all_candidates: AllCandidates = False,
     as_json: Json = False,
 ) -> None:
-    """Train an aligner on PAIRS, and report whether it helps on held-out queries."""
+    """Train an aligner on PAIRS, and report whether it helps on held-out queries.
+
+    Without PAIRS it is trained on texts of --index, on --starter pairs, or on both. Then nothing
+    judges it: collect thirty questions with their documents, and run `evaluate`.
+    """
     check_folder(out, overwrite=overwrite)
     names = {"source": source, "target": target, "group": group, "licence": licence}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
@@ -101,11 +111,18 @@ def fit_command(
         name: None if path is None else load_pairs(path, encoders, **names)
         for name, path in (("validation", validation), ("test", test))
     }
-    loaded = load_pairs(pairs, encoders, **names)
+    loaded: Pairs | list[str] | None
+    loaded = (
+        _questions(questions, source) if pairs is None else load_pairs(pairs, encoders, **names)
+    )
+    if pairs is not None and questions is not None:
+        raise DataError("--questions is for a fit without PAIRS; leave one of them out.")
     learn_from = as_sources(sources_of(load_index(index, target, learn), learn, starter))
     if dry_run:
         print_cost(
-            FitInputs(loaded, sets["validation"], sets["test"], learn_from),
+            FitInputs(loaded, sets["validation"], sets["test"], learn_from)
+            if isinstance(loaded, Pairs)
+            else (loaded, learn_from),
             as_encoders(source_encoder, target_encoder),
             cache=cache,
             as_json=as_json,
@@ -132,3 +149,8 @@ def fit_command(
         return
     print_report(aligner.report, all_candidates=all_candidates)
     NextStep(aligner, out, encoders, test=test).print()
+
+
+def _questions(path: Path | None, column: str) -> list[str] | None:
+    """Read the texts of --questions."""
+    return None if path is None else read_texts(path, column=column)

@@ -53,6 +53,9 @@ class NextStep:
                 f"{self.out} holds the identity and changes nothing: keep your pipeline. More "
                 "pairs, or an encoder that reads the source better, may help."
             )
+        elif not self.aligner.report.judged:
+            yield f"{self.out} was fitted without pairs: the integrations warn that none judged it."
+            yield from self._score()
         elif not advised:
             yield f"{self.out} is saved for a look, not for use: the integrations warn of it."
             yield from self._score()

@@ -19,12 +19,19 @@ from ..pairing.starters import starter_pairs
 from ..types import SIDES, Side
 from .console import plain_console
 
-PairsFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="PAIRS",
-        help="Pairs of texts (.jsonl or .ndjson, .csv, .tsv, .parquet, .tmx, .po), or of stored "
-        "vectors (.npz). An .npz may hold the texts, too: the array NAME_texts beside NAME.",
+_PAIRS = typer.Argument(
+    metavar="PAIRS",
+    help="Pairs of texts (.jsonl or .ndjson, .csv, .tsv, .parquet, .tmx, .po), or of stored "
+    "vectors (.npz). An .npz may hold the texts, too: the array NAME_texts beside NAME.",
+)
+PairsFile = Annotated[Path, _PAIRS]
+OptionalPairsFile = Annotated[Path | None, _PAIRS]
+QuestionsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--questions",
+        help="Questions without answers, in place of PAIRS: a file of texts, such as a log. A few "
+        "hundred show where the source language lies.",
     ),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a saved aligner.")]

@@ -80,7 +80,7 @@ def judge(
     )
     if known := _known_documents(pairs, trained_on):
         texts = (*texts, known)
-    if verdict.advice == "use" and not aligner.advised:
+    if verdict.advice == "use" and aligner.report.judged and not aligner.advised:
         report = aligner.report
         texts = (*texts, f"the report of the fit says otherwise: {report.verdict}, {report.reason}")
     advice = found[0].next_step if found else _next_step(aligner, verdict.advice, ranks, n)

@@ -22,6 +22,7 @@ from ..retrieval.bm25 import bm25_ranks
 from ..training.guards import few_groups
 from ..training.index_rows import index_rows
 from ..training.inputs import ROLES, with_vectors
+from ..training.spaces import share_space
 from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
 from ..types import SIDES
 from ..vectors import Float32Array
@@ -176,16 +177,27 @@ def _queries(aligner: Aligner, pairs: Pairs, cache: str | Path | None) -> _Queri
     x, texts = np.asarray(pairs.required_vectors("source"), np.float32), pairs.source_texts
     projected = aligner.project(x, texts=texts, modality="source", role=ROLES["source"])
     asked = {"aligned": projected}
-    if aligner.report.base is not None:
+    report = aligner.report
+    comparable = report.base is not None
+    if not report.judged:  # nothing is known of the rivals before these pairs
+        comparable = share_space(pairs, aligner.identities, seed=0)
+    if comparable:
         asked["base"] = x
     by_target_encoder = TargetEncoderQueries()
-    if aligner.report.target_encoder is not None and texts is not None:
+    if texts is not None and (report.target_encoder is not None or _may_differ(aligner)):
         by_target_encoder = encode_by_target_encoder(
             lambda: aligner.encoder("target"), texts, cache
         )
     if by_target_encoder.vectors is not None:
         asked["target_encoder"] = np.asarray(by_target_encoder.vectors, np.float32)
     return _Queries(asked, by_target_encoder.note)
+
+
+def _may_differ(aligner: Aligner) -> bool:
+    """Whether a fit without pairs was given a target encoder that is not the source encoder."""
+    source, target = (aligner.identities[side] for side in SIDES)
+    one = source is not None and target is not None and source.matches(target)
+    return not aligner.report.judged and target is not None and not one
 
 
 def searched_documents(aligner: Aligner, index: IndexDocuments, cache: str | Path | None) -> Pairs:

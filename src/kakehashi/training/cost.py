@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
@@ -17,7 +18,7 @@ from ..types import SIDES, Role, Side
 from .fit_inputs import FitInputs
 from .inputs import ROLES
 from .known_questions import KNOWN_SHARE
-from .sources import MAX_READ, TARGETS
+from .sources import MAX_READ, TARGETS, LearnFrom
 from .split_plan import TEST_SHARE
 
 
@@ -63,6 +64,32 @@ def cost_of_fit(
             vectors show it. They then read held-out texts in both roles, and a model of LangChain
             or LlamaIndex takes one query in a call.
     """
+    return _costs(partial(_asked, inputs), encoders, tells_roles=tells_roles)
+
+
+def cost_without_pairs(
+    questions: Sequence[str] | None,
+    learn_from: LearnFrom,
+    encoders: Mapping[Side, Encoder | None],
+    *,
+    tells_roles: bool,
+) -> list[Cost]:
+    """Return what a fit without pairs asks for, as :func:`cost_of_fit` does."""
+
+    def asked(side: Side, own_way: bool) -> Iterator[tuple[str, Role, Iterable[str]]]:
+        if side == "source":
+            yield "questions", ROLES[side], questions or ()
+        yield from _of_sources(learn_from, side)
+
+    return _costs(asked, encoders, tells_roles=tells_roles)
+
+
+def _costs(
+    asked: Callable[[Side, bool], Iterable[tuple[str, Role, Iterable[str]]]],
+    encoders: Mapping[Side, Encoder | None],
+    *,
+    tells_roles: bool,
+) -> list[Cost]:
     costs = []
     for side in SIDES:
         encoder = encoders[side]
@@ -71,10 +98,10 @@ def cost_of_fit(
         own_way = tells_roles and type(encoder) is not FunctionEncoder
         if not is_local(encoder):
             tokens = estimated_tokens([*PROBES, PROBES[0]]) * ASKED_AT_MOST
-            asked = "probe texts, at most"
-            costs.append(Cost(side, asked, PROBE_ROWS * ASKED_AT_MOST, tokens, 2 * ASKED_AT_MOST))
+            probes = "probe texts, at most"
+            costs.append(Cost(side, probes, PROBE_ROWS * ASKED_AT_MOST, tokens, 2 * ASKED_AT_MOST))
         known: set[tuple[str, Role]] = set()
-        for purpose, role, texts in _asked(inputs, side, own_way):
+        for purpose, role, texts in asked(side, own_way):
             asked_as: Role = role if own_way else "document"
             new = {text for text in texts if (text, asked_as) not in known}
             known |= {(text, asked_as) for text in new}
@@ -92,7 +119,11 @@ def _asked(
     for name, part in (("", pairs), ("validation ", inputs.validation), ("test ", inputs.test)):
         if part is not None and part.vectors(side) is None:
             yield f"{name}{side} texts", role, part.texts(side) or ()
-    yield from _of_sources(inputs, side)
+    yield from _of_sources(inputs.learn_from, side)
+    targets = pairs.target_texts or ()
+    reads_targets = inputs.learn_from != () and not inputs.indices
+    if side == "source" and reads_targets and len(targets) <= MAX_READ:
+        yield TARGETS, role, targets
     if side == "target":
         yield "held-out sources, as a rival", "query", _held_out(inputs, "source")
     if own_way:
@@ -100,10 +131,10 @@ def _asked(
         yield f"held-out {side} texts as {other}", other, _held_out(inputs, side)
 
 
-def _of_sources(inputs: FitInputs, side: Side) -> Iterator[tuple[str, Role, Iterable[str]]]:
+def _of_sources(learn_from: LearnFrom, side: Side) -> Iterator[tuple[str, Role, Iterable[str]]]:
     """Yield what is read of each source; which texts of an index are drawn does not matter."""
     role = ROLES[side]
-    for source in inputs.learn_from or ():
+    for source in learn_from or ():
         name = source.name or "pairs"
         if isinstance(source, Pairs):
             if source.vectors(side) is None:
@@ -113,10 +144,6 @@ def _of_sources(inputs: FitInputs, side: Side) -> Iterator[tuple[str, Role, Iter
         elif side == "source" and source.source_vectors is None:
             different = list(dict.fromkeys(source.texts or ()))
             yield f"{name}: texts", role, different[: _n_read(source)]
-    targets = inputs.pairs.target_texts or ()
-    reads_targets = inputs.learn_from != () and not inputs.indices
-    if side == "source" and reads_targets and len(targets) <= MAX_READ:
-        yield TARGETS, role, targets
 
 
 def _n_read(index: IndexDocuments) -> int:

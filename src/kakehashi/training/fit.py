@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from ..aligner import Aligner
-from ..data.pairs import Pairs
+from ..data.pairs import Pairs, check_pairs
 from ..encoders.temporary_cache import cache_kept_if_it_fails
+from ..errors import DataError
 from ..types import Metric
 from .assemble import assemble
 from .fit_inputs import FitInputs, FitSettings
@@ -18,10 +20,11 @@ from .model_selection import tune
 from .one_thread import BLAS
 from .prepare import prepare
 from .sources import as_sources
+from .unjudged import fit_unjudged, is_questions
 
 
 def fit(
-    pairs: Pairs,
+    pairs: Pairs | Sequence[str] | None,
     *,
     source_encoder: Any = None,
     target_encoder: Any = None,
@@ -45,7 +48,12 @@ def fit(
     your own. Hybrid searches need weights of scores; these are learned from the pairs that judge,
     yours among them. ``with kakehashi.progress.show_progress():`` shows progress bars.
 
+    Without pairs, an index and starter pairs can be learned from. One fixed setting is taken, and
+    the verdict is ``"not judged"``: collect thirty pairs and :func:`kakehashi.evaluation.evaluate`.
+
     Args:
+        pairs: pairs of texts or vectors. Where there are none, None, or a list of questions of
+            which nobody knows the answer; a few hundred show where the source language lies.
         source_encoder, target_encoder: the encoder of each modality, as
             :func:`kakehashi.encoders.as_encoder` takes it. A side that brings
             vectors needs none.
@@ -92,8 +100,21 @@ def fit(
         CacheError: the cache is damaged, or no cache.
     """
     started = time.perf_counter()
-    inputs = FitInputs(pairs, validation, test, as_sources(learn_from))
     encoders = as_encoders(source_encoder, target_encoder)
+    sources = as_sources(learn_from)
+    if pairs is None or is_questions(pairs):
+        if validation is not None or test is not None:
+            raise DataError(
+                "validation= and test= are for a fit on pairs. Without pairs fit first, then score "
+                "the aligner by them: kakehashi.evaluation.evaluate(aligner, test)."
+            )
+        n_texts = len(pairs or ()) + sum(map(len, sources or ()))
+        with cache_kept_if_it_fails(cache, encoders.values(), n_texts) as kept:
+            settings = FitSettings(mode, metric, ngrams, learned, seed, kept)
+            return fit_unjudged(pairs, sources, encoders, settings)
+    check_pairs(pairs)
+    assert isinstance(pairs, Pairs)
+    inputs = FitInputs(pairs, validation, test, sources)
     n_texts = 2 * sum(map(len, inputs.sets))
     with cache_kept_if_it_fails(cache, encoders.values(), n_texts) as kept:
         settings = FitSettings(mode, metric, ngrams, learned, seed, kept)

@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..data.index import IndexDocuments
 from ..data.pairs import Pairs
 from ..encoders import Encoder, EncoderIdentity
 from ..errors import FitError
 from ..types import Metric, Mode, Side
 from .features import FeatureSet, feature_sets
 from .fit_inputs import FitInputs, FitSettings
-from .index_rows import index_rows
 from .inputs import (
-    EncodersBySide,
     as_encoders,
     check_dimensions,
     check_made_by,
@@ -24,7 +21,7 @@ from .inputs import (
     may_read_texts,
     with_vectors,
 )
-from .sources import LearnFrom, Source, check_sources, gather_sources
+from .sources import Source, check_sources, gather_sources, with_target_vectors
 from .spaces import share_space, store_metric
 from .split_plan import MIN_PAIRS, SplitPlan, plan_split, split_test
 from .target_encoder import TargetEncoderQueries, target_encoder_queries
@@ -132,29 +129,11 @@ def encode_inputs(
     dimensions = common_dimensions(pairs, validation, test)
     check_dimensions(inputs.pairs, identities, dimensions)
     check_made_by(inputs.pairs, encoders)
-    learn_from, indices = _with_target_vectors(
-        inputs.learn_from, encoders, dimensions["target"], settings
+    learn_from, indices = with_target_vectors(
+        inputs.learn_from, encoders, dimensions["target"], settings.cache
     )
     encoded = FitInputs(pairs, validation, test, learn_from, (*inputs.documents, *indices))
     return EncodedInputs(encoded, settings, encoders, identities, dimensions, reads_texts)
-
-
-def _with_target_vectors(
-    learn_from: LearnFrom, encoders: EncodersBySide, dimension: int, settings: FitSettings
-) -> tuple[LearnFrom, list[Pairs]]:
-    """Encode sources by the target encoder, Pairs by both; return the documents of indices, too."""
-    if learn_from is None:
-        return None, []
-    sources: list[Pairs | IndexDocuments] = []
-    documents = []
-    for source in learn_from:
-        if isinstance(source, Pairs):
-            sources.append(with_vectors(source, encoders, settings.cache))
-            continue
-        rows = index_rows(source, encoders["target"], dimension=dimension, cache=settings.cache)
-        documents.append(rows)
-        sources.append(replace(source, vectors=rows.target_vectors))
-    return tuple(sources), documents
 
 
 def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -> Prepared:

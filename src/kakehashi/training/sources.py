@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain, count
 from typing import Any, NamedTuple
@@ -19,7 +20,8 @@ from ..errors import DataError
 from ..types import SIDES
 from ..vectors import drawn
 from .features import MAX_NGRAM_PAIRS
-from .inputs import ROLES, Cache, EncodersBySide, common_dimensions
+from .index_rows import index_rows
+from .inputs import ROLES, Cache, EncodersBySide, common_dimensions, with_vectors
 
 MAX_READ = 5000
 """Texts of an index that the source encoder reads unless ``learn`` says otherwise; and targets of
@@ -84,9 +86,37 @@ def check_sources(sources: LearnFrom, encoders: EncodersBySide) -> None:
                 )
 
 
+def with_target_vectors(
+    learn_from: LearnFrom, encoders: EncodersBySide, dimension: int | None, cache: Cache
+) -> tuple[LearnFrom, tuple[Pairs, ...]]:
+    """Encode sources by the target encoder, Pairs by both.
+
+    Args:
+        dimension: of the target vectors, if it is known.
+
+    Returns:
+        the sources; and the documents of all indices, which are searched.
+
+    Raises:
+        DataError: stored vectors are not those of the target encoder.
+    """
+    if learn_from is None:
+        return None, ()
+    sources: list[Pairs | IndexDocuments] = []
+    documents: list[Pairs] = []
+    for source in learn_from:
+        if isinstance(source, Pairs):
+            sources.append(with_vectors(source, encoders, cache))
+            continue
+        rows = index_rows(source, encoders["target"], dimension=dimension, cache=cache)
+        documents.append(rows)
+        sources.append(replace(source, vectors=rows.target_vectors))
+    return tuple(sources), tuple(documents)
+
+
 def gather_sources(
     sources: LearnFrom,
-    pairs: Pairs,
+    pairs: Pairs | None,
     encoders: EncodersBySide,
     *,
     same_space: bool,
@@ -99,7 +129,8 @@ def gather_sources(
 
     Args:
         sources: an index with the vectors of the target encoder, Pairs with those of both.
-        pairs: with vectors on both sides. Their targets stand for an index where none is given.
+        pairs: with vectors on both sides, if there are any. Their targets stand for an index where
+            none is given.
         reads_targets: False leaves these targets out.
 
     Raises:
@@ -108,13 +139,16 @@ def gather_sources(
     see = partial(as_both_see, encoder=encoders["source"], same_space=same_space, cache=cache)
     indices = [source for source in sources or () if isinstance(source, IndexDocuments)]
     found: list[tuple[str, Pairs | None]] = []
-    if reads_targets and sources != () and not indices and (same_space or len(pairs) <= MAX_READ):
+    reads_targets = reads_targets and pairs is not None and sources != () and not indices
+    if pairs is not None and reads_targets and (same_space or len(pairs) <= MAX_READ):
         targets = IndexDocuments(pairs.target_texts, pairs.target_vectors, name=TARGETS)
         found.append((TARGETS, see(targets)))
     for source in sources or ():
         rows = source if isinstance(source, Pairs) else see(source)
         found.append((source.name or "pairs", rows))
-    common_dimensions(pairs, *(rows for _, rows in found))
+    given = [rows for rows in (pairs, *(rows for _, rows in found)) if rows is not None]
+    if given:
+        common_dimensions(*given)
     return tuple(_named(found))
 
 
