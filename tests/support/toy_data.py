@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -22,14 +23,27 @@ def two_views(n: int, dx: int = 24, dy: int = 16, *, seed: int = 0, noise: float
 
 def hashed_letters(texts: list[str]) -> np.ndarray:
     """Encode texts by their character trigrams: a real, if humble, deterministic encoder."""
-    import zlib
-
     vectors = np.zeros((len(texts), 32), np.float32)
     for row, text in enumerate(texts):
         padded = f"  {text.lower()} "
         for i in range(len(padded) - 2):
             vectors[row, zlib.crc32(padded[i : i + 3].encode()) % 32] += 1
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def other_letters(texts):
+    """Encode as ``hashed_letters``, but hash otherwise: another space of the same letters."""
+    vectors = np.full((len(texts), 28), 1e-3, np.float32)
+    for row, text in enumerate(texts):
+        padded = f" {text.lower()} "
+        for i in range(len(padded) - 1):
+            vectors[row, zlib.crc32(b"x" + padded[i : i + 2].encode()) % 28] += 1
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def sentences(rng, n):
+    words = ["".join(rng.choice(list("aeioubdgklmnprstvz"), 5)) for _ in range(120)]
+    return [" ".join(rng.choice(words, 4)) for _ in range(n)]
 
 
 def reversed_letters(texts: list[str]) -> np.ndarray:

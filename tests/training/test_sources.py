@@ -2,7 +2,6 @@
 
 import json
 import re
-import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,9 @@ from support.toy_data import (
     ENCODERS,
     encoded,
     hashed_letters,
+    other_letters,
     reversed_letters,
+    sentences,
 )
 
 from kakehashi import Pairs, fit
@@ -91,7 +92,7 @@ def test_sources_have_a_name_each():
     assert [*gathered(free, encoded(), ENCODERS_BY_SIDE, reads_targets=False)] == ["starter"]
 
 
-def test_what_is_no_source_is_refused(text_aligner):
+def test_what_is_no_source_is_refused():
     pairs, texts = encoded(), ["a b", "c d"]
     with pytest.raises(DataError, match="learn_from: texts has no target vectors; pass target_"):
         fit(pairs, learn_from=texts, **QUICK)
@@ -99,7 +100,6 @@ def test_what_is_no_source_is_refused(text_aligner):
         ("chroma:db", r"is an address; read it with kakehashi.read_index\('chroma:db'\)"),
         (True, "bool is no index; pass what kakehashi.read_index returns"),
         (iter(texts), "list_iterator is no index"),
-        (text_aligner, "an Aligner cannot be learned from yet"),
         ([pairs, None], "NoneType is no index"),
     ):
         with pytest.raises(DataError, match=f"learn_from.*{said}"):
@@ -241,21 +241,6 @@ def test_so_many_targets_of_one_space_are_thinned(monkeypatch):
     assert len(found) == 7
     assert set(found.target_texts) < set(pairs.target_texts)
     assert np.array_equal(found.target_vectors, reversed_letters(found.target_texts))
-
-
-def other_letters(texts):
-    """Encode as ``hashed_letters``, but hash otherwise: another space of the same letters."""
-    vectors = np.full((len(texts), 28), 1e-3, np.float32)
-    for row, text in enumerate(texts):
-        padded = f" {text.lower()} "
-        for i in range(len(padded) - 1):
-            vectors[row, zlib.crc32(b"x" + padded[i : i + 2].encode()) % 28] += 1
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def sentences(rng, n):
-    words = ["".join(rng.choice(list("aeioubdgklmnprstvz"), 5)) for _ in range(120)]
-    return [" ".join(rng.choice(words, 4)) for _ in range(n)]
 
 
 @pytest.mark.slow

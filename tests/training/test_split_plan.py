@@ -7,7 +7,6 @@ from support.toy_data import encoded, hashed_letters, reversed_letters, two_view
 from kakehashi import Pairs, fit
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import sufficient_statistics as development
-from kakehashi.training.closed_forms import closed_forms
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.sources import Source
 from kakehashi.training.split_plan import plan_split
@@ -138,19 +137,18 @@ def test_vectors_without_texts_are_told_by_their_vectors():
     assert_moments(data.development.sources["free"], free, np.setdiff1d(np.arange(80), held))
 
 
-def test_vectors_without_texts_are_not_read_by_their_texts():
-    """The rungs over vectors count them; those with n-grams go on without."""
+def test_vectors_without_texts_say_nothing_of_ngrams():
+    """Their n-grams are the same in every row, and half of the length, as in any other set."""
     pairs = encoded()
     free = Pairs(
         source_vectors=hashed_letters(pairs.target_texts), target_vectors=pairs.target_vectors
     )
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
-    assert develop(rows, FeatureSet("keep"), seed=0).development.sources
-    read = FeatureSet("keep", {"source": CharacterNgrams(16)})
-    data = develop(rows, read, seed=0)
-    assert data.development.sources == data.parts[0].statistics.sources == {}
-    [form] = closed_forms(read)
-    assert form.name == "cca+ngrams"
+    vectors = develop(rows, FeatureSet("keep"), seed=0).development.sources["free"]
+    data = develop(rows, FeatureSet("keep", {"source": CharacterNgrams(16)}), seed=0)
+    beside = data.development.sources["free"]
+    np.testing.assert_allclose(beside.centred().xy[:-16], vectors.centred().xy / 2**0.5, atol=1e-4)
+    np.testing.assert_allclose(beside.centred().xy[-16:], 0, atol=1e-4)
 
 
 def test_a_fold_may_leave_no_row_of_a_source():

@@ -43,15 +43,19 @@ class FeatureSet:
     directions: int | None = None
 
     def read(self, pairs: Pairs) -> Pairs:
-        """Return the pairs with the features of each text in place of its vector."""
+        """Return the pairs with the features of each text in place of its vector.
+
+        Rows of vectors alone are read as empty texts. Their n-grams are all the same, so that
+        centring takes them away, and leave the vector its usual share of a row's length.
+        """
         if not self.ngrams:
             return pairs
         vectors: dict[Side, Float32Array | None] = dict.fromkeys(SIDES)
         for side in SIDES:
             texts, ngrams = pairs.texts(side), self.ngrams.get(side)
             if ngrams is not None:
-                assert texts is not None
-                vectors[side] = ngrams.beside(pairs.required_vectors(side), texts)
+                read = [""] * len(pairs) if texts is None else texts
+                vectors[side] = ngrams.beside(pairs.required_vectors(side), read)
         return pairs.with_vectors(vectors["source"], vectors["target"])
 
     def documents(self, pool: Pool) -> Float32Array:

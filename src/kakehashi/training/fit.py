@@ -101,7 +101,7 @@ def fit(
     """
     started = time.perf_counter()
     encoders = as_encoders(source_encoder, target_encoder)
-    sources = as_sources(learn_from)
+    sources = as_sources(learn_from, encoders)
     if pairs is None or is_questions(pairs):
         if validation is not None or test is not None:
             raise DataError(

@@ -22,6 +22,7 @@ from ..vectors import drawn
 from .features import MAX_NGRAM_PAIRS
 from .index_rows import index_rows
 from .inputs import ROLES, Cache, EncodersBySide, common_dimensions, with_vectors
+from .other_aligner import rows_of_aligner
 
 MAX_READ = 5000
 """Texts of an index that the source encoder reads unless ``learn`` says otherwise; and targets of
@@ -47,25 +48,28 @@ class Source(NamedTuple):
     rows: Pairs
 
 
-def as_sources(learn_from: Any) -> LearnFrom:
+def as_sources(learn_from: Any, encoders: EncodersBySide | None = None) -> LearnFrom:
     """Return what :func:`kakehashi.fit` is to learn from, one source or a list; stores are read.
+
+    Args:
+        encoders: of the fit; an aligner that is learned from must be of the same two.
 
     Raises:
         DataError: a source of another kind, or texts that cannot be used.
+        EncoderMismatchError: an aligner of other encoders.
     """
     if learn_from is None:
         return None
     is_list = isinstance(learn_from, (list, tuple)) and not any(
         isinstance(each, str) for each in learn_from
     )
-    return tuple(map(_as_source, learn_from if is_list else [learn_from]))
+    given = learn_from if is_list else [learn_from]
+    return tuple(_as_source(value, encoders or {}) for value in given)
 
 
-def _as_source(value: Any) -> Pairs | IndexDocuments:
+def _as_source(value: Any, encoders: EncodersBySide) -> Pairs | IndexDocuments:
     if isinstance(value, Aligner):
-        raise DataError(
-            "learn_from: an Aligner cannot be learned from yet; pass the pairs that made it."
-        )
+        return rows_of_aligner(value, encoders)
     return value if isinstance(value, Pairs) else as_index(value, "learn_from")
 
 

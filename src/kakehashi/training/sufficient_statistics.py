@@ -135,10 +135,8 @@ def notes_on_sources(plan: SplitPlan) -> Iterator[str]:
 
 
 def _summed(sources: tuple[Source, ...], features: FeatureSet) -> Iterator[tuple[str, _Summed]]:
-    """Yield sources as features are read; none where texts are read that they lack."""
+    """Yield the sources as features are read."""
     for name, rows in sources:
-        if any(rows.texts(side) is None for side in features.ngrams):
-            continue
         read = rows
         if features.ngrams and len(rows) > MAX_NGRAM_PAIRS:  # both sides side by side are large
             read = rows.select(np.arange(len(rows))[thinned(len(rows), MAX_NGRAM_PAIRS)])

@@ -6,7 +6,6 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -17,21 +16,20 @@ from ..data.pairs import Pairs
 from ..encoders.cache import encode_texts
 from ..encoders.signature import SpaceSignature
 from ..errors import DataError, FitError
+from ..projection import Projection
 from ..projection.cca import cca
 from ..projection.moments import Matrix, Moments, Spectrum
 from ..projection.rescoring import Rescoring
 from ..report import NOT_JUDGED, DataRecord, LearnedFrom, Report
+from ..types import Mode
 from ..vectors import Float32Array, unit_rows
-from .closed_forms import AS_PAIRS
+from .closed_forms import AS_PAIRS, FIXED
 from .fit_inputs import FitSettings
 from .inputs import ROLES, EncodersBySide, identities_of
 from .learn_serving import router_or_none
 from .sources import LearnFrom, Source, check_sources, gather_sources, with_target_vectors
 from .spaces import share_space, store_metric
 
-_MAP = partial(cca, reg_source=1.0, reg_target=1.0, power=1.0)
-"""CCA over vectors. Equal texts would choose n-grams and little shrinkage, which look perfect on
-them. This setting was near the best on four sets, for an index, starter pairs and both."""
 N_HITS = 20
 MIN_QUESTIONS, ENOUGH_QUESTIONS, ENOUGH_PAIRS = 20, 100, 30
 _LEAST_ROWS = 100
@@ -90,9 +88,9 @@ def fit_unjudged(
     [mode] = settings.modes
     identities = identities_of(encoders)
     dx, dy = (len(mean) for mean in (learned.mean_x, learned.mean_y))
-    rescoring = Rescoring(_MAP(spectrum, "shared"), N_HITS) if mode == "keep" else None
+    rescoring = Rescoring(_fixed(spectrum, "shared"), N_HITS) if mode == "keep" else None
     return Aligner(
-        projection=_MAP(spectrum, mode),
+        projection=_fixed(spectrum, mode),
         mode=mode,
         dimensions={"source": dx, "target": dy},
         identities=identities,
@@ -185,24 +183,19 @@ def _mean(vectors: Any) -> Matrix:
     return mean
 
 
+def _fixed(spectrum: Spectrum, mode: Mode) -> Projection:
+    """Build CCA over vectors: equal texts would choose n-grams, which look perfect on them."""
+    return cca(spectrum, mode, **FIXED)
+
+
 def _moments(learned: _Learned) -> Moments:
-    """Return the mean covariance of the sources, each around its own mean, with means of ours."""
-    every = [
-        Moments.of(
-            rows.required_vectors("source"), rows.required_vectors("target"), np.arange(len(rows))
-        )
+    """Return the sums of the sources, which count alike, with means of ours."""
+    first, *others = (
+        Moments.of(rows.required_vectors("source"), rows.required_vectors("target"))
         for _, rows in learned.sources
-    ]
-    centred = [(each.centred(), each.n * len(every)) for each in every]
-    x, y = learned.mean_x, learned.mean_y
-    return Moments(
-        1,
-        x,
-        y,
-        sum(m.xx / n for m, n in centred) + np.outer(x, x),
-        sum(m.yy / n for m, n in centred) + np.outer(y, y),
-        sum(m.xy / n for m, n in centred) + np.outer(x, y),
     )
+    mine = first.around(learned.mean_x, learned.mean_y)
+    return mine.pooled((other, mine.n) for other in others)
 
 
 def _router(questions: list[str], sources: tuple[Source, ...], seed: int) -> Any:
