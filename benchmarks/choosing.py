@@ -191,7 +191,9 @@ def parts_under(
         asking = planned.held_out if rule == NEW_ONLY else planned.questions
         relevance = plan.pool.relevance(asking, rows=rows)
         relevance = replace(relevance, pool=np.arange(len(rows)))
-        queries = HeldOutQueries(part.queries.source[: len(asking)], documents[rows], relevance)
+        queries = HeldOutQueries(
+            part.queries.source[: len(asking)], documents[rows].rows, relevance
+        )
         yield ValidationPart(part.statistics, queries)
 
 

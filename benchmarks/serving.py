@@ -49,6 +49,7 @@ from kakehashi.projection.cca import cca
 from kakehashi.projection.head import AffineHead
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.projection.ngrams import CharacterNgrams
+from kakehashi.training.features import Documents
 from kakehashi.training.hubness_bank import Bank, corrected
 from kakehashi.training.inputs import ROLES
 from kakehashi.types import SIDES
@@ -129,7 +130,7 @@ def fitted(data: Path | None, mode: Any, width: int) -> Aligner:
     few = pairs.select(np.arange(100))  # for the record and the report alone
     aligner = kakehashi.fit(few, mode=mode)
     plain = cca(Spectrum(Moments.of(x, y)), mode, reg_source=1.0, reg_target=1.0, power=1.5)
-    bank = Bank.sample(x, y, np.arange(len(pairs)), y, seed=0)
+    bank = Bank.sample(x, y, np.arange(len(pairs)), Documents(y), seed=0)
     [projection] = corrected(plain, mode, bank, [STRENGTH[mode]])
     return dataclasses.replace(aligner, projection=projection, mode=mode)
 

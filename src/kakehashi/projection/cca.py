@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..types import Mode
-from .head import AffineHead
 from .moments import Spectrum
 from .projection import Projection
 
@@ -49,10 +50,15 @@ def cca(
         in descending order of correlation.
     """
     a, s, b = spectrum.whitened_svd(reg_source, reg_target, prior, directions)
+    # Outside of a basis nothing was seen: covariances are zero, and one singular value is left.
+    root_x, root_y = np.sqrt(reg_source * spectrum.scale_x), np.sqrt(reg_target * spectrum.scale_y)
+    alike = prior * np.sqrt(spectrum.scale_x * spectrum.scale_y) / (root_x * root_y)
     if mode == "keep":
         weight = (a * s**power) @ b.T
-        return Projection(source=AffineHead.of(weight, -spectrum.mean_x @ weight))
-    a, b = a * s ** (power / 2), b * s ** (power / 2)
+        outside = alike**power / (root_x * root_y) if prior else 0.0
+        return Projection(source=spectrum.head(weight, -spectrum.mean_x @ weight, outside))
+    a, b, root = a * s ** (power / 2), b * s ** (power / 2), alike ** (power / 2) if prior else 0.0
     return Projection(
-        source=AffineHead.of(a, -spectrum.mean_x @ a), target=AffineHead.of(b, -spectrum.mean_y @ b)
+        source=spectrum.head(a, -spectrum.mean_x @ a, root / root_x),
+        target=spectrum.head(b, -spectrum.mean_y @ b, root / root_y),
     )

@@ -107,8 +107,7 @@ class QueryPull:
 
     @classmethod
     def of(cls, documents: Float32Array, bank: Float32Array) -> QueryPull:
-        """Regress h of the (n, d) documents, given the (m, d) bank of projected queries."""
-        documents = unit_rows(documents)
+        """Regress h of (n, d) unit documents, given the (m, d) bank of projected queries."""
         h = hubness(documents, bank).astype(np.float64)
         centred = documents - documents.mean(axis=0, dtype=np.float64)
         values, vectors = np.linalg.eigh(centred.T @ centred / len(documents))

@@ -11,7 +11,6 @@ from __future__ import annotations
 import numpy as np
 
 from ..types import Mode
-from .head import AffineHead
 from .moments import Matrix, Spectrum
 from .projection import Projection
 
@@ -21,7 +20,7 @@ def centring(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> Pro
 
     Liang et al., Mind the gap (NeurIPS 2022); the spaces must have one dimension.
     """
-    return _moved(spectrum, mode, np.eye(len(spectrum.mean_x)), target_mean)
+    return _moved(spectrum, mode, np.eye(len(spectrum.mean_x)), target_mean, outside=1.0)
 
 
 def procrustes(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> Projection:
@@ -30,7 +29,7 @@ def procrustes(spectrum: Spectrum, mode: Mode, *, target_mean: float = 1.0) -> P
     Schoenemann (1966). Between different dimensions W is semi-orthogonal.
     """
     u, _, v = spectrum.cross_svd
-    return _moved(spectrum, mode, u @ v.T, target_mean)
+    return _moved(spectrum, mode, u @ v.T, target_mean, outside=1.0)
 
 
 def ridge(
@@ -47,12 +46,17 @@ def ridge(
     r = reg * spectrum.scale_x
     cross = spectrum.cxy + (r * spectrum.prior if towards == "identity" else 0)
     weight = vectors @ ((vectors.T @ cross) / (values + r)[:, None])
-    return _moved(spectrum, mode, weight, target_mean)
+    outside = 1.0 if towards == "identity" else 0.0
+    return _moved(spectrum, mode, weight, target_mean, outside=outside)
 
 
-def _moved(spectrum: Spectrum, mode: Mode, weight: Matrix, target_mean: float) -> Projection:
+def _moved(
+    spectrum: Spectrum, mode: Mode, weight: Matrix, target_mean: float, *, outside: float
+) -> Projection:
+    """Centre, and multiply by a weight; ``outside`` is its factor outside of a basis, if any."""
     bias = -spectrum.mean_x @ weight
     if mode == "keep":
-        return Projection(source=AffineHead.of(weight, bias + target_mean * spectrum.mean_y))
-    target = AffineHead.of(np.eye(len(spectrum.mean_y)), -spectrum.mean_y)
-    return Projection(source=AffineHead.of(weight, bias), target=target)
+        bias = bias + target_mean * spectrum.mean_y
+        return Projection(source=spectrum.head(weight, bias, outside))
+    target = spectrum.head(np.eye(len(spectrum.mean_y)), -spectrum.mean_y, 1.0)
+    return Projection(source=spectrum.head(weight, bias, outside), target=target)

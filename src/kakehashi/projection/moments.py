@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..vectors import FloatArray, chunks, unit_rows
+from .coordinates import CoordinateHead
+from .head import AffineHead
 
 Matrix = NDArray[np.float64]
 
@@ -36,12 +38,20 @@ class Moments:
 
     @classmethod
     def of(
-        cls, source: FloatArray, target: FloatArray, rows: NDArray[np.intp] | None = None
+        cls,
+        source: FloatArray,
+        target: FloatArray,
+        rows: NDArray[np.intp] | None = None,
+        *,
+        scaled: bool = True,
     ) -> Moments:
         """Accumulate (n, d_x) and (n, d_y) vectors, or the given rows of them, in chunks.
 
-        Each row is scaled to length one. A chunk's products are taken in float32 and summed in
-        float64: the rounding error stays that of one chunk, however many there are.
+        A chunk's products are taken in float32 and summed in float64: the rounding error stays
+        that of one chunk, however many there are.
+
+        Args:
+            scaled: whether each row is scaled to length one; coordinates of unit rows are not.
         """
         n = len(source) if rows is None else len(rows)
         dx, dy = source.shape[1], target.shape[1]
@@ -49,8 +59,10 @@ class Moments:
         xx, yy, xy = np.zeros((dx, dx)), np.zeros((dy, dy)), np.zeros((dx, dy))
         for part in chunks(n):
             which: Any = part if rows is None else rows[part]
-            x = unit_rows(np.asarray(source[which], dtype=np.float32))
-            y = unit_rows(np.asarray(target[which], dtype=np.float32))
+            x = np.asarray(source[which], dtype=np.float32)
+            y = np.asarray(target[which], dtype=np.float32)
+            if scaled:
+                x, y = unit_rows(x), unit_rows(y)
             sum_x += x.sum(axis=0, dtype=np.float64)
             sum_y += y.sum(axis=0, dtype=np.float64)
             xx += x.T @ x
@@ -134,19 +146,40 @@ class Spectrum:
         scale_x, scale_y: mean variance of a dimension, the unit of every regularisation strength.
         prior: (d_x, d_y), the map before any pair is seen: ones where both sides have the same
             feature, zero elsewhere. The identity by default.
+        dimensions: d_x and d_y; where the moments are those of coordinates, what they stand for.
     """
 
-    def __init__(self, moments: Moments, prior: Matrix | None = None) -> None:
+    def __init__(
+        self,
+        moments: Moments,
+        prior: Matrix | None = None,
+        *,
+        dimensions: tuple[int, int] | None = None,
+    ) -> None:
         n = moments.n
+        self._in_coordinates = dimensions is not None
         self.prior = np.eye(len(moments.sum_x), len(moments.sum_y)) if prior is None else prior
         self.mean_x, self.mean_y = moments.sum_x / n, moments.sum_y / n
         self.cxx = moments.xx / n - np.outer(self.mean_x, self.mean_x)
         self.cyy = moments.yy / n - np.outer(self.mean_y, self.mean_y)
         self.cxy = moments.xy / n - np.outer(self.mean_x, self.mean_y)
         # Pairs that are all equal have no variance; a tiny scale keeps every formula defined.
-        self.scale_x = max(float(np.trace(self.cxx)) / len(self.cxx), 1e-12)
-        self.scale_y = max(float(np.trace(self.cyy)) / len(self.cyy), 1e-12)
+        dx, dy = dimensions or self.cxy.shape
+        self.scale_x = max(float(np.trace(self.cxx)) / dx, 1e-12)
+        self.scale_y = max(float(np.trace(self.cyy)) / dy, 1e-12)
         self._svds: dict[tuple[Any, ...], tuple[Matrix, Matrix, Matrix]] = {}
+
+    def head(self, weight: Matrix, bias: Matrix, outside: float = 0.0) -> AffineHead:
+        """Make a head over the rows that these moments are of.
+
+        Args:
+            outside: what directions outside of the basis are multiplied by, if the rows are
+                coordinates.
+        """
+        if not self._in_coordinates:
+            return AffineHead.of(weight, bias)
+        made = CoordinateHead.of(weight, bias)
+        return CoordinateHead(made.weight, made.bias, outside)
 
     @cached_property
     def eigen_x(self) -> tuple[Matrix, Matrix]:

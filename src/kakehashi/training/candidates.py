@@ -134,3 +134,7 @@ class Candidate:
         if statistics not in self._built:
             self._built[statistics] = self.recipe.build(statistics)
         return self._built[statistics]
+
+    def lifted(self, statistics: TrainStatistics) -> Projection:
+        """Build the projection, of rows that are no coordinates."""
+        return self.data.features.lift(self.build(statistics))

@@ -22,10 +22,15 @@ _SPECTRA_KEPT = 3  # of 1,408 dimensions a side, 110 MB each
 
 @dataclass(frozen=True, eq=False)
 class TrainingRows:
-    """The rows behind a fit, for what is trained on rows and not on their sums."""
+    """The rows behind a fit, for what is trained on rows and not on their sums.
+
+    Attributes:
+        in_coordinates: whether they are coordinates of unit rows, and not to be scaled.
+    """
 
     sets: list[tuple[Pairs, Rows]]
     seed: int
+    in_coordinates: bool = False
 
     def sample(self, at_most: int) -> Pairs:
         """Return all rows, or so many of them drawn evenly, with vectors in memory as float32."""
@@ -80,7 +85,9 @@ class TrainStatistics:
                 moments = moments.weighted(
                     of_dimensions("source", dx, ngrams), of_dimensions("target", dy, ngrams)
                 )
-            self._spectra[setting] = Spectrum(moments, self.features.prior)
+            self._spectra[setting] = Spectrum(
+                moments, self.features.prior, dimensions=self.features.dimensions
+            )
         return self._spectra[setting]
 
     def forget(self) -> None:
@@ -96,11 +103,13 @@ class HeldOutQueries:
         source: (n, d_x) float32, the queries.
         documents: (m, d_y) float32.
         relevance: which of the documents are the pool, and which answer which query.
+        lengths: (m,) of the documents that coordinates stand for; None where they are none.
     """
 
     source: Float32Array
     documents: Float32Array
     relevance: Relevance
+    lengths: Float32Array | None = None
 
     @classmethod
     def of(cls, held_out: Pairs) -> HeldOutQueries:

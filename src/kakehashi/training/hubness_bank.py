@@ -15,6 +15,7 @@ from ..projection.hubness_model import HubnessModel
 from ..types import SIDES, Mode, Side
 from ..vectors import Float32Array, drawn, thinned, unit_rows
 from .closed_forms import Parameters
+from .features import Documents
 
 _REGRESSED = 2048  # rows that a regression on a few hundred dimensions learns as much from
 
@@ -25,8 +26,8 @@ class Bank:
 
     Attributes:
         source, target: (m, d_x) and (m, d_y) float32, of the same training rows.
-        documents: (k, d_y) float32 of the index. Queries crowd around the documents that the map
-            was fitted on; only beside others does that show.
+        documents: (k, d_y) float32 of the index, unit rows or their coordinates. Queries crowd
+            around the documents that the map was fitted on; only beside others does that show.
     """
 
     source: Float32Array
@@ -35,12 +36,12 @@ class Bank:
 
     @classmethod
     def sample(
-        cls, source: Any, target: Any, rows: Any, documents: Float32Array, *, seed: int
+        cls, source: Any, target: Any, rows: Any, documents: Documents, *, seed: int
     ) -> Bank:
         """Take at most ``MAX_BANK`` of some training rows, which ascend, and fewer documents."""
         rows = rows[drawn(len(rows), MAX_BANK, seed)]
         x, y = (np.asarray(side[rows], np.float32) for side in (source, target))
-        return cls(x, y, documents[drawn(len(documents), _REGRESSED, seed)])
+        return cls(x, y, documents[drawn(len(documents), _REGRESSED, seed)].scaled)
 
 
 def hubness_grid(mode: Mode) -> list[Parameters]:

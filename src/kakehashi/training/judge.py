@@ -52,7 +52,8 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
     relevance, clusters = chosen.data.test.relevance, clusters_of(part.questions)
     groups = groups_of(part.questions)
     by_candidate = {
-        c: rank(c.build(c.data.development), c.data.test, prepared.metric) for c in tuned.candidates
+        c: rank(c.lifted(c.data.development), c.data.test, prepared.metric)
+        for c in tuned.candidates
     }
     rivals = _rivals(prepared, identity)
     found = {name: search(relevance) for name, search in rivals.items()}
@@ -94,7 +95,7 @@ def _search(candidate: Candidate, prepared: Prepared) -> Search:
 
     def search(relevance: Relevance) -> Ranks:
         queries = replace(candidate.data.test, relevance=relevance)
-        return rank(candidate.build(candidate.data.development), queries, prepared.metric)
+        return rank(candidate.lifted(candidate.data.development), queries, prepared.metric)
 
     return search
 

@@ -238,8 +238,12 @@ def rank(
     projection: Projection, held_out: HeldOutQueries, metric: Metric, *, roughly: bool = False
 ) -> NDArray[np.intp]:
     """Rank as a store would: from the vectors of queries and the vectors that it holds."""
+    documents, lengths = held_out.documents, held_out.lengths
+    if lengths is not None and (projection.target is not None or metric == "cosine"):
+        documents = documents / lengths[:, None]
+        metric = "ip"
     queries = projection(held_out.source, modality="source", role="query", roughly=roughly)
-    documents = projection(held_out.documents, modality="target", role="document", roughly=roughly)
+    documents = projection(documents, modality="target", role="document", roughly=roughly)
     return ranks(queries, documents, metric, relevance=held_out.relevance)
 
 

@@ -13,12 +13,15 @@ from ..data.pairs import Pairs
 from ..data.splits import Rows
 from ..metrics.pool import Positions
 from ..projection.moments import Moments
-from ..vectors import Float32Array, thinned
+from ..vectors import drawn, thinned
 from .feature_data import FeatureData, HeldOutQueries, TrainingRows, TrainStatistics, ValidationPart
-from .features import MAX_NGRAM_PAIRS, FeatureSet
+from .features import MAX_NGRAM_PAIRS, Documents, FeatureSet
 from .hubness_bank import Bank
 from .sources import TARGETS, Source
 from .split_plan import LEAST_FITTED, Part, SplitPlan
+
+MAX_SAMPLE = 4096
+"""Rows of each set that a basis is made of."""
 
 
 def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
@@ -33,12 +36,14 @@ def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
         features: what is read of a text; vectors become (n, d) or (n, d + buckets) float32.
         seed: of the samples of rows that hubs are found by and that a head is trained on.
     """
+    whole = features
+    features = features.in_coordinates(_samples(plan, seed), seed=seed)
     reader = _PlanReader.of(plan, features, seed)
-    moments = _moments(reader.pairs, plan.judged.train)
+    moments = reader.moments(reader.pairs, plan.judged.train)
     parts = [reader.validation_part(part, moments) for part in plan.parts]
     development = reader.development(moments)
     everything = reader.everything(development)
-    test = reader.queries(plan.judged, reader.documents, None)
+    test = _queries(plan, whole, plan.judged, whole.documents(plan.pool), None)
     return FeatureData(features, parts, development, everything, test)
 
 
@@ -52,7 +57,7 @@ class _PlanReader:
     pairs: Pairs
     validation: Pairs | None
     sources: dict[str, _Summed]
-    documents: Float32Array
+    documents: Documents
 
     @classmethod
     def of(cls, plan: SplitPlan, features: FeatureSet, seed: int) -> _PlanReader:
@@ -63,31 +68,28 @@ class _PlanReader:
         return cls(plan, features, seed, pairs, validation, sources, documents)
 
     @cached_property
-    def choosing(self) -> tuple[Float32Array, Positions]:
+    def choosing(self) -> tuple[Documents, Positions]:
         """The documents that questions which choose are ranked among, and their positions."""
         rows = self.plan.choosing(self.seed)
         return self.documents[rows], rows
 
-    def queries(
-        self, part: Part, documents: Float32Array, rows: Positions | None
-    ) -> HeldOutQueries:
-        """Rank the questions of a part among some documents of the pool, or among all."""
-        relevance = self.plan.pool.relevance(part.questions, rows=rows)
-        x = np.asarray(self.features.read(part.questions).required_vectors("source"), np.float32)
-        return HeldOutQueries(x, documents, replace(relevance, pool=np.arange(len(documents))))
+    def moments(self, read: Pairs, rows: Rows) -> Moments:
+        """Sum over some rows of what was read."""
+        return _moments(read, rows, self.features)
 
     def validation_part(self, part: Part, moments: Moments) -> ValidationPart:
         """Subtract from the moments of all development rows those that a part does not fit."""
         not_fitted = np.setdiff1d(self.plan.judged.train, part.train)
-        fitted = moments - _moments(self.pairs, not_fitted)
+        fitted = moments - self.moments(self.pairs, not_fitted)
         hidden = [part.questions, self.plan.judged.questions]
         statistics = self._statistics(fitted, [(self.pairs, part.train)], hidden)
-        return ValidationPart(statistics, self.queries(part, *self.choosing))
+        queries = _queries(self.plan, self.features, part, *self.choosing)
+        return ValidationPart(statistics, queries)
 
     def development(self, moments: Moments) -> TrainStatistics:
         """Add the validation set of the caller to the development rows."""
         if self.validation is not None:
-            moments = moments + _moments(self.validation, self.plan.validation_rows)
+            moments = moments + self.moments(self.validation, self.plan.validation_rows)
         sets = self._with_validation(self.plan.judged.train)
         return self._statistics(moments, sets, [self.plan.judged.questions])
 
@@ -96,7 +98,7 @@ class _PlanReader:
         every, train = self.plan.final_rows, self.plan.judged.train
         if len(every) <= len(train):
             return development
-        moments = development.moments + _moments(self.pairs, np.setdiff1d(every, train))
+        moments = development.moments + self.moments(self.pairs, np.setdiff1d(every, train))
         return self._statistics(moments, self._with_validation(every), [])
 
     def _with_validation(self, rows: Rows) -> list[tuple[Pairs, Rows]]:
@@ -114,7 +116,8 @@ class _PlanReader:
         pairs, rows = sets[0]
         x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
         bank = Bank.sample(x, y, rows, self.documents, seed=self.seed)
-        return TrainStatistics(self.features, moments, bank, TrainingRows(sets, self.seed), sources)
+        training = TrainingRows(sets, self.seed, bool(self.features.basis))
+        return TrainStatistics(self.features, moments, bank, training, sources)
 
 
 def notes_on_sources(plan: SplitPlan) -> Iterator[str]:
@@ -147,17 +150,40 @@ class _Summed:
     """Sums over the rows of a source, without those that stand in a held-out set."""
 
     def __init__(self, pairs: Pairs, features: FeatureSet) -> None:
-        self._pairs, self._read = pairs, features.read(pairs)
-        self._all = _moments(self._read, np.arange(len(pairs)))
+        self._pairs, self._read, self._features = pairs, features.read(pairs), features
+        self._all = _moments(self._read, np.arange(len(pairs)), features)
 
     def without(self, held_out: list[Pairs]) -> Moments | None:
         leaks_by_set = [find_leaks(self._pairs, part) for part in held_out]
         leaks = np.unique(np.concatenate([np.arange(0), *leaks_by_set]))
         if len(leaks) > len(self._pairs) - LEAST_FITTED:
             return None  # notes_on_sources says so
-        return self._all - _moments(self._read, leaks)
+        return self._all - _moments(self._read, leaks, self._features)
 
 
-def _moments(pairs: Pairs, rows: Rows) -> Moments:
-    x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
-    return Moments.of(x, y, rows)
+def _moments(read: Pairs, rows: Rows, features: FeatureSet) -> Moments:
+    x, y = read.required_vectors("source"), read.required_vectors("target")
+    return Moments.of(x, y, rows, scaled=not features.basis)
+
+
+def _queries(
+    plan: SplitPlan,
+    features: FeatureSet,
+    part: Part,
+    documents: Documents,
+    rows: Positions | None,
+) -> HeldOutQueries:
+    """Rank the questions of a part among some documents of the pool, or among all."""
+    relevance = plan.pool.relevance(part.questions, rows=rows)
+    x = np.asarray(features.read(part.questions).required_vectors("source"), np.float32)
+    relevance = replace(relevance, pool=np.arange(len(documents)))
+    return HeldOutQueries(x, documents.rows, relevance, documents.lengths)
+
+
+def _samples(plan: SplitPlan, seed: int) -> list[Pairs]:
+    """Draw from all rows that may be learned from before the test, for a basis of them."""
+    others = [rows for _, rows in plan.sources]
+    if plan.validation is not None:
+        others.append(plan.validation)
+    sets = [(plan.pairs, plan.judged.train), *((rows, np.arange(len(rows))) for rows in others)]
+    return [pairs.select(rows[drawn(len(rows), MAX_SAMPLE, seed)]) for pairs, rows in sets]

@@ -338,7 +338,9 @@ def test_a_sample_of_many_rows_is_trained_on(monkeypatch):
     pairs = some_pairs(texts=False)
     monkeypatch.setattr(contrastive, "MAX_ROWS", 30)
     seen, of = [], contrastive._Task.of
-    monkeypatch.setattr(contrastive._Task, "of", lambda p, *rest: seen.append(p) or of(p, *rest))
+    monkeypatch.setattr(
+        contrastive._Task, "of", lambda p, *a, **k: seen.append(p) or of(p, *a, **k)
+    )
     refine(closed(pairs, "keep"), rows_of(pairs), "keep", epochs=1)
     assert [len(p) for p in seen] == [30]
 

@@ -25,8 +25,9 @@ from ...data.pairs import Pairs
 from ...errors import MissingExtraError
 from ...progress import track
 from ...projection import Projection
+from ...projection.coordinates import CoordinateHead
 from ...projection.head import AffineHead, grid_weight
-from ...types import Mode
+from ...types import SIDES, Mode
 from ...vectors import chunks, unit_rows
 from ..feature_data import TrainingRows
 from .adam import Adam
@@ -89,7 +90,7 @@ def refine(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     with undisturbed(device):
         generator = torch.Generator().manual_seed(seed)
-        task = _Task.of(pairs, mode, device)
+        task = _Task.of(pairs, mode, device, scaled=not training.in_coordinates)
         heads = _Heads(start, task)
         steps = -(-len(pairs) // BATCH_SIZE)
         optimiser = Adam(heads.parameters)
@@ -152,11 +153,13 @@ class _Task:
     asked_again: Tensor
 
     @classmethod
-    def of(cls, pairs: Pairs, mode: Mode, device: str) -> _Task:
+    def of(cls, pairs: Pairs, mode: Mode, device: str, *, scaled: bool = True) -> _Task:
         import torch
 
-        x, y = (unit_rows(np.asarray(v)) for v in (pairs.source_vectors, pairs.target_vectors))
-        numbers = [np.unique(pairs.keys(s), return_inverse=True)[1] for s in ("source", "target")]
+        x, y = (np.asarray(pairs.required_vectors(side)) for side in SIDES)
+        if scaled:
+            x, y = unit_rows(x), unit_rows(y)
+        numbers = [np.unique(pairs.keys(s), return_inverse=True)[1] for s in SIDES]
         numbers.append(np.flatnonzero(np.bincount(numbers[0])[numbers[0]] > 1))
         return cls(mode, *(torch.from_numpy(a).to(device) for a in (x, y, *numbers)))
 
@@ -180,7 +183,8 @@ class _Heads:
     def __init__(self, start: Projection, task: _Task) -> None:
         import torch
 
-        self._task = task
+        self._task, self._start = task, start
+        self._scales: list[float] = []
         self.source = self._layers(start.source, task.x)
         self.target = None
         if task.mode == "shared":
@@ -202,6 +206,7 @@ class _Heads:
         # Only directions count in the end. At unit length one learning rate suits every start.
         lengths = np.linalg.norm(x.cpu().numpy() @ weight + bias, axis=1)
         scale = float(np.sqrt((lengths**2).mean())) or 1.0
+        self._scales.append(scale)
         layers = [torch.from_numpy(a / np.float32(scale)) for a in (weight, bias)]
         return [layer.to(x.device).requires_grad_() for layer in layers]
 
@@ -216,8 +221,10 @@ class _Heads:
 
     def projection(self) -> Projection:
         """Return what the parameters are now."""
-        target = None if self.target is None else _head(self.target)
-        return Projection(_head(self.source), target)
+        source = _head(self.source, self._start.source, self._scales[0])
+        if self.target is None:
+            return Projection(source)
+        return Projection(source, _head(self.target, self._start.target, self._scales[1]))
 
 
 def _forward(layers: list[Tensor], x: Tensor) -> Tensor:
@@ -225,9 +232,13 @@ def _forward(layers: list[Tensor], x: Tensor) -> Tensor:
     return x @ weight + bias
 
 
-def _head(layers: list[Tensor]) -> AffineHead:
+def _head(layers: list[Tensor], start: AffineHead | None, scale: float) -> AffineHead:
+    """Return trained layers as a head; what no row reaches stays as it was at the start."""
     weight, bias = (layer.detach().cpu().numpy() for layer in layers)
-    return AffineHead(grid_weight(weight), bias.copy())
+    weight, bias = grid_weight(weight), bias.copy()
+    if isinstance(start, CoordinateHead):
+        return CoordinateHead(weight, bias, start.outside / scale)
+    return AffineHead(weight, bias)
 
 
 def _loss(heads: _Heads, task: _Task, rows: Tensor, candidates: Tensor) -> Tensor:
