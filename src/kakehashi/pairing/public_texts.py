@@ -12,6 +12,7 @@ from ..data.readers.translations import po_with_header
 from ..errors import DataError
 
 _ROLE = re.compile(r":[\w:+.-]+:`([^`]*)`")
+_LANGUAGE, _HEADER = re.compile(rb'"Language: ([A-Za-z]+)'), 1 << 14
 _SENTENCE_PAIR = re.compile(r"(\d+)\t([^\t]+)\t(\d+)\t([^\t]+)")
 
 
@@ -112,10 +113,11 @@ def _of_po_files(folder: Path, language: str, licence: str) -> Iterator[Translat
 
 def _of_po(path: Path, name: str, language: str, licence: str) -> Iterator[Translation]:
     """Yield the entries of a PO file; none where it is of another language."""
-    columns, header = po_with_header(path)
-    spoken = header.get("Language", "")
-    if spoken and re.split("[_-]", spoken)[0].lower() != language:
+    with path.open("rb") as file:  # a whole file takes long to parse, and a project has hundreds
+        spoken = _LANGUAGE.search(file.read(_HEADER))
+    if spoken and spoken[1].decode().lower() != language:
         return
+    columns, header = po_with_header(path)
     project = header.get("Project-Id-Version", "")
     known = (p for p in _PROJECTS if project.lower().startswith(p.begins))
     origin, terms = next(((p.origin, p.licence) for p in known), (project or name, licence))
