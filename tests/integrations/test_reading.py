@@ -10,7 +10,7 @@ from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from support.toy_data import ENCODERS, machine_pairs, reversed_letters
 
 import kakehashi
-from kakehashi.errors import DataError
+from kakehashi.errors import DataError, ReaderError
 from kakehashi.vectors import unit_rows
 
 TEXTS = [f"grease the bearing {i}" for i in range(30)]
@@ -111,6 +111,20 @@ def test_a_fit_learns_from_a_store_at_hand():
     [(name, learned)] = made.report.learned_from.items()
     assert (name, learned.rows) == ("The in-memory store", 30)
     assert made.report.candidates[made.report.chosen].scores.pool == 80 + 30
+
+
+def test_documents_of_the_source_are_left_out():
+    store = in_memory()
+    store.add_documents([Document("弁を開く", metadata={"modality": "source"})])
+    store.add_documents([Document("OPEN THE VALVE.", metadata={"modality": "target"})])
+    assert sorted(kakehashi.read_index(store).texts) == ["OPEN THE VALVE.", *sorted(TEXTS)]
+
+
+def test_a_store_that_cannot_be_read_is_an_error_of_ours():
+    broken = in_memory()
+    broken.store[next(iter(broken.store))].pop("text")
+    with pytest.raises(ReaderError, match="The in-memory store cannot be read: KeyError"):
+        kakehashi.read_index(broken)
 
 
 def test_what_lists_no_documents_is_refused():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..data.index import IndexDocuments, as_index
-from ..errors import DataError
+from ..errors import DataError, ReaderError
 from ..retrieval.stored_index import StoredDocument, StoredIndex
 from .stores.chroma import ChromaIndex
 from .stores.reading import read_address
@@ -19,6 +19,8 @@ from .stores.unlisted import UnlistedIndex
 
 _EVERY = 1 << 30
 """More documents than any store here holds."""
+_MODALITY = "modality"
+"""The field of the metadata that names the modality of a document, unless another was chosen."""
 
 
 def read_index(index: Any, *, column: str = "target", learn: int | None = None) -> IndexDocuments:
@@ -56,7 +58,10 @@ def read_index(index: Any, *, column: str = "target", learn: int | None = None) 
 def read_store(store: Any) -> IndexDocuments | None:
     """Read the documents of a store of a framework; None where it is none.
 
+    Documents whose metadata name the source as their modality are projected ones, and left out.
+
     Raises:
+        ReaderError: the store cannot be read.
         DataError: a store that lists no documents, or documents that cannot be used.
     """
     opened = _opened(store)
@@ -67,7 +72,13 @@ def read_store(store: Any) -> IndexDocuments | None:
             f"{opened.name} lists no documents; save their texts and vectors as an .npz with "
             "target_texts and target, and read it with kakehashi.read_index."
         )
-    rows = opened.sample(_EVERY)
+    try:
+        rows = [row for row in opened.sample(_EVERY) if row.metadata.get(_MODALITY) != "source"]
+    except Exception as error:  # a store raises whatever its package raises
+        said = " ".join(str(error).split())
+        raise ReaderError(
+            f"{opened.name} cannot be read: {type(error).__name__}: {said:.200}"
+        ) from error
     ids = [str(number) for number in range(len(rows))]
     return documents_of(opened.name, ids, [row.text for row in rows], _vectors(rows))
 
