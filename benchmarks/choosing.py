@@ -37,15 +37,16 @@ from setting import describe, setting, table
 
 from kakehashi import Pairs
 from kakehashi.data.pairs import concatenated
+from kakehashi.data.splits import hold_out
 from kakehashi.metrics.ranking import per_query
 from kakehashi.metrics.relevance import clusters_of
-from kakehashi.training.feature_data import FeatureData, HeldOutQueries, ValidationPart
+from kakehashi.training.feature_data import FeatureData, HeldOutPart, HeldOutQueries
 from kakehashi.training.features import FeatureSet, feature_sets
 from kakehashi.training.inputs import with_vectors
 from kakehashi.training.model_selection import choose, rank, tune_candidates, tune_heads
 from kakehashi.training.one_thread import BLAS
 from kakehashi.training.spaces import share_space, store_metric
-from kakehashi.training.split_plan import Part, SplitPlan, plan_split
+from kakehashi.training.split_plan import TEST_SHARE, Part, SplitPlan, plan_split
 from kakehashi.training.sufficient_statistics import develop
 
 OWN, BUT_TEST, ALL, NEW_ONLY = "own documents", "all but test", "all", "all but test, new only"
@@ -148,40 +149,46 @@ def main() -> None:
 
 def measured(pairs: Pairs, mode: Any, seed: int) -> Iterator[Row]:
     """Choose under every rule on one split, and judge each choice in the whole index."""
-    plan = plan_split(pairs, validation=None, test=None, seed=seed)
+    split = hold_out(pairs, TEST_SHARE, seed=seed)
+    kept_pairs, test = pairs.select(split.kept), pairs.select(split.held_out)
+    plan = plan_split(kept_pairs, validation=None, test=test, seed=seed)
+    judged = plan.judged[0]
     same_space = share_space(pairs, {"source": None, "target": None}, seed)
     metric = store_metric(pairs)
     with BLAS:
         [features] = feature_sets(mode, pairs, same_space=same_space, ngrams=False)
         data = develop(plan, features, seed=seed)
         rules = [OWN, BUT_TEST, ALL]
-        if plan.judged.known is not None:
+        if judged.known is not None:
             rules.append(NEW_ONLY)
         for rule in rules:
             begun = time.thread_time()
             under = replace(data, parts=list(parts_under(rule, plan, features, data)))
-            candidates, identity = tune_candidates([under], metric)
+            families, identity = tune_candidates([under], metric)
+            candidates = [of_one[0] for of_one in families]
             if mode == "keep":
-                candidates += tune_heads(candidates, metric, seed)
+                candidates += [of_one[0] for of_one in tune_heads(candidates, metric, seed)]
             asking = [p.held_out if rule == NEW_ONLY else p.questions for p in plan.parts]
             chosen = choose(candidates, identity, mode, clusters_of(*asking))
-            projection = chosen.build(data.development)
-            found = per_query(rank(projection, data.test, metric))
-            own = per_query(rank(projection, among(data.test, own_rows(plan, plan.judged)), metric))
+            [test_part] = data.judging
+            projection = chosen.lifted(test_part.statistics)
+            found = per_query(rank(projection, test_part.queries, metric))
+            small = among(test_part.queries, own_rows(plan, judged))
+            own = per_query(rank(projection, small, metric))
             yield {
                 "rule": rule,
                 "chosen": chosen.name,
                 "seconds": time.thread_time() - begun,
                 "documents": len(plan.pool),
-                "new": kept(found, slice(None, len(plan.judged.held_out))),
-                "known": kept(found, slice(len(plan.judged.held_out), None)),
+                "new": kept(found, slice(None, len(judged.held_out))),
+                "known": kept(found, slice(len(judged.held_out), None)),
                 "own": float(own["recall@1"].mean()),
             }
 
 
 def parts_under(
     rule: str, plan: SplitPlan, features: FeatureSet, data: FeatureData
-) -> Iterator[ValidationPart]:
+) -> Iterator[HeldOutPart]:
     """Yield the validation parts, their questions ranked as a rule says."""
     documents = features.documents(plan.pool)
     for part, planned in zip(data.parts, plan.parts, strict=True):
@@ -194,7 +201,7 @@ def parts_under(
         queries = HeldOutQueries(
             part.queries.source[: len(asking)], documents[rows].rows, relevance
         )
-        yield ValidationPart(part.statistics, queries)
+        yield HeldOutPart(part.statistics, queries)
 
 
 def own_rows(plan: SplitPlan, part: Part) -> np.ndarray:

@@ -126,7 +126,8 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
 
     def hits(candidate: Candidate) -> dict[str, list[int]]:
         """Say of each held-out question whether its first document answers it, in both pools."""
-        projection, features = candidate.build(candidate.data.development), candidate.data.features
+        features = candidate.data.features
+        projection = candidate.lifted(candidate.data.judging[0].statistics)
         sources = np.asarray(features.read(test).required_vectors("source"), np.float32)
         targets = np.asarray(features.read(pairs).required_vectors("target"), np.float32)
         queries = projection(sources, modality="source", role="query")
@@ -142,10 +143,10 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
         best = max(closed, key=lambda c: c.score)
         plain = [c for c in closed if c.name != "identity" and not c.name.endswith("+hubness")]
         begun = time.thread_time()
-        [trained] = tune_head(max(plain, key=lambda c: c.score), metric, seed)
+        trained = tune_head(max(plain, key=lambda c: c.score), metric, seed)[0]
         candidates = [trained, *tune_correction(trained.name, trained.data, [trained], metric)]
         ours = max(candidates, key=lambda c: c.score)
-        ours.build(ours.data.development)
+        ours.build(ours.data.judging[0].statistics)
         return about | {
             "features": features,
             "closed": best.name,
@@ -161,7 +162,8 @@ def measured(args: Any, data_set: DataSet, mode: Any, seed: int) -> list[Row]:
     with BLAS:
         read_by = feature_sets(mode, train, same_space=same_space, ngrams=True)
         developments = [develop(rows, features, seed=seed) for features in read_by]
-        closed, _ = tune_candidates(developments, metric)
+        families, _ = tune_candidates(developments, metric)
+        closed = [of_one[0] for of_one in families]
         over_vectors = [c for c in closed if not c.data.features.ngrams]
         return [one(*each) for each in zip(FEATURES, (over_vectors, closed), strict=True)]
 

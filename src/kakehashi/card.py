@@ -49,7 +49,7 @@ def render_card(
         return "\n".join(lines) + "\n"
     lines += [
         "",
-        f"Scores of {report.sizes['test']} held-out questions in the whole index, "
+        f"Scores of {report.sizes['test']} {report.asked} in the whole index, "
         f"{report.candidates[report.chosen].scores.pool:,} documents:",
         "",
     ]

@@ -17,7 +17,7 @@ NOT_JUDGED = "not judged"
 """The verdict of a fit without pairs."""
 """The names of the rows of a report."""
 NEW, KNOWN = "questions about other documents", "new questions about documents that pairs name"
-ALONE = "among the held-out documents alone"
+ALONE = "among the documents that no fitted pair names"
 """What the rows of :attr:`Report.beside` are about."""
 
 
@@ -50,9 +50,10 @@ class DataRecord:
 
 @dataclass(frozen=True)
 class CandidateResult:
-    """One candidate map: hyper-parameters, validation score, and scores on the test part.
+    """One candidate map: hyper-parameters, validation score, and scores on held-out questions.
 
     Attributes:
+        scores: where the folds judge, of one that was not chosen: as they tuned it.
         cpu_seconds: what its tuning took on the thread of the fit; with the hubness correction or
             trained further, beyond that of the candidate that it starts from.
     """
@@ -96,8 +97,11 @@ class Report:
         verdict: ``"use"`` or ``"do not use"``, with its ``reason``. Or ``"not judged"``, where
             there were no pairs: then there are no candidates and no scores.
         describes: which weights the scores belong to.
+        sizes: numbers of pairs: ``fitted`` behind the map that ships, ``development`` behind those
+            that were judged, ``test`` that judged; ``folds``, where each judged out of fold.
         beside: the same rows again, by name: on each kind of question by itself, where there are
-            both, and among the held-out documents alone. All other scores are in the whole index.
+            both, and among the documents that no fitted pair names. All other scores are in the
+            whole index.
         learned_from: what was read beside the pairs, by its name.
     """
 
@@ -129,7 +133,7 @@ class Report:
         chosen = self.candidates[self.chosen].scores
         rows = {**self.before, BM25: self.bm25, f"{self.chosen} ({self.mode})": chosen}
         lines = [f"{self.verdict}: {printable(self.reason)}"]
-        lines.append(f"{chosen.n_queries} held-out questions in the whole index, {_size(chosen)}:")
+        lines.append(f"{chosen.n_queries} {self.asked} in the whole index, {_size(chosen)}:")
         lines += [_line(name, scores) for name, scores in rows.items()]
         for about, of_rows in self.beside.items():
             scores = next(iter(of_rows.values()))
@@ -149,8 +153,13 @@ class Report:
         return [*learned, *(f"note: {printable(note)}" for note in self.notes)]
 
     @property
+    def asked(self) -> str:
+        """Name the questions that judged."""
+        return "questions, asked out of fold" if "folds" in self.sizes else "held-out questions"
+
+    @property
     def refitted(self) -> bool:
-        """Whether what ships was fitted on the test part, too; never on a test set of one's own."""
+        """Whether what ships was fitted on pairs that judged; never on a test set of one's own."""
         return self.sizes["fitted"] > self.sizes["development"]
 
     @property

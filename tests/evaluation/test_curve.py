@@ -47,7 +47,7 @@ def fits(monkeypatch):
 
     def judged(prepared):
         made.append(prepared)
-        n = len(prepared.plan.judged.held_out)
+        n = len(prepared.plan.test.held_out)
         return replace(real, ranks={real.shipped: np.arange(1, n + 1)})
 
     monkeypatch.setattr(curve_module, "_judged", judged)
@@ -156,7 +156,7 @@ def test_parts_are_nested_and_no_test_row_is_in_any(pairs, fits):
     assert seen[5] < seen[3] < seen[1] < seen[0]
     assert seen[6] < seen[4] < seen[2] < seen[0]
     assert seen[1] != seen[2]
-    tests = [prepared.plan.judged.held_out for prepared in fits]
+    tests = [prepared.plan.test.held_out for prepared in fits]
     assert all(test is tests[0] for test in tests)
     held_out = {row.tobytes() for row in tests[0].source_vectors}
     assert len(held_out) == 80
@@ -251,8 +251,8 @@ def test_texts_that_judge_are_in_no_fit(monkeypatch):
     assert found.learned_from == {"texts": 100}
     assert len(made) == 4  # with and without n-grams
     for rows, data in made:
-        assert len(set(rows.judged.held_out.target_texts)) == 16
-        for fitted in (data.development, data.everything):
+        assert len(set(rows.test.held_out.target_texts)) == 16
+        for fitted in (data.judging[0].statistics, data.everything):
             assert fitted.sources["texts"].n == 100 - 16
         for part, planned in zip(data.parts, rows.parts, strict=True):
             assert part.statistics.sources["texts"].n == 100 - 16 - len(planned.held_out)

@@ -23,7 +23,6 @@ def inner_fit(
     test=None,
     learn_from=None,
     same_space=None,
-    refit=True,
     **settings,
 ) -> Aligner:
     """Fit where it is known whether the spaces are one, or ship the weights that were judged."""
@@ -35,4 +34,4 @@ def inner_fit(
     with BLAS:
         tuned = tune(prepared)
         judged = judge(prepared, tuned)
-        return assemble(prepared, tuned, judged, started=started, refit=refit)
+        return assemble(prepared, tuned, judged, started=started)

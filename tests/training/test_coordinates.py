@@ -65,33 +65,33 @@ def test_few_rows_give_the_map_of_all_dimensions(monkeypatch, mode, name, same_s
     """32 fitted rows span 64 directions of one space; 48 span 48 directions of each of two."""
     if name in OF_ONE_SPACE and not same_space:
         pytest.skip("there is nothing that both sides share")
-    pairs = some_pairs(40 if same_space else 60, WIDE if same_space else 70)
+    pairs = some_pairs(32 if same_space else 48, WIDE if same_space else 70)
     prior = np.eye(WIDE) if same_space else None
     features = FeatureSet(mode, {}, same_space, prior)
     asked = some_pairs(50, pairs.target_vectors.shape[1], seed=1)
     found = []
     for directions in (WIDE, 64):
         data = developed(monkeypatch, pairs, features, directions)
-        plain = FORMS[name](data.development.spectrum(), mode)
+        plain = FORMS[name](data.everything.spectrum(), mode)
         found.append(similarities(data, plain, asked))
         if mode == "shared":
-            bank = data.development.bank
+            bank = data.everything.bank
             [with_hubness] = corrected(plain, mode, bank, [{"strength": 0.5}])
             found[-1] = np.hstack([found[-1], similarities(data, with_hubness, asked)])
-    assert len(data.development.moments.sum_x) <= 64
+    assert len(data.everything.moments.sum_x) <= 64
     np.testing.assert_allclose(*found, atol=1e-4)
 
 
 def test_ngrams_beside_the_vector_have_a_basis_of_their_own(monkeypatch):
-    pairs, asked = some_pairs(40), some_pairs(50, seed=1)
+    pairs, asked = some_pairs(32), some_pairs(50, seed=1)
     features = FeatureSet("keep", {"source": CharacterNgrams(128)}, True, np.eye(WIDE + 128, WIDE))
     found = []
     for directions in (128, 64):
         data = developed(monkeypatch, pairs, features, directions)
-        made = cca(data.development.spectrum(ngrams=0.5), "keep", prior=0.5, **SHRUNK)
+        made = cca(data.everything.spectrum(ngrams=0.5), "keep", prior=0.5, **SHRUNK)
         made = data.features.folded(made, 0.5)
         found.append(similarities(data, made, asked))
-    assert data.development.moments.xy.shape == (64 + 32, 64)
+    assert data.everything.moments.xy.shape == (64 + 32, 64)
     np.testing.assert_allclose(*found, atol=1e-4)
 
 

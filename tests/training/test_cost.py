@@ -64,7 +64,7 @@ def test_functions_and_local_models_are_told_apart():
         ("source", "source texts", 80, 2),
         ("target", "probe texts, at most", 36, 12),
         ("target", "target texts", 80, 2),
-        ("target", "held-out sources, as a rival", 24, 1),
+        ("target", "held-out sources, as a rival", 80, 2),
     ]
     local = {**encoders, "target": as_encoder("/a/path/of/a/model")}
     rows = cost_of_fit(inputs, local, tells_roles=False)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from support.inner_fit import inner_fit
 from support.toy_data import ENCODER_OF, ENCODERS, encoded, hashed_letters, machine_pairs
 
 from kakehashi import Pairs, fit
@@ -10,6 +9,7 @@ from kakehashi.errors import DataError
 from kakehashi.projection.cca import cca
 from kakehashi.projection.moments import Moments, Spectrum
 from kakehashi.projection.ngrams import CharacterNgrams
+from kakehashi.report import ALONE, CHOSEN
 from kakehashi.training import features as feature_module
 from kakehashi.training import inputs as gather
 from kakehashi.training.features import FeatureSet
@@ -65,7 +65,7 @@ def test_ngrams_may_count_less_than_the_vector_beside_them():
     """A weight that is near to nothing gives the map of the vectors alone."""
     pairs, features = encoded(), FeatureSet("keep", {"source": CharacterNgrams(16)})
     rows = plan_split(pairs, validation=None, test=None, seed=0)
-    alone, beside = (develop(rows, v, seed=0).development for v in (FeatureSet("keep"), features))
+    alone, beside = (develop(rows, v, seed=0).everything for v in (FeatureSet("keep"), features))
     np.testing.assert_array_equal(features.weights("source", 32 + 16, 0.5), [1] * 32 + [0.5] * 16)
     np.testing.assert_array_equal(features.weights("target", 24, 0.5), np.ones(24))
     settings = {"reg_source": 1e-3, "reg_target": 1e-3, "power": 1.0}
@@ -196,18 +196,19 @@ def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
     """What the report says is what a store would find from the vectors that are served."""
     monkeypatch.setattr(
         "kakehashi.training.model_selection.choose",
-        lambda found, *_: next(c for c in found if "ngrams" in c.name),
+        lambda found, *_, **by: next(c for c in found if "ngrams" in c.name),
     )
     pairs = machine_pairs()
-    aligner = inner_fit(pairs, **ENCODERS, mode="keep", refit=False)
+    pairs, test = pairs.select(range(16, 80)), pairs.select(range(16))
+    aligner = fit(pairs, test=test, **ENCODERS, mode="keep")
     assert aligner.reads("source")
     assert not aligner.reads("target")
     assert aligner.report.chosen == "cca+ngrams"
-    test = plan_split(encoded(), validation=None, test=None, seed=0).judged.held_out
     q = aligner.embed_queries(list(test.source_texts), modality="source")
     d = aligner.embed_documents(list(test.target_texts), modality="target")
     recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
-    scores = aligner.report.candidates["cca+ngrams"].scores
+    scores = aligner.report.beside[ALONE][CHOSEN]
+    assert aligner.report.describes == "the very weights that ship"
     assert recall == pytest.approx(scores.means["recall@1"])
 
 

@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from kakehashi import Pairs, fit
 from kakehashi.data.splits import folds, hold_out
 from kakehashi.errors import DataError, FitError
-from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import Relevance
 from kakehashi.progress import show_progress
 from kakehashi.projection.linear import procrustes
@@ -22,7 +21,7 @@ from kakehashi.report import ALONE, CHOSEN, KNOWN, NEW, Report
 from kakehashi.training.assemble import assemble
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.fit_inputs import FitInputs, FitSettings
-from kakehashi.training.held_out_ranks import FoldGains, HeldOutRanks
+from kakehashi.training.held_out_ranks import HeldOutRanks
 from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.judge import judge as judge_step
 from kakehashi.training.learn_serving import learn_calibration
@@ -114,15 +113,18 @@ def test_bad_options_are_named(vector_pairs):
 def test_a_map_that_only_avoids_the_fitted_documents_is_not_advised():
     """No fitted document answers a test query: to rank all of them last is no achievement."""
     first, fifth, alone = np.full(60, 1), np.full(60, 5), np.full(60, 3)
-    relevance = Relevance(np.arange(300), [np.array([i]) for i in range(60)])
-    few = Relevance(np.arange(6), [np.array([i % 6]) for i in range(60)])
-    same = HeldOutRanks(alone, alone, relevance=few)
-    for base, said in ((fifth, "leads queries away"), (None, "random order")):
-        avoids = judge(first, base, None, is_identity=False, relevance=relevance, alone=same)
+    chance = by_chance(Relevance(np.arange(300), [np.array([i]) for i in range(60)]))
+    few = by_chance(Relevance(np.arange(6), [np.array([i % 6]) for i in range(60)]))
+    same = HeldOutRanks(alone, alone, chance=few)
+    for base, said in ((fifth, "lead queries away"), (None, "random order")):
+        avoids = judge(first, base, None, is_identity=False, chance=chance, alone=same)
         assert avoids.advice == "do not use"
         assert said in avoids.reason
+        one = replace(same, chosen=np.where(np.arange(60) < 3, first, alone))
+        by_luck = judge(first, base, None, is_identity=False, chance=chance, alone=one)
+        assert by_luck.advice == "do not use"
         helps = replace(same, chosen=first)
-        helped = judge(first, base, None, is_identity=False, relevance=relevance, alone=helps)
+        helped = judge(first, base, None, is_identity=False, chance=chance, alone=helps)
         assert helped.advice == "use"
 
 
@@ -134,11 +136,11 @@ def test_the_report_says_how_to_try_the_other_mode_where_it_was_not(vector_pairs
 
 
 @pytest.mark.parametrize("helps", [False, True])
-def test_a_map_ships_only_if_it_is_shown_to_help_on_the_test_part(helps, monkeypatch):
+def test_a_map_ships_only_if_it_is_shown_to_help_out_of_fold(helps, monkeypatch):
     """Of nearly equal sides a map, had luck chosen one, adds nothing; an offset it takes away."""
     lucky = []
 
-    def choose(candidates, base, mode, clusters):
+    def choose(candidates, base, mode, clusters, **by):
         lucky.append(max((c for c in candidates if c is not base), key=lambda c: c.score))
         return lucky[-1]
 
@@ -186,13 +188,14 @@ def test_a_random_order_finds_what_its_definition_says(a, m):
     chances = [Fraction(comb(m - r, a - 1), comb(m, a)) for r in range(1, min(10, m) + 1)]
     expected = float(sum(p / r for r, p in enumerate(chances, 1)))
     relevance = Relevance(np.arange(m), [np.arange(a)] * 3)
-    assert by_chance(relevance, 3) == pytest.approx(expected, rel=1e-12)
+    assert by_chance(relevance) == pytest.approx(expected, rel=1e-12)
 
 
 def test_hundreds_of_answers_to_one_question_are_judged():
     """One in fourteen of 5,000 documents answers: more ways to draw them than a float can hold."""
     relevance = Relevance(np.arange(5000), [np.arange(350)] * 40)
-    verdict = judge(np.full(40, 1), None, None, is_identity=False, relevance=relevance)
+    chance = by_chance(relevance)
+    verdict = judge(np.full(40, 1), None, None, is_identity=False, chance=chance)
     assert verdict.advice == "use"
 
 
@@ -218,8 +221,11 @@ def test_a_row_leaks_in_any_precision():
 
 
 def test_few_held_out_queries_advise_nothing():
-    x, y, _ = two_views(40)
-    report = fit(Pairs(source_vectors=x, target_vectors=y), mode="keep").report
+    x, y, _ = two_views(45)
+    pairs, test = (
+        Pairs(source_vectors=x[r], target_vectors=y[r]) for r in (slice(36), slice(36, None))
+    )
+    report = fit(pairs, test=test, mode="keep").report
     assert report.verdict == "do not use"
     assert "too few to tell" in report.reason
 
@@ -233,9 +239,9 @@ def test_the_correction_does_not_depend_on_the_length_of_targets():
             plan_split(pairs, validation=None, test=None, seed=0), FeatureSet("keep"), seed=0
         )
         [p] = corrected(
-            procrustes(data.development.spectrum(), "keep", target_mean=0.0),
+            procrustes(data.everything.spectrum(), "keep", target_mean=0.0),
             "keep",
-            data.development.bank,
+            data.everything.bank,
             [{"strength": 1.0, "offset_reg": 1.0}],
         )
         offsets.append(p.query_offset)
@@ -316,7 +322,9 @@ def test_the_spaces_and_the_metric_are_found_without_the_pairs_that_judge(monkey
         "kakehashi.training.prepare.share_space",
         lambda *given: seen.append(given[-1]) or share_space(*given),
     )
-    prepared = prepare(FitInputs(pairs), None, None, FitSettings())
+    others = unit_rows(rng.standard_normal((10, 8)).astype(np.float32))
+    inputs = FitInputs(pairs, Pairs(source_vectors=others, target_vectors=others))
+    prepared = prepare(inputs, None, None, FitSettings())
     assert (prepared.same_space, prepared.metric) == (True, "ip")
     assert list(seen[0]) == list(held_out.kept)
 
@@ -387,47 +395,6 @@ def ranks_with(gains, n):
     return ours, before
 
 
-def evidence(gain, n):
-    """Folds of n queries, of which every second one gains or loses so much."""
-    return FoldGains(np.resize([gain, 0.0], n), None)
-
-
-def test_the_folds_count_where_the_test_queries_are_few():
-    ours, before = ranks_with(3, 20)
-    alone = judge(ours, before, None, is_identity=False)
-    assert (alone.advice, alone.beats_base) == ("do not use", False)
-    with_folds = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 80))
-    assert (with_folds.advice, with_folds.beats_base) == ("use", True)
-    assert "and 80 of the folds" in with_folds.reason
-    assert with_folds.p_value < 0.01
-
-
-def test_the_folds_do_not_count_from_fifty_test_queries_on():
-    for n, advice in ((49, "use"), (50, "do not use")):
-        ours, before = ranks_with(3, n)
-        verdict = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 80))
-        assert verdict.advice == advice
-    assert verdict.p_value == judge(ours, before, None, is_identity=False).p_value
-
-
-def test_the_folds_do_not_count_against_the_test_queries():
-    before, ours = ranks_with(1, 20)  # one query is found later than before
-    verdict = judge(ours, before, None, is_identity=False, folds=evidence(0.5, 400))
-    assert (verdict.advice, verdict.beats_base) == ("do not use", False)
-    even, _ = ranks_with(0, 20)
-    verdict = judge(even, even, None, is_identity=False, folds=evidence(0.5, 400))
-    assert verdict.advice == "do not use"
-
-
-def test_with_the_folds_the_level_is_stricter():
-    """Seven gains and no loss have p = 2 / 2 ** 7: enough for 5%, and not for 1%."""
-    ours, before = ranks_with(1, 20)
-    for gains, advice in ((6, "do not use"), (12, "use")):
-        folds = FoldGains(np.repeat([0.5, 0.0], [gains, 40]), None)
-        verdict = judge(ours, before, None, is_identity=False, folds=folds)
-        assert verdict.advice == advice
-
-
 @pytest.mark.parametrize("n", [100, 300])
 def test_noise_is_not_advised_where_bm25_finds_nothing_either(n):
     """BM25 without a shared word finds nothing; any random order finds more."""
@@ -458,36 +425,37 @@ def test_a_seed_may_come_from_numpy(tmp_path):
     assert aligner.report.seed == 3
 
 
-@pytest.mark.slow
-def test_what_ships_is_fitted_on_everything_unless_told_not_to(monkeypatch):
+def test_what_ships_is_fitted_on_everything_but_a_test_set_of_the_callers(monkeypatch):
     x, y, groups = two_views(300)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    options = {"mode": "keep", "ngrams": False}
-    learned_with = []
+    options = {"mode": "keep", "learned": False}
+    calibrated = []
 
-    def spying(projection, *args, **options):
-        learned_with.append(projection(x[:9], modality="source", role="query"))
-        return learn_calibration(projection, *args, **options)
+    def spying(projection, held_out, *args, **options):
+        calibrated.append((projection, held_out))
+        return learn_calibration(projection, held_out, *args, **options)
 
     monkeypatch.setattr("kakehashi.training.assemble.learn_calibration", spying)
-    again, as_judged = (inner_fit(pairs, **options, refit=refit) for refit in (True, False))
-    judged = as_judged.project(x[:9], modality="source", role="query")
-    for calibrated in learned_with:  # the map that has not seen the pairs it is calibrated on
-        assert np.abs(calibrated - judged).max() < 1e-6
-    assert again.report.chosen == as_judged.report.chosen != "identity"
-    scores = [a.report.candidates[a.report.chosen].scores for a in (again, as_judged)]
-    assert scores[0] == scores[1]  # the report is of what was judged either way
-    assert again.fingerprint != as_judged.fingerprint
-    n_test = again.report.sizes["test"]
-    assert again.report.sizes["fitted"] == 300
-    assert as_judged.report.sizes["fitted"] == as_judged.report.sizes["development"]
-    assert as_judged.report.sizes["development"] == 300 - n_test
-    assert "refitted on 300" in again.report.describes
-    assert as_judged.report.describes == "the very weights that ship"
-    held = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
-    shipped = as_judged.project(x[held], modality="source", role="query")
-    found = ranks(shipped, y[held], as_judged.report.metric)
-    assert (found == 1).mean() == scores[1].means["recall@1"]
+    aligner = fit(pairs, **options)
+    sizes = aligner.report.sizes
+    assert (sizes["fitted"], sizes["test"]) == (300, 300)
+    assert 235 <= sizes["development"] <= 245
+    assert aligner.report.describes.endswith("fitted again on 300 to ship")
+    first = plan_split(pairs, validation=None, test=None, seed=0).parts[0]
+    [(projection, held_out)] = calibrated  # by a map that has not seen what it learns from
+    assert np.array_equal(held_out.source_vectors, first.held_out.source_vectors)
+    alone = inner_fit(pairs.select(first.train), test=first.held_out, **options)
+    assert alone.report.describes == "the very weights that ship"
+    served = (p(x[:9], modality="source", role="query") for p in (projection, alone.projection))
+    if alone.report.candidates[alone.report.chosen].parameters == (
+        aligner.report.candidates[aligner.report.chosen].parameters
+    ):
+        np.testing.assert_allclose(*served, atol=1e-5)
+    assert alone.report.sizes == {
+        "fitted": len(first.train),
+        "development": len(first.train),
+        "test": len(first.held_out),
+    }
 
 
 def test_a_process_wide_setting_outlasts_the_first_of_two_that_need_it():
@@ -510,74 +478,21 @@ def test_queries_that_repeat_are_not_enough():
     assert (found.advice, found.beats_base) == ("do not use", False)
     assert "9 held-out queries are too few" in found.reason
     rng = np.random.default_rng(0)
-    y = rng.standard_normal((12, 8)).repeat(10, axis=0).astype(np.float32)
+    y = rng.standard_normal((9, 8)).repeat(10, axis=0).astype(np.float32)
     report = fit(Pairs(source_vectors=y[:, ::-1], target_vectors=y), mode="keep").report
     assert "held-out queries are too few to tell" in report.reason
-
-
-def test_folds_that_lose_take_nothing_from_test_queries_that_gain():
-    ours, before = ranks_with(15, 20)
-    alone = judge(ours, before, None, is_identity=False)
-    folds = judge(ours, before, None, is_identity=False, folds=evidence(-0.5, 80))
-    assert alone == folds
-    assert alone.advice == "use"
-
-
-def test_groups_of_the_folds_are_tested_whole_with_those_of_the_test_queries():
-    """Twelve queries that gain are twelve coins, or one, if they are of one document."""
-    ours, before = ranks_with(1, 20)
-    gains = np.repeat([0.5, 0.0], [12, 60])
-    each = np.arange(20 + 72)
-    together = np.where((each >= 20) & (each < 32), 20, each)
-    for clusters, advice in ((each, "use"), (together, "do not use")):
-        folds = FoldGains(gains, clusters)
-        own = np.arange(20)
-        verdict = judge(ours, before, None, is_identity=False, clusters=own, folds=folds)
-        assert verdict.advice == advice
-
-
-@pytest.mark.slow
-def test_a_fit_gives_the_folds_as_evidence(monkeypatch):
-    seen = []
-    monkeypatch.setattr(
-        "kakehashi.training.judge.decide",
-        lambda ranks, **options: seen.append(ranks) or decide(ranks, **options),
-    )
-    y, _, groups = two_views(120, 8, 8, noise=1.0)
-    x = y @ np.linalg.qr(np.eye(8) + 0.3)[0].astype(np.float32)
-    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    inner_fit(pairs, mode="keep", same_space=True)
-    [given] = seen
-    folds = given.folds
-    held_out = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
-    assert len(folds.gains) == 120 - len(held_out)
-    assert len(folds.clusters) == 120  # the test queries stand before those of the folds
-    assert len(np.unique(folds.clusters)) == len(set(groups))
-    assert not {*folds.clusters[: len(held_out)]} & {*folds.clusters[len(held_out) :]}
-    same_group = np.array(groups)[held_out][:, None] == np.array(groups)[held_out]
-    assert (same_group == (given.clusters[:, None] == given.clusters)).all()
-    inner_fit(pairs, mode="keep", same_space=False)
-    assert seen[-1].folds is None  # nothing to gain over
-    half = np.arange(0, 60), np.arange(60, 120)
-    inner_fit(
-        pairs.select(half[0]),
-        validation=pairs.select(half[1]),
-        mode="keep",
-        same_space=True,
-    )
-    assert seen[-1].folds is None  # a validation set is no fold
 
 
 def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
     seen = []
 
-    def spying(candidates, base, mode, clusters):
+    def spying(candidates, base, mode, clusters, **by):
         seen.append((candidates, clusters))
-        return choose(candidates, base, mode, clusters)
+        return choose(candidates, base, mode, clusters, **by)
 
     monkeypatch.setattr("kakehashi.training.model_selection.choose", spying)
     fit(vector_pairs, mode="keep")
-    [(candidates, clusters)] = seen
+    candidates, clusters = seen[0]
     parts = plan_split(vector_pairs, validation=None, test=None, seed=0).parts
     groups = [group for part in parts for group in part.held_out.groups]
     assert len(clusters) == len(groups) == len(candidates[0].per_query)
@@ -623,10 +538,11 @@ def test_the_report_is_what_a_store_of_the_whole_index_would_measure(mode):
     """Recompute recall by hand from projected vectors; the small pool stands beside it, named."""
     x, y, groups = two_views(400, noise=1.0)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
-    aligner = inner_fit(pairs, mode=mode, refit=False, learned=False)
+    split = hold_out(pairs, 0.2, seed=0, at_most=5000)
+    held = split.held_out
+    aligner = fit(pairs.select(split.kept), test=pairs.select(held), mode=mode, learned=False)
     report = aligner.report
     everything = aligner.project(y, modality="target", role="document")
-    held = hold_out(pairs, 0.2, seed=0, at_most=5000).held_out
     asked = aligner.project(x[held], modality="source", role="query")
     for scores, documents, wanted in (
         (report.candidates[report.chosen].scores, everything, held),
@@ -639,7 +555,34 @@ def test_the_report_is_what_a_store_of_the_whole_index_would_measure(mode):
     assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
     printed = str(report)
     assert "80 held-out questions in the whole index, 400 documents:" in printed
-    assert "among the held-out documents alone (80 questions, 80 documents):" in printed
+    assert "among the documents that no fitted pair names (80 questions, 80 documents):" in printed
+
+
+@pytest.mark.parametrize("mode", ["keep", "shared"])
+def test_every_pair_is_asked_once_of_a_map_without_its_fold(mode):
+    """By hand: each fold's map, its own questions, the whole index and the fold's documents."""
+    x, y, groups = two_views(400, noise=1.0)
+    pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
+    prepared = prepare(FitInputs(pairs), None, None, FitSettings(mode=mode, learned=False))
+    tuned = tune(prepared)
+    judged = judge_step(prepared, tuned)
+    whole, alone = [], []
+    splits = folds(pairs, 5, seed=0)
+    for split, chosen in zip(splits, tuned.judged, strict=True):
+        part = chosen.data.judging[len(whole)]
+        assert part.statistics.moments.n == len(split.kept)
+        built = chosen.recipe.build(part.statistics)
+        asked = unit_rows(built(x[split.held_out], modality="source", role="query"))
+        stored = unit_rows(built(y, modality="target", role="document"))
+        whole.append((asked @ stored.T).argmax(axis=1) == split.held_out)
+        alone.append((asked @ stored[split.held_out].T).argmax(axis=1) == np.arange(len(asked)))
+    scores = judged.scores[tuned.chosen]
+    assert (scores.n_queries, scores.pool) == (400, 400)
+    assert 0 < scores.means["recall@1"] < 1
+    assert scores.means["recall@1"] == pytest.approx(np.concatenate(whole).mean())
+    small = judged.beside[ALONE][CHOSEN]
+    assert (small.n_queries, small.pool) == (400, 80)
+    assert small.means["recall@1"] == pytest.approx(np.concatenate(alone).mean())
 
 
 def test_a_larger_index_is_drawn_from_and_the_report_says_so(vector_pairs, monkeypatch):
@@ -654,7 +597,7 @@ def test_a_larger_index_is_drawn_from_and_the_report_says_so(vector_pairs, monke
 
 def test_many_documents_are_thinned_while_settings_are_chosen(vector_pairs, monkeypatch):
     plan = plan_split(vector_pairs, validation=None, test=None, seed=0)
-    assert len(plan.choosing(0)) == 400 - 80
+    assert len(plan.choosing(0)) == 400
     half = vector_pairs.select(range(0, 400, 2))
     plan = plan_split(vector_pairs, validation=half, test=half.select(range(20)), seed=0)
     monkeypatch.setattr("kakehashi.training.split_plan.CHOOSING_CELLS", 1)

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from support.toy_data import two_views
+from support.toy_data import encoded, two_views
 
 from kakehashi import Pairs, fit
 from kakehashi.metrics.ranking import reciprocal
@@ -19,13 +19,13 @@ from kakehashi.training.feature_data import FeatureData
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected, hubness_grid
 from kakehashi.training.model_selection import choose
-from kakehashi.training.split_plan import plan_split
+from kakehashi.training.split_plan import Part, plan_split
 from kakehashi.training.sufficient_statistics import develop
 
 
 def candidate(name, mode, per_query):
     scores = np.asarray(per_query, float)
-    data = FeatureData(FeatureSet(mode), [], None, None, None)
+    data = FeatureData(FeatureSet(mode), [], [], None)
     return Candidate(name, data, {}, IdentityMap(), scores)
 
 
@@ -52,6 +52,23 @@ def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
     assert choose([keep, clear], None, "auto", None) is clear
 
 
+def test_a_fold_does_not_choose_the_map_that_it_judges():
+    """A map that is perfect on the first fold alone is chosen for the others, and not for it."""
+    rng = np.random.default_rng(0)
+    steady = candidate("steady", "keep", rng.uniform(0.5, 0.6, 100))
+    lucky = candidate("lucky", "keep", np.where(np.arange(100) < 20, 1.0, 0.5))
+    own = np.arange(100) < 20
+    assert choose([steady, lucky], None, "keep", None) is lucky
+    assert choose([steady, lucky], None, "keep", None, by=~own) is steady
+    clusters = np.arange(100) // 2
+    assert choose([steady, lucky], steady, "keep", clusters, by=~own) is steady
+    sizes = [20, 30, 50]
+    parts = [Part(np.arange(0), encoded().select(np.arange(n) % 80)) for n in sizes]
+    masks = list(search._without_each(parts))
+    assert [int((~mask).sum()) for mask in masks] == sizes
+    assert np.array_equal(~masks[0], own)
+
+
 def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch):
     monkeypatch.setattr(search, "_TUNED_ON", 10)
     turned = 0
@@ -64,7 +81,7 @@ def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch
         [form] = closed_forms(features)
         ranked = search.tune_closed_form(form, data, "ip")
         assert len(ranked) == search._TOP
-        assert [len(c.per_query) for c in ranked] == [48, 48]  # every fold counts in the end
+        assert [len(c.per_query) for c in ranked] == [60, 60]  # every fold counts in the end
         turned += ranked[0].score < ranked[1].score
     assert turned == 0
 
@@ -155,12 +172,12 @@ def test_the_correction_is_the_best_of_every_setting_of_every_candidate(mode, be
     highest, of, setting = max(tried, key=lambda each: each[0])
     assert of is candidates[0 if best == "first" else -1]
     assert setting != hubness_grid(mode)[0]
-    [found] = search.tune_correction("ridge", data, candidates, "cosine")
+    found = search.tune_correction("ridge", data, candidates, "cosine")[0]
     assert found.name == "ridge+hubness"
     assert found.parameters == of.parameters | setting
     assert found.score == highest > min(score for score, _, _ in tried)
-    [expected] = corrected(of.build(data.development), mode, data.development.bank, [setting])
-    made = found.build(data.development)
+    [expected] = corrected(of.build(data.everything), mode, data.everything.bank, [setting])
+    made = found.build(data.everything)
     for vectors, side, role in ((x, "source", "query"), (y, "target", "document")):
         of_both = (p(vectors, modality=side, role=role) for p in (made, expected))
         assert np.array_equal(*of_both)
@@ -186,7 +203,9 @@ def test_the_correction_is_tried_on_the_two_best_settings_of_every_closed_form(m
     monkeypatch.setattr(search, "tune_closed_form", tuning)
     monkeypatch.setattr(search, "tune_correction", correcting)
     found, _ = search.tune_candidates([data], "cosine")
-    assert [c.name for c in found] == [n for name in tuned for n in (name, name + "+hubness")]
+    assert [of_one[0].name for of_one in found] == [
+        n for name in tuned for n in (name, name + "+hubness")
+    ]
     assert corrections.keys() == tuned.keys()
     for name, plain in corrections.items():
         best = sorted(tuned[name], key=lambda c: -c.score)[:2]

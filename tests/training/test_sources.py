@@ -214,7 +214,7 @@ def test_texts_of_a_test_set_are_neither_fitted_nor_shipped(monkeypatch):
     fit(kept, test=test, **ENCODERS, learn_from=index, **QUICK)
     assert len(made) == 2
     for data in made:
-        [of_index] = data.development.sources.values()
+        [of_index] = data.judging[0].statistics.sources.values()
         assert of_index.n == data.everything.sources["texts"].n == 80
 
 

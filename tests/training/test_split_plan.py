@@ -53,37 +53,63 @@ def row_numbers(all_pairs, some, side="source"):
 
 
 @VIEWS
-def test_what_is_fitted_holds_no_row_that_chooses_or_judges(features):
+def test_every_pair_is_held_out_once_and_asks_the_whole_index(features):
     pairs = encoded()
     rows = plan_split(pairs, validation=None, test=None, seed=0)
     read, data = features.read(pairs), develop(rows, features, seed=0)
-    fitted, test = rows.judged.train, row_numbers(pairs, rows.judged.held_out)
+    assert rows.test is None
+    assert len(data.parts) == len(data.judging) == len(rows.parts) == 5
+    asked_once = []
+    for chooses, judges, planned in zip(data.parts, data.judging, rows.parts, strict=True):
+        train, held = planned.train, row_numbers(pairs, planned.held_out)
+        assert sorted([*train, *held]) == list(range(80))
+        assert judges.statistics is chooses.statistics
+        fitted = judges.statistics
+        assert_moments(fitted.moments, read, train)
+        assert row_numbers(read, fitted.bank) == sorted(train)
+        assert row_numbers(read, fitted.training.sample(999)) == sorted(train)
+        for asked in (chooses.queries, judges.queries):
+            assert np.array_equal(asked.source, read.source_vectors[held])
+            assert np.array_equal(asked.documents, read.target_vectors)
+            assert [int(of_one[0]) for of_one in asked.relevance.answers] == held
+        assert list(rows.unfitted(planned)) == held
+        asked_once += held
+    assert sorted(asked_once) == list(range(80))
+    assert_moments(data.everything.moments, read, np.arange(80))
+    assert len(data.everything.training.sample(999)) == 80
+
+
+@VIEWS
+def test_what_is_fitted_beside_a_test_part_holds_no_row_of_it(features, monkeypatch):
+    monkeypatch.setattr("kakehashi.training.split_plan.CROSS_VALIDATE_BELOW", 80)
+    pairs = encoded()
+    rows = plan_split(pairs, validation=None, test=None, seed=0)
+    read, data = features.read(pairs), develop(rows, features, seed=0)
+    fitted, test = rows.test.train, row_numbers(pairs, rows.test.held_out)
     assert sorted([*fitted, *test]) == list(range(80))
     assert len(test) == 16
-    assert len(data.parts) == len(rows.parts) == 5
     chose = []
     for part, planned in zip(data.parts, rows.parts, strict=True):
         train, held = planned.train, row_numbers(pairs, planned.held_out)
         assert not {*train} & ({*held} | {*test})
         assert_moments(part.statistics.moments, read, train)
         asked = part.queries
-        assert np.array_equal(asked.source, read.source_vectors[held])
         assert np.array_equal(asked.documents, read.target_vectors[fitted])  # not those that judge
         assert [int(of_one[0]) for of_one in asked.relevance.answers] == [
             int(np.flatnonzero(fitted == row)[0]) for row in held
         ]
-        assert row_numbers(read, part.statistics.bank) == sorted(train)
-        assert row_numbers(read, part.statistics.training.sample(999)) == sorted(train)
         chose += [*held]
     assert sorted(chose) == sorted(fitted)
-    assert_moments(data.development.moments, read, fitted)
-    assert row_numbers(read, data.development.training.sample(999)) == sorted(fitted)
-    assert row_numbers(read, data.development.bank) == sorted(fitted)
+    [judging] = data.judging
+    assert_moments(judging.statistics.moments, read, fitted)
+    assert row_numbers(read, judging.statistics.training.sample(999)) == sorted(fitted)
+    assert row_numbers(read, judging.statistics.bank) == sorted(fitted)
     assert_moments(data.everything.moments, read, np.arange(80))
     assert len(data.everything.training.sample(999)) == 80
-    assert np.array_equal(data.test.source, features.read(rows.judged.held_out).source_vectors)
-    assert np.array_equal(data.test.documents, read.target_vectors)  # the whole index
-    assert [int(of_one[0]) for of_one in data.test.relevance.answers] == test
+    assert np.array_equal(judging.queries.source, features.read(rows.questions).source_vectors)
+    assert np.array_equal(judging.queries.documents, read.target_vectors)  # the whole index
+    assert [int(of_one[0]) for of_one in judging.queries.relevance.answers] == test
+    assert list(rows.unfitted(rows.test)) == test
 
 
 @VIEWS
@@ -104,7 +130,7 @@ def test_sets_of_the_callers_are_kept_apart_and_the_test_set_is_never_fitted(fea
     read = features.read(whole)
     assert_moments(part.statistics.moments, read, np.arange(40))
     assert row_numbers(read, part.statistics.training.sample(999)) == list(range(40))
-    for fitted in (data.development, data.everything):
+    for fitted in (data.judging[0].statistics, data.everything):
         assert_moments(fitted.moments, read, np.arange(60))
         assert row_numbers(read, fitted.training.sample(999)) == list(range(60))
 
@@ -116,14 +142,11 @@ def test_rows_of_a_held_out_text_are_left_out(features):
     free = same_texts([*pairs.target_texts, *extra])
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data, read = develop(rows, features, seed=0), features.read(free)
-    judged = {*rows.judged.held_out.target_texts}
     for part, planned in zip(data.parts, rows.parts, strict=True):
-        hidden = judged | {*planned.held_out.target_texts}
+        hidden = {*planned.held_out.target_texts}
         kept = [i for i, text in enumerate(free.target_texts) if text not in hidden]
         assert len(kept) < 110
         assert_moments(part.statistics.sources["free"], read, kept)
-    kept = [i for i, text in enumerate(free.target_texts) if text not in judged]
-    assert_moments(data.development.sources["free"], read, kept)
     assert_moments(data.everything.sources["free"], read, np.arange(110))
 
 
@@ -133,8 +156,9 @@ def test_vectors_without_texts_are_told_by_their_vectors():
     free = Pairs(source_vectors=hashed_letters(pairs.target_texts), target_vectors=y)
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)
-    held = row_numbers(pairs, rows.judged.held_out, "target")
-    assert_moments(data.development.sources["free"], free, np.setdiff1d(np.arange(80), held))
+    for part, planned in zip(data.parts, rows.parts, strict=True):
+        held = row_numbers(pairs, planned.held_out, "target")
+        assert_moments(part.statistics.sources["free"], free, np.setdiff1d(np.arange(80), held))
 
 
 def test_vectors_without_texts_say_nothing_of_ngrams():
@@ -144,9 +168,9 @@ def test_vectors_without_texts_say_nothing_of_ngrams():
         source_vectors=hashed_letters(pairs.target_texts), target_vectors=pairs.target_vectors
     )
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
-    vectors = develop(rows, FeatureSet("keep"), seed=0).development.sources["free"]
+    vectors = develop(rows, FeatureSet("keep"), seed=0).everything.sources["free"]
     data = develop(rows, FeatureSet("keep", {"source": CharacterNgrams(16)}), seed=0)
-    beside = data.development.sources["free"]
+    beside = data.everything.sources["free"]
     np.testing.assert_allclose(beside.centred().xy[:-16], vectors.centred().xy / 2**0.5, atol=1e-4)
     np.testing.assert_allclose(beside.centred().xy[-16:], 0, atol=1e-4)
 
@@ -159,7 +183,7 @@ def test_a_fold_may_leave_no_row_of_a_source():
     free = same_texts([*held, "a b", "c d", "e f", "g h"])
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     data = develop(rows, FeatureSet("keep"), seed=0)
-    assert data.development.sources["free"].n == 6
+    assert data.everything.sources["free"].n == 6
     assert data.parts[0].statistics.sources == {}
     alone = data.parts[0].statistics.spectrum(weights={"free": 30.0})
     np.testing.assert_allclose(alone.cxy, data.parts[0].statistics.spectrum().cxy)
@@ -171,8 +195,8 @@ def test_so_many_rows_are_thinned_before_their_texts_are_read(monkeypatch):
     pairs, free = encoded(), same_texts([f"other {i}" for i in range(70)])
     rows = plan_split(pairs, validation=None, test=None, sources=of(free), seed=0)
     read = FeatureSet("keep", {"source": CharacterNgrams(16)})
-    assert develop(rows, FeatureSet("keep"), seed=0).development.sources["free"].n == 70
-    assert 10 <= develop(rows, read, seed=0).development.sources["free"].n <= 20
+    assert develop(rows, FeatureSet("keep"), seed=0).everything.sources["free"].n == 70
+    assert 10 <= develop(rows, read, seed=0).everything.sources["free"].n <= 20
 
 
 @pytest.mark.parametrize("change", ["noise", "float16", "length"])
@@ -190,7 +214,6 @@ def test_a_text_is_a_held_out_one_but_for_rounding(change):
         seed=0,
     )
     data = develop(rows, FeatureSet("keep"), seed=0)
-    assert data.development.sources["free"].n == len(rows.judged.train)
     for part, planned in zip(data.parts, rows.parts, strict=True):
         assert part.statistics.sources["free"].n == len(planned.train)
     assert data.everything.sources["free"].n == 120
@@ -204,7 +227,7 @@ def test_new_questions_about_fitted_documents_are_held_out_too():
     x, y = hashed_letters(sources), reversed_letters(targets)
     pairs = Pairs(sources, targets, source_vectors=x, target_vectors=y, groups=[*range(n)] * 3)
     plan = plan_split(pairs, validation=None, test=None, seed=0)
-    for part in (plan.judged, *plan.parts):
+    for part in plan.parts:
         fitted = pairs.select(part.train)
         named, about = set(fitted.target_texts), part.known.target_texts
         assert set(about) <= named
@@ -214,9 +237,14 @@ def test_new_questions_about_fitted_documents_are_held_out_too():
         assert len(part.questions) == len(part.held_out) + len(part.known)
     assert list(plan.final_rows) == list(range(3 * n))
     assert plan.pool.texts == tuple(targets[:n])
-    data = develop(plan, FeatureSet("keep"), seed=0)
-    assert data.development.moments.n == len(plan.judged.train)
-    assert len(data.test.source) == len(plan.judged.questions)
+    assert int(plan.known.sum()) == sum(len(part.known) for part in plan.parts)
+    held_out = sum(len(part.held_out) for part in plan.parts)
+    assert held_out == 3 * n
+    assert len(plan.questions) == held_out + plan.known.sum()
+    for part in plan.parts:  # no document that was fitted, though one of them was asked for
+        searched = {plan.pool.texts[i] for i in plan.unfitted(part)}
+        assert searched >= set(part.held_out.target_texts)
+        assert not searched & set(pairs.select(part.train).target_texts)
 
 
 def test_a_question_that_is_asked_of_two_documents_is_not_drawn():
@@ -225,7 +253,8 @@ def test_a_question_that_is_asked_of_two_documents_is_not_drawn():
     targets = [f"d{i % 20}" for i in range(60)]
     vectors = {"source_vectors": hashed_letters(sources), "target_vectors": hashed_letters(targets)}
     plan = plan_split(Pairs(sources, targets, **vectors), validation=None, test=None, seed=0)
-    assert plan.judged.known is None
+    assert plan.known is None
+    assert all(part.known is None for part in plan.parts)
 
 
 def test_texts_of_an_index_are_documents_of_the_index_that_judges():
@@ -234,8 +263,9 @@ def test_texts_of_an_index_are_documents_of_the_index_that_judges():
     plan = plan_split(pairs, validation=None, test=None, documents=[free], seed=0)
     assert len(plan.pool) == 110
     data = develop(plan, FeatureSet("keep"), seed=0)
-    assert len(data.test.documents) == 110
-    assert len(data.parts[0].queries.documents) == 110 - len(plan.judged.held_out)
+    assert len(data.judging[0].queries.documents) == 110
+    assert len(data.parts[0].queries.documents) == 110
+    assert len(plan.unfitted(plan.parts[0])) == 30 + len(plan.parts[0].held_out)
     nameless = Pairs(source_vectors=free.source_vectors, target_vectors=free.target_vectors)
     plan = plan_split(pairs, validation=None, test=None, documents=[nameless], seed=0)
     assert len(plan.pool) == 80  # a document without a text cannot be told from the others

@@ -105,7 +105,7 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
     shown = report.candidates if all_candidates else {report.chosen: chosen}
     heading = (
-        f"{chosen.scores.n_queries} held-out questions in the whole index: "
+        f"{chosen.scores.n_queries} {report.asked} in the whole index: "
         f"{chosen.scores.pool:,} documents"
     )
     table = _table("", "valid.", *_SHOWN, title=heading)
@@ -122,9 +122,10 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
             label = _dimmed(f"{bare}\n", f"{printable(candidate.mode)}{mark}")
             table.add_row(label, f"{candidate.validation:.3f}", *_cells(candidate.scores))
     console.print(table)
-    console.print(
-        "valid.: MRR on the held-out queries that choose the map; other queries give the scores"
-    )
+    scored = "other queries give the scores"
+    if "folds" in report.sizes:
+        scored = "a fold is scored by the map that the others chose"
+    console.print(f"valid.: MRR on the held-out queries that choose the map; {scored}")
     console.print(
         f"chosen: {printable(report.chosen)}, mode {report.mode}; "
         f"scores describe {printable(report.describes)}"

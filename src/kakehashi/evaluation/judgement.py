@@ -13,7 +13,7 @@ from ..aligner import Aligner
 from ..data.pairs import Pairs
 from ..metrics.relevance import Clusters, Relevance
 from ..training.held_out_ranks import HeldOutRanks, mrr
-from ..training.verdict import FEW_QUERIES, MIN_QUERIES, decide
+from ..training.verdict import FEW_QUERIES, MIN_QUERIES, by_chance, decide
 from .guards import warnings_about
 
 Ranks = Mapping[str, NDArray[np.intp]]
@@ -71,7 +71,7 @@ def judge(
             base=ranks.get("base"),
             bm25=ranks.get("bm25"),
             target_encoder=ranks.get("target_encoder"),
-            relevance=relevance,
+            chance=by_chance(relevance),
             clusters=clusters,
             n_different=len(np.unique(pairs.keys("source"))),
             finished=True,

@@ -107,12 +107,6 @@ def per_query(rank: NDArray[np.intp]) -> dict[str, NDArray[np.float64]]:
     }
 
 
-def cut_at_ten(reciprocals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return MRR@10 of each query from its 1 / rank."""
-    result: NDArray[np.float64] = np.where(reciprocals > 1 / 10.5, reciprocals, 0.0)
-    return result
-
-
 def reciprocal(rank: NDArray[np.intp]) -> NDArray[np.float64]:
     """Return 1 / rank, not cut at ten: the smooth score by which hyper-parameters are chosen."""
     return 1.0 / rank

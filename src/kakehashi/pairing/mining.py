@@ -38,7 +38,7 @@ def pseudo_pairs(
         aligner = kakehashi.fit(pairs, ..., test=test, learn_from=[index, more])
 
     Validation chooses their weight, which may be zero, and they never judge. Both fits need the
-    same test set. Without one, the first fit also learns from its test part, and its pairs would
+    same test set. Without one, the first fit also learns from what judges it, and its pairs would
     give the second fit the answers by which it is judged. ``benchmarks/accuracy.py DATA OUT --only
     ideas`` measures the gain.
 

@@ -24,24 +24,19 @@ from .sufficient_statistics import notes_on_sources
 from .verdict import FEW_QUERIES
 
 
-def assemble(
-    prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float, refit: bool = True
-) -> Aligner:
+def assemble(prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float) -> Aligner:
     """Fit the map that ships, learn what serving needs, and write the report.
 
     Args:
         started: ``time.perf_counter()`` when the fit began.
-        refit: fit the map again on all pairs (a test set of the caller is never among them);
-            False ships the weights that the test part judged.
     """
     encoded, shipped, settings = prepared.encoded, judged.shipped, prepared.settings
     features = shipped.data.features
-    statistics = shipped.data.everything if refit else shipped.data.development
     router = router_or_none(encoded.inputs.pairs, settings.seed)
-    report = _report(prepared, tuned, judged, started=started, refit=refit)
+    report = _report(prepared, tuned, judged, started=started)
     swapped = tuple(swapped_columns(router, encoded.inputs))
     return Aligner(
-        projection=features.finish(shipped.build(statistics)),
+        projection=features.finish(shipped.build(shipped.data.everything)),
         mode=shipped.mode,
         dimensions=encoded.dimensions,
         identities=encoded.identities,
@@ -49,8 +44,8 @@ def assemble(
         encoders=encoded.encoders,
         router=router,
         calibration=learn_calibration(
-            features.finish(shipped.build(shipped.data.development)),
-            prepared.plan.judged.held_out,
+            features.finish(shipped.build(shipped.data.judging[0].statistics)),
+            prepared.plan.judged[0].held_out,
             encoded.encoders,
             encoded.identities,
             index=encoded.inputs.pairs,
@@ -64,11 +59,8 @@ def assemble(
     )
 
 
-def _report(
-    prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float, refit: bool
-) -> Report:
+def _report(prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float) -> Report:
     plan, settings, verdict = prepared.plan, prepared.settings, judged.verdict
-    n_fitted = plan.n_final if refit else plan.n_fitted
     hint = (
         "only mode keep was tried; mode='shared' also projects the stored vectors, and may find "
         "more"
@@ -84,12 +76,13 @@ def _report(
         target_leads=verdict.target_leads,
         mode=judged.shipped.mode,
         chosen=label(judged.shipped, settings.mode),
-        describes=_describes(prepared, tuned, judged, n_fitted),
+        describes=_describes(plan, ships_nothing=judged.shipped is tuned.identity),
         n_pairs=len(prepared.inputs.pairs),
         sizes={
-            "fitted": n_fitted,
+            "fitted": plan.n_final,
             "development": plan.n_fitted,
-            "test": len(plan.judged.questions),
+            "test": len(plan.questions),
+            **({"folds": len(plan.parts)} if plan.test is None else {}),
         },
         leaked_rows_left_out=plan.leaked,
         metric=prepared.metric,
@@ -111,14 +104,18 @@ def _result(candidate: Candidate, judged: Judged) -> CandidateResult:
     )
 
 
-def _describes(prepared: Prepared, tuned: Tuned, judged: Judged, n_fitted: int) -> str:
+def _describes(plan: SplitPlan, *, ships_nothing: bool) -> str:
     """Say which weights the scores belong to."""
-    if judged.shipped is tuned.identity:
+    if ships_nothing:
         return "the untouched vectors; nothing was fitted"
-    n_judged = prepared.plan.n_fitted
-    if n_fitted == n_judged:
+    if plan.test is None:
+        return (
+            f"{len(plan.parts)} maps, each chosen and fitted without the fold that it was asked "
+            f"(on about {plan.n_fitted} pairs); fitted again on {plan.n_final} to ship"
+        )
+    if plan.n_final == plan.n_fitted:
         return "the very weights that ship"
-    return f"the same map fitted on {n_judged} pairs; refitted on {n_fitted} to ship"
+    return f"the same map fitted on {plan.n_fitted} pairs; refitted on {plan.n_final} to ship"
 
 
 def _learned_from(plan: SplitPlan, shipped: Candidate) -> dict[str, LearnedFrom]:
@@ -136,11 +133,11 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
             "in the test part"
         )
     notes += sets_that_share_groups(inputs)
-    notes += filter(None, [few_groups(plan.judged.questions)])
+    notes += filter(None, [few_groups(plan.questions)])
     notes += copies_across_the_split(plan)
-    if len(plan.judged.questions) < FEW_QUERIES:
+    if len(plan.questions) < FEW_QUERIES:
         notes.append(
-            f"{len(plan.judged.questions)} held-out queries say little, and few documents are "
+            f"{len(plan.questions)} held-out queries say little, and few documents are "
             "easily told apart: expect lower scores in a larger index, where the map may even lose "
             "to the vectors as they are"
         )
@@ -150,6 +147,12 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
         notes.append("no head was trained: torch cannot be imported")
     if prepared.target_encoder.note:
         notes.append(prepared.target_encoder.note)
+    asked = prepared.target_encoder.rows
+    if asked is not None and len(asked) < len(plan.questions):
+        notes.append(
+            f"the target encoder was asked {len(asked)} of the {len(plan.questions)} questions, "
+            "drawn evenly; the map is compared with it on those"
+        )
     notes += notes_on_sources(plan)
     return tuple(notes)
 

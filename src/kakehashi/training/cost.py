@@ -19,7 +19,8 @@ from .fit_inputs import FitInputs
 from .inputs import ROLES
 from .known_questions import KNOWN_SHARE
 from .sources import MAX_READ, TARGETS, LearnFrom
-from .split_plan import TEST_SHARE
+from .split_plan import TEST_SHARE, judged_by_folds, n_folds
+from .target_encoder import MAX_ASKED
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def _asked(
     if side == "source" and reads_targets and len(targets) <= MAX_READ:
         yield TARGETS, role, targets
     if side == "target":
-        yield "held-out sources, as a rival", "query", _held_out(inputs, "source")
+        yield "held-out sources, as a rival", "query", _that_judge(inputs)
     if own_way:
         other: Role = "document" if role == "query" else "query"
         yield f"held-out {side} texts as {other}", other, _held_out(inputs, side)
@@ -150,9 +151,18 @@ def _n_read(index: IndexDocuments) -> int:
     return MAX_READ if index.learn is None else index.learn
 
 
+def _that_judge(inputs: FitInputs) -> list[str]:
+    """Return as many sources as will judge beside the target encoder."""
+    if judged_by_folds(inputs.pairs, inputs.validation, inputs.test):
+        return list(inputs.pairs.source_texts or ())[:MAX_ASKED]
+    return _held_out(inputs, "source")
+
+
 def _held_out(inputs: FitInputs, side: Side) -> list[str]:
-    """Return as many texts as will judge. Which ones is not known before they are encoded."""
+    """Return as many texts as one part holds out. Which is not known before they are encoded."""
     listed = list(inputs.pairs.texts(side) or ())
+    if judged_by_folds(inputs.pairs, inputs.validation, inputs.test):
+        return listed[: math.ceil(len(listed) / n_folds(len(listed)))]
     share = round(KNOWN_SHARE + (TEST_SHARE if inputs.test is None else 0), 6)
     test = [] if inputs.test is None else list(inputs.test.texts(side) or ())
     return [*test, *listed[: math.ceil(share * len(listed))]]

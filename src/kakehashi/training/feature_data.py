@@ -119,8 +119,8 @@ class HeldOutQueries:
 
 
 @dataclass(frozen=True, eq=False)
-class ValidationPart:
-    """Queries that choose, and the statistics of the rows that are fitted without them."""
+class HeldOutPart:
+    """Queries that choose or judge, and the statistics of the rows that are fitted without them."""
 
     statistics: TrainStatistics
     queries: HeldOutQueries
@@ -132,13 +132,12 @@ class FeatureData:
 
     Attributes:
         parts: hyper-parameters are chosen by them.
-        development: of every pair that may be seen before the test; the test judges their map.
-        everything: of the test part as well, where it was split off here.
-        test: the queries that judge, among all documents of the index.
+        judging: the parts that judge, whose queries are ranked among all documents of the index:
+            the same folds, or one test part.
+        everything: of all that the map is fitted on to ship.
     """
 
     features: FeatureSet
-    parts: list[ValidationPart]
-    development: TrainStatistics
+    parts: list[HeldOutPart]
+    judging: list[HeldOutPart]
     everything: TrainStatistics
-    test: HeldOutQueries

@@ -60,9 +60,9 @@ def fit(
         mode: ``"keep"`` projects source vectors only and leaves a stored index as it is.
             ``"shared"`` projects both sides. ``"auto"`` tries both, and takes ``shared`` only where
             it is clearly better.
-        validation, test: held-out pairs of your own. Without them a fifth of the pairs (by group)
-            is the test part, and hyper-parameters are chosen by cross-validation on the rest (on
-            one held-out part where 2,500 pairs and more are left).
+        validation, test: held-out pairs of your own. Without them, and below 2,500 pairs, every
+            pair judges out of fold: it is asked of a map that was chosen and fitted without its
+            fold (by group). Of 2,500 and more a fifth is the test part, and the rest chooses.
         learn_from: what to learn from beside the pairs, one source or a list of them. It never
             judges, and validation chooses how much it counts.
 

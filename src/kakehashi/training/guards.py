@@ -15,7 +15,8 @@ from .split_plan import SplitPlan
 
 def copies_across_the_split(plan: SplitPlan) -> Iterator[str]:
     """Say where near copies of the pairs that judge were fitted."""
-    copies = near_copies(plan.judged.held_out, plan.pairs.select(plan.judged.train))
+    part = plan.judged[0]
+    copies = near_copies(part.held_out, plan.pairs.select(part.train))
     if copies.worth_a_note:
         yield (
             f"near copies of held-out pairs were fitted: {copies}; the scores say little about "

@@ -1,36 +1,34 @@
-"""Third step of a fit: the test part scores every candidate, and says whether to use the map."""
+"""Third step of a fit: held-out questions score every map, and judge the chosen one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..data.pairs import Pairs
-from ..metrics.ranking import cut_at_ten, ranks
+from ..data.pairs import Pairs, concatenated
 from ..metrics.relevance import Relevance, clusters_of, groups_of
 from ..metrics.statistics import Scores
 from ..report import ALONE, BM25, CHOSEN, KNOWN, NEW, TARGET_ENCODER, UNTOUCHED
-from ..retrieval.bm25 import bm25_ranks
 from .candidates import Candidate
-from .held_out_ranks import FoldGains, HeldOutRanks, Ranks
-from .model_selection import Tuned, rank
+from .held_out_ranks import HeldOutRanks, Ranks, scores_of
+from .judged_systems import System, ask, map_of, rivals
+from .model_selection import Tuned
 from .prepare import Prepared
-from .verdict import Verdict, decide
+from .split_plan import SplitPlan
+from .verdict import Verdict, by_chance, decide
 
 Beside = dict[str, dict[str, Scores]]
-Search = Callable[[Relevance], Ranks]
 
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What the test part says.
+    """What the held-out questions say.
 
     Attributes:
         shipped: the chosen candidate, or the identity where no map is shown to help.
-        ranks: by each candidate, the rank of the best answer to each test query, (n,).
+        ranks: by each candidate, the rank of the best answer to each question, (n,).
         scores: of each candidate.
         bm25, target_encoder: scores of what is there without a map; None where it is not known.
         beside: scores of what ships and of its rivals, on the questions of each kind by
@@ -48,141 +46,117 @@ class Judged:
 
 def judge(prepared: Prepared, tuned: Tuned) -> Judged:
     """Score every candidate in the whole index; hold the chosen one against all rivals."""
-    part, chosen, identity = prepared.plan.judged, tuned.chosen, tuned.identity
-    relevance, clusters = chosen.data.test.relevance, clusters_of(part.questions)
-    groups = groups_of(part.questions)
-    by_candidate = {
-        c: rank(c.lifted(c.data.development), c.data.test, prepared.metric)
-        for c in tuned.candidates
-    }
-    rivals = _rivals(prepared, identity)
-    found = {name: search(relevance) for name, search in rivals.items()}
-    alone = _alone(prepared, {**rivals, CHOSEN: _search(chosen, prepared)})
+    plan, chosen, identity = prepared.plan, tuned.chosen, tuned.identity
+    clusters, groups = clusters_of(plan.questions), groups_of(plan.questions)
+    systems = rivals(prepared, identity) | {CHOSEN: map_of(tuned.judged, prepared.metric)}
+    whole = [part.queries.relevance for part in chosen.data.judging]
+    found = {name: ask(system, whole) for name, system in systems.items()}
+    alone = _alone(plan, systems)
     verdict = decide(
         HeldOutRanks(
-            chosen=by_candidate[chosen],
+            chosen=found[CHOSEN],
             base=found.get(UNTOUCHED),
             bm25=found.get(BM25),
             target_encoder=found.get(TARGET_ENCODER),
-            relevance=relevance,
+            chance=_chance(whole),
             clusters=clusters,
-            known=_known(prepared),
-            n_different=len(np.unique(part.questions.keys("source"))),
-            folds=_fold_gains(prepared, tuned),
-            alone=alone,
+            known=plan.known,
+            n_different=len(np.unique(plan.questions.keys("source"))),
+            alone=None if alone is None else alone.ranks,
         ),
         is_identity=chosen is identity,
     )
-
-    def scores(ranks: Ranks) -> Scores:
-        return Scores.of_ranks(ranks, len(relevance.pool), clusters=groups)
-
+    by_candidate = {c: _ranks(prepared, c, whole) for c in tuned.candidates if c is not chosen}
+    by_candidate[chosen] = found[CHOSEN]
+    if identity is not None:
+        by_candidate[identity] = found[UNTOUCHED]
     shipped = chosen if verdict.beats_base or identity is None else identity
+    found[CHOSEN] = by_candidate[shipped]
+    size = len(plan.pool)
+    scores = {name: scores_of(ranks, size, groups) for name, ranks in found.items()}
     return Judged(
         verdict=verdict,
         shipped=shipped,
         ranks=by_candidate,
-        scores={c: scores(of_candidate) for c, of_candidate in by_candidate.items()},
-        bm25=scores(found[BM25]) if BM25 in found else None,
-        target_encoder=scores(found[TARGET_ENCODER]) if TARGET_ENCODER in found else None,
-        beside=_by_kind(prepared, {**found, CHOSEN: by_candidate[shipped]})
-        | _among_alone(alone, part.questions, ships_chosen=shipped is chosen),
+        scores={c: scores_of(ranks, size, groups) for c, ranks in by_candidate.items()},
+        bm25=scores.get(BM25),
+        target_encoder=scores.get(TARGET_ENCODER),
+        beside=_by_kind(plan, found)
+        | ({} if alone is None else alone.scores(ships_chosen=shipped is chosen)),
     )
 
 
-def _search(candidate: Candidate, prepared: Prepared) -> Search:
-    """Return the search of the test queries by a candidate, in whichever part of the pool."""
+def _ranks(prepared: Prepared, candidate: Candidate, whole: Sequence[Relevance]) -> Ranks:
+    """Rank by one of the candidates that were not chosen.
 
-    def search(relevance: Relevance) -> Ranks:
-        queries = replace(candidate.data.test, relevance=relevance)
-        return rank(candidate.lifted(candidate.data.development), queries, prepared.metric)
-
-    return search
-
-
-def _rivals(prepared: Prepared, identity: Candidate | None) -> dict[str, Search]:
-    """Return the searches that need no map, as far as they are known."""
-    questions, pool = prepared.plan.judged.questions, prepared.plan.pool
-    rivals: dict[str, Search] = {}
-    if identity is not None:
-        rivals[UNTOUCHED] = _search(identity, prepared)
-    vectors, stored = prepared.target_encoder.vectors, pool.vectors
-    if vectors is not None and stored is not None:
-        queries, documents = np.asarray(vectors, np.float32), np.asarray(stored, np.float32)
-        rivals[TARGET_ENCODER] = lambda relevance: ranks(
-            queries, documents, prepared.metric, relevance=relevance
-        )
-    asked, texts = questions.source_texts, pool.texts
-    if asked is not None and texts is not None:
-        rivals[BM25] = lambda relevance: bm25_ranks(asked, texts, relevance=relevance)
-    return rivals
+    The folds have ranked it already, at its best setting, among the documents that choose.
+    """
+    if prepared.plan.test is None:
+        return np.rint(1 / candidate.per_query).astype(np.intp)
+    return ask(map_of([candidate], prepared.metric), whole)
 
 
-def _known(prepared: Prepared) -> NDArray[np.bool_] | None:
-    """Say which test queries ask for documents that pairs name, (n,); None where none does."""
-    part = prepared.plan.judged
-    return None if part.known is None else np.arange(len(part.questions)) >= len(part.held_out)
+def _chance(relevances: Sequence[Relevance]) -> float:
+    """Return the mean MRR@10 of documents in random order, over the questions of all parts."""
+    sizes = [len(relevance.answers) for relevance in relevances]
+    return float(np.average([by_chance(relevance) for relevance in relevances], weights=sizes))
 
 
-def _by_kind(prepared: Prepared, found: dict[str, Ranks]) -> Beside:
+def _by_kind(plan: SplitPlan, found: Mapping[str, Ranks]) -> Beside:
     """Score the questions of each kind by themselves, where there are both."""
-    part, known, pool = prepared.plan.judged, _known(prepared), len(prepared.plan.pool)
-    if known is None or part.known is None:
+    if plan.known is None:
         return {}
-    return {
-        kind: {
-            name: Scores.of_ranks(ranks[those], pool, clusters=groups_of(asked))
-            for name, ranks in found.items()
+    beside: Beside = {}
+    for kind, those in ((NEW, ~plan.known), (KNOWN, plan.known)):
+        groups = groups_of(plan.questions.select(np.flatnonzero(those)))
+        beside[kind] = {
+            name: scores_of(ranks[those], len(plan.pool), groups) for name, ranks in found.items()
         }
-        for kind, asked, those in ((NEW, part.held_out, ~known), (KNOWN, part.known, known))
-    }
+    return beside
 
 
-def _alone(prepared: Prepared, searches: dict[str, Search]) -> HeldOutRanks | None:
-    """Search among the documents of the test queries alone; None where there are no others."""
-    questions, pool = prepared.plan.judged.questions, prepared.plan.pool
-    rows = np.unique(pool.positions(questions))
-    if len(rows) == len(pool):
+def _alone(plan: SplitPlan, systems: Mapping[str, System]) -> _Alone | None:
+    """Search among the documents that no part has fitted; None where it has fitted none."""
+    rows = [plan.unfitted(part) for part in plan.judged]
+    if all(len(of_part) == len(plan.pool) for of_part in rows):
         return None
-    relevance = pool.relevance(questions, rows=rows)
-    found = {name: search(relevance) for name, search in searches.items()}
-    return HeldOutRanks(
-        chosen=found[CHOSEN],
-        base=found.get(UNTOUCHED),
-        bm25=found.get(BM25),
-        target_encoder=found.get(TARGET_ENCODER),
-        relevance=relevance,
-        clusters=clusters_of(questions),
+    relevances = [
+        plan.pool.relevance(part.held_out, rows=of_part)
+        for part, of_part in zip(plan.judged, rows, strict=True)
+    ]
+    return _Alone(
+        found={name: ask(system, relevances) for name, system in systems.items()},
+        questions=concatenated([part.held_out for part in plan.judged]),
+        chance=_chance(relevances),
+        pool=round(float(np.mean([len(of_part) for of_part in rows]))),
     )
 
 
-def _among_alone(alone: HeldOutRanks | None, questions: Pairs, *, ships_chosen: bool) -> Beside:
-    """Score what ships and its rivals among the held-out documents alone: a small pool."""
-    if alone is None or alone.relevance is None:
-        return {}
-    shipped = alone.chosen if ships_chosen or alone.base is None else alone.base
-    found = {
-        UNTOUCHED: alone.base,
-        TARGET_ENCODER: alone.target_encoder,
-        BM25: alone.bm25,
-        CHOSEN: shipped,
-    }
-    size = len(alone.relevance.pool)
-    return {
-        ALONE: {
-            name: Scores.of_ranks(ranks, size, clusters=groups_of(questions))
-            for name, ranks in found.items()
-            if ranks is not None
-        }
-    }
+@dataclass(frozen=True, eq=False)
+class _Alone:
+    """The ranks of questions about new documents, among documents that were not fitted.
 
+    Attributes:
+        found: of each system, by name.
+        pool: how many documents were searched, on average.
+    """
 
-def _fold_gains(prepared: Prepared, tuned: Tuned) -> FoldGains | None:
-    """Return the gains over the untouched vectors in the folds, where there are folds."""
-    plan = prepared.plan
-    if tuned.identity is None or not plan.cross_validated:
-        return None
-    gains = cut_at_ten(tuned.chosen.per_query) - cut_at_ten(tuned.identity.per_query)
-    return FoldGains(
-        gains, clusters_of(plan.judged.questions, *(part.questions for part in plan.parts))
-    )
+    found: dict[str, Ranks]
+    questions: Pairs
+    chance: float
+    pool: int
+
+    @property
+    def ranks(self) -> HeldOutRanks:
+        """The ranks as the verdict reads them."""
+        clusters = clusters_of(self.questions)
+        found = self.found
+        return HeldOutRanks(
+            chosen=found[CHOSEN], base=found.get(UNTOUCHED), chance=self.chance, clusters=clusters
+        )
+
+    def scores(self, *, ships_chosen: bool) -> Beside:
+        """Score what ships and its rivals in this small pool."""
+        found = self.found if ships_chosen else self.found | {CHOSEN: self.found[UNTOUCHED]}
+        groups = groups_of(self.questions)
+        return {ALONE: {name: scores_of(r, self.pool, groups) for name, r in found.items()}}

@@ -1,4 +1,4 @@
-"""New questions about documents that other pairs name: they are held out beside the test part."""
+"""New questions about documents that other pairs name: they are held out beside each part."""
 
 from __future__ import annotations
 

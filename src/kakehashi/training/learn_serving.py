@@ -56,9 +56,9 @@ def learn_calibration(
     of the target.
 
     Args:
-        projection: the one that the test part judged; it was fitted on none of these pairs.
-        held_out: the pairs of the test part.
-        index: pairs whose documents are in the index beside those of the test part.
+        projection: fitted without the part that judges it, so on none of these pairs.
+        held_out: the pairs of that part: the first fold, or the test part.
+        index: pairs whose documents are in the index beside theirs.
         seed: decides which of many pairs are taken.
         rescoring: a second map that was fitted on none of these pairs either.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,10 +26,11 @@ from .candidates import (
     training_label,
 )
 from .closed_forms import HUBNESS, NGRAMS, ClosedForm, Parameters, closed_forms
-from .feature_data import FeatureData, HeldOutQueries, ValidationPart
+from .feature_data import FeatureData, HeldOutPart, HeldOutQueries
 from .gradient.contrastive import LEARNED
 from .hubness_bank import corrected, hubness_grid
 from .prepare import Prepared
+from .split_plan import Part
 from .sufficient_statistics import develop
 
 _TOP = 2  # plain settings of a closed form that the hubness correction is tried on
@@ -45,64 +46,85 @@ class Tuned:
     Attributes:
         candidates: of every closed form, plain and corrected, and of trained heads.
         identity: the candidate that changes nothing; None where the two spaces differ.
+        chosen: by all parts that choose; it ships, if it is shown to help.
+        judged: for each part that judges the candidate that was chosen without it. Of folds each
+            is chosen by the others alone, so that the choice is judged, too.
     """
 
     candidates: list[Candidate]
     identity: Candidate | None
     chosen: Candidate
+    judged: list[Candidate]
 
 
 def tune(prepared: Prepared) -> Tuned:
     """Tune every candidate map on the validation parts, and choose among them."""
     plan, settings = prepared.plan, prepared.settings
     data = [develop(plan, features, seed=settings.seed) for features in prepared.feature_sets]
-    candidates, identity = tune_candidates(data, prepared.metric)
-    starts = [c for c in candidates if c.mode in settings.head_modes]
-    candidates += tune_heads(starts, prepared.metric, settings.seed)
+    families, identity = tune_candidates(data, prepared.metric)
+    starts = [of_one[0] for of_one in families if of_one[0].mode in settings.head_modes]
+    families += tune_heads(starts, prepared.metric, settings.seed)
+    candidates = [of_one[0] for of_one in families]
     clusters = clusters_of(*(part.questions for part in plan.parts))
-    return Tuned(candidates, identity, choose(candidates, identity, settings.mode, clusters))
+    chosen = choose(candidates, identity, settings.mode, clusters)
+    judged = [chosen]
+    if plan.test is None:
+        tried = [candidate for of_one in families for candidate in of_one]
+        judged = [
+            choose(tried, identity, settings.mode, clusters, by=others)
+            for others in _without_each(plan.parts)
+        ]
+    return Tuned(candidates, identity, chosen, judged)
+
+
+def _without_each(parts: list[Part]) -> Iterator[NDArray[np.bool_]]:
+    """Say of each part which of all questions are not its own, (n,)."""
+    part_of = np.repeat(np.arange(len(parts)), [len(part.questions) for part in parts])
+    for i in range(len(parts)):
+        yield part_of != i
 
 
 def tune_candidates(
     data: list[FeatureData], metric: Metric
-) -> tuple[list[Candidate], Candidate | None]:
-    """Tune every closed form, plain and corrected; return the best setting of each.
+) -> tuple[list[list[Candidate]], Candidate | None]:
+    """Tune every closed form, plain and corrected.
 
     Args:
         data: the plan on each feature set; the first reads vectors only.
 
     Returns:
-        the candidates, and the identity among them, where the two spaces are one.
+        the settings of each that all parts scored, the best one first; and the identity, which
+        stands among them by itself, where the two spaces are one.
     """
     identity = None
     if data[0].features.same_space:
         projections = ([Projection()] for _ in data[0].parts)
         [per_query] = _reciprocal_ranks(data[0].parts, projections, metric)
         identity = Candidate("identity", data[0], {}, IdentityMap(), per_query)
-    candidates = [] if identity is None else [identity]
+    families = [] if identity is None else [[identity]]
     for of_features in data:
         if identity is not None and not of_features.features.ngrams:
-            candidates += _timed(tune_correction, "identity", of_features, [identity], metric)
-        candidates += _tune_closed_forms(of_features, metric)
-    return candidates, identity
+            families.append(_timed(tune_correction, "identity", of_features, [identity], metric))
+        families += _tune_closed_forms(of_features, metric)
+    return families, identity
 
 
-def _tune_closed_forms(data: FeatureData, metric: Metric) -> list[Candidate]:
+def _tune_closed_forms(data: FeatureData, metric: Metric) -> list[list[Candidate]]:
     """Tune the closed forms of one feature set, each plain and corrected."""
     read = " and n-grams" if data.features.ngrams else ""
     label = f"{data.features.mode}: closed forms over vectors{read}"
-    forms = closed_forms(data.features, list(data.development.sources))
-    candidates = []
+    forms = closed_forms(data.features, list(data.everything.sources))
+    families = []
     for form in track(forms, label):
         ranked = _timed(tune_closed_form, form, data, metric)
-        candidates.append(ranked[0])
-        candidates += _timed(tune_correction, form.name, data, ranked[:_TOP], metric)
+        families.append(ranked)
+        families.append(_timed(tune_correction, form.name, data, ranked[:_TOP], metric))
     for part in data.parts:
         part.statistics.forget()
-    return candidates
+    return families
 
 
-def tune_heads(candidates: list[Candidate], metric: Metric, seed: int) -> list[Candidate]:
+def tune_heads(candidates: list[Candidate], metric: Metric, seed: int) -> list[list[Candidate]]:
     """Train a head from the best plain closed form of each mode; return it plain and corrected."""
     plain_by_mode: dict[Mode, list[Candidate]] = {}
     for candidate in candidates:
@@ -112,7 +134,8 @@ def tune_heads(candidates: list[Candidate], metric: Metric, seed: int) -> list[C
     for plain in plain_by_mode.values():
         start = max(plain, key=lambda c: c.score)
         [head] = _timed(tune_head, start, metric, seed)
-        heads += [head, *_timed(tune_correction, head.name, head.data, [head], metric)]
+        heads.append([head])
+        heads.append(_timed(tune_correction, head.name, head.data, [head], metric))
     return heads
 
 
@@ -153,7 +176,7 @@ def _scored(
     form: ClosedForm,
     grid: list[Parameters],
     data: FeatureData,
-    parts: list[ValidationPart],
+    parts: list[HeldOutPart],
     metric: Metric,
 ) -> list[Candidate]:
     """Score a closed form on some validation parts, once for each setting."""
@@ -170,7 +193,7 @@ def _scored(
 def tune_correction(
     name: str, data: FeatureData, plain: list[Candidate], metric: Metric
 ) -> list[Candidate]:
-    """Score the hubness correction of the best plain settings; return the best one of all."""
+    """Score the hubness correction of the best plain settings; the best one of all comes first."""
     grid = hubness_grid(data.features.mode)
     candidates = []
     for start in plain:
@@ -196,7 +219,7 @@ def tune_correction(
             )
             for setting, per_query in zip(grid, scores, strict=True)
         ]
-    return [max(candidates, key=lambda c: c.score)]
+    return sorted(candidates, key=lambda c: -c.score)
 
 
 def tune_head(start: Candidate, metric: Metric, seed: int) -> list[Candidate]:
@@ -219,7 +242,7 @@ def tune_head(start: Candidate, metric: Metric, seed: int) -> list[Candidate]:
 
 
 def _reciprocal_ranks(
-    parts: list[ValidationPart], projections: Iterable[list[Projection]], metric: Metric
+    parts: list[HeldOutPart], projections: Iterable[list[Projection]], metric: Metric
 ) -> list[PerQuery]:
     """Return the reciprocal rank of every validation query, once for each map.
 
@@ -248,26 +271,41 @@ def rank(
 
 
 def choose(
-    candidates: list[Candidate], identity: Candidate | None, mode: str, clusters: Clusters
+    candidates: list[Candidate],
+    identity: Candidate | None,
+    mode: str,
+    clusters: Clusters,
+    *,
+    by: NDArray[np.bool_] | slice = slice(None),
 ) -> Candidate:
     """Take the best by validation, if it beats the identity by more than its own uncertainty.
 
     The best of many is lucky; a lead of less than one standard error of the paired difference is
     no lead. In ``auto``, ``shared`` has to lead ``keep`` by two: it needs a new index.
+
+    Args:
+        by: (n,) the queries that choose; by default all.
     """
-    chosen = max(candidates, key=lambda c: c.score)
+
+    def score(candidate: Candidate) -> float:
+        return float(candidate.per_query[by].mean())
+
+    def leads(a: Candidate, b: Candidate, errors: float) -> bool:
+        of_each = None if clusters is None else clusters[by]
+        return _leads(a.per_query[by] - b.per_query[by], of_each, errors)
+
+    chosen = max(candidates, key=score)
     if mode == "auto" and chosen.mode == "shared":
-        keep = max((c for c in candidates if c.mode == "keep"), key=lambda c: c.score)
-        if not _leads(chosen, keep, clusters, 2.0):
+        keep = max((c for c in candidates if c.mode == "keep"), key=score)
+        if not leads(chosen, keep, 2.0):
             chosen = keep
-    if identity is not None and not _leads(chosen, identity, clusters, 1.0):
+    if identity is not None and not leads(chosen, identity, 1.0):
         return identity
     return chosen
 
 
-def _leads(a: Candidate, b: Candidate, clusters: Clusters, errors: float) -> bool:
+def _leads(difference: PerQuery, clusters: Clusters, errors: float) -> bool:
     """Whether a mean difference is more than so many of its standard errors, by cluster."""
-    difference = a.per_query - b.per_query
     mean = float(difference.mean())
     sums = sums_by_cluster(difference - mean, clusters)
     standard_error = float(np.sqrt((sums**2).sum())) / len(difference)

@@ -10,6 +10,7 @@ from ..data.pairs import Pairs
 from ..encoders import Encoder, EncoderIdentity
 from ..errors import FitError
 from ..types import Metric, Mode, Side
+from ..vectors import drawn
 from .features import FeatureSet, feature_sets
 from .fit_inputs import FitInputs, FitSettings
 from .inputs import (
@@ -24,7 +25,7 @@ from .inputs import (
 from .sources import Source, check_sources, gather_sources, with_target_vectors
 from .spaces import share_space, store_metric
 from .split_plan import MIN_PAIRS, SplitPlan, plan_split, split_test
-from .target_encoder import TargetEncoderQueries, target_encoder_queries
+from .target_encoder import MAX_ASKED, TargetEncoderQueries, target_encoder_queries
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +53,7 @@ class Prepared:
         same_space: whether raw vectors of the two sides can be compared.
         metric: the store's.
         plan: which rows are fitted, which choose and which judge.
-        target_encoder: the queries of the test part as the target encoder sees them.
+        target_encoder: the queries that judge as the target encoder sees them.
         feature_sets: for each mode that is tried, what its maps read.
     """
 
@@ -140,7 +141,8 @@ def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -
     """Find out about the spaces, gather the sources, split the pairs, and ask the rival."""
     inputs, settings = encoded.inputs, encoded.settings
     encoders, identities = encoded.encoders, encoded.identities
-    rows = split_test(inputs.pairs, inputs.test, settings.seed).kept  # what judges tells nothing
+    # What a test part holds tells nothing.
+    rows = split_test(inputs.pairs, inputs.validation, inputs.test, settings.seed).kept
     if same_space is None:
         same_space = share_space(inputs.pairs, identities, settings.seed, rows)
     metric = settings.metric or store_metric(inputs.pairs, rows)
@@ -153,7 +155,9 @@ def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -
         cache=settings.cache,
     )
     plan = _plan(encoded, sources)
-    queries = target_encoder_queries(plan.judged.questions, encoders, identities, settings.cache)
+    at_most = MAX_ASKED if plan.test is None else len(plan.questions)
+    asked = drawn(len(plan.questions), at_most, settings.seed)
+    queries = target_encoder_queries(plan.questions, asked, encoders, identities, settings.cache)
     sets = _feature_sets(encoded, same_space)
     return Prepared(encoded, same_space, metric, plan, queries, sets)
 

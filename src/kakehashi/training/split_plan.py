@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs, concatenated
@@ -59,7 +61,8 @@ class SplitPlan:
         pairs: all that the caller gave.
         final_rows: the rows of them that the map is fitted on to ship.
         parts: hyper-parameters are chosen by them: a fold each, or one part.
-        judged: the rows that may be fitted before the test, and the pairs that judge.
+        test: the rows that may be fitted before the test, and the pairs that judge. None where the
+            folds hold all pairs: then they judge as well.
         validation: a set of the caller's, which then is held out in the only part.
         validation_rows: rows of it that are fitted in the end.
         pool: the documents of the index: those that any pair names, and those of an index.
@@ -70,7 +73,7 @@ class SplitPlan:
     pairs: Pairs
     final_rows: Rows
     parts: list[Part]
-    judged: Part
+    test: Part | None
     validation: Pairs | None
     validation_rows: Rows
     pool: Pool
@@ -80,24 +83,54 @@ class SplitPlan:
     def choosing(self, seed: int) -> Positions:
         """Return the positions of the documents among which the questions that choose are ranked.
 
-        They are all but those of the test part: what judges must not choose. Of many, the answers
+        They are all but those of a test part: what judges must not choose. Of many, the answers
         and as many others as hundreds of settings may be scored on.
         """
         asking = [part.questions for part in self.parts]
         answers = np.unique(np.concatenate([self.pool.positions(each) for each in asking]))
-        others = np.setdiff1d(self.pool.without(self.judged.held_out), answers)
+        others = np.arange(len(self.pool))
+        if self.test is not None:
+            others = self.pool.without(self.test.held_out)
+        others = np.setdiff1d(others, answers)
         at_most = max(len(answers), CHOOSING_CELLS // sum(map(len, asking)) - len(answers))
         return np.union1d(answers, others[drawn(len(others), at_most, seed)])
 
     @property
-    def cross_validated(self) -> bool:
-        """Whether every development row chose once, without having been fitted."""
-        return len(self.parts) > 1
+    def judged(self) -> list[Part]:
+        """The parts that judge: the test part, or every fold."""
+        return self.parts if self.test is None else [self.test]
+
+    def unfitted(self, part: Part) -> Positions:
+        """Return the positions of the documents that no pair names which a part has fitted.
+
+        Texts of an index stay: a map that has read them is drawn to them, not away.
+        """
+        free = self.pool.without(self.pairs.select(part.train))
+        if self.validation is not None:
+            free = np.setdiff1d(free, self.pool.positions(self.validation))
+        return np.union1d(free, self.pool.positions(part.held_out))
+
+    @cached_property
+    def questions(self) -> Pairs:
+        """All pairs that judge, part after part."""
+        return concatenated([part.questions for part in self.judged])
+
+    @cached_property
+    def known(self) -> NDArray[np.bool_] | None:
+        """Say which of the questions ask for documents that fitted pairs name, (n,).
+
+        None where so few do that they say nothing by themselves.
+        """
+        parts = self.judged
+        known = [np.arange(len(part.questions)) >= len(part.held_out) for part in parts]
+        mask = np.concatenate(known)
+        return mask if mask.sum() >= MIN_KNOWN else None
 
     @property
     def n_fitted(self) -> int:
-        """Rows behind the map that the test judges."""
-        return len(self.judged.train) + len(self.validation_rows)
+        """Rows behind a map that is judged; of folds, the mean."""
+        fitted = round(sum(len(part.train) for part in self.judged) / len(self.judged))
+        return fitted + (0 if self.test is None else len(self.validation_rows))
 
     @property
     def n_final(self) -> int:
@@ -105,9 +138,19 @@ class SplitPlan:
         return len(self.final_rows) + len(self.validation_rows)
 
 
-def split_test(pairs: Pairs, test: Pairs | None, seed: int) -> Split:
-    """Hold out the pairs that judge; none where the caller gives a test set."""
-    if test is None:
+def judged_by_folds(pairs: Pairs, validation: Pairs | None, test: Pairs | None) -> bool:
+    """Whether every pair judges, out of fold: few pairs, and no sets of the caller's."""
+    return test is None and validation is None and len(pairs) < CROSS_VALIDATE_BELOW
+
+
+def n_folds(n_rows: int) -> int:
+    """Return how many folds so many rows are cut into."""
+    return FOLDS_OF_FEW if n_rows < FEW_PAIRS else N_FOLDS
+
+
+def split_test(pairs: Pairs, validation: Pairs | None, test: Pairs | None, seed: int) -> Split:
+    """Hold out the pairs of a test part; none where the folds or a set of the caller's judge."""
+    if test is None and not judged_by_folds(pairs, validation, test):
         return hold_out(pairs, TEST_SHARE, seed=seed, at_most=MAX_TEST)
     rows = np.arange(len(pairs))
     return Split(rows, rows[:0])
@@ -126,8 +169,9 @@ def plan_split(
     """Split the pairs.
 
     Args:
-        validation, test: sets of the caller's. Without them a fifth of the pairs is held out to
-            judge, and the rest is cut into folds (or one part, where there are many) to choose.
+        validation, test: sets of the caller's. Without them all pairs are cut into folds, which
+            choose and judge. Of many, a fifth is held out to judge, and a part of the rest to
+            choose.
         sources: are carried along.
         documents: sets whose targets are documents of the index, too; nothing else is used.
         seed: decides what is held out.
@@ -136,48 +180,57 @@ def plan_split(
     Raises:
         FitError: too few pairs, or nothing left beside the test set.
     """
-    split = split_test(pairs, test, seed)
-    rows = split.kept
-    if test is None:
-        test = pairs.select(split.held_out)
-    split_off = len(rows) < len(pairs)
-    leaks = np.intersect1d(rows, find_leaks(pairs, test))
-    rows = np.setdiff1d(rows, leaks)
-    if len(rows) < LEAST_FITTED:
-        raise FitError(
-            f"{len(leaks)} of {len(leaks) + len(rows)} training pairs share a text, or a vector, "
-            "with the test set; nothing is left to fit on. Are both the same file, or most texts "
-            "the same to the encoder?"
-        )
-    known = rows[:0]
-    if asks_known:
-        known = known_questions(pairs, rows, seed, at_least=MIN_KNOWN)
-    rows = np.setdiff1d(rows, known)
-    judged = Part(rows, test, pairs.select(known) if len(known) else None)
-    validation_rows = rows[:0]
-    if validation is None:
+    every = np.arange(len(pairs))
+    rows = final_rows = every
+    validation_rows, leaked, judge = every[:0], 0, None
+    if not judged_by_folds(pairs, validation, test):
+        given = test is not None
+        judge, rows, leaked = _test_part(pairs, validation, test, seed, asks_known=asks_known)
+        test = judge.held_out
+        if given:  # a test part that was split off here may be learned from in the end
+            final_rows = rows
+        rows = judge.train
+    if validation is None or test is None:
         parts = _folds(pairs, rows, seed)
     else:
         validation, train = _without_leaks(pairs, rows, validation, test)
         parts = [_with_known(pairs, train, validation, seed)]
-        all_rows = np.arange(len(validation))
-        validation_rows = np.setdiff1d(all_rows, find_leaks(validation, pairs))
+        validation_rows = np.setdiff1d(np.arange(len(validation)), find_leaks(validation, pairs))
     return SplitPlan(
         pairs=pairs,
-        # A test part that was split off here may be learned from in the end.
-        final_rows=np.arange(len(pairs)) if split_off else np.union1d(rows, known),
+        final_rows=final_rows,
         parts=parts,
-        judged=judged,
+        test=judge,
         validation=validation,
         validation_rows=validation_rows,
         pool=_pool(
             [part for part in (pairs, validation, test) if part is not None],
             list(documents),
-            [part.questions for part in (*parts, judged)],
+            [part.questions for part in (*parts, *([] if judge is None else [judge]))],
         ),
         sources=sources,
-        leaked=len(leaks),
+        leaked=leaked,
     )
+
+
+def _test_part(
+    pairs: Pairs, validation: Pairs | None, test: Pairs | None, seed: int, *, asks_known: bool
+) -> tuple[Part, Rows, int]:
+    """Return what judges, the rows that may be fitted then, and how many leaked into the test."""
+    split = split_test(pairs, validation, test, seed)
+    if test is None:
+        test = pairs.select(split.held_out)
+    leaks = np.intersect1d(split.kept, find_leaks(pairs, test))
+    rows = np.setdiff1d(split.kept, leaks)
+    if len(rows) < LEAST_FITTED:
+        raise FitError(
+            f"{len(leaks)} of {len(split.kept)} training pairs share a text, or a vector, "
+            "with the test set; nothing is left to fit on. Are both the same file, or most texts "
+            "the same to the encoder?"
+        )
+    known = known_questions(pairs, rows, seed, at_least=MIN_KNOWN) if asks_known else rows[:0]
+    asked = pairs.select(known) if len(known) else None
+    return Part(np.setdiff1d(rows, known), test, asked), rows, len(leaks)
 
 
 def _pool(sets: list[Pairs], others: list[Pairs], questions: list[Pairs]) -> Pool:
@@ -214,8 +267,7 @@ def _without_leaks(pairs: Pairs, rows: Rows, validation: Pairs, test: Pairs) -> 
 def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[Part]:
     """Cut the rows into folds, or hold one part out where there are many."""
     if len(rows) < CROSS_VALIDATE_BELOW:
-        n_folds = FOLDS_OF_FEW if len(rows) < FEW_PAIRS else N_FOLDS
-        splits = folds(pairs, n_folds, seed=seed, rows=rows)
+        splits = folds(pairs, n_folds(len(rows)), seed=seed, rows=rows)
     else:
         share, at_most = VALIDATION_SHARE, MAX_VALIDATION
         splits = [hold_out(pairs, share, seed=seed + 1, at_most=at_most, rows=rows)]

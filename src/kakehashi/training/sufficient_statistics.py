@@ -14,7 +14,7 @@ from ..data.splits import Rows
 from ..metrics.pool import Positions
 from ..projection.moments import Moments
 from ..vectors import drawn, thinned
-from .feature_data import FeatureData, HeldOutQueries, TrainingRows, TrainStatistics, ValidationPart
+from .feature_data import FeatureData, HeldOutPart, HeldOutQueries, TrainingRows, TrainStatistics
 from .features import MAX_NGRAM_PAIRS, Documents, FeatureSet
 from .hubness_bank import Bank
 from .sources import TARGETS, Source
@@ -27,9 +27,8 @@ MAX_SAMPLE = 4096
 def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
     """Accumulate the sums of every part of a plan, over the features of its texts.
 
-    Moments add up. The sums over all development rows are read once; leaving a validation part
-    out subtracts its own few rows. So a million memory-mapped pairs are never copied. (The
-    folds of a small set read each row a second time.)
+    Moments add up. The sums over all rows are read once; leaving a part out subtracts its own few
+    rows. So a million memory-mapped pairs are never copied. (Folds read each row a second time.)
 
     Args:
         plan: its pairs with vectors on both sides, and with texts where the features read them.
@@ -39,12 +38,23 @@ def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
     whole = features
     features = features.in_coordinates(_samples(plan, seed), seed=seed)
     reader = _PlanReader.of(plan, features, seed)
-    moments = reader.moments(reader.pairs, plan.judged.train)
-    parts = [reader.validation_part(part, moments) for part in plan.parts]
-    development = reader.development(moments)
-    everything = reader.everything(development)
-    test = _queries(plan, whole, plan.judged, whole.documents(plan.pool), None)
-    return FeatureData(features, parts, development, everything, test)
+    moments = reader.moments(reader.pairs, plan.final_rows)
+    documents, searched = reader.choosing
+    fitted = [reader.without(part, moments) for part in plan.parts]
+    parts = [
+        HeldOutPart(statistics, _queries(plan, features, part, documents, searched))
+        for part, statistics in zip(plan.parts, fitted, strict=True)
+    ]
+    if plan.test is not None:
+        fitted = [reader.before_test(plan.test, moments)]
+    documents = whole.documents(plan.pool)
+    judging = [
+        HeldOutPart(statistics, _queries(plan, whole, part, documents, None))
+        for part, statistics in zip(plan.judged, fitted, strict=True)
+    ]
+    if plan.test is not None and len(plan.test.train) == len(plan.final_rows):
+        return FeatureData(features, parts, judging, fitted[0])
+    return FeatureData(features, parts, judging, reader.everything(moments))
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,29 +87,30 @@ class _PlanReader:
         """Sum over some rows of what was read."""
         return _moments(read, rows, self.features)
 
-    def validation_part(self, part: Part, moments: Moments) -> ValidationPart:
-        """Subtract from the moments of all development rows those that a part does not fit."""
-        not_fitted = np.setdiff1d(self.plan.judged.train, part.train)
-        fitted = moments - self.moments(self.pairs, not_fitted)
-        hidden = [part.questions, self.plan.judged.questions]
-        statistics = self._statistics(fitted, [(self.pairs, part.train)], hidden)
-        queries = _queries(self.plan, self.features, part, *self.choosing)
-        return ValidationPart(statistics, queries)
+    def without(self, part: Part, moments: Moments) -> TrainStatistics:
+        """Subtract from the moments of all rows those that a part does not fit."""
+        test = self.plan.test
+        hidden = [part.questions, *([] if test is None else [test.questions])]
+        return self._statistics(self._fitted(part, moments), [(self.pairs, part.train)], hidden)
 
-    def development(self, moments: Moments) -> TrainStatistics:
-        """Add the validation set of the caller to the development rows."""
-        if self.validation is not None:
-            moments = moments + self.moments(self.validation, self.plan.validation_rows)
-        sets = self._with_validation(self.plan.judged.train)
-        return self._statistics(moments, sets, [self.plan.judged.questions])
+    def before_test(self, test: Part, moments: Moments) -> TrainStatistics:
+        """Return the statistics of all that may be seen before the test, validation rows too."""
+        fitted = self._and_validation(self._fitted(test, moments))
+        return self._statistics(fitted, self._with_validation(test.train), [test.questions])
 
-    def everything(self, development: TrainStatistics) -> TrainStatistics:
-        """Add the test part, where it was split off the pairs."""
-        every, train = self.plan.final_rows, self.plan.judged.train
-        if len(every) <= len(train):
-            return development
-        moments = development.moments + self.moments(self.pairs, np.setdiff1d(every, train))
-        return self._statistics(moments, self._with_validation(every), [])
+    def everything(self, moments: Moments) -> TrainStatistics:
+        """Return the statistics of all rows that are fitted in the end."""
+        sets = self._with_validation(self.plan.final_rows)
+        return self._statistics(self._and_validation(moments), sets, [])
+
+    def _fitted(self, part: Part, moments: Moments) -> Moments:
+        not_fitted = np.setdiff1d(self.plan.final_rows, part.train)
+        return moments - self.moments(self.pairs, not_fitted)
+
+    def _and_validation(self, moments: Moments) -> Moments:
+        if self.validation is None:
+            return moments
+        return moments + self.moments(self.validation, self.plan.validation_rows)
 
     def _with_validation(self, rows: Rows) -> list[tuple[Pairs, Rows]]:
         sets = [(self.pairs, rows)]
@@ -123,7 +134,8 @@ class _PlanReader:
 def notes_on_sources(plan: SplitPlan) -> Iterator[str]:
     """Say how many rows of a source the test part leaves unread, or too few."""
     for name, rows in plan.sources:
-        n, leaks = len(rows), len(find_leaks(rows, plan.judged.questions))
+        n = len(rows)
+        leaks = 0 if plan.test is None else len(find_leaks(rows, plan.test.questions))
         few = n - leaks < LEAST_FITTED
         if name == TARGETS:
             continue  # those of the test part are always among them
@@ -181,9 +193,10 @@ def _queries(
 
 
 def _samples(plan: SplitPlan, seed: int) -> list[Pairs]:
-    """Draw from all rows that may be learned from before the test, for a basis of them."""
+    """Draw from all rows that may be learned from before a test, for a basis of them."""
+    rows = plan.final_rows if plan.test is None else plan.test.train
     others = [rows for _, rows in plan.sources]
     if plan.validation is not None:
         others.append(plan.validation)
-    sets = [(plan.pairs, plan.judged.train), *((rows, np.arange(len(rows))) for rows in others)]
-    return [pairs.select(rows[drawn(len(rows), MAX_SAMPLE, seed)]) for pairs, rows in sets]
+    sets = [(plan.pairs, rows), *((each, np.arange(len(each))) for each in others)]
+    return [pairs.select(some[drawn(len(some), MAX_SAMPLE, seed)]) for pairs, some in sets]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..aligner_record import Identities
 from ..data.pairs import Pairs
@@ -21,6 +22,8 @@ UNKNOWN = "what the target encoder finds by itself is not known"
 _TRIED = 50
 """Texts, spread over all, of which an encoder that refuses them together has to take one alone:
 where it is down, thousands would be tried in vain."""
+MAX_ASKED = 500
+"""Questions that the target encoder reads where all pairs judge, at most, drawn evenly."""
 _LABEL = "encoding queries by the target encoder"
 
 
@@ -31,10 +34,12 @@ class TargetEncoderQueries(NamedTuple):
         vectors: (n, d_y); a row of NaN, which ranks last, is a query that it cannot encode. None
             where nothing is known.
         note: the queries that it could not encode, and why.
+        rows: (n,) which of the questions they are, in ascending order; None for all.
     """
 
     vectors: FloatArray | None = None
     note: str | None = None
+    rows: NDArray[np.intp] | None = None
 
     @property
     def unknown(self) -> str | None:
@@ -43,9 +48,13 @@ class TargetEncoderQueries(NamedTuple):
 
 
 def target_encoder_queries(
-    pairs: Pairs, encoders: EncodersBySide, identities: Identities, cache: Cache
+    questions: Pairs,
+    rows: NDArray[np.intp],
+    encoders: EncodersBySide,
+    identities: Identities,
+    cache: Cache,
 ) -> TargetEncoderQueries:
-    """Encode the source texts by the target encoder, as an index is asked without a map.
+    """Encode some of the questions by the target encoder, as an index is asked without a map.
 
     Nothing is encoded without it, without texts, or where it is the source encoder, too: the
     untouched vectors are its own then.
@@ -54,11 +63,13 @@ def target_encoder_queries(
         CacheError: the cache is damaged, or no cache.
     """
     encoder, source, target = encoders["target"], identities["source"], identities["target"]
-    if encoder is None or pairs.source_texts is None:
+    if encoder is None or questions.source_texts is None:
         return TargetEncoderQueries()
     if source is not None and target is not None and source.matches(target):
         return TargetEncoderQueries()
-    return encode_by_target_encoder(lambda: encoder, pairs.source_texts, cache)
+    texts = [questions.source_texts[i] for i in rows]
+    found = encode_by_target_encoder(lambda: encoder, texts, cache)
+    return found._replace(rows=rows)
 
 
 def encode_by_target_encoder(

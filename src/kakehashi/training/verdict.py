@@ -7,15 +7,16 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from ..metrics.relevance import Relevance
-from ..metrics.statistics import PairedTest, bootstrap, paired_test
-from .held_out_ranks import FoldGains, HeldOutRanks, PerQuery, Ranks, mrr
+from ..metrics.statistics import PairedTest, bootstrap
+from ..report import ALONE
+from .held_out_ranks import HeldOutRanks, Ranks, mrr
 
 OWN_ENCODER = "the index's own encoder, asked with the questions as they are,"
 """The target encoder as a rival, in words that need no glossary."""
 MIN_QUERIES = 10
 FEW_QUERIES = 50
-_LEVEL_WITH_FOLDS = 0.01
-"""Level of the test that also counts the folds: there the choice was the best of many."""
+_LEVEL_ALONE = 0.1
+"""Of a test with two sides, of which one counts: of maps without a gain one in twenty passes."""
 
 
 class Verdict(NamedTuple):
@@ -41,15 +42,14 @@ class _Win(NamedTuple):
     queries: str
 
 
-def by_chance(relevance: Relevance | None, n: int) -> float:
+def by_chance(relevance: Relevance) -> float:
     """Return the mean MRR@10 of documents in random order.
 
     With a of m documents answering, the best stands at rank r with probability
     p(r) = C(m - r, a - 1) / C(m, a): p(1) = a / m, p(r + 1) = p(r) (m - r - a + 1) / (m - r).
     (The binomials themselves are no floats where hundreds answer.)
     """
-    m = n if relevance is None else len(relevance.pool)
-    sizes = np.ones(n, int) if relevance is None else np.array([len(a) for a in relevance.answers])
+    m, sizes = len(relevance.pool), np.array([len(a) for a in relevance.answers])
     expected = {a: _of_random_order(a, m) for a in map(int, np.unique(sizes))}
     return float(np.mean([expected[int(a)] for a in sizes]))
 
@@ -105,27 +105,20 @@ def _of_map(ranks: HeldOutRanks) -> Verdict:
 
 
 def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
-    """Test against the untouched vectors.
-
-    Fewer than fifty test queries can hardly show anything by themselves. There the folds count,
-    too, at a stricter level, unless the test queries speak against them.
-    """
-    test, queries = ranks.test(ranks.chosen, base), _queries(ranks)
-    if ranks.folds is not None and ranks.n < FEW_QUERIES:
-        pooled = _with_folds(mrr(ranks.chosen) - mrr(base), ranks.folds)
-        if test.difference > 0 and pooled.better and pooled.p_value < _LEVEL_WITH_FOLDS:
-            test, queries = pooled, f"{queries} and {len(ranks.folds.gains)} of the folds"
+    """Test against the untouched vectors, among all documents and among those not fitted."""
+    test = ranks.test(ranks.chosen, base)
     if test.better and (kind := ranks.lost(ranks.chosen, base)):
         reason = f"the map helps on all questions together, but finds less on {kind}"
         return Verdict("do not use", reason, test.p_value, False)
-    if test.better and _only_avoids(ranks.alone):
+    if test.better and (alone := _not_shown_alone(ranks.alone)):
         reason = (
-            f"{_map(ranks)} only leads queries away from the documents that it was fitted on: "
-            "among the held-out documents alone it finds no more than the untouched vectors"
+            f"{_map(ranks)} may only lead queries away from the documents that it was fitted on: "
+            f"it is not shown to help {ALONE} (MRR@10 {alone.difference:+.3f}, "
+            f"p={alone.p_value:.3f}); more pairs may, or the texts of the index"
         )
         return Verdict("do not use", reason, test.p_value, False)
     if test.better:
-        return _Win(test, "the untouched vectors", queries)
+        return _Win(test, "the untouched vectors", _queries(ranks))
     reason = (
         f"{_map(ranks)} is not shown to help on {_queries(ranks)} "
         f"(MRR@10 {test.difference:+.3f}, p={test.p_value:.3f}); more pairs may"
@@ -133,17 +126,12 @@ def _over_base(ranks: HeldOutRanks, base: Ranks) -> _Win | Verdict:
     return Verdict("do not use", reason, test.p_value, False)
 
 
-def _only_avoids(alone: HeldOutRanks | None) -> bool:
-    """Whether a map loses its gain where no document is one that it was fitted on."""
+def _not_shown_alone(alone: HeldOutRanks | None) -> PairedTest | None:
+    """Test a map where no document is one that it was fitted on; None where it gains there, too."""
     if alone is None or alone.base is None:
-        return False
-    return alone.test(alone.chosen, alone.base).difference <= 0
-
-
-def _with_folds(gains: PerQuery, folds: FoldGains) -> PairedTest:
-    """Test the gains of the test queries and of the folds together."""
-    pooled = np.concatenate([gains, folds.gains])
-    return paired_test(pooled, np.zeros_like(pooled), clusters=folds.clusters)
+        return None
+    test = alone.test(alone.chosen, alone.base)
+    return None if test.difference > 0 and test.p_value < _LEVEL_ALONE else test
 
 
 def _over_chance(ranks: HeldOutRanks) -> _Win | Verdict:
@@ -154,7 +142,8 @@ def _over_chance(ranks: HeldOutRanks) -> _Win | Verdict:
             continue
         scores = {"mrr@10": mrr(among.chosen)}
         lower = bootstrap(scores, clusters=among.clusters, seed=0)["mrr@10"][0]
-        if lower <= by_chance(among.relevance, len(among.chosen)):
+        chance = among.chance
+        if lower <= (_of_random_order(1, len(among.chosen)) if chance is None else chance):
             return Verdict("do not use", "no better than a random order of the documents", None)
     return _Win(None, "", _queries(ranks))
 

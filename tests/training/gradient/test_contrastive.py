@@ -453,7 +453,7 @@ def test_validation_chooses_the_epoch(monkeypatch):
     data = develop(
         plan_split(pairs, validation=None, test=None, seed=0), FeatureSet("keep"), seed=0
     )
-    good = procrustes(data.development.spectrum(), "keep", target_mean=0.0)
+    good = procrustes(data.everything.spectrum(), "keep", target_mean=0.0)
     bad = Projection(source=AffineHead.of(-good.source.weight, good.source.bias))
     stops = []
 
