@@ -11,7 +11,9 @@ recall@1 of `keep`, of `keep` whose first 50 hits `shared` orders again, and of 
 `fit` is kakehashi.fit with all that is named; `fixed` is CCA with every source as 1,000 pairs and
 one setting of all else; `one pool` is the same over all rows as if they were pairs of one field.
 Without own pairs nothing can be validated, and the means are those of 300 questions without answer.
-`again` embeds the index by USE. OUT/sources.jsonl holds a line for each measurement.
+With --grid every source counts as 0, 300, 1,000 and 3,000 pairs, in all combinations, by `fixed`.
+`fitted` is the share of first hits in `keep` that are documents of own pairs. `again` embeds the
+index by USE. OUT/sources.jsonl holds a line for each measurement.
 """
 
 from __future__ import annotations
@@ -45,6 +47,7 @@ from kakehashi.vectors import Float32Array, drawn, unit_rows
 SETS = ("kicad_ja_en", "pydocs_ja_en", "tatoeba_ja_en", "tldr_ja_en")
 STARTER, INDEX = "starter", "index"
 GIVEN = ((), (STARTER,), (INDEX,), (STARTER, INDEX))
+WEIGHTS = (0, 300, 1000, 3000)
 N_ASKING, N_READ, N_QUESTIONS, N_HITS = 500, 3000, 300, 50
 Row = dict[str, Any]
 
@@ -71,7 +74,7 @@ class Task:
             texts, self.pairs.target_vectors, source_vectors=seen, learn=learn, name=INDEX
         )
 
-    def score(self, keep: Any, shared: Any) -> Row:
+    def score(self, keep: Any, shared: Any, own: Any) -> Row:
         """Return recall@1 of two maps from source vectors and documents to both sides' vectors."""
         x, y = self.pairs.required_vectors("source")[self.asking], self.pairs.target_vectors
         first, second = (q @ d.T for q, d in (keep(x, y), shared(x, y)))
@@ -82,7 +85,8 @@ class Task:
             "rescored": hits[np.arange(len(hits)), best],
             "shared": second.argmax(axis=1),
         }
-        return {name: float((which == self.asking).mean()) for name, which in found.items()}
+        right = {name: float((which == self.asking).mean()) for name, which in found.items()}
+        return right | {"fitted": float(np.isin(found["keep"], own).mean())}
 
 
 def main() -> None:
@@ -94,6 +98,7 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", default=["0", "50", "200", "all"])
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--texts", action="store_true", help="read n-grams, too")
+    parser.add_argument("--grid", action="store_true", help="weights of both sources instead")
     parser.add_argument("--cache", type=Path, help="of vectors; by default in OUT")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -104,7 +109,10 @@ def main() -> None:
     done = {tuple(row[key] for key in keys) for row in rows}
     for seed, name in itertools.product(range(args.seeds), args.sets):
         task = prepared(name, args.data, args.cache or args.out / "vectors.sqlite", seed)
-        for size, given, how in itertools.product(args.sizes, GIVEN, ("fixed", "one pool", "fit")):
+        ways = [(given, how) for given in GIVEN for how in ("fixed", "one pool", "fit")]
+        if args.grid:
+            ways = [(GIVEN[-1], f"{a} + {b}") for a, b in itertools.product(WEIGHTS, WEIGHTS)]
+        for size, (given, how) in itertools.product(args.sizes, ways):
             where = (name, seed, size, " + ".join(given), how, args.texts)
             if where in done or not asked(size, given, how, args.texts):
                 continue
@@ -146,7 +154,7 @@ def measured(task: Task, size: str, given: tuple[str, ...], how: str, texts: boo
     x = task.pairs.required_vectors("source")[task.asking]
     again = float(((unit_rows(x) @ task.seen.T).argmax(axis=1) == task.asking).mean())
     maps = fits(task, own, given, texts) if how == "fit" else fixed(task, own, given, how)
-    return {"pairs": n, **task.score(*maps), "again": again}
+    return {"pairs": n, **task.score(*maps, own), "again": again}
 
 
 def fits(task: Task, own: Any, given: tuple[str, ...], texts: bool) -> Iterator[Any]:
@@ -186,7 +194,8 @@ def fixed(task: Task, own: Any, given: tuple[str, ...], how: str) -> Iterator[An
     others = [sets[name] for name in given]
     if len(own):
         mine = Moments.of(x, y, own)
-        pooled = mine.pooled((each, AS_PAIRS) for each in others)
+        weights = map(float, how.split(" + ")) if "+" in how else itertools.repeat(AS_PAIRS)
+        pooled = mine.pooled(zip(others, weights, strict=False))
     else:
         means = Moments.of(x, y, task.own[:N_QUESTIONS]), Moments.of(y, y)
         mean_x, mean_y = means[0].sum_x / means[0].n, means[1].sum_y / means[1].n
@@ -205,12 +214,13 @@ def show(rows: list[Row]) -> str:
     for row in rows:
         what = (row["own"], row["given"] or "nothing", row["how"], row["texts"])
         found.setdefault(what, []).append(row)
-    header = ["own pairs", "learns from", "how", "texts", "sets", "keep", "rescored", "shared"]
+    header = ["own pairs", "learns from", "how", "texts", "sets"]
+    scores = ["keep", "rescored", "shared", "fitted", "again"]
     return table(
-        [*header, "again"],
+        [*header, *scores],
         (
             [*what, len({row["set"] for row in some})]
-            + [f"{np.mean([row[key] for row in some]):.3f}" for key in [*header[-3:], "again"]]
+            + [f"{np.mean([row[key] for row in some]):.3f}" for key in scores]
             for what, some in found.items()
         ),
     )

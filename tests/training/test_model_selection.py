@@ -210,3 +210,19 @@ def test_the_correction_is_tried_on_the_two_best_settings_of_every_closed_form(m
     for name, plain in corrections.items():
         best = sorted(tuned[name], key=lambda c: -c.score)[:2]
         assert [c.parameters for c in plain] == [c.parameters for c in best]
+
+
+def test_maps_with_ngrams_start_from_the_weights_that_maps_of_vectors_chose():
+    features = FeatureSet("keep", {"source": CharacterNgrams(8)})
+    [form] = closed_forms(features, ["index", "starter"], {"index": 300.0, "other": 2.0})
+    assert all(p["weights"] == {"index": 300.0, "starter": 0.0} for p in form.grid)
+    moved = [p["weights"] for p in form.steps[-1](form.grid[0])]
+    assert moved == [
+        {"index": weight, "starter": 0.0} for weight in (0.0, pytest.approx(100), 900.0)
+    ]
+    [plain] = [form for form in closed_forms(FeatureSet("keep"), ["index"]) if form.name == "cca"]
+    assert {p["weights"]["index"] for p in plain.grid} == {0.0, 1000.0}
+    assert [p["weights"] for p in plain.steps[-1](plain.grid[0])] == [
+        {"index": pytest.approx(1000 / 3, abs=1e-3)},
+        {"index": 3000.0},
+    ]

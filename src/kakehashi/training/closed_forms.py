@@ -14,6 +14,7 @@ from ..projection.linear import centring, procrustes, ridge
 from .features import FeatureSet
 
 Parameters = dict[str, Any]
+Weights = dict[str, float]
 Step = Callable[[Parameters], list[Parameters]]
 NGRAMS, HUBNESS = "+ngrams", "+hubness"
 RIDGE_GRID = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -46,7 +47,9 @@ class ClosedForm:
     rounds: int = 2
 
 
-def closed_forms(features: FeatureSet, sources: Sequence[str] = ()) -> list[ClosedForm]:
+def closed_forms(
+    features: FeatureSet, sources: Sequence[str] = (), found: Weights | None = None
+) -> list[ClosedForm]:
     """Return the closed forms that make sense for a feature set.
 
     With n-grams there is one: CCA finds by regularisation of each kind what few columns say.
@@ -56,9 +59,12 @@ def closed_forms(features: FeatureSet, sources: Sequence[str] = ()) -> list[Clos
             tried, too, and ridge and CCA may lean on what is shared.
         sources: names of what may be learned from beside the pairs; how much each counts is then
             searched, from nothing on.
+        found: the weights of the sources that maps of vectors chose. Maps with n-grams start there
+            and move all weights together, because each weight costs them seconds.
     """
     if features.ngrams:
-        return [_cca_with_ngrams(features, sources)]
+        weights = None if found is None else {name: found.get(name, 0.0) for name in sources}
+        return [_cca_with_ngrams(features, sources, weights)]
     shares = features.prior is not None
     target_means = (0.0, 0.5, 1.0) if features.mode == "keep" else (0.0,)
     means = [{"target_mean": mean} for mean in target_means]
@@ -91,18 +97,21 @@ def _cca(features: FeatureSet, sources: Sequence[str]) -> ClosedForm:
     return ClosedForm("cca", cca, grid, steps)
 
 
-def _cca_with_ngrams(features: FeatureSet, sources: Sequence[str]) -> ClosedForm:
+def _cca_with_ngrams(
+    features: FeatureSet, sources: Sequence[str], found: Weights | None
+) -> ClosedForm:
     priors, prior_steps = _priors(features)
     starts = ((1.0, priors[0]), (3.0, priors[-1]))
     grid = [
         {"reg_source": reg, "reg_target": reg, "prior": prior, "power": 1.75}
         | {"weights": weights, "ngrams": ngrams}
-        for weights in _weights(sources)
+        for weights in (_weights(sources) if found is None else [found])
         for ngrams, (reg, prior) in itertools.product((0.5, 1.0), starts)
     ]
     build = partial(cca, directions=features.directions)
     strength, ngrams = _times(_THREEFOLD, *_STRENGTHS), _times((0.5, 2), "ngrams")
-    steps = (strength, *prior_steps, _power, ngrams, *_weight_steps(sources))
+    weight_steps = [_weigh(sources)] if sources else []
+    steps = (strength, *prior_steps, _power, ngrams, *weight_steps)
     return ClosedForm("cca" + NGRAMS, build, grid, steps, rounds=1)
 
 
@@ -136,7 +145,7 @@ def _prior(best: Parameters) -> list[Parameters]:
     return [best | {"prior": 0.0}, *_times((0.5, 2), "prior")(best)] if best["prior"] else []
 
 
-def _weights(sources: Sequence[str]) -> list[dict[str, float]]:
+def _weights(sources: Sequence[str]) -> list[Weights]:
     """Return the weights of all sources to start with: none, and a first guess."""
     return [dict.fromkeys(sources, weight) for weight in ((0.0, AS_PAIRS) if sources else (0.0,))]
 
@@ -152,8 +161,9 @@ def _weigh(names: Sequence[str]) -> Step:
 
     def step(best: Parameters) -> list[Parameters]:
         now = best["weights"]
+        start = {n: now[n] if any(now[m] for m in names) else AS_PAIRS for n in names}
         return [
-            best | {"weights": now | {n: float(f"{(now[n] or AS_PAIRS) * f:.6g}") for n in names}}
+            best | {"weights": now | {n: float(f"{start[n] * f:.6g}") for n in names}}
             for f in ((0, *_THREEFOLD) if any(now[n] for n in names) else _THREEFOLD)
         ]
 

@@ -25,7 +25,7 @@ from .candidates import (
     trained,
     training_label,
 )
-from .closed_forms import HUBNESS, NGRAMS, ClosedForm, Parameters, closed_forms
+from .closed_forms import HUBNESS, NGRAMS, ClosedForm, Parameters, Weights, closed_forms
 from .feature_data import FeatureData, HeldOutPart, HeldOutQueries
 from .gradient.contrastive import LEARNED
 from .hubness_bank import corrected, hubness_grid
@@ -105,15 +105,28 @@ def tune_candidates(
     for of_features in data:
         if identity is not None and not of_features.features.ngrams:
             families.append(_timed(tune_correction, "identity", of_features, [identity], metric))
-        families += _tune_closed_forms(of_features, metric)
+        found = _weights([of_one[0] for of_one in families], of_features.features.mode)
+        families += _tune_closed_forms(of_features, metric, found)
     return families, identity
 
 
-def _tune_closed_forms(data: FeatureData, metric: Metric) -> list[list[Candidate]]:
-    """Tune the closed forms of one feature set, each plain and corrected."""
+def _weights(tuned: list[Candidate], mode: Mode) -> Weights | None:
+    """Return as how many pairs each source counts in the best map of vectors of a mode."""
+    found = [c for c in tuned if c.mode == mode and "weights" in c.parameters]
+    return max(found, key=lambda c: c.score).parameters["weights"] if found else None
+
+
+def _tune_closed_forms(
+    data: FeatureData, metric: Metric, found: Weights | None
+) -> list[list[Candidate]]:
+    """Tune the closed forms of one feature set, each plain and corrected.
+
+    Args:
+        found: the weights of sources that maps of vectors chose, for maps that also read n-grams.
+    """
     read = " and n-grams" if data.features.ngrams else ""
     label = f"{data.features.mode}: closed forms over vectors{read}"
-    forms = closed_forms(data.features, list(data.everything.sources))
+    forms = closed_forms(data.features, list(data.everything.sources), found)
     families = []
     for form in track(forms, label):
         ranked = _timed(tune_closed_form, form, data, metric)
