@@ -276,6 +276,7 @@ def no_vectors(monkeypatch):
     """Stores search as before, and give no vector of a hit."""
     for module in (langchain.searches, llama_index.searches):
         monkeypatch.setattr(module, "stored_vectors", lambda store, hits: [None] * len(hits))
+    monkeypatch.setattr(langchain.searches, "search_with_vectors", lambda store: None)
     PROJECTED.clear()
 
 

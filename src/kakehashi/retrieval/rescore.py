@@ -181,11 +181,15 @@ class Rescorer:
         """Return the inner products of n hits with the query, (n,) float32; None if unknown."""
         if not hits:
             return np.empty(0, np.float32)
-        texts = [self._text_of(hit.payload) for hit in hits]
         rescoring = self._space.rescoring_of(query.modality)
         assert rescoring is not None
         assert query.rescoring is not None
         vectors = self._stored(hits)
+        reads = rescoring.reads("target")
+        texts = [  # a framework takes its time to tell one
+            self._text_of(hit.payload) if reads or vector is None else ""
+            for hit, vector in zip(hits, vectors, strict=True)
+        ]
         keys = keys_of(rescoring.fingerprint, texts, vectors)
         known = PROJECTED.get(keys)
         new = {key: row for row, key in enumerate(keys) if key not in known}
@@ -194,7 +198,8 @@ class Rescorer:
             given = self._complete([vectors[row] for row in rows], [texts[row] for row in rows])
             if given is None:
                 return None
-            projected = rescoring.documents(given, texts=[texts[row] for row in rows])
+            of_new = [texts[row] for row in rows] if reads else None
+            projected = rescoring.documents(given, texts=of_new)
             made = dict(zip(new, projected, strict=True))
             PROJECTED.put(made)
             known |= made

@@ -168,7 +168,8 @@ class AlignedRetriever(ProjectingRetriever):
             if self.search_type == "mmr":
                 return store.max_marginal_relevance_search_by_vector(vector, k=n, **options)
             if n_hits or self.score_threshold is not None:
-                rows = rows_of(store, vector, max(n, n_hits), options)
+                wanted = bool(n_hits)
+                rows = rows_of(store, vector, max(n, n_hits), options, with_vectors=wanted)
                 return self._ordered(prepared, rows)[:n]
             return store.similarity_search_by_vector(vector, k=n, **options)
 
@@ -194,7 +195,8 @@ class AlignedRetriever(ProjectingRetriever):
             if self.search_type == "mmr":
                 return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
             if n_hits or self.score_threshold is not None:
-                rows = await arows_of(store, vector, max(n, n_hits), options)
+                wanted = bool(n_hits)
+                rows = await arows_of(store, vector, max(n, n_hits), options, with_vectors=wanted)
                 return (await run_in_executor(None, self._ordered, prepared, rows))[:n]
             return await store.asimilarity_search_by_vector(vector, k=n, **options)
 

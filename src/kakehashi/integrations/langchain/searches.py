@@ -25,15 +25,13 @@ from .embeddings import AlignedEmbeddings
 from .filters import joined, kind_of
 from .index import check, scale_of
 from .store_options import check_options
-from .stored_vectors import stored_vectors
+from .stored_vectors import search_with_vectors, stored_vectors
 from .vectorstore import AlignedVectorStore
 
 _SCORED = (
     "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
-    "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus
+    "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus, the in-memory store
 )
-_WITH_VECTORS = "_similarity_search_with_score_by_vector"
-"""The search of the in-memory store whose rows have the stored vector, too."""
 RescoreField = Annotated[Rescore, BeforeValidator(check_rescore)]
 StoreSearch = Callable[..., list[Any]]
 Row = tuple[Document, float | None, Any]
@@ -57,21 +55,8 @@ def scored_search(store: Any) -> StoreSearch | None:
     A row is (document, score), and the stored vector where that comes with it.
     """
     if kind_of(store) == "LanceDB":
-        return partial(_search_lancedb, store)
-    if kind_of(store) == "InMemoryVectorStore" and hasattr(store, _WITH_VECTORS):
-        with_vectors: StoreSearch = getattr(store, _WITH_VECTORS)
-        return with_vectors
+        return search_with_vectors(store)  # its search with relevance scores drops the filter
     return next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
-
-
-def _search_lancedb(
-    store: Any, vector: list[float], k: int, **options: Any
-) -> list[tuple[Document, float, Any]]:
-    """Its search with relevance scores drops the filter, and its documents have no ids."""
-    rows = store._query(vector, k, **options)
-    vectors = rows[store._vector_key].to_pylist()
-    documents = store.results_to_docs(rows, score=True)
-    return [(d, raw, stored) for (d, raw), stored in zip(documents, vectors, strict=True)]
 
 
 def _deep_enough_for_filter(store: Any, search: StoreSearch) -> StoreSearch:
@@ -88,9 +73,15 @@ def _deep_enough_for_filter(store: Any, search: StoreSearch) -> StoreSearch:
     return search_deeper
 
 
-def rows_of(store: Any, vector: list[float], n: int, options: dict[str, Any]) -> list[Row]:
-    """Return n documents of a store, each with its score and its vector as far as it gives them."""
-    search = scored_search(store)
+def rows_of(
+    store: Any, vector: list[float], n: int, options: dict[str, Any], *, with_vectors: bool = False
+) -> list[Row]:
+    """Return n documents of a store, each with its score and its vector as far as it gives them.
+
+    Args:
+        with_vectors: ask for the vectors in the same call, where the store can.
+    """
+    search = (search_with_vectors(store) if with_vectors else None) or scored_search(store)
     if search is None:
         found = store.similarity_search_by_vector(vector, k=n, **options)
         return [(document, None, None) for document in found]
@@ -104,11 +95,17 @@ def rows_of(store: Any, vector: list[float], n: int, options: dict[str, Any]) ->
 
 
 async def arows_of(
-    store: VectorStore, vector: list[float], n: int, options: dict[str, Any]
+    store: VectorStore,
+    vector: list[float],
+    n: int,
+    options: dict[str, Any],
+    *,
+    with_vectors: bool = False,
 ) -> list[Row]:
     """Do the same without blocking the event loop: an unknown store may be async only."""
     if kind_of(store) is not None or scored_search(store) is not None:
-        return await run_in_executor(None, rows_of, store, vector, n, options)
+        rows = partial(rows_of, store, vector, n, options, with_vectors=with_vectors)
+        return await run_in_executor(None, rows)
     found = await store.asimilarity_search_by_vector(vector, k=n, **options)
     return [(document, None, None) for document in found]
 
@@ -233,6 +230,7 @@ class VectorSearch(BaseModel):
         assert self._prepared is not None
         space, modality, scale, merge, rescorer = self._prepared
         vector = query.vector.tolist()
+        few = 2 * rescorer.n_hits(query, k)  # of many hits, only the first need their vectors
 
         def search_part(
             parts: Mapping[str, dict[str, Any]], part: str | None, depth: int
@@ -248,7 +246,9 @@ class VectorSearch(BaseModel):
                     raw,
                     vector=stored,
                 )
-                for document, raw, stored in rows_of(self.vectorstore, vector, depth, part_options)
+                for document, raw, stored in rows_of(
+                    self.vectorstore, vector, depth, part_options, with_vectors=depth <= few
+                )
             ]
             if scale is None:
                 return hits
