@@ -79,7 +79,7 @@ def fitted(task: Task, n_pairs: int, index: Any) -> Aligner:
     if n_pairs:
         return kakehashi.fit(task.pairs.select(np.sort(task.own[:n_pairs])), **quick)
     texts, x = task.pairs.source_texts, task.pairs.required_vectors("source")
-    known = dict(zip(texts, x, strict=True))
+    known = dict(zip((*index.texts, *texts), (*task.seen, *x), strict=True))
     probe = x[0]  # what kakehashi asks beside the questions tells nothing here
 
     def use(asked: list[str]) -> Any:

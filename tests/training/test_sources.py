@@ -74,6 +74,15 @@ def test_an_index_may_bring_its_texts_as_the_source_encoder_sees_them():
         gathered(replace(index, source_vectors=reversed_letters(texts)), encoded(), nobody)
 
 
+def test_vectors_of_another_encoder_are_refused():
+    texts = [f"text {i}" for i in range(20)]
+    index = index_of(texts, source_vectors=np.random.default_rng(0).random((20, 32)))
+    stored = Pairs(texts, texts, source_vectors=index.source_vectors, target_vectors=index.vectors)
+    for given in (index, stored):
+        with pytest.raises(DataError, match=r"The source encoder .* gives other vectors than"):
+            fit(encoded(), learn_from=given, **ENCODERS, **QUICK)
+
+
 def test_sources_have_a_name_each():
     free = Pairs(
         source_vectors=encoded().source_vectors,
@@ -234,7 +243,7 @@ def test_by_default_the_targets_of_the_pairs_are_read_unasked(monkeypatch):
 
 
 def test_so_many_targets_of_one_space_are_thinned(monkeypatch):
-    monkeypatch.setattr(sources_module, "MAX_NGRAM_PAIRS", 7)
+    monkeypatch.setattr("kakehashi.training.index_as_seen.MAX_NGRAM_PAIRS", 7)
     pairs = encoded()
     one_space = pairs.with_vectors(pairs.target_vectors, None)
     found = gathered(None, one_space, dict.fromkeys(SIDES), same_space=True)[TARGETS]
@@ -269,7 +278,7 @@ def test_texts_of_the_index_make_up_for_few_pairs():
 
 def test_an_index_is_searched_whole_and_a_sample_of_it_is_read(monkeypatch):
     """Its stored vectors serve; the source encoder reads a few of its texts."""
-    monkeypatch.setattr("kakehashi.training.sources.MAX_READ", 12)
+    monkeypatch.setattr("kakehashi.training.index_as_seen.MAX_READ", 12)
     read = []
 
     def source(texts):

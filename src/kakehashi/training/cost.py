@@ -16,9 +16,10 @@ from ..encoders.identity import ASKED_AT_MOST, PROBE_ROWS, PROBES
 from ..encoders.protocol import is_local
 from ..types import SIDES, Role, Side
 from .fit_inputs import FitInputs
+from .index_as_seen import MAX_READ
 from .inputs import ROLES
 from .known_questions import KNOWN_SHARE
-from .sources import MAX_READ, TARGETS, LearnFrom
+from .sources import TARGETS, LearnFrom
 from .split_plan import TEST_SHARE, judged_by_folds, n_folds
 from .target_encoder import MAX_ASKED
 

@@ -8,26 +8,21 @@ from functools import partial
 from itertools import chain, count
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from ..aligner import Aligner
 from ..data.index import IndexDocuments, as_index
 from ..data.pairs import Pairs
-from ..data.splits import Rows
-from ..encoders import Encoder
-from ..encoders.cache import encode_texts
 from ..errors import DataError
 from ..types import SIDES
-from ..vectors import drawn
-from .features import MAX_NGRAM_PAIRS
+from .index_as_seen import MAX_READ, as_both_see
 from .index_rows import index_rows
-from .inputs import ROLES, Cache, EncodersBySide, common_dimensions, with_vectors
+from .inputs import (
+    Cache,
+    EncodersBySide,
+    check_made_by,
+    common_dimensions,
+    with_vectors,
+)
 from .other_aligner import rows_of_aligner
-
-MAX_READ = 5000
-"""Texts of an index that the source encoder reads unless ``learn`` says otherwise; and targets of
-the pairs, which stand for an index where none is given. Where there are more targets, it reads
-none."""
 
 TARGETS = "targets of the pairs"
 """The name of the source that is read unasked."""
@@ -102,7 +97,7 @@ def with_target_vectors(
         the sources; and the documents of all indices, which are searched.
 
     Raises:
-        DataError: stored vectors are not those of the target encoder.
+        DataError: stored vectors are not those of their encoder.
     """
     if learn_from is None:
         return None, ()
@@ -110,8 +105,12 @@ def with_target_vectors(
     documents: list[Pairs] = []
     for source in learn_from:
         if isinstance(source, Pairs):
+            check_made_by(source, encoders)
             sources.append(with_vectors(source, encoders, cache))
             continue
+        if source.texts is not None and source.source_vectors is not None:
+            texts, seen = source.texts, source.source_vectors
+            check_made_by(Pairs(texts, texts, source_vectors=seen), encoders)
         rows = index_rows(source, encoders["target"], dimension=dimension, cache=cache)
         documents.append(rows)
         sources.append(replace(source, vectors=rows.target_vectors))
@@ -165,46 +164,3 @@ def _named(found: list[tuple[str, Pairs | None]]) -> Iterator[Source]:
             own = next(each for each in chain([name], numbered) if each not in names)
             names.add(own)
             yield Source(own, rows)
-
-
-def as_both_see(
-    index: IndexDocuments, *, encoder: Encoder | None, same_space: bool, cache: Cache
-) -> Pairs | None:
-    """Return documents of an index, a row each; None where the source encoder can read none.
-
-    Args:
-        index: with vectors of the target encoder.
-        encoder: of the source. It reads ``index.learn`` texts, drawn evenly, where the index does
-            not bring their vectors.
-    """
-    texts, stored, seen = index.texts, index.vectors, index.source_vectors
-    assert stored is not None
-    if same_space and seen is None:
-        seen = stored
-    reads = seen is None
-    rows = _different(index)
-    at_most = (MAX_READ if reads else MAX_NGRAM_PAIRS) if index.learn is None else index.learn
-    rows = rows[drawn(len(rows), at_most, 0)]
-    if len(rows) == 0 or (reads and (encoder is None or texts is None)):
-        return None
-    if len(rows) < len(index):  # else no copy is made: they may lie in a file
-        texts = None if texts is None else tuple(texts[int(i)] for i in rows)
-        stored = stored[rows]
-        seen = None if seen is None else seen[rows]
-    if seen is None:
-        assert encoder is not None
-        assert texts is not None
-        label = f"encoding texts by the source encoder: {index.name}"
-        role = ROLES["source"]  # the side that the encoder stands in for, whatever it reads
-        seen = encode_texts(encoder, texts, role, cache=cache, label=label)
-    return Pairs(texts, texts, source_vectors=seen, target_vectors=stored, name=index.name)
-
-
-def _different(index: IndexDocuments) -> Rows:
-    """Return the rows of different texts, of equal ones the first; all where there are no texts."""
-    if index.texts is None:
-        return np.arange(len(index))
-    first: dict[str, int] = {}
-    for row, text in enumerate(index.texts):
-        first.setdefault(text, row)
-    return np.array(list(first.values()), np.intp)
