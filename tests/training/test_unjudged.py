@@ -112,6 +112,7 @@ def test_starter_pairs_alone_are_enough():
     assert made.data.licence == "CC0"
     assert made.data.n_pairs == 0
     assert made.router is not None
+    assert evaluate(made, starter).judgement.verdict == "no verdict"  # these were fitted
     assert evaluate(made, pairs).aligned.means["mrr@10"] > 0.2
 
 

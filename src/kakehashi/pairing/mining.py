@@ -37,6 +37,8 @@ def pseudo_pairs(
         more = kakehashi.pairing.pseudo_pairs(first, notes, index.texts)
         aligner = kakehashi.fit(pairs, ..., test=test, learn_from=[index, more])
 
+    A first fit without pairs, on questions and an index, serves, too.
+
     Validation chooses their weight, which may be zero, and they never judge. Both fits need the
     same test set. Without one, the first fit also learns from what judges it, and its pairs would
     give the second fit the answers by which it is judged. ``benchmarks/accuracy.py DATA OUT --only

@@ -27,6 +27,7 @@ from .closed_forms import AS_PAIRS, FIXED
 from .fit_inputs import FitSettings
 from .inputs import ROLES, EncodersBySide, identities_of
 from .learn_serving import router_or_none
+from .seen_pairs import sample_of
 from .sources import LearnFrom, Source, check_sources, gather_sources, with_target_vectors
 from .spaces import share_space, store_metric
 
@@ -243,4 +244,7 @@ def _data_record(sources: tuple[Source, ...]) -> DataRecord:
     sets = [rows for _, rows in sources]
     licences = " + ".join(dict.fromkeys(rows.licence for rows in sets if rows.licence))
     content = hashlib.sha256(" ".join(rows.content_hash for rows in sets).encode()).hexdigest()
-    return DataRecord("", licences, content, 0)
+    starters = [rows for rows in sets if rows.source_texts and not _is_one_text_a_row(rows)]
+    return DataRecord(
+        "", licences, content, 0, texts_sample=sample_of(starters) if starters else ""
+    )
