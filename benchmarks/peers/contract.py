@@ -5,8 +5,10 @@ A peer is called as
     python peers/NAME.py SPLIT.npz OUT_FOLDER [--seed N] [its own options]
 
 SPLIT.npz holds train_, valid_ and test_, each with source and target: float32, rows that match by
-index, except that test_target is the whole index. The two sides may differ in dimension. The peer
-trains on train, chooses among settings by mean reciprocal rank on valid, trains the chosen setting
+index, except that test_target is the whole index. The two sides may differ in dimension. It may
+hold rows to learn from beside them: starter_, pairs of other fields; and identical_, texts of the
+index as both encoders see them, one text a row. The peer trains on train, chooses among settings by
+mean reciprocal rank on valid, and whether to learn from the rows beside, trains the chosen setting
 again on both, and writes
 
 - OUT_FOLDER/vectors.npz: `queries`, the test part as a store would be asked with it, and
@@ -14,6 +16,8 @@ again on both, and writes
 - OUT_FOLDER/result.json: the setting, seconds (wall and CPU) of its last training and of the whole
   search, microseconds a query, versions, notes; or `not_applicable` with the reason, and then no
   vectors.
+
+train and valid may hold no rows. A seventh of the rows beside them then is valid.
 
 Scores on the test part are the caller's business, so that they are computed alike for all.
 """
@@ -40,6 +44,7 @@ import numpy as np
 
 Setting = dict[str, Any]
 Apply = Callable[[np.ndarray], np.ndarray]
+SIDES = ("source", "target")
 _TIMED_QUERIES = 300
 
 
@@ -63,31 +68,46 @@ class Rows:
 
 @dataclass(frozen=True)
 class Split:
-    """The three parts of a split."""
+    """The three parts of a split, and what may be learned from beside them; None if nothing."""
 
     train: Rows
     valid: Rows
     test: Rows
+    starter: Rows | None = None
+    identical: Rows | None = None
 
     @classmethod
     def read(cls, path: Path) -> Split:
         """Read SPLIT.npz."""
         with np.load(path, allow_pickle=False) as stored:
-            parts = [
-                Rows(
-                    *(stored[f"{part}_{side}"].astype(np.float32) for side in ("source", "target"))
-                )
-                for part in ("train", "valid", "test")
-            ]
-        return cls(*parts)
+            parts = {
+                part: Rows(*(stored[f"{part}_{side}"].astype(np.float32) for side in SIDES))
+                for part in ("train", "valid", "test", "starter", "identical")
+                if f"{part}_source" in stored
+            }
+        return cls(**parts)
+
+    @property
+    def beside(self) -> Rows | None:
+        """The rows of both kinds that may be learned from."""
+        given = [rows for rows in (self.starter, self.identical) if rows is not None]
+        return sum(given[1:], given[0]) if given else None
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A trained map of queries, and the epochs it took (0 for a closed form)."""
+    """A trained map of queries, and the epochs it took (0 for a closed form).
+
+    `move` is what becomes of stored documents, where a peer does not leave them as they are.
+    """
 
     apply: Apply
     epochs: int = 0
+    move: Apply | None = None
+
+    def documents(self, stored: np.ndarray) -> np.ndarray:
+        """Return the documents as a store would hold them."""
+        return stored if self.move is None else self.move(stored)
 
 
 Train = Callable[[Rows, Setting, int, Rows | None], Trained]
@@ -134,23 +154,37 @@ def run(
     out: Path,
     *,
     seed: int,
+    beside: Rows | None = None,
     packages: Sequence[str] = ("torch", "numpy"),
     notes: str = "",
 ) -> None:
     """Choose among the settings by valid, train the best again on train and valid, and write.
 
     One setting that does not stop early by the validation part leaves nothing to choose.
+
+    Args:
+        beside: further rows, where the peer can learn from any of the split. Each setting is tried
+            with them and without; without pairs of one's own they stand for those.
     """
     with Clock() as search:
+        if not len(split.train.source) and beside is not None:
+            split, beside = _of_rows_beside(split, beside, seed), None
+        if beside is not None:
+            settings = [s | {"beside": used} for s in settings for used in (False, True)]
+
+        def trained(rows: Rows, setting: Setting, valid: Rows | None) -> Trained:
+            used = beside is not None and setting["beside"]
+            return train(rows + beside if used and beside else rows, setting, seed, valid)
+
         best = settings[0]
         if len(settings) > 1 or "patience" in best:
-            best = max(_tried(split, settings, train, seed), key=lambda s: s["valid_mrr"])
+            best = max(_tried(split, settings, trained), key=lambda s: s["valid_mrr"])
         with Clock() as training:
-            final = train(split.train + split.valid, best, seed, None)
+            final = trained(split.train + split.valid, best, None)
     write(
         out,
         queries=final.apply(split.test.source),
-        documents=split.test.target,
+        documents=final.documents(split.test.target),
         setting=best,
         n_settings=len(settings),
         training=training,
@@ -161,12 +195,25 @@ def run(
     )
 
 
-def _tried(split: Split, settings: Sequence[Setting], train: Train, seed: int) -> Iterator[Setting]:
+def _of_rows_beside(split: Split, beside: Rows, seed: int) -> Split:
+    """Return the split with other rows in place of pairs of its own."""
+    order = np.random.default_rng(seed).permutation(len(beside.source))
+    held, kept = np.split(order, [len(order) // 7])
+    parts = (Rows(beside.source[rows], beside.target[rows]) for rows in (kept, held))
+    return Split(*parts, split.test)
+
+
+def _tried(
+    split: Split,
+    settings: Sequence[Setting],
+    train: Callable[[Rows, Setting, Rows | None], Trained],
+) -> Iterator[Setting]:
     """Yield each setting with the epochs that it took and its score on valid."""
     for setting in settings:
-        trained = train(split.train, setting, seed, split.valid)
+        trained = train(split.train, setting, split.valid)
         epochs = {"epochs": trained.epochs} if trained.epochs else {}
-        score = mrr(trained.apply(split.valid.source), split.valid.target)
+        documents = trained.documents(split.valid.target)
+        score = mrr(trained.apply(split.valid.source), documents)
         yield setting | epochs | {"valid_mrr": score}
 
 

@@ -119,7 +119,8 @@ def main() -> None:
         "low-rank": (learnt(LowRank), LEARNT),
         "mlp": (learnt(ResidualMLP), LEARNT),
     }[args.map]
-    contract.run(contract.Split.read(args.split), grid, train, args.out, seed=args.seed)
+    split = contract.Split.read(args.split)
+    contract.run(split, grid, train, args.out, seed=args.seed, beside=split.beside)
 
 
 if __name__ == "__main__":

@@ -114,12 +114,14 @@ def main() -> None:
     parser.add_argument("--tuned", action="store_true")
     args = parser.parse_args()
     default = {"santander": SANTANDER, "chroma": CHROMA}[args.recipe]
+    split = contract.Split.read(args.split)
     contract.run(
-        contract.Split.read(args.split),
+        split,
         GRIDS[args.recipe] if args.tuned else [default],
         {"santander": santander, "chroma": chroma}[args.recipe],
         args.out,
         seed=args.seed,
+        beside=split.beside,
     )
 
 

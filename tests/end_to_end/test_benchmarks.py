@@ -96,6 +96,31 @@ assert (again.train.source_vectors == 2 * parts.train.source_vectors).all()
     assert "of 1 fits" in shown
 
 
+def test_finding_gives_a_fit_and_its_peers_the_same_rows(data, tmp_path):
+    demo = Path(kakehashi.__file__).parent / "demo" / "kicad_ja_en.jsonl"
+    lines = demo.read_text(encoding="utf-8").split("\n")[60:180]
+    rows = [json.loads(line) for line in lines]
+    vectors = {f"letters_{s}": hashed_letters([r[s] for r in rows]) for s in ("source", "target")}
+    (data / "others_ja_en.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    np.savez(data / "vectors" / "others_ja_en.npz", **vectors)
+    code = f"""
+import sys, finding
+sys.modules["torch"] = None  # a trained head adds nothing here but seconds
+sys.argv = ["finding.py", {str(data)!r}, {str(tmp_path)!r}, "--sets", {SET!r}, "--sizes", "all",
+            "--starters", "few_ja_en", "others_ja_en", "--given", "both", "none"]
+finding.main()
+"""
+    found = run("finding.py", code)
+    for row in ("index + other sets", ""):
+        for system in ("kakehashi", "drift-adapter procrustes", "era", "shift"):
+            assert f"{SET}__all__{row}__0__{system} 0." in found
+    assert "embedded again" in found
+    table = (tmp_path / "finding.md").read_text(encoding="utf-8")
+    assert f"## {SET}" in table
+    assert "translated" not in table
+    assert "__0__" not in run("finding.py", code)
+
+
 def test_the_benchmark_of_perturbed_queries_scores_each_pair_of_encoders(data, tmp_path):
     out = tmp_path / "result.json"
     code = f"""
