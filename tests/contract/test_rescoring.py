@@ -17,6 +17,7 @@ from support.toy_data import machine_pairs, reversed_letters
 
 from kakehashi.errors import DataError, DegradedWarning
 from kakehashi.integrations import langchain, llama_index
+from kakehashi.retrieval.answer_probability import AnswerProbability
 from kakehashi.retrieval.bm25 import LexicalIndex
 from kakehashi.retrieval.calibration import Calibration, ScoreWeights
 from kakehashi.retrieval.projected_documents import PROJECTED
@@ -294,6 +295,23 @@ def test_a_number_of_hits_needs_a_second_map(plain, aligner, corpus):
         plain_retriever(without, plain.of("target"), rescore=20)
     with pytest.raises(ValueError, match="holds no second map"):
         without.f.retriever([without.f.vectors(plain.of("target"), rescore=20)])
+
+
+def test_a_least_probability_is_that_of_rescored_scores(plain, aligner):
+    probability = AnswerProbability(1.0, 0.0, 0.5)
+    answers_of = dict.fromkeys(SIDES, probability)
+    judged = replace(aligner, calibration=replace(aligner.calibration, answers=answers_of))
+    shop = Shop(type(plain.f)(judged), plain.make, None, None, None)
+    targets, off = plain.of("target"), {"rescore": False, "min_score": 0.5}
+    with pytest.raises(ValueError, match="which rescore=False turns off; drop one"):
+        plain_retriever(shop, targets, **off)
+    with pytest.raises(ValueError, match="which rescore=False turns off; drop one"):
+        shop.f.retriever([shop.f.vectors(targets, rescore=False)], min_score=0.5)
+    shop.f.embeddings.query_modality = "source"
+    found = shop.f.search(plain_retriever(shop, targets, min_score=0.9), QUERY)
+    wanted = expected(judged, [Entry(t, "target", "a", 0) for t in machine_pairs().target_texts])
+    again = [probability.of(10 * s - 0.1 * np.log(n)) for n, (_, s) in enumerate(wanted, 1)]
+    assert len(found) == sum(p >= 0.9 for p in again[:7])
 
 
 def test_diversity_is_chosen_by_the_stored_vectors(plain):

@@ -47,6 +47,10 @@ class Search(Protocol):
     def by_vector(self) -> bool:
         """Whether it searches by vector, and not by words."""
 
+    @property
+    def not_rescored(self) -> bool:
+        """Whether the caller turned off the rescoring of which the calibration was learned."""
+
     def find(
         self,
         query: Query,
@@ -240,7 +244,8 @@ def check_searches(searches: Sequence[Search], hybrid: HybridSearch) -> None:
 
     Raises:
         DataError: an empty list, two searches of one name, a weight of an unknown search, a weight
-            that is not positive, or a least probability without a search by vector.
+            that is not positive, a least probability without a search by vector, or without the
+            rescoring that it was learned with.
     """
     fusion = hybrid.fusion
     names = [search.name for search in searches]
@@ -259,4 +264,9 @@ def check_searches(searches: Sequence[Search], hybrid: HybridSearch) -> None:
         raise DataError(
             "min_score needs a search by vector: words alone do not tell how likely a document "
             "answers."
+        )
+    if hybrid.min_score is not None and any(search.not_rescored for search in searches):
+        raise DataError(
+            "min_score was learned on the scores of rescored searches, which rescore=False turns "
+            "off; drop one of the two."
         )

@@ -55,10 +55,14 @@ def check_rescore(rescore: Any) -> Rescore:
     return rescore if isinstance(rescore, bool) else int(rescore)
 
 
+def _has_map(space: RescoringSpace) -> bool:
+    return any(space.rescoring_of(modality) is not None for modality in space.modalities)
+
+
 def _check_possible(space: RescoringSpace, rescore: Rescore) -> None:
     """Raise DataError where a number of hits was asked for, and the aligner has no second map."""
     asked = not isinstance(rescore, bool)
-    if asked and all(space.rescoring_of(modality) is None for modality in space.modalities):
+    if asked and not _has_map(space):
         raise DataError(
             f"rescore={rescore}: this aligner holds no second map, so it cannot rescore. Leave "
             "rescore out; or fit again with mode='keep', where rescoring was shown to help."
@@ -100,9 +104,12 @@ class Rescorer:
     @property
     def active(self) -> bool:
         """Whether it orders the hits of any query again."""
-        modalities = self._space.modalities
-        has_map = any(self._space.rescoring_of(each) is not None for each in modalities)
-        return has_map and self._can and self._rescore is not False
+        return _has_map(self._space) and self._can and self._rescore is not False
+
+    @property
+    def turned_off(self) -> bool:
+        """Whether there is a second map, and the caller does not want it."""
+        return _has_map(self._space) and self._rescore is False
 
     def n_hits(self, query: Query, k: int) -> int:
         """Return how many documents are ordered again to return k of them; 0 for none."""
@@ -133,7 +140,7 @@ class Rescorer:
             if self._target not in result.last_hits or self._enough(result.hits, wanted):
                 break
             depth *= _DEPTH_FACTOR
-            result = find(depth, wanted, True)
+            result = find(depth, wanted * self._copies(result.hits), True)
         hits = self.rescored(query, self._first(result.hits, wanted))
         if hits is None:
             return result
@@ -172,6 +179,11 @@ class Rescorer:
 
     def _enough(self, hits: Sequence[Hit], wanted: int) -> bool:
         return len(self._documents(hits)) >= wanted
+
+    def _copies(self, hits: Sequence[Hit]) -> int:
+        """Return how often a document of the target is stored, on average, rounded up."""
+        n_hits = sum(hit.modality == self._target for hit in hits)
+        return max(1, -(-n_hits // max(1, len(self._documents(hits)))))
 
     def _documents(self, hits: Sequence[Hit]) -> list[str]:
         """Return the keys of the documents of the target, the best first."""

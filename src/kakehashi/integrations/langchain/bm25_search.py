@@ -38,6 +38,7 @@ class BM25Search(BaseModel):
     model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
 
     by_vector: ClassVar[bool] = False
+    not_rescored: ClassVar[bool] = False
 
     documents: list[Document] = Field(repr=False)
     name: str = "words"

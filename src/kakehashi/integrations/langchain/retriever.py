@@ -35,7 +35,7 @@ from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.fusion import fusion_of
 from ...retrieval.hits import Hit
-from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_k
+from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_k, check_searches
 from ...retrieval.query import Query
 from ...retrieval.rescore import Rescorer
 from .._aligner_field import index_may_need_moving
@@ -257,6 +257,7 @@ class AlignedRetriever(ProjectingRetriever):
             )
             searched = VectorSearch(vectorstore=self.vectorstore, rescore=self.rescore)
             search = searched.prepared(self.embeddings, needs_similarity=True, merge="identity")
+            check_searches([search], hybrid)
             self._by_probability = made_from, hybrid, search
         return self._by_probability[1:]
 

@@ -186,6 +186,11 @@ class VectorSearch(BaseModel):
     def _without_k(cls, search_kwargs: dict[str, Any]) -> dict[str, Any]:
         return without_k(search_kwargs)
 
+    @property
+    def not_rescored(self) -> bool:
+        """Whether ``rescore=False`` turns off what the aligner can do."""
+        return self._prepared is not None and self._prepared.rescorer.turned_off
+
     def prepared(
         self,
         embeddings: AlignedEmbeddings,

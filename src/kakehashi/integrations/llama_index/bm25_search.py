@@ -37,6 +37,7 @@ class BM25Search:
     """
 
     by_vector: ClassVar[bool] = False
+    not_rescored: ClassVar[bool] = False
 
     nodes: Sequence[BaseNode] = field(repr=False)
     name: str = "words"

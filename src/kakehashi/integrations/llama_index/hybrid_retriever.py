@@ -80,11 +80,11 @@ class HybridRetriever(BaseRetriever):
         listed = as_searches(searches)
         method = fusion_of(fusion, self.embedding.aligner.calibration, weights)
         self._hybrid_search = HybridSearch(method, on_error, timeout, min_score)
-        check_searches(listed, self._hybrid_search)
         self._searches = [
             search.prepared(self.embedding, needs_similarity=method.needs_similarity, merge=merge)
             for search in listed
         ]
+        check_searches(self._searches, self._hybrid_search)
         self._k, self._fusion, self._options = similarity_top_k, fusion, options
         self._explain = explain
         indices = [search.index for search in listed if isinstance(search, VectorSearch)]

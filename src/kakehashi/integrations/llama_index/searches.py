@@ -117,6 +117,11 @@ class VectorSearch:
         if "similarity_top_k" in self.options:
             raise DataError("options hold similarity_top_k; give it to the retriever itself.")
 
+    @property
+    def not_rescored(self) -> bool:
+        """Whether ``rescore=False`` turns off what the aligner can do."""
+        return self._prepared is not None and self._prepared.rescorer.turned_off
+
     def prepared(
         self,
         embedding: AlignedEmbedding,
