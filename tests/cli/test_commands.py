@@ -697,9 +697,9 @@ def test_a_report_names_the_small_pool_beside_the_whole_index(aligner, capsys, t
     report = aligner.report
     print_report(report, all_candidates=False)
     printed = " ".join(capsys.readouterr().out.split())
-    assert "80 held-out questions in the whole index: 400 documents" in printed
-    assert "among the documents that no fitted pair names: 80 questions, 80 documents" in printed
+    assert "400 questions, asked out of fold in the whole index: 400 documents" in printed
+    assert "among the documents that no fitted pair names: 400 questions, 80 documents" in printed
     card = (aligner.save(tmp_path / "a") / "README.md").read_text()
-    assert "Scores of 80 held-out questions in the whole index, 400 documents:" in card
-    assert "Among the documents that no fitted pair names (80 questions, 80 documents):" in card
+    assert "Scores of 400 questions, asked out of fold in the whole index, 400 documents:" in card
+    assert "Among the documents that no fitted pair names (400 questions, 80 documents):" in card
     assert card.count("| recall@1 | recall@5 | recall@10 |") == 2
