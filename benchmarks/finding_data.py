@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,10 +48,10 @@ class Corpus:
     @classmethod
     def read(cls, data_set: DataSet, data: Path, cache: Path, others: Sequence[str]) -> Corpus:
         """Read the set and those of ``others`` that have its modalities."""
-        pairs = data_set.load(data, cache)
+        pairs = _loaded(data_set, data, cache)
         seen = data_set.targets_as_source(pairs, data, cache)
         alike = [
-            DataSet(name, data_set.source, data_set.target).load(data, cache)
+            _loaded(DataSet(name, data_set.source, data_set.target), data, cache)
             for name in others
             if name != data_set.name and modalities(name) == modalities(data_set.name)
         ]
@@ -74,6 +74,11 @@ class Corpus:
             for s in SIDES
         ]
         return starter.with_vectors(*vectors)
+
+
+@cache
+def _loaded(data_set: DataSet, data: Path, cache: Path) -> Pairs:
+    return data_set.load(data, cache)
 
 
 def modalities(name: str) -> tuple[str, ...]:
