@@ -38,6 +38,7 @@ from kakehashi import Aligner, Pairs
 from kakehashi.data.duplicates import find_leaks
 from kakehashi.data.index import IndexDocuments
 from kakehashi.data.splits import hold_out
+from kakehashi.evaluation.rescoring import rescored_search
 from kakehashi.metrics.pool import Pool
 from kakehashi.metrics.ranking import ranks
 from kakehashi.metrics.relevance import MIN_GROUPS, Relevance, groups_of
@@ -237,6 +238,7 @@ def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int, **options: Any) -> 
     return {
         "status": "measured",
         **shipped,
+        **rescored(parts, aligner, shipped),
         "shipped": report.chosen,
         "verdict": report.verdict,
         "reason": report.reason,
@@ -246,6 +248,20 @@ def fitted(parts: Parts, mode: Any, ngrams: bool, seed: int, **options: Any) -> 
         "search_cpu_seconds": clock.cpu_seconds,
         "query_us": _query_us(aligner, parts.test),
     }
+
+
+def rescored(parts: Parts, aligner: Aligner, shipped: Record) -> Record:
+    """Return the score where the second map of an aligner orders its first hits again.
+
+    Empty where it has none.
+    """
+    search = rescored_search(aligner, parts.pool)
+    if search is None:
+        return {}
+    vectors = np.asarray(parts.test.required_vectors("source"), np.float32)
+    kept = np.array(shipped["ranks"])
+    hits = search.hits(vectors, parts.test.source_texts, kept=kept, relevance=parts.relevance)
+    return {"rescored": parts.summary(hits.rescored())}
 
 
 def lacks_texts(parts: Parts) -> bool:
