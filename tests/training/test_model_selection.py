@@ -1,5 +1,6 @@
 """The search for the best map: what is tried, how it is scored, and what is chosen."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -19,6 +20,7 @@ from kakehashi.training.feature_data import FeatureData
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.hubness_bank import corrected, hubness_grid
 from kakehashi.training.model_selection import choose
+from kakehashi.training.sources import TARGETS, Source
 from kakehashi.training.split_plan import Part, plan_split
 from kakehashi.training.sufficient_statistics import develop
 
@@ -226,3 +228,33 @@ def test_maps_with_ngrams_start_from_the_weights_that_maps_of_vectors_chose():
         {"index": pytest.approx(1000 / 3, abs=1e-3)},
         {"index": 3000.0},
     ]
+
+
+def test_a_lead_that_the_best_of_many_has_by_luck_is_none():
+    anchor, rng = candidate("cca", "keep", np.full(100, 0.5)), np.random.default_rng(0)
+    equals = [
+        replace(anchor, per_query=anchor.per_query + rng.normal(0, 0.3, 100)) for _ in range(50)
+    ]
+    best = max(equals, key=lambda c: c.score)
+    assert best.score > anchor.score + 0.03
+    assert search._is_luck(best, anchor, 50)
+    better = replace(anchor, per_query=anchor.per_query + rng.normal(0.15, 0.3, 100))
+    assert not search._is_luck(better, anchor, 50)
+    assert search._is_luck(anchor, anchor, 1)
+
+
+def test_the_anchor_stands_alone_unless_it_is_clearly_led():
+    x, y, _ = two_views(30, 12, 10, noise=1.0)
+    u, v, _ = two_views(300, 12, 10, seed=3, noise=1.0)
+    noise = np.random.default_rng(0).standard_normal((300, 10)).astype(np.float32)
+    pairs = Pairs(source_vectors=x, target_vectors=y)
+    for rows, alone in ((v, True), (noise, False)):
+        source = Source("index", Pairs(source_vectors=u, target_vectors=rows))
+        plan = plan_split(pairs, validation=None, test=None, sources=(source,), seed=0)
+        features = FeatureSet("shared")
+        data = develop(plan, features, seed=0)
+        form = closed_forms(features, ["index"])[-1]
+        ranked = search.tune_closed_form(form, data, "ip")
+        assert (len(ranked) == 1 and ranked[0].parameters == form.anchor) == alone
+    assert closed_forms(features, [TARGETS])[-1].anchor is None
+    assert closed_forms(features)[-1].anchor is None

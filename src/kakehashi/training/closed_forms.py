@@ -12,6 +12,7 @@ from ..projection import Projection
 from ..projection.cca import cca
 from ..projection.linear import centring, procrustes, ridge
 from .features import FeatureSet
+from .sources import TARGETS
 
 Parameters = dict[str, Any]
 Weights = dict[str, float]
@@ -38,6 +39,8 @@ class ClosedForm:
         steps: each gives other values of one hyper-parameter (or two that go together) for the
             best setting so far.
         rounds: how often all steps are gone through.
+        anchor: a setting that is near the best on any data. It stands unless another leads it by
+            more than the best of many is lucky. None where no such setting is known.
     """
 
     name: str
@@ -45,6 +48,7 @@ class ClosedForm:
     grid: list[Parameters]
     steps: tuple[Step, ...] = ()
     rounds: int = 2
+    anchor: Parameters | None = None
 
 
 def closed_forms(
@@ -94,7 +98,8 @@ def _cca(features: FeatureSet, sources: Sequence[str]) -> ClosedForm:
         _times(_THREEFOLD, *names) for names in (_STRENGTHS, _STRENGTHS[:1], _STRENGTHS[1:])
     ]
     steps = (*strengths, *prior_steps, _power, *_weight_steps(sources))
-    return ClosedForm("cca", cca, grid, steps)
+    anchor = FIXED | {"prior": 0.0, "weights": dict.fromkeys(sources, AS_PAIRS)}
+    return ClosedForm("cca", cca, grid, steps, anchor=_if_known(anchor, features, sources))
 
 
 def _cca_with_ngrams(
@@ -112,7 +117,16 @@ def _cca_with_ngrams(
     strength, ngrams = _times(_THREEFOLD, *_STRENGTHS), _times((0.5, 2), "ngrams")
     weight_steps = [_weigh(sources)] if sources else []
     steps = (strength, *prior_steps, _power, ngrams, *weight_steps)
-    return ClosedForm("cca" + NGRAMS, build, grid, steps, rounds=1)
+    anchor = _if_known(grid[0], features, sources) if found is not None else None
+    return ClosedForm("cca" + NGRAMS, build, grid, steps, rounds=1, anchor=anchor)
+
+
+def _if_known(
+    anchor: Parameters, features: FeatureSet, sources: Sequence[str]
+) -> Parameters | None:
+    """Return a setting where it was found to be near the best: two spaces, and a source."""
+    given = any(name != TARGETS for name in sources)
+    return anchor if given and not features.same_space else None
 
 
 def _priors(features: FeatureSet) -> tuple[tuple[float, ...], tuple[Step, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -162,7 +163,8 @@ def _timed(search: Callable[..., list[Candidate]], *args: Any) -> list[Candidate
 def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> list[Candidate]:
     """Score the grid of a form, then step by step from its best point; the best comes first.
 
-    One hyper-parameter is moved at a time, each from the best setting so far.
+    One hyper-parameter is moved at a time, each from the best setting so far. Where the form has an
+    anchor, it comes first and alone, unless another setting clearly leads it.
     """
     sizes = np.cumsum([len(part.queries.source) for part in data.parts])
     enough = int((sizes < _TUNED_ON).sum()) + 1
@@ -180,9 +182,23 @@ def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> lis
     ranked = sorted(tried, key=lambda c: -c.score)
     if len(parts) < len(data.parts):
         on_all_parts = [c.parameters for c in ranked[:_TOP]]
+        if form.anchor is not None and form.anchor not in on_all_parts:
+            on_all_parts.append(form.anchor)
         again = _scored(form, on_all_parts, data, data.parts, metric)
         ranked = sorted(again, key=lambda c: -c.score)
-    return ranked
+    anchors = [c for c in ranked if c.parameters == form.anchor]
+    return anchors if anchors and _is_luck(ranked[0], anchors[0], len(tried)) else ranked
+
+
+def _is_luck(best: Candidate, other: Candidate, n_tried: int) -> bool:
+    """Whether the best of n settings leads another by no more than the best of n equal ones would.
+
+    The largest of n independent errors is about sqrt(2 ln n) standard errors (Donoho & Johnstone,
+    Ideal spatial adaptation by wavelet shrinkage, Biometrika 1994).
+    """
+    lead = best.per_query - other.per_query
+    standard_error = float(lead.std()) / math.sqrt(len(lead))
+    return float(lead.mean()) <= math.sqrt(2 * math.log(n_tried)) * standard_error
 
 
 def _scored(
