@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ WANTED = (
     ".detach().cpu().numpy())."
 )
 """What vectors have to be, for errors over something else."""
+
+_AS_IT_IS = nullcontext()
 
 CHUNK_ROWS = 8192
 """Rows handled at a time wherever a set may be larger than memory (12 MB of 384 float32)."""
@@ -105,10 +108,10 @@ def as_matrix(
         )
     # A float64 beyond float32 becomes infinite. A sum of squares is finite and positive exactly
     # where every value is finite and one is not 0.
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore") if array.dtype != np.float32 else _AS_IT_IS:
         matrix = np.ascontiguousarray(array, dtype=np.float32)
-        norms = squared_norms(matrix)
-    good = np.isfinite(norms) & (norms > 0)
+    norms = squared_norms(matrix)
+    good = (norms > 0) & (norms < np.inf)
     if not good.all():
         row = int(np.argmin(good))
         raise VectorError(f"{what}: {row_name(row)} {describe_bad_row(matrix[row])}.")

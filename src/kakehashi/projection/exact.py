@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ..vectors import Float32Array, FloatArray, squared_norms
 
 GRID = 2.0**22
+_GRID, _TINY = np.float32(GRID), np.float32(1e-25)  # a row of zeros stays zero
 
 
 def on_grid(x: FloatArray) -> FloatArray:
@@ -35,8 +36,8 @@ def exact_product(x: Float32Array, scaled: NDArray[np.float64]) -> NDArray[np.fl
     Returns:
         (n, m) float64.
     """
-    lengths = np.sqrt(squared_norms(x))
-    lengths[lengths == 0] = 1
-    on_integers = np.rint(x * (np.float32(GRID) / lengths)[:, None])
+    lengths = np.maximum(np.sqrt(squared_norms(x)), _TINY)
+    on_integers = x * (_GRID / lengths)[:, None]
+    np.rint(on_integers, out=on_integers)
     result: NDArray[np.float64] = on_integers.astype(np.float64) @ scaled
     return result

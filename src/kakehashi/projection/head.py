@@ -14,6 +14,7 @@ from ..vectors import Float32Array, FloatArray, chunks, unit_rows
 from .exact import GRID, exact_product, on_grid
 
 _TINY = 1e-150  # a row that the map sends to zero stays zero
+_ROWS = 1024  # projected at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,12 +39,15 @@ class AffineHead:
 
         A row's bits depend on the row alone; see :mod:`.exact`.
         """
-        projected = np.empty((len(x), self.weight.shape[1]), dtype=np.float32)
-        for part in chunks(len(x), 1024):
-            y = exact_product(x[part], self._scaled) + self.bias
-            y /= np.sqrt(np.einsum("ij,ij->i", y, y)).clip(_TINY)[:, None]
-            projected[part] = y
-        return projected
+        if len(x) <= _ROWS:
+            return self._exactly(x)
+        return np.concatenate([self._exactly(x[part]) for part in chunks(len(x), _ROWS)])
+
+    def _exactly(self, x: Float32Array) -> Float32Array:
+        y = exact_product(x, self._scaled)
+        y += self._bias
+        y /= np.maximum(np.sqrt(np.einsum("ij,ij->i", y, y)), _TINY)[:, None]
+        return y.astype(np.float32)
 
     def roughly(self, x: Float32Array) -> Float32Array:
         """Project in float32 throughout: half the time, and bits that depend on the batch.
@@ -56,6 +60,12 @@ class AffineHead:
         """Raise ValueError where the tensors do not fit together."""
         if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[1:]:
             raise ValueError("a head's weight and bias do not fit together")
+
+    # What serves is held ready in float64: a query would take longer to convert it than to use it.
+
+    @cached_property
+    def _bias(self) -> NDArray[np.float64]:
+        return self.bias.astype(np.float64)
 
     @cached_property
     def _scaled(self) -> NDArray[np.float64]:
