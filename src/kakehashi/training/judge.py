@@ -32,7 +32,7 @@ class Judged:
         scores: of each candidate.
         bm25, target_encoder: scores of what is there without a map; None where it is not known.
         beside: scores of what ships and of its rivals, on the questions of each kind by
-            themselves, and among the held-out documents alone.
+            themselves, and among the documents that no fitted pair names.
     """
 
     verdict: Verdict
