@@ -17,6 +17,7 @@ from support.toy_data import machine_pairs, reversed_letters
 
 from kakehashi.errors import DataError, DegradedWarning
 from kakehashi.integrations import langchain, llama_index
+from kakehashi.multi_aligner import MultiAligner
 from kakehashi.retrieval.answer_probability import AnswerProbability
 from kakehashi.retrieval.bm25 import LexicalIndex
 from kakehashi.retrieval.calibration import Calibration, ScoreWeights
@@ -337,3 +338,21 @@ def test_thresholds_and_scores_are_of_the_second_map(plain, aligner, corpus):
         return
     scores = [row.score for row in answers(plain, plain_retriever(plain, targets))]
     assert scores == pytest.approx([score for _, score in wanted[:7]], abs=1e-5)
+
+
+def test_each_source_of_a_multi_aligner_has_its_own_map(aligner, corpus):
+    """A source without a second map is searched as before; a number serves those with one."""
+    other = replace(aligner, rescoring=None, path=None)
+    space = MultiAligner({"letters": aligner, "plain": other}, target="target")
+    store = LangChain(aligner).filled(
+        vector_stores.lc_in_memory, [e for e in corpus if e.modality == "target"], None, None
+    )
+    wanted = [text for text, _ in expected(aligner, corpus)][:7]
+    for rescore in (True, N_HITS):
+        retriever = langchain.AlignedRetriever(
+            vectorstore=store, embeddings=space, k=7, rescore=rescore
+        )
+        found = retriever.invoke(QUERY, modality="letters")
+        assert [document.page_content for document in found] == wanted
+        off = retriever.model_copy(update={"rescore": False}).invoke(QUERY, modality="letters")
+        assert retriever.invoke(QUERY, modality="plain") == off != found

@@ -224,6 +224,27 @@ def test_the_embeddings_cache_saves_calls(text_aligner):
 
 
 @pytest.mark.parametrize("run", ["sync", "async"])
+def test_the_embeddings_cache_keeps_what_rescoring_needs(keeping_aligner, run):
+    encoder, counting = counted(keeping_aligner)
+    embedding = AlignedEmbedding(aligner=counting, embeddings_cache=SimpleKVStore())
+    bundle = QueryBundle("pump", custom_embedding_strs=["pump", "valve"])
+
+    def prepared():
+        if run == "sync":
+            return embedding.prepare_bundle(bundle)
+        return asyncio.run(embedding.aprepare_bundle(bundle))
+
+    found = [prepared() for _ in range(3)]
+    assert len(encoder.calls) == 2
+    each = [counting.prepare_query(text, "source").rescoring for text in ("pump", "valve")]
+    mean = (each[0] + each[1]) / np.linalg.norm(each[0] + each[1])
+    for query in found:
+        np.testing.assert_allclose(query.rescoring, mean, atol=1e-6)
+    declared = AlignedEmbedding(aligner=keeping_aligner, query_modality="target")
+    assert declared.prepare_bundle(bundle).rescoring is None
+
+
+@pytest.mark.parametrize("run", ["sync", "async"])
 def test_nodes_choose_their_modality_by_metadata(embedding, text_aligner, run):
     given = [TextNode(text="pump", metadata={"modality": "source"}), TextNode(text="pump")]
     if run == "sync":

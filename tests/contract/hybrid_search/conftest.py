@@ -1,16 +1,22 @@
 """Fixtures of the suite over both frameworks and every vector store."""
 
+from dataclasses import replace
+
 import pytest
 from support import vector_stores
 from support.frameworks import EVERY, FRAMEWORKS, PAIRS, PLAIN, Entry, Memo, Shop
 
+from kakehashi import Aligner
 from kakehashi.encoders import as_encoder
 from kakehashi.types import SIDES
 
 
 @pytest.fixture(scope="session")
-def aligner(real_aligner, use, minilm):
-    return real_aligner.with_encoders(
+def aligner(real_aligner, use, minilm, tmp_path_factory):
+    """Without a second map: this suite is about what is fused, not about what is rescored."""
+    folder = tmp_path_factory.mktemp("plain") / "aligner"
+    replace(real_aligner, rescoring=None, path=None).save(folder)
+    return Aligner.load(folder).with_encoders(
         source_encoder=Memo(as_encoder(use)), target_encoder=Memo(as_encoder(minilm))
     )
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from .cache import CacheByKind
 from .index import acheck_caller, anote_filling, check_caller, note_filling, record
 from .metadata_header import split_modality
 
-_role: CallValue[Role] = CallValue("role")
+_role: CallValue[Role | Literal["rescoring"]] = CallValue("role")
 _declared_modality: CallValue[str] = CallValue("declared_modality")
 _made: CallValue[dict[str, Query]] = CallValue("made")
 
@@ -121,10 +121,13 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         made: dict[str, Query] = {}
         with _made.set(self, made):
             vectors = [self.get_query_embedding(text) for text in texts]
+        again = []
         for text in self._to_rescore(bundle, texts):
-            if text not in made:  # its vector came from the cache
-                made[text] = self.prepare_query(text)
-        return self._query_of(bundle, vectors, made)
+            kept = None if text in made else self._kept_again(text)
+            if kept is None:
+                kept = self._keep_again(text, made.get(text) or self.prepare_query(text))
+            again.append(kept)
+        return self._query_of(bundle, vectors, again)
 
     async def aprepare_bundle(self, bundle: QueryBundle) -> Query:
         """Do the same; the encoder is awaited."""
@@ -132,10 +135,14 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         made: dict[str, Query] = {}
         with _made.set(self, made):
             vectors = await asyncio.gather(*(self.aget_query_embedding(text) for text in texts))
+        again = []
         for text in self._to_rescore(bundle, texts):
-            if text not in made:
-                made[text] = await self.aprepare_query(text)
-        return self._query_of(bundle, vectors, made)
+            kept = None if text in made else await asyncio.to_thread(self._kept_again, text)
+            if kept is None:
+                query = made.get(text) or await self.aprepare_query(text)
+                kept = await asyncio.to_thread(self._keep_again, text, query)
+            again.append(kept)
+        return self._query_of(bundle, vectors, again)
 
     def _to_rescore(self, bundle: QueryBundle, texts: list[str]) -> list[str]:
         """Return the texts of a query if one map rescores them all, else none."""
@@ -143,14 +150,27 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         maps = [self.aligner.rescoring_of(modality) for modality in modalities]
         return texts if maps[0] is not None and all(each is maps[0] for each in maps) else []
 
+    def _kept_again(self, text: str) -> Embedding | None:
+        """Return what the second map makes of a query whose vector the cache held, if it has it."""
+        if self.embeddings_cache is None:
+            return None
+        with _role.set(self, "rescoring"):
+            kept = self.embeddings_cache.get(text, "embeddings")
+        return None if kept is None else kept["vector"]
+
+    def _keep_again(self, text: str, query: Query) -> Embedding:
+        assert query.rescoring is not None
+        vector: Embedding = query.rescoring.tolist()
+        if self.embeddings_cache is not None:
+            with _role.set(self, "rescoring"):
+                self.embeddings_cache.put(text, {"vector": vector}, "embeddings")
+        return vector
+
     def _query_of(
-        self, bundle: QueryBundle, vectors: Sequence[Embedding], made: Mapping[str, Query]
+        self, bundle: QueryBundle, vectors: Sequence[Embedding], again: Sequence[Embedding]
     ) -> Query:
         modality, how = self._told(bundle.query_str)
-        texts = bundle.embedding_strs or [bundle.query_str]
-        again = [made[text].rescoring for text in self._to_rescore(bundle, texts)]
-        rows = [row.tolist() for row in again if row is not None]
-        return Query(_unit_mean(vectors), modality, how, _unit_mean(rows) if rows else None)
+        return Query(_unit_mean(vectors), modality, how, _unit_mean(again) if again else None)
 
     def _told(self, text: str) -> tuple[str, How]:
         return told_modality(self.aligner, text, self.resolved_query_modality)
@@ -240,16 +260,19 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         space = self.aligner.fingerprint
         if modality == AUTO:  # another router may have another encoder read a text
             space = f"{space}/{self.aligner.router_fingerprint}"
+        if role == "rescoring":
+            maps = map(self.aligner.rescoring_of, self.aligner.modalities)
+            space += "".join(f"/{m.fingerprint[:16]}" for m in maps if m is not None)
         return f"{space}/{modality}/{role}"
 
     def _get_query_embedding(self, query: str) -> Embedding:
-        return self._kept(query, self.prepare_query(query))
+        return self._noted(query, self.prepare_query(query))
 
     async def _aget_query_embedding(self, query: str) -> Embedding:
-        return self._kept(query, await self.aprepare_query(query))
+        return self._noted(query, await self.aprepare_query(query))
 
-    def _kept(self, text: str, query: Query) -> Embedding:
-        """Return the vector of a query; keep the query for the search that asks for it."""
+    def _noted(self, text: str, query: Query) -> Embedding:
+        """Return the vector of a query; note the query for the search that asks for it."""
         made = _made.get(self)
         if made is not None:
             made[text] = query
