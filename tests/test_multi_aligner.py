@@ -14,6 +14,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import MockEmbedding, VectorStoreIndex
 from llama_index.core.schema import TextNode
 from support.frameworks import brute_force
+from support.inner_fit import inner_fit
 from support.once import make_once
 from typer.testing import CliRunner
 
@@ -55,7 +56,7 @@ def short_aligner(use, minilm, run_folder, vector_cache):
     def make(folder):
         quick = {"ngrams": False, "learned": False, "learn_from": [], "cache": vector_cache}
         encoders = {"source_encoder": use, "target_encoder": minilm}
-        kakehashi.fit(shorts, **encoders, mode="keep", **quick).save(folder)
+        inner_fit(shorts, **encoders, second_map=False, **quick).save(folder)
 
     folder = make_once(run_folder / "short" / "aligner", make)
     return Aligner.load(folder).with_encoders(source_encoder=use)

@@ -233,7 +233,7 @@ class Aligner(AsyncEmbedding):
     def as_shared(self) -> Aligner:
         """Return the second map as an aligner of mode ``shared``, for an index that is moved.
 
-        The report, the data record and the calibration stay those of the fit.
+        The verdict, the data record and the calibration stay those of the fit.
 
         Raises:
             DataError: there is no second map.
@@ -242,8 +242,17 @@ class Aligner(AsyncEmbedding):
             raise DataError(
                 f"This aligner of mode {self.mode!r} holds no second map. Fit with mode='shared'."
             )
-        projection = self.rescoring.projection
-        return replace(self, projection=projection, mode="shared", rescoring=None, path=None)
+        report = self.report
+        if report.second is not None:
+            report = replace(report, mode="shared", chosen=report.second.candidate, second=None)
+        return replace(
+            self,
+            projection=self.rescoring.projection,
+            mode="shared",
+            report=report,
+            rescoring=None,
+            path=None,
+        )
 
     @property
     def routes(self) -> bool:
@@ -280,7 +289,8 @@ class Aligner(AsyncEmbedding):
         An aligner that changes nothing does no harm either. The exception: where the target
         encoder finds more than the source encoder, the target encoder should embed the queries.
         """
-        harmless = self.projection.is_identity and not self.report.target_leads
+        unchanged = self.projection.is_identity and self.rescoring is None
+        harmless = unchanged and not self.report.target_leads
         return self.report.verdict == "use" or harmless
 
     @property

@@ -54,10 +54,15 @@ def render_card(
         "",
     ]
     rows = [(name, result.scores) for name, result in report.candidates.items()]
+    if report.second is not None:
+        name = f"{report.chosen}, its first {report.second.n_hits} hits rescored"
+        rows.append((name, report.second.scores))
     for name, scores in ((TARGET_ENCODER, report.target_encoder), ("BM25", report.bm25)):
         if scores is not None:
             rows.append((name, scores))
     lines += _table(rows)
+    if report.second is not None:
+        lines += ["", f"Advice: {markdown(report.second.advice)}."]
     for about, of_rows in report.beside.items():
         some = next(iter(of_rows.values()))
         told = f"{some.n_queries} questions, {some.pool:,} documents"

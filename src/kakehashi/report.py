@@ -13,9 +13,10 @@ from .types import Metric
 
 UNTOUCHED, TARGET_ENCODER, BM25 = "untouched vectors", "target encoder", "BM25"
 CHOSEN = "chosen map"
+KEEP, RESCORED, SHARED = "keep", "keep, rescored", "shared"
+"""The names of the rows of a report."""
 NOT_JUDGED = "not judged"
 """The verdict of a fit without pairs."""
-"""The names of the rows of a report."""
 NEW, KNOWN = "questions about other documents", "new questions about documents that pairs name"
 ALONE = "among the documents that no fitted pair names"
 """What the rows of :attr:`Report.beside` are about."""
@@ -66,6 +67,27 @@ class CandidateResult:
 
 
 @dataclass(frozen=True)
+class SecondMapResult:
+    """What the second map of a fit in ``keep`` mode finds.
+
+    Attributes:
+        candidate: its name among the candidates. Their scores are of an index that it moves;
+            here are those of the untouched index whose first hits it orders again.
+        n_hits: how many hits it orders again.
+        serves: whether the aligner rescores: it was shown to find more than the first map alone.
+        p_value: of the test that showed it, or did not.
+        advice: which of the three ways to serve, in a sentence.
+    """
+
+    candidate: str
+    n_hits: int
+    scores: Scores
+    serves: bool
+    p_value: float
+    advice: str
+
+
+@dataclass(frozen=True)
 class LearnedFrom:
     """What a fit learned from beside its pairs.
 
@@ -103,6 +125,7 @@ class Report:
             both, and among the documents that no fitted pair names. All other scores are in the
             whole index.
         learned_from: what was read beside the pairs, by its name.
+        second: what the second map finds; None where there is none.
     """
 
     mode: str
@@ -125,16 +148,19 @@ class Report:
     target_leads: bool = False
     beside: dict[str, dict[str, Scores]] = field(default_factory=dict)
     learned_from: dict[str, LearnedFrom] = field(default_factory=dict)
+    second: SecondMapResult | None = None
 
     def __str__(self) -> str:
         """Return the verdict, and the chosen map beside its rivals."""
         if not self.judged:
             return "\n".join([f"{self.verdict}: {printable(self.reason)}", *self.remarks])
         chosen = self.candidates[self.chosen].scores
-        rows = {**self.before, BM25: self.bm25, f"{self.chosen} ({self.mode})": chosen}
+        rows = {**self.before, BM25: self.bm25, **self.ways}
         lines = [f"{self.verdict}: {printable(self.reason)}"]
         lines.append(f"{chosen.n_queries} {self.asked} in the whole index, {_size(chosen)}:")
         lines += [_line(name, scores) for name, scores in rows.items()]
+        if self.second is not None:
+            lines.append(f"advice: {printable(self.second.advice)}")
         for about, of_rows in self.beside.items():
             scores = next(iter(of_rows.values()))
             lines.append(f"{printable(about)} ({scores.n_queries} questions, {_size(scores)}):")
@@ -170,6 +196,28 @@ class Report:
             rivals[TARGET_ENCODER] = self.target_encoder
         return rivals
 
+    @property
+    def served(self) -> Scores:
+        """Scores of the aligner as it serves: rescored where it rescores."""
+        if self.second is not None and self.second.serves:
+            return self.second.scores
+        return self.candidates[self.chosen].scores
+
+    @property
+    def serves(self) -> str:
+        """The name of what serves: the chosen map, rescored or not."""
+        rescored = self.second is not None and self.second.serves
+        return f"{self.chosen}, rescored" if rescored else self.chosen
+
+    @property
+    def ways(self) -> dict[str, Scores]:
+        """Scores of each way to serve what was fitted, by name."""
+        chosen = self.candidates[self.chosen].scores
+        if self.second is None:
+            return {f"{self.chosen} ({self.mode})": chosen}
+        moved = self.candidates[self.second.candidate].scores
+        return {KEEP: chosen, RESCORED: self.second.scores, SHARED: moved}
+
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record that :meth:`from_dict` reads back."""
         return asdict(self)
@@ -185,6 +233,10 @@ class Report:
         if not {"fitted", "development", "test"} <= set(self.sizes):
             raise ValueError(f"the report lacks a size: {self.sizes!r:.60}")
         measured = [candidate.scores for candidate in self.candidates.values()]
+        if self.second is not None:
+            if self.second.candidate not in self.candidates:
+                raise ValueError(f"the report has no candidate {self.second.candidate!r:.60}")
+            measured.append(self.second.scores)
         measured += [s for s in (self.base, self.bm25, self.target_encoder) if s is not None]
         for rows in self.beside.values():
             if not rows:
@@ -213,6 +265,7 @@ class Report:
                 about: {name: _scores(scores) for name, scores in rows.items()}
                 for about, rows in record.get("beside", {}).items()
             },
+            "second": _second(record.get("second")),
             "learned_from": {
                 name: LearnedFrom(int(row["rows"]), float(row["weight"]))
                 for name, row in record.get("learned_from", {}).items()
@@ -234,6 +287,12 @@ def _line(name: str, scores: Scores | None) -> str:
         f"@5 {scores.means['recall@5']:.3f}, @10 {scores.means['recall@10']:.3f}, "
         f"MRR@10 {scores.means['mrr@10']:.3f}"
     )
+
+
+def _second(record: dict[str, Any] | None) -> SecondMapResult | None:
+    if record is None:
+        return None
+    return SecondMapResult(**{**record, "scores": _scores(record["scores"])})
 
 
 def _scores(record: dict[str, Any] | None) -> Any:

@@ -559,7 +559,7 @@ def test_fit_refuses_a_file_that_holds_no_texts(name, content, said, fit, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "kind", "said"),
     [
-        (("--mode", "both"), DataError, "mode='both' .* one of keep, shared, auto"),
+        (("--mode", "both"), DataError, "mode='both' .* one of keep, shared"),
         (("--index", "index.txt"), DataError, "pass target_encoder= .--target-encoder"),
         (("--learn", "9"), DataError, "--learn 9 counts texts of an index; name it with --index"),
     ],

@@ -48,7 +48,7 @@ def fits(monkeypatch):
     def judged(prepared):
         made.append(prepared)
         n = len(prepared.plan.test.held_out)
-        return replace(real, ranks={real.shipped: np.arange(1, n + 1)})
+        return replace(real, served=np.arange(1, n + 1))
 
     monkeypatch.setattr(curve_module, "_judged", judged)
     return made
@@ -274,7 +274,8 @@ def test_scores_are_those_of_the_reports(pairs, curve):
     report = kakehashi.fit(kept, test=test, learn_from=[], learned=False).report
     last = curve.points[-1]
     assert last.n_pairs == len(kept) == 320
-    assert last.scores == report.candidates[report.chosen].scores
+    # Other orders of the rows give hubs that round otherwise, and a near tie another setting.
+    assert last.scores.means == pytest.approx(report.served.means, abs=0.01)
     assert last.chosen == (report.chosen,)
     assert [len(point.verdicts) for point in curve.points] == [2, 2, 2, 1]
     assert curve.points[0].per_query["recall@1"].shape == (2, 80)
@@ -322,7 +323,7 @@ def test_what_is_too_small_is_said(fits):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"mode": "auto"}, "mode='auto': .*auto may choose another at each size.* keep or shared"),
+        ({"mode": "auto"}, "mode='auto': choose keep or shared"),
         ({"seed": -1}, "seed=-1: choose a whole number from 0"),
         ({"repeats": 0}, "repeats=0: .* 1 or more"),
         ({"sizes": [9, 20]}, "9 is not a number of pairs from 10 to 320"),

@@ -11,6 +11,7 @@ from kakehashi.training.judge import judge
 from kakehashi.training.model_selection import tune
 from kakehashi.training.one_thread import BLAS
 from kakehashi.training.prepare import prepare
+from kakehashi.training.second_map import tune_second
 from kakehashi.training.sources import as_sources
 
 
@@ -33,5 +34,5 @@ def inner_fit(
     )
     with BLAS:
         tuned = tune(prepared)
-        judged = judge(prepared, tuned)
+        judged = judge(prepared, tuned, tune_second(prepared, tuned))
         return assemble(prepared, tuned, judged, started=started)

@@ -35,7 +35,7 @@ from kakehashi.training.verdict import by_chance, decide
 from kakehashi.vectors import unit_rows
 
 
-@pytest.mark.parametrize("mode", ["keep", "shared", "auto"])
+@pytest.mark.parametrize("mode", ["keep", "shared"])
 def test_a_linear_map_is_found_between_different_dimensions(vector_pairs, mode):
     report = fit(vector_pairs, mode=mode).report
     assert report.verdict == "use"
@@ -52,9 +52,10 @@ def test_keep_mode_leaves_targets_alone(vector_pairs):
 def test_noise_ships_the_identity():
     rng = np.random.default_rng(0)
     x = rng.standard_normal((120, 8))
-    aligner = fit(Pairs(source_vectors=x, target_vectors=x + 1e-3), mode="auto")
+    aligner = fit(Pairs(source_vectors=x, target_vectors=x + 1e-3))
     assert aligner.report.verdict == "do not use"
     assert aligner.projection.is_identity
+    assert aligner.rescoring is None
 
 
 def test_unrelated_vectors_are_not_recommended():
@@ -87,12 +88,11 @@ def test_the_bars_of_a_fit_have_names_of_their_own(capsys):
     x, y, groups = two_views(120)
     pairs = Pairs(source_vectors=x, target_vectors=y, groups=groups)
     with show_progress():
-        fit(pairs, mode="auto", learned=True)
-    printed = capsys.readouterr().err
-    names = printed.splitlines()
-    for mode in ("keep", "shared"):
-        assert f"{mode}: closed forms over vectors" in names
-        assert f"{mode}: training learned, to choose (1 of 5)" in names
+        fit(pairs, learned=True)
+    names = capsys.readouterr().err.splitlines()
+    assert "keep: closed forms over vectors" in names
+    assert "second map: closed forms" in names
+    assert "keep: training learned, to choose (1 of 5)" in names
     chosen = [name for name in names if "to choose" in name]
     assert len(chosen) == len(set(chosen))
 
@@ -102,8 +102,12 @@ def judge(chosen, base, bm25, *, is_identity, **rest):
 
 
 def test_bad_options_are_named(vector_pairs):
-    with pytest.raises(DataError, match="choose one of keep, shared, auto"):
+    with pytest.raises(DataError, match="choose one of keep, shared"):
         fit(vector_pairs, mode="both")
+    with pytest.raises(
+        DataError, match=r"mode='auto' is no longer there: mode='keep', .* both maps"
+    ):
+        fit(vector_pairs, mode="auto")
     with pytest.raises(DataError, match=r"learned='mlp' .* one of None, False, True"):
         fit(vector_pairs, learned="mlp")
     with pytest.raises(FitError, match="at least 10"):
@@ -128,19 +132,12 @@ def test_a_map_that_only_avoids_the_fitted_documents_is_not_advised():
         assert helped.advice == "use"
 
 
-@pytest.mark.slow
-def test_the_report_says_how_to_try_the_other_mode_where_it_was_not(vector_pairs):
-    for mode, noted in (("keep", 1), ("shared", 0), ("auto", 0)):
-        notes = fit(vector_pairs, mode=mode).report.notes
-        assert len([note for note in notes if "mode='shared'" in note]) == noted
-
-
 @pytest.mark.parametrize("helps", [False, True])
 def test_a_map_ships_only_if_it_is_shown_to_help_out_of_fold(helps, monkeypatch):
     """Of nearly equal sides a map, had luck chosen one, adds nothing; an offset it takes away."""
     lucky = []
 
-    def choose(candidates, base, mode, clusters, **by):
+    def choose(candidates, base, clusters, **by):
         lucky.append(max((c for c in candidates if c is not base), key=lambda c: c.score))
         return lucky[-1]
 
@@ -486,9 +483,9 @@ def test_queries_that_repeat_are_not_enough():
 def test_the_choice_is_given_the_groups_of_the_folds(vector_pairs, monkeypatch):
     seen = []
 
-    def spying(candidates, base, mode, clusters, **by):
+    def spying(candidates, base, clusters, **by):
         seen.append((candidates, clusters))
-        return choose(candidates, base, mode, clusters, **by)
+        return choose(candidates, base, clusters, **by)
 
     monkeypatch.setattr("kakehashi.training.model_selection.choose", spying)
     fit(vector_pairs, mode="keep")
@@ -533,6 +530,20 @@ def test_a_map_that_loses_on_one_kind_of_question_does_not_ship():
     assert "finds less on new questions about documents that pairs name" in verdict.reason
 
 
+def found_first(aligner, x, y):
+    """Return the document that each query finds first, by hand: alone, and as it is served."""
+    asked = aligner.project(x, modality="source", role="query")
+    stored = aligner.project(y, modality="target", role="document")
+    order = np.argsort(-(asked @ stored.T), axis=1, kind="stable")
+    if aligner.rescoring is None:
+        return order[:, 0], order[:, 0]
+    hits = order[:, : aligner.rescoring.n_hits]
+    again = aligner.rescoring.documents(y)[hits]
+    scores = np.einsum("nd,nkd->nk", aligner.rescoring.query(x), again)
+    best = scores.argmax(axis=1)[:, None]
+    return order[:, 0], np.take_along_axis(hits, best, axis=1)[:, 0]
+
+
 @pytest.mark.parametrize("mode", ["keep", "shared"])
 def test_the_report_is_what_a_store_of_the_whole_index_would_measure(mode):
     """Recompute recall by hand from projected vectors; the small pool stands beside it, named."""
@@ -542,14 +553,16 @@ def test_the_report_is_what_a_store_of_the_whole_index_would_measure(mode):
     held = split.held_out
     aligner = fit(pairs.select(split.kept), test=pairs.select(held), mode=mode, learned=False)
     report = aligner.report
-    everything = aligner.project(y, modality="target", role="document")
-    asked = aligner.project(x[held], modality="source", role="query")
-    for scores, documents, wanted in (
-        (report.candidates[report.chosen].scores, everything, held),
-        (report.beside[ALONE][CHOSEN], everything[held], np.arange(len(held))),
+    assert (aligner.rescoring is not None) == (mode == "keep")
+    alone, served = found_first(aligner, x[held], y)
+    _, among_few = found_first(aligner, x[held], y[held])
+    for scores, pool, found, wanted in (
+        (report.candidates[report.chosen].scores, 400, alone, held),
+        (report.served, 400, served, held),
+        (report.beside[ALONE][CHOSEN], 80, among_few, np.arange(80)),
     ):
-        assert (scores.n_queries, scores.pool) == (len(held), len(documents))
-        recall = np.mean((asked @ documents.T).argmax(axis=1) == wanted)
+        assert (scores.n_queries, scores.pool) == (len(held), pool)
+        recall = np.mean(found == wanted)
         assert 0 < recall < 1
         assert recall == pytest.approx(scores.means["recall@1"])
     assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report

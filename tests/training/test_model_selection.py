@@ -42,16 +42,8 @@ def test_a_choice_has_to_lead_by_more_than_its_own_uncertainty():
     base = candidate("identity", "keep", np.random.default_rng(0).random(100))
     lucky = leading(base, "lucky", "keep", 0.5)
     better = leading(base, "better", "keep", 2)
-    assert choose([base, lucky], base, "keep", None) is base
-    assert choose([base, lucky, better], base, "keep", None) is better
-
-
-def test_auto_takes_shared_only_where_it_leads_keep_by_two_standard_errors():
-    keep = candidate("cca", "keep", np.random.default_rng(0).random(100))
-    near = leading(keep, "cca", "shared", 1.5)
-    clear = leading(keep, "cca", "shared", 2.5)
-    assert choose([keep, near], None, "auto", None) is keep
-    assert choose([keep, clear], None, "auto", None) is clear
+    assert choose([base, lucky], base, None) is base
+    assert choose([base, lucky, better], base, None) is better
 
 
 def test_a_fold_does_not_choose_the_map_that_it_judges():
@@ -60,13 +52,13 @@ def test_a_fold_does_not_choose_the_map_that_it_judges():
     steady = candidate("steady", "keep", rng.uniform(0.5, 0.6, 100))
     lucky = candidate("lucky", "keep", np.where(np.arange(100) < 20, 1.0, 0.5))
     own = np.arange(100) < 20
-    assert choose([steady, lucky], None, "keep", None) is lucky
-    assert choose([steady, lucky], None, "keep", None, by=~own) is steady
+    assert choose([steady, lucky], None, None) is lucky
+    assert choose([steady, lucky], None, None, by=~own) is steady
     clusters = np.arange(100) // 2
-    assert choose([steady, lucky], steady, "keep", clusters, by=~own) is steady
+    assert choose([steady, lucky], steady, clusters, by=~own) is steady
     sizes = [20, 30, 50]
     parts = [Part(np.arange(0), encoded().select(np.arange(n) % 80)) for n in sizes]
-    masks = list(search._without_each(parts))
+    masks = list(search.without_each(parts))
     assert [int((~mask).sum()) for mask in masks] == sizes
     assert np.array_equal(~masks[0], own)
 
@@ -82,7 +74,7 @@ def test_the_best_of_all_folds_comes_first_where_a_few_of_them_tuned(monkeypatch
         data = develop(plan_split(pairs, validation=None, test=None, seed=0), features, seed=0)
         [form] = closed_forms(features)
         ranked = search.tune_closed_form(form, data, "ip")
-        assert len(ranked) == search._TOP
+        assert len(ranked) == search.CORRECTED
         assert [len(c.per_query) for c in ranked] == [60, 60]  # every fold counts in the end
         turned += ranked[0].score < ranked[1].score
     assert turned == 0
@@ -95,7 +87,7 @@ def test_a_lead_of_one_document_is_no_lead():
     each = np.arange(100)
     together = np.where(each < 40, 0, each)
     for clusters, chosen in ((None, better), (each, better), (together, base)):
-        assert choose([base, better], base, "keep", clusters) is chosen
+        assert choose([base, better], base, clusters) is chosen
 
 
 @pytest.mark.parametrize("rounds", [1, 2])

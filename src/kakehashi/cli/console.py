@@ -74,6 +74,7 @@ def report_json(report: Report) -> dict[str, Any]:
         "target_encoder": None
         if report.target_encoder is None
         else scores_json(report.target_encoder),
+        "second": _second_json(report),
         "rungs": {
             name: {
                 **scores_json(r.scores),
@@ -93,6 +94,15 @@ def report_json(report: Report) -> dict[str, Any]:
     }
 
 
+def _second_json(report: Report) -> dict[str, Any] | None:
+    """Return what is said of the second map as a JSON-ready record."""
+    second = report.second
+    if second is None:
+        return None
+    about = {name: v for name, v in asdict(second).items() if name != "scores"}
+    return {**about, "rescored": scores_json(second.scores)}
+
+
 def print_report(report: Report, *, all_candidates: bool) -> None:
     """Print the verdict, and the scores of the chosen map (or of all) beside its rivals."""
     console = plain_console()
@@ -104,6 +114,8 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
         return
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
     shown = report.candidates if all_candidates else {report.chosen: chosen}
+    if report.second is not None:
+        shown = {**shown, report.second.candidate: report.candidates[report.second.candidate]}
     heading = (
         f"{chosen.scores.n_queries} {report.asked} in the whole index: "
         f"{chosen.scores.pool:,} documents"
@@ -121,6 +133,9 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
             mark = ", chosen" if name == report.chosen else ""
             label = _dimmed(f"{bare}\n", f"{printable(candidate.mode)}{mark}")
             table.add_row(label, f"{candidate.validation:.3f}", *_cells(candidate.scores))
+    if report.second is not None:
+        rescored = _dimmed("rescored\n", f"keep, {report.second.n_hits} hits")
+        table.add_row(rescored, "", *_cells(report.second.scores))
     console.print(table)
     scored = "other queries give the scores"
     if "folds" in report.sizes:
@@ -130,12 +145,14 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
         f"chosen: {printable(report.chosen)}, mode {report.mode}; "
         f"scores describe {printable(report.describes)}"
     )
+    if report.second is not None:
+        console.print(f"advice: {printable(report.second.advice)}")
     for about, of_rows in report.beside.items():
         some = next(iter(of_rows.values()))
         console.print()
         print_scores(
             f"{printable(about)}: {some.n_queries} questions, {some.pool:,} documents",
-            {report.chosen if name == CHOSEN else name: s for name, s in of_rows.items()},
+            {report.serves if name == CHOSEN else name: s for name, s in of_rows.items()},
         )
     for remark in report.remarks:
         console.print(remark)

@@ -57,10 +57,10 @@ def _show(result: DemoResult, out: Path) -> None:
         result.rows,
     )
     for name, meaning in LEGEND.items():
-        console.print(f"{name:14}{meaning}", style="dim")
-    console.print(f"\nverdict (keep): {result.verdict}\n", style="bold")
+        console.print(f"{name:16}{meaning}", style="dim")
+    console.print(f"\nverdict: {result.verdict}\n", style="bold")
     console.print(
-        f"{result.gained} queries find their document first only with the aligner (keep), "
+        f"{result.gained} queries find their document first only with the aligner (rescored), "
         f"{result.lost} only without it. Some of both, one from each of "
         f"{len(result.questions)} sections:"
     )
@@ -70,8 +70,8 @@ def _show(result: DemoResult, out: Path) -> None:
             mark = ("✓", "green") if hit == question.wanted else ("✗", "red")
             console.print(Text.assemble(f"   {label:18} ", mark, f" {short(hit)}"), soft_wrap=True)
     console.print(
-        f"\n{result.seconds:.0f} s. In {out}/: aligner/ (keep), aligner-shared/, chroma/, "
-        "train.jsonl, test.jsonl. The README's snippets use them."
+        f"\n{result.seconds:.0f} s. In {out}/: aligner/, aligner-shared/ (its second map, "
+        "for a moved index), chroma/, train.jsonl, test.jsonl. The README's snippets use them."
     )
     collections = "; ".join(f"{name} ({about})" for name, about in COLLECTIONS.items())
     console.print(f"Collections in chroma/: {collections}.")

@@ -31,7 +31,7 @@ from .inputs import encoders, english_model, split
 
 COLLECTION = "english_manual"
 COLLECTIONS = {
-    COLLECTION: "the index as it was, for before and keep",
+    COLLECTION: "the index as it was, for before, keep and rescored",
     f"{COLLECTION}_shared": "its vectors projected once",
     f"{COLLECTION}_ceiling": "embedded again by USE, for comparison",
 }
@@ -44,7 +44,8 @@ LEGEND = {
     "before": "MiniLM, which made the English index, asks it in Japanese",
     "BM25": "words and character bigrams that both languages share",
     "after, keep": "USE asks in Japanese, projected; the index is untouched",
-    "after, shared": "the same, and the stored vectors are projected once",
+    "after, rescored": "the same, and a second map orders the first hits again, as it is served",
+    "after, shared": "the stored vectors are projected once by the second map",
     "ceiling": "the whole index embedded again by USE",
 }
 
@@ -63,7 +64,7 @@ class DemoResult:
     """The demo's table, some of its questions, and what it left on disk.
 
     Attributes:
-        gained, lost: queries that find their document first only with the aligner (``keep``), and
+        gained, lost: queries that find their document first only with the aligner (rescored), and
             only without it; ``questions`` are some of both.
     """
 
@@ -103,21 +104,26 @@ def run(folder: Path) -> DemoResult:
     index = _fresh_collections(folder / "chroma")
     ids = [str(i) for i in range(len(pool))]
     index("", ids, pool.texts, stored)
-    aligners = _fit_both(train, test, japanese, english, folder, cache)
+    aligners = _fit(train, test, japanese, english, folder, cache)
+    keep = aligners["keep"]
     ranks: dict[str, NDArray[np.intp]] = {}
+    sources = _encode(japanese, test.source_texts, "query", "Japanese notes", cache)
     for label, (queries, documents) in _pipelines(
-        test, pool, stored, japanese, english, aligners, cache
+        test, pool, stored, sources, japanese, english, aligners, cache
     ).items():
         suffix = "" if documents is stored else f"_{label.split()[-1]}"
-        ranks[label] = _ranks_in(index(suffix, ids, pool.texts, documents), queries)
+        collection = index(suffix, ids, pool.texts, documents)
+        ranks[label] = _ranks_in(collection, queries)
+        if label == "after, keep":
+            again = _rescored_in(collection, keep, queries, sources, test.source_texts)
+            ranks["after, rescored"] = again
         if label == "before":
             assert test.source_texts is not None
             assert pool.texts is not None
             relevance = pool.relevance(test)
             ranks["BM25"] = bm25_ranks(test.source_texts, pool.texts, relevance=relevance)
     clusters = groups_of(test)
-    before, after = ranks["before"] == 1, ranks["after, keep"] == 1
-    keep = aligners["keep"]
+    before, after = ranks["before"] == 1, ranks["after, rescored"] == 1
     return DemoResult(
         rows={k: Scores.of_ranks(r, len(pool), clusters=clusters) for k, r in ranks.items()},
         questions=_ask(test, _examples(test, before != after), keep, folder / "chroma"),
@@ -131,40 +137,37 @@ def run(folder: Path) -> DemoResult:
     )
 
 
-def _fit_both(
+def _fit(
     train: Pairs, test: Pairs, japanese: Encoder, english: Encoder, folder: Path, cache: Path
 ) -> dict[str, Aligner]:
-    """Fit and save an aligner of each mode; return them as they load, with their encoders."""
-    aligners = {}
-    for mode, name in _FOLDERS.items():
-        fitted = fit(
-            train,
-            source_encoder=japanese,
-            target_encoder=english,
-            mode=mode,  # type: ignore[arg-type]
-            test=test,
-            cache=cache,
-        )
-        saved = fitted.save(folder / name, overwrite=True)
-        aligners[mode] = Aligner.load(saved).with_encoders(
-            source_encoder=japanese, target_encoder=english
-        )
-    return aligners
+    """Fit once; save an aligner for the index as it is, and one for an index that is moved."""
+    both: dict[str, Any] = {"source_encoder": japanese, "target_encoder": english}
+    fitted = fit(train, **both, test=test, cache=cache)
+    by_mode = {"keep": fitted, "shared": fitted.as_shared()}
+    saved = {
+        mode: aligner.save(folder / _FOLDERS[mode], overwrite=True)
+        for mode, aligner in by_mode.items()
+    }
+    return {mode: Aligner.load(path).with_encoders(**both) for mode, path in saved.items()}
 
 
 def _pipelines(
     test: Pairs,
     pool: Pool,
     stored: Float32Array,
+    queries: Float32Array,
     japanese: Encoder,
     english: Encoder,
     aligners: Mapping[str, Aligner],
     cache: Path,
 ) -> dict[str, tuple[Float32Array, Float32Array]]:
-    """Return query vectors and document vectors of each pipeline, in the order of the table."""
+    """Return query vectors and document vectors of each pipeline, in the order of the table.
+
+    Args:
+        queries: of the Japanese notes, by the Japanese encoder.
+    """
     keep, shared = aligners["keep"], aligners["shared"]
     sources, targets = test.source_texts, pool.texts
-    queries = _encode(japanese, sources, "query", "Japanese notes", cache)
     english_queries = _encode(english, sources, "query", "Japanese notes, as it was", cache)
     label = "the index again, for the ceiling"
     multilingual = _encode(japanese, targets, "document", label, cache)
@@ -221,6 +224,34 @@ def _ranks_in(collection: Any, queries: Float32Array) -> Any:
     ids = collection.query(query_embeddings=queries, n_results=_NEIGHBOURS, include=[])["ids"]
     beyond = _NEIGHBOURS + 1
     ranks = [hits.index(str(i)) + 1 if str(i) in hits else beyond for i, hits in enumerate(ids)]
+    return np.array(ranks)
+
+
+def _rescored_in(
+    collection: Any,
+    aligner: Aligner,
+    queries: Float32Array,
+    encoded: Float32Array,
+    texts: Sequence[str] | None,
+) -> Any:
+    """Ask Chroma for the first hits of each query, and order them again by the second map.
+
+    Args:
+        queries, encoded: (n, d) of the queries, projected and as their encoder gives them.
+    """
+    rescoring = aligner.rescoring
+    assert rescoring is not None
+    found = collection.query(query_embeddings=queries, n_results=rescoring.n_hits, include=[])
+    every = sorted({name for hits in found["ids"] for name in hits}, key=int)
+    stored = collection.get(every, include=["embeddings", "documents"])
+    documents = rescoring.documents(stored["embeddings"], texts=stored["documents"])
+    vector = dict(zip(stored["ids"], documents, strict=True))
+    ranks = []
+    asked = rescoring.query(encoded, texts=texts)
+    for answer, (query, hits) in enumerate(zip(asked, found["ids"], strict=True)):
+        order = np.argsort([-float(vector[name] @ query) for name in hits], kind="stable")
+        first = [hits[i] for i in order[:_NEIGHBOURS]]
+        ranks.append(first.index(str(answer)) + 1 if str(answer) in first else _NEIGHBOURS + 1)
     return np.array(ranks)
 
 

@@ -29,6 +29,7 @@ from ..training.prepare import (
     encode_inputs,
     prepare_encoded,
 )
+from ..training.second_map import tune_second
 from ..training.sources import as_sources
 from ..training.split_plan import MAX_TEST, MIN_PAIRS, TEST_SHARE
 from ..types import Mode
@@ -66,8 +67,8 @@ def learning_curve(
         source_encoder, target_encoder: the encoder of each modality, as
             :func:`kakehashi.encoders.as_encoder` takes it. A side that brings
             vectors needs none.
-        mode: ``"keep"`` or ``"shared"``, as :func:`kakehashi.fit` takes it. ``"auto"`` may choose
-            one at one size and the other at the next, and would mix two curves.
+        mode: ``"keep"`` or ``"shared"``, as :func:`kakehashi.fit` takes it. Where a fit rescores,
+            the curve is that of the rescored search.
         sizes: numbers of pairs to fit on; by default all that are not held out, half, a quarter
             and an eighth of them.
         test: pairs that judge; by default a fifth of ``pairs``, by group. Pairs that share a side
@@ -154,7 +155,8 @@ def _fits(encoded: EncodedInputs, sizes: list[int], orders: list[Rows]) -> dict[
 def _judged(prepared: Prepared) -> Judged:
     """Tune and judge as :func:`kakehashi.fit` does."""
     with BLAS:
-        return judge(prepared, tune(prepared))
+        tuned = tune(prepared)
+        return judge(prepared, tuned, tune_second(prepared, tuned))
 
 
 def _curve(
@@ -165,7 +167,7 @@ def _curve(
     clusters = groups_of(encoded.inputs.test)
     points = tuple(_point(n, fits[n], clusters) for n in sizes)
     settings, largest = encoded.settings, fits[sizes[-1]][0]
-    [mode] = settings.modes
+    mode = settings.mode
     sources = largest.prepared.plan.sources
     forecasts = {
         name: forecast(sizes, [p.per_query[name] for p in points], clusters, seed=settings.seed)
@@ -183,10 +185,7 @@ def _curve(
 
 def _check_options(mode: str, repeats: int) -> None:
     if mode not in ("keep", "shared"):
-        raise DataError(
-            f"mode={mode!r}: a curve is of one mode, and auto may choose another at each size; "
-            "choose keep or shared."
-        )
+        raise DataError(f"mode={mode!r}: choose keep or shared.")
     if not is_whole(repeats) or repeats < 1:
         raise DataError(f"repeats={repeats!r}: choose a whole number of 1 or more.")
 
@@ -228,14 +227,14 @@ def _fitted_sizes(sizes: list[int] | None, n: int, leaked: int = 0) -> tuple[lis
 
 
 def _point(n: int, fits: list[_Fit], clusters: Clusters) -> CurvePoint:
-    by_fit = [per_query(fit.judged.ranks[fit.judged.shipped]) for fit in fits]
+    by_fit = [per_query(fit.judged.served) for fit in fits]
     values = {name: np.stack([scores[name] for scores in by_fit]) for name in METRICS}
     means = {name: v.mean(axis=0) for name, v in values.items()}
     first = fits[0].judged
     return CurvePoint(
         n_pairs=n,
         scores=Scores(
-            n_queries=len(first.ranks[first.shipped]),
+            n_queries=len(first.served),
             pool=first.scores[first.shipped].pool,
             means={name: float(v.mean()) for name, v in means.items()},
             intervals=intervals(means, clusters=clusters, seed=0),

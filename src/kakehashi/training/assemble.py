@@ -9,10 +9,13 @@ from dataclasses import replace
 
 from ..aligner import Aligner
 from ..encoders.signature import SpaceSignature
-from ..report import CandidateResult, DataRecord, LearnedFrom, Report
+from ..metrics.relevance import groups_of
+from ..projection.rescoring import Rescoring
+from ..report import CandidateResult, DataRecord, LearnedFrom, Report, SecondMapResult
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
 from .guards import copies_across_the_split, few_groups, sets_that_share_groups, swapped_columns
+from .held_out_ranks import scores_of
 from .judge import Judged
 from .learn_serving import learn_calibration, router_or_none
 from .model_selection import Tuned, label
@@ -51,7 +54,9 @@ def assemble(prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float
             index=encoded.inputs.pairs,
             seed=settings.seed,
             cache=settings.cache,
+            rescoring=_rescoring(judged, without_part=0),
         ),
+        rescoring=_rescoring(judged),
         target_signature=SpaceSignature.of(
             encoded.inputs.pairs.required_vectors("target"), settings.seed
         ),
@@ -59,12 +64,21 @@ def assemble(prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float
     )
 
 
+def _rescoring(judged: Judged, *, without_part: int | None = None) -> Rescoring | None:
+    """Fit the second map that ships; None where it was not shown to find more.
+
+    Args:
+        without_part: fit it without the questions of this part that judges.
+    """
+    if judged.second is None or not judged.rescores:
+        return None
+    data, second = judged.second.candidate.data, judged.second.candidate
+    statistics = data.everything if without_part is None else data.judging[without_part].statistics
+    return Rescoring(data.features.finish(second.build(statistics)), judged.second.n_hits)
+
+
 def _report(prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float) -> Report:
     plan, settings, verdict = prepared.plan, prepared.settings, judged.verdict
-    hint = (
-        "only mode keep was tried; mode='shared' also projects the stored vectors, and may find "
-        "more"
-    )
     return Report(
         verdict=verdict.advice,
         reason="; ".join(filter(None, (verdict.reason, prepared.target_encoder.unknown))),
@@ -88,9 +102,25 @@ def _report(prepared: Prepared, tuned: Tuned, judged: Judged, *, started: float)
         metric=prepared.metric,
         seed=settings.seed,
         seconds=time.perf_counter() - started,
-        notes=(*notes_on(prepared), *([hint] if settings.mode == "keep" else [])),
+        notes=notes_on(prepared),
         beside=judged.beside,
         learned_from=_learned_from(plan, judged.shipped),
+        second=_second_result(prepared, tuned, judged),
+    )
+
+
+def _second_result(prepared: Prepared, tuned: Tuned, judged: Judged) -> SecondMapResult | None:
+    second = judged.second
+    if second is None:
+        return None
+    groups = groups_of(prepared.plan.questions)
+    return SecondMapResult(
+        candidate=label(second.candidate, prepared.settings.mode),
+        n_hits=second.n_hits,
+        scores=scores_of(second.ranks, len(prepared.plan.pool), groups),
+        serves=judged.rescores,
+        p_value=second.over_keep.p_value,
+        advice=second.advice(judged.ranks[tuned.chosen]),
     )
 
 
@@ -143,7 +173,7 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
         )
     notes += _about_index(prepared)
     settings = prepared.settings
-    if settings.learned is None and "keep" in settings.modes and import_failure():
+    if settings.learned is None and settings.mode == "keep" and import_failure():
         notes.append("no head was trained: torch cannot be imported")
     if prepared.target_encoder.note:
         notes.append(prepared.target_encoder.note)

@@ -85,6 +85,31 @@ def closed_forms(
     ]
 
 
+def form_near(features: FeatureSet, best: Parameters) -> ClosedForm:
+    """Return CCA over a feature set of ``shared`` mode, searched from a setting of ``keep`` mode.
+
+    Both modes want about the same strengths and the same weights of sources. So a few settings are
+    enough, and the second map of a fit costs less than a fit of its own.
+
+    Args:
+        best: the best setting of CCA over vectors in ``keep`` mode.
+    """
+    priors, prior_steps = _priors(features)
+    start = {name: best[name] for name in (*_STRENGTHS, "weights")}
+    steps = [_times(_THREEFOLD, *_STRENGTHS), *prior_steps]
+    steps += [_weigh(list(best["weights"]))] if best["weights"] else []
+    if features.ngrams:
+        grid = [start | {"prior": prior, "power": 1.75, "ngrams": 0.5} for prior in priors]
+        build = partial(cca, directions=features.directions)
+        steps.append(_times((0.5, 2), "ngrams"))
+        return ClosedForm("cca" + NGRAMS, build, grid, tuple(steps), rounds=1)
+    grid = [
+        start | {"prior": prior, "power": power}
+        for prior, power in itertools.product(priors, (1.0, 1.75))
+    ]
+    return ClosedForm("cca", cca, grid, (*steps, _power), rounds=1)
+
+
 def _cca(features: FeatureSet, sources: Sequence[str]) -> ClosedForm:
     priors, prior_steps = _priors(features)
     grid = [

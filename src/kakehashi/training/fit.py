@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs, check_pairs
 from ..encoders.temporary_cache import cache_kept_if_it_fails
 from ..errors import DataError
-from ..types import Metric
+from ..types import Metric, Mode
 from .assemble import assemble
 from .fit_inputs import FitInputs, FitSettings
 from .inputs import as_encoders
@@ -19,6 +19,7 @@ from .judge import judge
 from .model_selection import tune
 from .one_thread import BLAS
 from .prepare import prepare
+from .second_map import tune_second
 from .sources import as_sources
 from .unjudged import fit_unjudged, is_questions
 
@@ -28,7 +29,7 @@ def fit(
     *,
     source_encoder: Any = None,
     target_encoder: Any = None,
-    mode: Literal["keep", "shared", "auto"] = "keep",
+    mode: Mode = "keep",
     validation: Pairs | None = None,
     test: Pairs | None = None,
     learn_from: Any = None,
@@ -57,9 +58,10 @@ def fit(
         source_encoder, target_encoder: the encoder of each modality, as
             :func:`kakehashi.encoders.as_encoder` takes it. A side that brings
             vectors needs none.
-        mode: ``"keep"`` projects source vectors only and leaves a stored index as it is.
-            ``"shared"`` projects both sides. ``"auto"`` tries both, and takes ``shared`` only where
-            it is clearly better.
+        mode: ``"keep"`` projects source vectors and leaves a stored index as it is. Its second map
+            orders the first hits of a search again, from their stored vectors; the aligner holds it
+            where it is shown to find more. ``"shared"`` projects both sides, for an index that is
+            moved; :meth:`kakehashi.Aligner.as_shared` makes that of a second map, too.
         validation, test: held-out pairs of your own. Without them, and below 2,500 pairs, every
             pair judges out of fold: it is asked of a map that was chosen and fitted without its
             fold (by group). Of 2,500 and more a fifth is the test part, and the rest chooses.
@@ -121,5 +123,5 @@ def fit(
         prepared = prepare(inputs, encoders["source"], encoders["target"], settings)
         with BLAS:
             tuned = tune(prepared)
-            judged = judge(prepared, tuned)
+            judged = judge(prepared, tuned, tune_second(prepared, tuned))
             return assemble(prepared, tuned, judged, started=started)

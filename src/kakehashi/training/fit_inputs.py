@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from ..data.arguments import check_choice, checked_seed
 from ..data.index import IndexDocuments
 from ..data.pairs import Pairs, check_pairs
-from ..errors import MissingExtraError
+from ..errors import DataError, MissingExtraError
 from ..types import Metric, Mode
 from .gradient.torch_state import import_failure
 from .inputs import Cache
 from .sources import LearnFrom
 
 _CHOICES: dict[str, tuple[str | bool | None, ...]] = {
-    "mode": ("keep", "shared", "auto"),
+    "mode": ("keep", "shared"),
     "metric": (None, "cosine", "ip", "l2"),
     "learned": (None, False, True),
 }
@@ -29,9 +28,10 @@ class FitSettings:
         asks_known: whether new questions about documents that pairs name judge, too. Without them
             all fits with one test set are judged by the same questions.
         reads_targets: whether the targets of the pairs are learned from where no index is given.
+        second_map: whether ``keep`` mode also makes a map that orders the first hits again.
     """
 
-    mode: Literal["keep", "shared", "auto"] = "keep"
+    mode: Mode = "keep"
     metric: Metric | None = None
     ngrams: bool | None = None
     learned: bool | None = None
@@ -39,26 +39,28 @@ class FitSettings:
     cache: Cache = None
     asks_known: bool = True
     reads_targets: bool = True
+    second_map: bool = True
 
     @property
-    def modes(self) -> tuple[Mode, ...]:
-        """The modes that are tried."""
-        return ("keep", "shared") if self.mode == "auto" else (self.mode,)
-
-    @property
-    def head_modes(self) -> tuple[Mode, ...]:
-        """The modes in which a head is trained."""
+    def trains_head(self) -> bool:
+        """Whether a head is trained from the best closed form of the mode."""
         if self.learned is None:  # measured by benchmarks/learned_head.py
-            return () if import_failure() else tuple(m for m in self.modes if m == "keep")
-        return self.modes if self.learned else ()
+            return self.mode == "keep" and not import_failure()
+        return self.learned
 
     def checked(self) -> FitSettings:
         """Return the settings with the seed as int.
 
         Raises:
-            DataError: an unknown option.
+            DataError: an unknown option, or mode ``auto`` of earlier versions.
             MissingExtraError: a head is to be trained, and torch cannot be imported.
         """
+        if str(self.mode) == "auto":
+            raise DataError(
+                "mode='auto' is no longer there: mode='keep', the default, makes both maps. It "
+                "finds what a moved index finds, by rescoring the first hits; as_shared() of the "
+                "aligner moves an index all the same."
+            )
         for option, choices in _CHOICES.items():
             check_choice(option, getattr(self, option), choices)
         if self.learned and (failure := import_failure()) is not None:

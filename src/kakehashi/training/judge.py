@@ -13,9 +13,11 @@ from ..metrics.statistics import Scores
 from ..report import ALONE, BM25, CHOSEN, KNOWN, NEW, TARGET_ENCODER, UNTOUCHED
 from .candidates import Candidate
 from .held_out_ranks import HeldOutRanks, Ranks, scores_of
+from .judge_second import JudgedSecond, judge_second
 from .judged_systems import System, ask, map_of, rivals
 from .model_selection import Tuned
 from .prepare import Prepared
+from .second_map import SecondMap
 from .split_plan import SplitPlan
 from .verdict import Verdict, by_chance, decide
 
@@ -28,6 +30,9 @@ class Judged:
 
     Attributes:
         shipped: the chosen candidate, or the identity where no map is shown to help.
+        second: what is said of the second map; None where there is none.
+        rescores: whether it ships beside the first.
+        served: by what ships, the rank of the best answer to each question, (n,).
         ranks: by each candidate, the rank of the best answer to each question, (n,).
         scores: of each candidate.
         bm25, target_encoder: scores of what is there without a map; None where it is not known.
@@ -37,6 +42,9 @@ class Judged:
 
     verdict: Verdict
     shipped: Candidate
+    second: JudgedSecond | None
+    rescores: bool
+    served: Ranks
     ranks: dict[Candidate, Ranks]
     scores: dict[Candidate, Scores]
     bm25: Scores | None
@@ -44,13 +52,22 @@ class Judged:
     beside: Beside
 
 
-def judge(prepared: Prepared, tuned: Tuned) -> Judged:
-    """Score every candidate in the whole index; hold the chosen one against all rivals."""
+def judge(prepared: Prepared, tuned: Tuned, second: SecondMap | None = None) -> Judged:
+    """Score every candidate in the whole index; hold the best way to serve against all rivals.
+
+    That is the chosen map, rescored by the second one where this is shown to find more.
+    """
     plan, chosen, identity = prepared.plan, tuned.chosen, tuned.identity
     clusters, groups = clusters_of(plan.questions), groups_of(plan.questions)
     systems = rivals(prepared, identity) | {CHOSEN: map_of(tuned.judged, prepared.metric)}
     whole = [part.queries.relevance for part in chosen.data.judging]
     found = {name: ask(system, whole) for name, system in systems.items()}
+    kept, by_second = found[CHOSEN], None
+    if second is not None:
+        by_second = judge_second(prepared, tuned, second, kept, whole)
+    rescores = by_second is not None and by_second.serves
+    if by_second is not None and rescores:
+        systems[CHOSEN], found[CHOSEN] = by_second.system, by_second.ranks
     alone = _alone(plan, systems)
     verdict = decide(
         HeldOutRanks(
@@ -64,25 +81,32 @@ def judge(prepared: Prepared, tuned: Tuned) -> Judged:
             n_different=len(np.unique(plan.questions.keys("source"))),
             alone=None if alone is None else alone.ranks,
         ),
-        is_identity=chosen is identity,
+        is_identity=chosen is identity and not rescores,
     )
-    by_candidate = {c: _ranks(prepared, c, whole) for c in tuned.candidates if c is not chosen}
-    by_candidate[chosen] = found[CHOSEN]
+    candidates = [*tuned.candidates, *([] if second is None else second.candidates)]
+    judged = {chosen: kept}
+    if by_second is not None:
+        judged[by_second.candidate] = by_second.moved
     if identity is not None:
-        by_candidate[identity] = found[UNTOUCHED]
-    shipped = chosen if verdict.beats_base or identity is None else identity
-    found[CHOSEN] = by_candidate[shipped]
+        judged[identity] = found[UNTOUCHED]
+    by_candidate = {c: judged[c] if c in judged else _ranks(prepared, c, whole) for c in candidates}
+    ships = verdict.beats_base or identity is None
+    shipped = chosen if ships or identity is None else identity
+    if not ships:
+        found[CHOSEN] = by_candidate[shipped]
     size = len(plan.pool)
     scores = {name: scores_of(ranks, size, groups) for name, ranks in found.items()}
     return Judged(
         verdict=verdict,
         shipped=shipped,
+        second=by_second,
+        rescores=rescores and ships,
+        served=found[CHOSEN],
         ranks=by_candidate,
         scores={c: scores_of(ranks, size, groups) for c, ranks in by_candidate.items()},
         bm25=scores.get(BM25),
         target_encoder=scores.get(TARGET_ENCODER),
-        beside=_by_kind(plan, found)
-        | ({} if alone is None else alone.scores(ships_chosen=shipped is chosen)),
+        beside=_by_kind(plan, found) | ({} if alone is None else alone.scores(ships_chosen=ships)),
     )
 
 

@@ -17,6 +17,7 @@ from ..metrics.statistics import sums_by_cluster
 from ..progress import track
 from ..projection import Projection
 from ..types import Metric, Mode
+from ..vectors import Float32Array
 from .candidates import (
     Candidate,
     ClosedFormMap,
@@ -34,7 +35,8 @@ from .prepare import Prepared
 from .split_plan import Part
 from .sufficient_statistics import develop
 
-_TOP = 2  # plain settings of a closed form that the hubness correction is tried on
+CORRECTED = 2
+"""Plain settings of a closed form that the hubness correction is tried on."""
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
 
 PerQuery = NDArray[np.float64]
@@ -63,22 +65,22 @@ def tune(prepared: Prepared) -> Tuned:
     plan, settings = prepared.plan, prepared.settings
     data = [develop(plan, features, seed=settings.seed) for features in prepared.feature_sets]
     families, identity = tune_candidates(data, prepared.metric)
-    starts = [of_one[0] for of_one in families if of_one[0].mode in settings.head_modes]
-    families += tune_heads(starts, prepared.metric, settings.seed)
+    if settings.trains_head:
+        starts = [of_one[0] for of_one in families]
+        families += tune_heads(starts, prepared.metric, settings.seed)
     candidates = [of_one[0] for of_one in families]
     clusters = clusters_of(*(part.questions for part in plan.parts))
-    chosen = choose(candidates, identity, settings.mode, clusters)
+    chosen = choose(candidates, identity, clusters)
     judged = [chosen]
     if plan.test is None:
         tried = [candidate for of_one in families for candidate in of_one]
         judged = [
-            choose(tried, identity, settings.mode, clusters, by=others)
-            for others in _without_each(plan.parts)
+            choose(tried, identity, clusters, by=others) for others in without_each(plan.parts)
         ]
     return Tuned(candidates, identity, chosen, judged)
 
 
-def _without_each(parts: list[Part]) -> Iterator[NDArray[np.bool_]]:
+def without_each(parts: list[Part]) -> Iterator[NDArray[np.bool_]]:
     """Say of each part which of all questions are not its own, (n,)."""
     part_of = np.repeat(np.arange(len(parts)), [len(part.questions) for part in parts])
     for i in range(len(parts)):
@@ -105,7 +107,7 @@ def tune_candidates(
     families = [] if identity is None else [[identity]]
     for of_features in data:
         if identity is not None and not of_features.features.ngrams:
-            families.append(_timed(tune_correction, "identity", of_features, [identity], metric))
+            families.append(timed(tune_correction, "identity", of_features, [identity], metric))
         found = _weights([of_one[0] for of_one in families], of_features.features.mode)
         families += _tune_closed_forms(of_features, metric, found)
     return families, identity
@@ -130,30 +132,23 @@ def _tune_closed_forms(
     forms = closed_forms(data.features, list(data.everything.sources), found)
     families = []
     for form in track(forms, label):
-        ranked = _timed(tune_closed_form, form, data, metric)
+        ranked = timed(tune_closed_form, form, data, metric)
         families.append(ranked)
-        families.append(_timed(tune_correction, form.name, data, ranked[:_TOP], metric))
+        families.append(timed(tune_correction, form.name, data, ranked[:CORRECTED], metric))
     for part in data.parts:
         part.statistics.forget()
     return families
 
 
 def tune_heads(candidates: list[Candidate], metric: Metric, seed: int) -> list[list[Candidate]]:
-    """Train a head from the best plain closed form of each mode; return it plain and corrected."""
-    plain_by_mode: dict[Mode, list[Candidate]] = {}
-    for candidate in candidates:
-        if isinstance(candidate.recipe, ClosedFormMap):
-            plain_by_mode.setdefault(candidate.mode, []).append(candidate)
-    heads = []
-    for plain in plain_by_mode.values():
-        start = max(plain, key=lambda c: c.score)
-        [head] = _timed(tune_head, start, metric, seed)
-        heads.append([head])
-        heads.append(_timed(tune_correction, head.name, head.data, [head], metric))
-    return heads
+    """Train a head from the best plain closed form; return it plain and corrected."""
+    plain = [c for c in candidates if isinstance(c.recipe, ClosedFormMap)]
+    start = max(plain, key=lambda c: c.score)
+    [head] = timed(tune_head, start, metric, seed)
+    return [[head], timed(tune_correction, head.name, head.data, [head], metric)]
 
 
-def _timed(search: Callable[..., list[Candidate]], *args: Any) -> list[Candidate]:
+def timed(search: Callable[..., list[Candidate]], *args: Any) -> list[Candidate]:
     """Note the CPU time of a search on this thread: BLAS and torch are held to one."""
     started = time.thread_time()
     candidates = search(*args)
@@ -181,7 +176,7 @@ def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> lis
             break
     ranked = sorted(tried, key=lambda c: -c.score)
     if len(parts) < len(data.parts):
-        on_all_parts = [c.parameters for c in ranked[:_TOP]]
+        on_all_parts = [c.parameters for c in ranked[:CORRECTED]]
         if form.anchor is not None and form.anchor not in on_all_parts:
             on_all_parts.append(form.anchor)
         again = _scored(form, on_all_parts, data, data.parts, metric)
@@ -290,19 +285,26 @@ def rank(
     projection: Projection, held_out: HeldOutQueries, metric: Metric, *, roughly: bool = False
 ) -> NDArray[np.intp]:
     """Rank as a store would: from the vectors of queries and the vectors that it holds."""
+    queries, documents, metric = compared(projection, held_out, metric, roughly=roughly)
+    return ranks(queries, documents, metric, relevance=held_out.relevance)
+
+
+def compared(
+    projection: Projection, held_out: HeldOutQueries, metric: Metric, *, roughly: bool = False
+) -> tuple[Float32Array, Float32Array, Metric]:
+    """Return the vectors of queries (n, d) and of documents (m, d), and how they are compared."""
     documents, lengths = held_out.documents, held_out.lengths
     if lengths is not None and (projection.target is not None or metric == "cosine"):
         documents = documents / lengths[:, None]
         metric = "ip"
     queries = projection(held_out.source, modality="source", role="query", roughly=roughly)
     documents = projection(documents, modality="target", role="document", roughly=roughly)
-    return ranks(queries, documents, metric, relevance=held_out.relevance)
+    return queries, documents, metric
 
 
 def choose(
     candidates: list[Candidate],
     identity: Candidate | None,
-    mode: str,
     clusters: Clusters,
     *,
     by: NDArray[np.bool_] | slice = slice(None),
@@ -310,30 +312,20 @@ def choose(
     """Take the best by validation, if it beats the identity by more than its own uncertainty.
 
     The best of many is lucky; a lead of less than one standard error of the paired difference is
-    no lead. In ``auto``, ``shared`` has to lead ``keep`` by two: it needs a new index.
+    no lead.
 
     Args:
         by: (n,) the queries that choose; by default all.
     """
-
-    def score(candidate: Candidate) -> float:
-        return float(candidate.per_query[by].mean())
-
-    def leads(a: Candidate, b: Candidate, errors: float) -> bool:
-        of_each = None if clusters is None else clusters[by]
-        return _leads(a.per_query[by] - b.per_query[by], of_each, errors)
-
-    chosen = max(candidates, key=score)
-    if mode == "auto" and chosen.mode == "shared":
-        keep = max((c for c in candidates if c.mode == "keep"), key=score)
-        if not leads(chosen, keep, 2.0):
-            chosen = keep
-    if identity is not None and not leads(chosen, identity, 1.0):
-        return identity
-    return chosen
+    chosen = max(candidates, key=lambda c: float(c.per_query[by].mean()))
+    if identity is None:
+        return chosen
+    of_each = None if clusters is None else clusters[by]
+    lead = chosen.per_query[by] - identity.per_query[by]
+    return chosen if leads(lead, of_each, 1.0) else identity
 
 
-def _leads(difference: PerQuery, clusters: Clusters, errors: float) -> bool:
+def leads(difference: PerQuery, clusters: Clusters, errors: float) -> bool:
     """Whether a mean difference is more than so many of its standard errors, by cluster."""
     mean = float(difference.mean())
     sums = sums_by_cluster(difference - mean, clusters)
@@ -342,6 +334,6 @@ def _leads(difference: PerQuery, clusters: Clusters, errors: float) -> bool:
 
 
 def label(candidate: Candidate, mode: str) -> str:
-    """Name a candidate in a report; in ``auto`` the mode stands before it."""
-    prefix = f"{candidate.mode}/" if mode == "auto" and candidate.name != "identity" else ""
-    return prefix + candidate.name
+    """Name a candidate in a report; before one of another mode than the fit's stands its mode."""
+    other = candidate.mode != mode and candidate.name != "identity"
+    return f"{candidate.mode}/{candidate.name}" if other else candidate.name

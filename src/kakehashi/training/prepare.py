@@ -14,6 +14,7 @@ from ..vectors import drawn
 from .features import FeatureSet, feature_sets
 from .fit_inputs import FitInputs, FitSettings
 from .inputs import (
+    EncodersBySide,
     as_encoders,
     check_dimensions,
     check_made_by,
@@ -34,7 +35,7 @@ class EncodedInputs:
 
     Attributes:
         dimensions: of the vectors of each side.
-        reads_texts: for each mode that is tried, whether its maps may read n-grams of the texts.
+        reads_texts: for each mode that is tuned, whether its maps may read n-grams of the texts.
     """
 
     inputs: FitInputs
@@ -54,7 +55,8 @@ class Prepared:
         metric: the store's.
         plan: which rows are fitted, which choose and which judge.
         target_encoder: the queries that judge as the target encoder sees them.
-        feature_sets: for each mode that is tried, what its maps read.
+        feature_sets: what the maps of the mode read.
+        second_feature_sets: what the second maps of ``keep`` mode read; none without them.
     """
 
     encoded: EncodedInputs
@@ -63,6 +65,7 @@ class Prepared:
     plan: SplitPlan
     target_encoder: TargetEncoderQueries
     feature_sets: tuple[FeatureSet, ...]
+    second_feature_sets: tuple[FeatureSet, ...]
 
     @property
     def settings(self) -> FitSettings:
@@ -85,7 +88,9 @@ class Prepared:
         encoded = replace(self.encoded, inputs=replace(self.inputs, pairs=pairs))
         plan = _plan(encoded, self.plan.sources)
         sets = _feature_sets(encoded, self.same_space)
-        return replace(self, encoded=encoded, plan=plan, feature_sets=sets)
+        return replace(
+            self, encoded=encoded, plan=plan, feature_sets=sets[0], second_feature_sets=sets[1]
+        )
 
 
 def prepare(
@@ -116,10 +121,7 @@ def encode_inputs(
     if len(inputs.pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(inputs.pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
     encoders = as_encoders(source_encoder, target_encoder)
-    reads_texts = {
-        mode: may_read_texts(mode, settings.ngrams, encoders, inputs.sets)
-        for mode in settings.modes
-    }
+    reads_texts = _reads_texts(inputs, encoders, settings)
     check_sources(inputs.learn_from, encoders)
     identities = identities_of(encoders)  # one that cannot be loaded is found before minutes go by
     pairs, validation, test = (
@@ -159,7 +161,7 @@ def prepare_encoded(encoded: EncodedInputs, *, same_space: bool | None = None) -
     asked = drawn(len(plan.questions), at_most, settings.seed)
     queries = target_encoder_queries(plan.questions, asked, encoders, identities, settings.cache)
     sets = _feature_sets(encoded, same_space)
-    return Prepared(encoded, same_space, metric, plan, queries, sets)
+    return Prepared(encoded, same_space, metric, plan, queries, *sets)
 
 
 def _plan(encoded: EncodedInputs, sources: tuple[Source, ...]) -> SplitPlan:
@@ -175,14 +177,24 @@ def _plan(encoded: EncodedInputs, sources: tuple[Source, ...]) -> SplitPlan:
     )
 
 
-def _feature_sets(encoded: EncodedInputs, same_space: bool) -> tuple[FeatureSet, ...]:
-    return tuple(
-        features
-        for mode in encoded.settings.modes
-        for features in feature_sets(
-            mode,
-            encoded.inputs.pairs,
-            same_space=same_space,
-            ngrams=encoded.reads_texts[mode],
-        )
-    )
+def _reads_texts(
+    inputs: FitInputs, encoders: EncodersBySide, settings: FitSettings
+) -> dict[Mode, bool]:
+    """Say which maps may read the texts; a second map reads those of hits, which a search has."""
+    reads = may_read_texts(settings.mode, settings.ngrams, encoders, inputs.sets)
+    by_mode: dict[Mode, bool] = {settings.mode: reads}
+    if settings.mode == "keep" and settings.second_map:
+        by_mode["shared"] = reads and all(part.target_texts is not None for part in inputs.sets)
+    return by_mode
+
+
+def _feature_sets(
+    encoded: EncodedInputs, same_space: bool
+) -> tuple[tuple[FeatureSet, ...], tuple[FeatureSet, ...]]:
+    """Return the feature sets of the mode, and those of the second map, if there is one."""
+    mode, pairs = encoded.settings.mode, encoded.inputs.pairs
+    sets = {
+        of_mode: tuple(feature_sets(of_mode, pairs, same_space=same_space, ngrams=reads))
+        for of_mode, reads in encoded.reads_texts.items()
+    }
+    return sets.pop(mode), next(iter(sets.values()), ())

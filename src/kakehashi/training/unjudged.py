@@ -86,7 +86,7 @@ def fit_unjudged(
     texts = _checked(questions, learn_from, encoders, settings)
     learned = _gather(texts, learn_from, encoders, settings)
     spectrum = Spectrum(_moments(learned))
-    [mode] = settings.modes
+    mode = settings.mode
     identities = identities_of(encoders)
     dx, dy = (len(mean) for mean in (learned.mean_x, learned.mean_y))
     rescoring = Rescoring(_fixed(spectrum, "shared"), N_HITS) if mode == "keep" else None

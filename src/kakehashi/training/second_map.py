@@ -1,0 +1,69 @@
+"""The second map of a fit in ``keep`` mode: of ``shared`` mode, it orders the first hits again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..metrics.relevance import clusters_of
+from ..progress import track
+from .candidates import Candidate
+from .closed_forms import Parameters, form_near
+from .feature_data import FeatureData
+from .model_selection import (
+    CORRECTED,
+    Tuned,
+    choose,
+    timed,
+    tune_closed_form,
+    tune_correction,
+    without_each,
+)
+from .prepare import Prepared
+from .sufficient_statistics import develop
+
+
+@dataclass(frozen=True, eq=False)
+class SecondMap:
+    """The best setting of every kind of second map, and the choice among them.
+
+    Attributes:
+        chosen: by all parts that choose.
+        judged: for each part that judges the candidate that was chosen without it.
+    """
+
+    candidates: list[Candidate]
+    chosen: Candidate
+    judged: list[Candidate]
+
+
+def tune_second(prepared: Prepared, tuned: Tuned) -> SecondMap | None:
+    """Tune maps of ``shared`` mode from the best CCA of ``keep`` mode on, and choose among them.
+
+    They are chosen by where they rank the answers by themselves, as a map of an index that is
+    moved. None where ``keep`` mode is not tuned, or a second map is not asked for.
+    """
+    plan, seed = prepared.plan, prepared.settings.seed
+    start = next((c.parameters for c in tuned.candidates if c.name == "cca"), None)
+    if not prepared.second_feature_sets or start is None:
+        return None
+    families = []
+    for features in track(prepared.second_feature_sets, "second map: closed forms"):
+        families += _families(develop(plan, features, seed=seed), start, prepared)
+    candidates = [of_one[0] for of_one in families]
+    clusters = clusters_of(*(part.questions for part in plan.parts))
+    chosen = choose(candidates, None, clusters)
+    judged = [chosen]
+    if plan.test is None:
+        tried = [candidate for of_one in families for candidate in of_one]
+        judged = [choose(tried, None, clusters, by=others) for others in without_each(plan.parts)]
+    return SecondMap(candidates, chosen, judged)
+
+
+def _families(data: FeatureData, start: Parameters, prepared: Prepared) -> list[list[Candidate]]:
+    """Return the settings of one feature set, plain and corrected, the best of each first."""
+    form = form_near(data.features, start)
+    plain = timed(tune_closed_form, form, data, prepared.metric)
+    corrected = timed(tune_correction, form.name, data, plain[:CORRECTED], prepared.metric)
+    for part in data.parts:
+        part.statistics.forget()
+    return [plain, corrected]
