@@ -28,6 +28,7 @@ from .hubness_model import N_NEIGHBOURS, HubnessModel
 
 _SAME_FOLD = 1e-4
 """Largest distance of a stored vector from the same vector folded again: stores round a little."""
+Spread = tuple[FloatArray, FloatArray]
 MAX_BANK = 4096
 """Bank rows of a fit; a random sample of the training queries beyond that."""
 
@@ -86,6 +87,13 @@ def _mean_of_largest(products: Any) -> Any:
     return nearest.mean(axis=1)
 
 
+def spread_of(documents: Float32Array) -> Spread:
+    """Return eigenvalues (d,) and eigenvectors (d, d) of the covariance of (n, d) documents."""
+    centred = documents - documents.mean(axis=0, dtype=np.float64)
+    values, vectors = np.linalg.eigh(centred.T @ centred / len(documents))
+    return values.clip(0), vectors
+
+
 @dataclass(frozen=True, eq=False)
 class QueryPull:
     """The correction of ``keep`` mode: a shift of the query that stands in for it.
@@ -106,13 +114,19 @@ class QueryPull:
     slope: FloatArray
 
     @classmethod
-    def of(cls, documents: Float32Array, bank: Float32Array) -> QueryPull:
-        """Regress h of (n, d) unit documents, given the (m, d) bank of projected queries."""
+    def of(
+        cls, documents: Float32Array, bank: Float32Array, spread: Spread | None = None
+    ) -> QueryPull:
+        """Regress h of (n, d) unit documents, given the (m, d) bank of projected queries.
+
+        Args:
+            spread: that of the documents, where it is known.
+        """
         h = hubness(documents, bank).astype(np.float64)
-        centred = documents - documents.mean(axis=0, dtype=np.float64)
-        values, vectors = np.linalg.eigh(centred.T @ centred / len(documents))
-        slope = vectors.T @ (centred.T @ (h - h.mean()) / len(documents))
-        return cls(values.clip(0), vectors, slope)
+        values, vectors = spread_of(documents) if spread is None else spread
+        # The mean of the documents is a constant, of which h - h.mean() takes nothing.
+        slope = vectors.T @ (documents.T @ (h - h.mean()) / len(documents))
+        return cls(values, vectors, slope)
 
     def offset(self, strength: float, reg: float) -> Float32Array:
         """Return the (d,) shift of a query."""

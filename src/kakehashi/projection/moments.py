@@ -136,6 +136,17 @@ class Moments:
             self.xy * np.outer(x, y),
         )
 
+    def turned(self, x: Matrix, y: Matrix) -> Moments:
+        """Return the moments of the coordinates of the same rows: in (d_x, r_x), (d_y, r_y)."""
+        return Moments(
+            self.n,
+            self.sum_x @ x,
+            self.sum_y @ y,
+            x.T @ self.xx @ x,
+            y.T @ self.yy @ y,
+            x.T @ self.xy @ y,
+        )
+
 
 class Spectrum:
     """Means, covariances and their decompositions, each computed once and shared by all candidates.

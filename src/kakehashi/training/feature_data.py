@@ -135,9 +135,11 @@ class FeatureData:
         judging: the parts that judge, whose queries are ranked among all documents of the index:
             the same folds, or one test part.
         everything: of all that the map is fitted on to ship.
+        narrow: the parts in fewer directions, in which settings are searched.
     """
 
     features: FeatureSet
     parts: list[HeldOutPart]
     judging: list[HeldOutPart]
     everything: TrainStatistics
+    narrow: list[HeldOutPart] = field(default_factory=list)

@@ -151,7 +151,7 @@ class FeatureSet:
             {s: _width(rows[s], b.get(s)) for s in rows}
             for rows, b in ((vectors, of_vectors), (ngrams, of_ngrams))
         )
-        prior = _prior(r, k, same_space=self.same_space)
+        prior = prior_of(r, k, same_space=self.same_space)
         directions = None if self.directions is None else r["target"]
         return replace(
             self,
@@ -167,10 +167,11 @@ class FeatureSet:
         Args:
             width: dimensions of both together.
         """
-        read = self._n_ngrams(side)
+        read = self.n_ngrams(side)
         return np.concatenate([np.ones(width - read), np.full(read, weight)])
 
-    def _n_ngrams(self, side: Side) -> int:
+    def n_ngrams(self, side: Side) -> int:
+        """Return how many of a side's features are those of n-grams."""
         if side not in self.ngrams:
             return 0
         basis = self.basis[side].ngrams if self.basis else None
@@ -192,7 +193,7 @@ class FeatureSet:
         """Return a projection of coordinates as one of what they are coordinates of."""
         if not self.basis:
             return projection
-        counts = {side: self._n_ngrams(side) for side in SIDES}
+        counts = {side: self.n_ngrams(side) for side in SIDES}
         return lifted(projection, self.basis, counts, together=self.same_space)
 
     def finish(self, projection: Projection) -> Projection:
@@ -215,15 +216,15 @@ def feature_sets(mode: Mode, pairs: Pairs, *, same_space: bool, ngrams: bool) ->
     """
     dx, dy = (pairs.required_vectors(side).shape[1] for side in SIDES)
     widths: dict[Side, int] = {"source": dx, "target": dy}
-    vectors_only = FeatureSet(mode, {}, same_space, _prior(widths, {}, same_space=same_space))
+    vectors_only = FeatureSet(mode, {}, same_space, prior_of(widths, {}, same_space=same_space))
     if not ngrams:
         return [vectors_only]
     buckets = [buckets for below, buckets in _BUCKETS if len(pairs) < below]
     feature = CharacterNgrams(*buckets[:1])
     if mode == "keep":
-        prior = _prior(widths, {"source": feature.dimension}, same_space=same_space)
+        prior = prior_of(widths, {"source": feature.dimension}, same_space=same_space)
         return [vectors_only, FeatureSet(mode, {"source": feature}, same_space, prior)]
-    prior = _prior(widths, dict.fromkeys(SIDES, feature.dimension), same_space=same_space)
+    prior = prior_of(widths, dict.fromkeys(SIDES, feature.dimension), same_space=same_space)
     both_sides: dict[Side, CharacterNgrams] = {"source": feature, "target": feature}
     return [vectors_only, FeatureSet(mode, both_sides, same_space, prior, dy)]
 
@@ -249,7 +250,7 @@ def _width(rows: Float32Array, basis: Float32Array | None) -> int:
     return int(widest.shape[1])
 
 
-def _prior(
+def prior_of(
     vectors: Mapping[Side, int], ngrams: Mapping[Side, int], *, same_space: bool
 ) -> Matrix | None:
     """Return ones where both sides have the same feature, given how many each has."""

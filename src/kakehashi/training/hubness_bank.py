@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..projection import Projection
-from ..projection.hubness import MAX_BANK, HubnessCorrection, QueryPull
+from ..projection.hubness import MAX_BANK, HubnessCorrection, QueryPull, Spread, spread_of
 from ..projection.hubness_model import HubnessModel
 from ..types import SIDES, Mode, Side
 from ..vectors import Float32Array, drawn, thinned, unit_rows
@@ -43,6 +44,11 @@ class Bank:
         x, y = (np.asarray(side[rows], np.float32) for side in (source, target))
         return cls(x, y, documents[drawn(len(documents), _REGRESSED, seed)].scaled)
 
+    @cached_property
+    def spread(self) -> Spread:
+        """The spread of the documents, which all maps share."""
+        return spread_of(self.documents)
+
 
 def hubness_grid(mode: Mode) -> list[Parameters]:
     """Return the strengths that the correction is tried with."""
@@ -72,7 +78,8 @@ def corrected(
     """
     queries = _projected(projection, bank.source, "source")
     if mode == "keep":
-        pull = QueryPull.of(bank.documents, queries[thinned(len(queries), _REGRESSED)])
+        thin = queries[thinned(len(queries), _REGRESSED)]
+        pull = QueryPull.of(bank.documents, thin, bank.spread)
         return [
             Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)
             for s in settings

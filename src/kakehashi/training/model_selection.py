@@ -37,6 +37,7 @@ from .sufficient_statistics import develop
 
 CORRECTED = 2
 """Plain settings of a closed form that the hubness correction is tried on."""
+_AGAIN = 3  # settings that are scored again, by all questions and in all directions
 _TUNED_ON = 300  # queries, in whole folds, that choose a setting with n-grams: it takes longer
 
 PerQuery = NDArray[np.float64]
@@ -163,7 +164,10 @@ def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> lis
     """
     sizes = np.cumsum([len(part.queries.source) for part in data.parts])
     enough = int((sizes < _TUNED_ON).sum()) + 1
-    parts = data.parts[:enough] if data.features.ngrams else data.parts
+    searched = len(form.grid) > _AGAIN and data.narrow
+    parts = data.narrow if searched else data.parts
+    if data.features.ngrams:
+        parts = parts[:enough]
     tried = _scored(form, form.grid, data, parts, metric)
     for _ in range(form.rounds):
         best_before = max(tried, key=lambda c: c.score)
@@ -175,8 +179,8 @@ def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> lis
         if max(tried, key=lambda c: c.score) is best_before:
             break
     ranked = sorted(tried, key=lambda c: -c.score)
-    if len(parts) < len(data.parts):
-        on_all_parts = [c.parameters for c in ranked[:CORRECTED]]
+    if parts != data.parts:
+        on_all_parts = [c.parameters for c in ranked[:_AGAIN]]
         if form.anchor is not None and form.anchor not in on_all_parts:
             on_all_parts.append(form.anchor)
         again = _scored(form, on_all_parts, data, data.parts, metric)

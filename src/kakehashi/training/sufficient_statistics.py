@@ -17,6 +17,7 @@ from ..vectors import drawn, thinned
 from .feature_data import FeatureData, HeldOutPart, HeldOutQueries, TrainingRows, TrainStatistics
 from .features import MAX_NGRAM_PAIRS, Documents, FeatureSet
 from .hubness_bank import Bank
+from .narrowing import narrowed
 from .sources import TARGETS, Source
 from .split_plan import LEAST_FITTED, Part, SplitPlan
 
@@ -53,8 +54,11 @@ def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
         for part, statistics in zip(plan.judged, fitted, strict=True)
     ]
     if plan.test is not None and len(plan.test.train) == len(plan.final_rows):
-        return FeatureData(features, parts, judging, fitted[0])
-    return FeatureData(features, parts, judging, reader.everything(moments))
+        everything = fitted[0]
+    else:
+        everything = reader.everything(moments)
+    narrow = narrowed(features, parts, moments)
+    return FeatureData(features, parts, judging, everything, narrow)
 
 
 @dataclass(frozen=True, eq=False)
