@@ -25,6 +25,8 @@ from kakehashi.retrieval.projected_documents import PROJECTED
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
+pytestmark = pytest.mark.slow  # stores take seconds to import
+
 N_HITS = 20
 QUERY = "check the valve 2"
 

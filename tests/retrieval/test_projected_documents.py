@@ -51,7 +51,7 @@ def test_threads_share_it():
     vectors = {str(row).encode(): vector for row, vector in enumerate(rows(200))}
 
     def work(start):
-        for key in list(vectors)[start::4] * 5:
+        for key in list(vectors)[start::4]:
             cache.put({key: vectors[key]})
             for found, vector in cache.get(list(vectors)[:60]).items():
                 np.testing.assert_array_equal(vector, vectors[found])

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
+from hashlib import sha256
 from threading import Lock
 from typing import Any
 
 from ..vectors import Float32Array
 
 LIMIT = 64 * 1024 * 1024
-"""Bytes that all rescored searches of a process share: some 40,000 documents of 384 dimensions."""
+"""Bytes that all rescored searches of a process share: some 38,000 documents of 384 dimensions."""
 _BESIDE = 200
 """Bytes that an entry takes beside its numbers: its key, its array object, its link."""
 
@@ -82,7 +82,8 @@ def keys_of(
 
 
 def _key(map_name: str, text: str, vector: Any) -> bytes:
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), key=map_name.encode()[:64])
+    told = text.encode("utf-8", "surrogatepass")
+    digest = sha256(f"{map_name} {len(told)} ".encode() + told)  # in hardware on most machines
     if vector is not None:
-        digest.update(b"\0" + vector.tobytes())
+        digest.update(vector.tobytes())
     return digest.digest()[:16]

@@ -15,11 +15,13 @@ from kakehashi.retrieval.calibration import Calibration
 from kakehashi.retrieval.multi_calibration import combine_calibrations
 from kakehashi.types import SIDES
 
+LEAST = 0.4
+
 
 @pytest.fixture(scope="module")
 def likely(aligner) -> Aligner:
     """The aligner with probabilities that split the documents of a question."""
-    answers = dict.fromkeys(SIDES, AnswerProbability(1.0, 0.0, 0.3))
+    answers = dict.fromkeys(SIDES, AnswerProbability(1.0, 0.0, LEAST))
     return replace(aligner, calibration=replace(aligner.calibration, answers=answers))
 
 
@@ -45,8 +47,8 @@ def test_documents_below_the_least_probability_are_left_out(plain, f, corpus, qu
     searches = [f.vectors(plain.mixed), *([f.words(corpus)] if words else [])]
     found = f.search(f.retriever(searches), query)
     said = [f.metadata(d)["kakehashi"]["probability"] for d in found]
-    assert min(said) < 0.3 < max(said)
-    for least, named in ((0.3, "recommended"), (0.3, 0.3), (0.0, 0), (1.0, 1)):
+    assert min(said) < LEAST < max(said)
+    for least, named in ((LEAST, "recommended"), (LEAST, LEAST), (0.0, 0), (1.0, 1)):
         retriever = f.retriever(searches, min_score=named)
         expected = [f.text(d) for d, p in zip(found, said, strict=True) if p >= least]
         assert texts(f, f.search(retriever, query)) == expected
@@ -96,7 +98,7 @@ def test_an_aligner_keeps_its_probabilities_and_several_share_the_target(likely,
     )
     both = combine_calibrations({"ja": likely.calibration, "fr": other}, "en")
     assert both.answers["fr"] == (3.0, 1.0, 0.5)
-    assert both.answers["en"] == pytest.approx((2.0, 0.5, 0.4))
+    assert both.answers["en"] == pytest.approx((2.0, 0.5, (LEAST + 0.5) / 2))
     assert combine_calibrations({"ja": replace(other, answers={}), "fr": other}, "en").answers == {}
     for wrong in ([0.0, 0.0, 0.5], [1.0, 0.0, 1.5], [1.0, float("nan"), 0.5]):
         record = {**likely.calibration.to_dict(), "answers": dict.fromkeys(SIDES, wrong)}

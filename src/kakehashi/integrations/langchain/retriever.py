@@ -1,7 +1,7 @@
 """LangChain: a retriever over one vector store.
 
 A store that was opened with :class:`AlignedEmbeddings` needs no retriever of ours. The framework's
-own line searches it::
+own line searches it, without rescoring::
 
     Chroma("notes", embedding_function=embeddings).as_retriever()
 """

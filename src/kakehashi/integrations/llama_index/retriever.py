@@ -1,6 +1,6 @@
 """LlamaIndex: a retriever over one index.
 
-For one index, the framework's own line does the same, without the checks::
+For one index, the framework's own line does the same, without the checks and without rescoring::
 
     index.as_retriever(embed_model=embedding)
 """
