@@ -143,3 +143,8 @@ class FeatureData:
     judging: list[HeldOutPart]
     everything: TrainStatistics
     narrow: list[HeldOutPart] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Drop what was decomposed, once settings are chosen."""
+        for part in (*self.parts, *self.narrow, *self.judging):
+            part.statistics.forget()

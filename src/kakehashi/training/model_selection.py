@@ -136,8 +136,7 @@ def _tune_closed_forms(
         ranked = timed(tune_closed_form, form, data, metric)
         families.append(ranked)
         families.append(timed(tune_correction, form.name, data, ranked[:CORRECTED], metric))
-    for part in data.parts:
-        part.statistics.forget()
+    data.forget()
     return families
 
 
@@ -180,6 +179,7 @@ def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> lis
             break
     ranked = sorted(tried, key=lambda c: -c.score)
     if parts != data.parts:
+        data.forget()
         on_all_parts = [c.parameters for c in ranked[:_AGAIN]]
         if form.anchor is not None and form.anchor not in on_all_parts:
             on_all_parts.append(form.anchor)

@@ -64,6 +64,5 @@ def _families(data: FeatureData, start: Parameters, prepared: Prepared) -> list[
     form = form_near(data.features, start)
     plain = timed(tune_closed_form, form, data, prepared.metric)
     corrected = timed(tune_correction, form.name, data, plain[:CORRECTED], prepared.metric)
-    for part in data.parts:
-        part.statistics.forget()
+    data.forget()
     return [plain, corrected]
