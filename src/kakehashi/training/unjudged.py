@@ -43,7 +43,7 @@ _REASON = (
 
 @dataclass(frozen=True, eq=False)
 class _Learned:
-    """What the map is built from.
+    """The rows and the means that the map is built from.
 
     Attributes:
         targets: (m, d_y), stored vectors of the index, or the targets of all pairs.
