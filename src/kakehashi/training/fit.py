@@ -75,7 +75,8 @@ def fit(
             side.
 
             Pairs: those of other fields (:func:`kakehashi.pairing.starter_pairs`), or guessed ones
-            (:func:`kakehashi.pairing.pseudo_pairs`).
+            (:func:`kakehashi.pairing.pseudo_pairs`). Or an aligner of the same two encoders, which
+            was made of another field.
 
             Where no index is given, the targets of the pairs stand for it, up to 5,000 where
             another encoder has to read them. An empty list leaves them out, too.
