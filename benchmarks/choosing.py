@@ -169,7 +169,7 @@ def measured(pairs: Pairs, mode: Any, seed: int) -> Iterator[Row]:
             if mode == "keep":
                 candidates += [of_one[0] for of_one in tune_heads(candidates, metric, seed)]
             asking = [p.held_out if rule == NEW_ONLY else p.questions for p in plan.parts]
-            chosen = choose(candidates, identity, mode, clusters_of(*asking))
+            chosen = choose(candidates, identity, clusters_of(*asking))
             [test_part] = data.judging
             projection = chosen.lifted(test_part.statistics)
             found = per_query(rank(projection, test_part.queries, metric))

@@ -83,7 +83,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--dimension", type=int, default=384)
-    parser.add_argument("--mode", choices=("keep", "shared", "auto"), default="keep")
+    parser.add_argument("--mode", choices=("keep", "shared"), default="keep")
     parser.add_argument("--dtype", choices=("float16", "float32"), default="float32")
     parser.add_argument("--folder", type=Path, help="where the temporary folder is made")
     parser.add_argument("--out", type=Path, metavar="JSON")

@@ -13,7 +13,7 @@ UNFINISHED = ".part"
 PICKLE_ENDINGS = (".pkl", ".pickle", ".pt", ".pth", ".bin", ".joblib")
 
 MAX_RECORD_BYTES = 1 << 24
-"""A record takes some 100 KB; a fit in mode auto over all feature sets half a megabyte."""
+"""A record takes some 100 KB; a fit of both maps over all feature sets half a megabyte."""
 MAX_WEIGHTS_BYTES = 1 << 30
 """Two heads from 8,192 dimensions and n-grams to 8,192 take half of it."""
 

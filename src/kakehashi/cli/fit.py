@@ -21,7 +21,6 @@ from .console import print_json, print_report, report_json
 from .dry_run import print_cost
 from .next_step import NextStep
 from .options import (
-    MODE,
     AllCandidates,
     CacheFile,
     EncoderName,
@@ -29,6 +28,7 @@ from .options import (
     IndexAddress,
     Json,
     Learn,
+    OneMode,
     OptionalPairsFile,
     Overwrite,
     QuestionsFile,
@@ -51,9 +51,7 @@ def fit_command(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
-    mode: Annotated[
-        str, typer.Option(help=f"{MODE} auto: shared, where it is clearly better than keep.")
-    ] = "keep",
+    mode: OneMode = "keep",
     validation: Annotated[
         Path | None,
         typer.Option(help="Pairs to choose the map by. By default parts of PAIRS take turns."),

@@ -75,8 +75,8 @@ CacheFile = Annotated[
     Path | None, typer.Option("--cache", help="File that keeps encoded vectors between runs.")
 ]
 MODE = (
-    "keep: only queries are projected, and the stored index stays as it is. shared: queries and "
-    "stored vectors are projected."
+    "keep: queries are projected, and the stored index stays as it is; a second map rescores the "
+    "first hits, where that finds more. shared: stored vectors are projected, too."
 )
 OneMode = Annotated[str, typer.Option("--mode", help=MODE)]
 Seed = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
