@@ -1,7 +1,7 @@
 """Hold the verdict of a fit against what its map finds in the whole index.
 
     python benchmarks/verdicts.py DATA [SET ...] [--sizes N ...] [--seeds N] [--dimensions N]
-        [--index] [--cache FILE] [--out OUT.json] [--null]
+        [--index] [--cache FILE] [--out OUT.json] [--null [--rescored]]
 
 A fit is given N pairs, whole groups in random order, by their vectors alone, and no head is
 trained. The map that led on validation then answers the questions of pairs that the fit never saw
@@ -21,6 +21,8 @@ Vectors keep the 128 leading directions of the targets, which makes hundreds of 
 - isotropic: each source is its target and noise that is alike in all directions, so that the
   untouched vectors are the best estimate;
 - unrelated: random vectors on both sides.
+
+The map of `keep` is judged alone; with `--rescored` a second map may order its hits, as in `fit`.
 """
 
 from __future__ import annotations
@@ -51,6 +53,7 @@ from kakehashi.training.held_out_ranks import HeldOutRanks
 from kakehashi.training.judge import judge
 from kakehashi.training.model_selection import tune
 from kakehashi.training.prepare import prepare
+from kakehashi.training.second_map import tune_second
 from kakehashi.training.verdict import Verdict
 from kakehashi.types import SIDES
 from kakehashi.vectors import drawn, unit_rows
@@ -74,6 +77,7 @@ def judged(
     seed: int,
     *,
     documents: tuple[Pairs, ...] = (),
+    second: bool = False,
     same_space: bool | None = None,
 ) -> dict[str, Any]:
     """Fit as `fit` does up to the verdict; keep the map that led, whatever the verdict is."""
@@ -84,7 +88,7 @@ def judged(
     )
     tuned = tune(prepared)
     with held_out_ranks() as seen:
-        found = judge(prepared, tuned)
+        found = judge(prepared, tuned, tune_second(prepared, tuned) if second else None)
     maps = [c for c in tuned.candidates if c is not tuned.identity]
     led = max(maps, key=lambda c: c.score) if tuned.chosen is tuned.identity else tuned.chosen
     return {
@@ -180,7 +184,9 @@ def outcome(advice: str, gain: float) -> str:
     return "held back" if gain >= CLEAR else "right"
 
 
-def without_a_map(kind: str, whole: Pairs, n: int, seed: int, *, index: bool) -> dict[str, Any]:
+def without_a_map(
+    kind: str, whole: Pairs, n: int, seed: int, *, index: bool, rescored: bool
+) -> dict[str, Any]:
     """Fit on pairs that no map can learn from."""
     rng = np.random.default_rng([seed, n])
     some = whole.select(rng.choice(len(whole), n, replace=False))
@@ -194,7 +200,7 @@ def without_a_map(kind: str, whole: Pairs, n: int, seed: int, *, index: bool) ->
         x, y = rng.standard_normal((2, n, 64)).astype(np.float32)
     pairs = Pairs(source_vectors=x, target_vectors=y)
     documents = (whole,) if index and kind != "unrelated" else ()
-    found = judged(pairs, seed, documents=documents, same_space=True)
+    found = judged(pairs, seed, documents=documents, second=rescored, same_space=True)
     del found["projection"]
     return {"set": kind, "n": n, "seed": seed, **found}
 
@@ -209,6 +215,7 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, default=128)
     parser.add_argument("--index", action="store_true")
     parser.add_argument("--null", action="store_true")
+    parser.add_argument("--rescored", action="store_true")
     parser.add_argument("--cache", type=Path, default=Path("verdicts.sqlite"))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -229,7 +236,9 @@ def _rows(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
             for n in options.sizes:
                 if options.null:
                     for kind in NULL:
-                        yield without_a_map(kind, whole, n, seed, index=options.index)
+                        yield without_a_map(
+                            kind, whole, n, seed, index=options.index, rescored=options.rescored
+                        )
                 elif n <= len(whole) // 2:
                     yield real(data_set, whole, n, seed, index=options.index)
 
