@@ -4,9 +4,10 @@
 
 For each set a fifth of the pairs, whole groups, is a test set of the caller's. `fit` judges by it,
 and ships the very weights that it judged. All targets go into a store of LangChain (Chroma) and an
-index of LlamaIndex, through the aligner. Then four ways give recall@1 of the same questions: the
-report, `evaluate` with the index, and `evaluate_retriever` over both stores. `alone` is the old
-way of reporting, among the held-out documents.
+index of LlamaIndex, through the aligner. Then four ways give recall@1 of the same questions, as the
+aligner serves, rescored where it rescores: the report, `evaluate` with the index, and
+`evaluate_retriever` over both stores. `alone` is the old way of reporting, among the held-out
+documents.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from kakehashi import Pairs, fit, read_pairs
 from kakehashi.data.splits import hold_out
 from kakehashi.evaluation import evaluate, evaluate_retriever
 from kakehashi.integrations.langchain import AlignedEmbeddings
+from kakehashi.integrations.langchain import AlignedRetriever as ChainRetriever
 from kakehashi.integrations.llama_index import AlignedEmbedding
+from kakehashi.integrations.llama_index import AlignedRetriever as IndexRetriever
 
 SETS = (
     "kicad_ja_en:use-minilm",
@@ -48,11 +51,10 @@ def measure(
     train, test = pairs.select(split.kept), pairs.select(split.held_out)
     aligner = fit(train, test=test, mode=mode, learned=False, cache=cache, **encoders)
     documents = list(dict.fromkeys(pairs.target_texts or ()))
-    judged = aligner.report.candidates[aligner.report.chosen].scores
     found = {
-        "report": judged.means,
-        "evaluate": evaluate(aligner, test, index=documents, cache=cache).aligned.means,
-        "alone": evaluate(aligner, test, cache=cache).aligned.means,
+        "report": aligner.report.served.means,
+        "evaluate": _served(evaluate(aligner, test, index=documents, cache=cache)),
+        "alone": _served(evaluate(aligner, test, cache=cache)),
     }
     exact = {"hnsw": {"space": "cosine", "ef_search": 2000, "ef_construction": 400}}
     store = Chroma(
@@ -65,14 +67,20 @@ def measure(
     nodes = [TextNode(text=text) for text in documents]
     index = VectorStoreIndex(nodes, embed_model=AlignedEmbedding(aligner=aligner))
     retrievers = {
-        "LangChain": store.as_retriever(search_kwargs={"k": 10}),
-        "LlamaIndex": index.as_retriever(similarity_top_k=10),
+        "LangChain": ChainRetriever(vectorstore=store, embeddings=aligner, k=10),
+        "LlamaIndex": IndexRetriever(index, aligner, similarity_top_k=10),
     }
     for name, retriever in retrievers.items():
         found[name] = evaluate_retriever(retriever, test).means
     store.delete_collection()
     about = {"mode": mode, "documents": len(documents), "questions": len(test)}
     return {**about, "recall@1": {way: found[way]["recall@1"] for way in WAYS}}
+
+
+def _served(found: Any) -> dict[str, float]:
+    """Return the scores of the aligner as it serves: rescored, where it rescores."""
+    means: dict[str, float] = (found.rescored or found.aligned).means
+    return means
 
 
 def main() -> None:
