@@ -279,8 +279,9 @@ def _folds(pairs: Pairs, rows: Rows, seed: int) -> list[Part]:
             parts.append(_with_known(pairs, train, held_out, seed))
     if not parts:
         raise FitError(
-            "Every pair shares a text with so many others that none can be held out. Give "
-            "more different pairs, or validation and test sets of your own."
+            "Every pair shares a text, or a vector, with so many others that none can be held out. "
+            "Are most texts the same to the encoder? Give more different pairs, or validation and "
+            "test sets of your own."
         )
     return parts
 
