@@ -14,47 +14,58 @@ from setting import describe, table
 from kakehashi.metrics.statistics import bootstrap
 
 OURS = ("keep", "rescored", "shared")
-BASELINES = ("target encoder", "bm25", "embedded again", "translated")
-HEADER = ["own pairs", "beside them", *OURS, "best peer", "fit", "a query"]
+BASELINES = ("target encoder", "bm25", "translated", "embedded again")
+Cells = list[Record]
 Row = dict[str, Any]
 
 
-def show(cells: list[Record]) -> str:
-    """Return a table for each set, and one of the means over the sets, with the set-up."""
+def show(cells: Cells) -> str:
+    """Return the baselines of each set, the rows of each set, and means over sets."""
     done = [cell for cell in cells if cell["status"] == "measured"]
-    by_set: dict[str, list[Record]] = defaultdict(list)
+    if not done:
+        return "nothing is measured"
+    by_set: dict[str, Cells] = defaultdict(list)
     for cell in done:
         by_set[cell["set"]].append(cell)
-    parts = ["# What an index finds", "recall@1 [95% interval] / MRR@10 in the whole index."]
-    parts += [_of_set(name, of_set) for name, of_set in by_set.items()]
-    parts.append(f"## Means over sets\n\n{_means(by_set)}")
     loads = [cell["machine"]["load_at_start"] for cell in done]
-    machine = {"load": f"{min(loads)} to {max(loads)}"} if loads else {}
-    parts.append(describe({**(done[0]["machine"] if done else {}), **machine}))
+    machine = done[0]["machine"] | {"load_at_start": f"{min(loads)} to {max(loads)}"}
+    parts = [
+        "# What an index finds",
+        "recall@1 / MRR@10 in the whole index, with the 95% interval of recall@1. "
+        "Seconds are of the CPU, medians over seeds.",
+        f"## Without a map\n\n{_baselines(by_set)}",
+        f"## With one\n\n{_rows(by_set)}",
+        f"## Means of recall@1 over sets\n\n{_means(by_set)}",
+        describe(machine),
+    ]
     return "\n\n".join(parts)
 
 
-def _of_set(name: str, cells: list[Record]) -> str:
-    rows = cells[0]["rows"]
-    base = [
-        f"{system} {score(pooled([c for c in cells if c['system'] == system]))}"
-        for system in BASELINES
-        if any(c["system"] == system for c in cells)
-    ]
-    about = f"{rows['test']} questions, {rows['pool']} documents. {'; '.join(base)}."
+def _baselines(by_set: dict[str, Cells]) -> str:
     body = []
-    for (size, given), of_row in grouped(cells).items():
-        mine = [c for c in of_row if c["system"] == "kakehashi"]
-        n = round(fmean(c["rows"]["pairs"] for c in of_row)) if size != "0" else 0
-        scores = [score(pooled(mine, kind)) if mine else "" for kind in OURS]
-        costs = _costs(mine) if mine else ["", ""]
-        body.append([n, given or "nothing", *scores, best_peer(of_row), *costs])
-    return f"## {name}\n\n{about}\n\n{table(HEADER, body)}"
+    for name, cells in by_set.items():
+        rows = cells[0]["rows"]
+        found = [[c for c in cells if c["system"] == system] for system in BASELINES]
+        scores = [score(pooled(of)) if of else "" for of in found]
+        body.append([name, rows["test"], rows["pool"], *scores])
+    return table(["set", "questions", "documents", *BASELINES], body)
 
 
-def grouped(cells: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+def _rows(by_set: dict[str, Cells]) -> str:
+    body = []
+    for name, cells in by_set.items():
+        for (size, given), of_row in grouped(cells).items():
+            mine = [c for c in of_row if c["system"] == "kakehashi"]
+            n = round(fmean(c["rows"]["pairs"] for c in of_row)) if size != "0" else 0
+            scores = [score(pooled(mine, kind)) if mine else "" for kind in OURS]
+            body.append([name, n, given or "nothing", *scores, _best_peer(of_row), *_costs(mine)])
+    header = ["set", "own pairs", "beside them", *OURS, "best peer", "fit", "a query"]
+    return table(header, body)
+
+
+def grouped(cells: Iterable[Record]) -> dict[tuple[str, str], Cells]:
     """Return the cells of each row, fewest pairs first."""
-    found: dict[tuple[str, str], list[Record]] = defaultdict(list)
+    found: dict[tuple[str, str], Cells] = defaultdict(list)
     for cell in cells:
         if cell["size"]:
             found[cell["size"], cell["given"]].append(cell)
@@ -62,7 +73,7 @@ def grouped(cells: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
     return {key: found[key] for key in order}
 
 
-def pooled(seeds: list[Record], kind: str | None = None) -> Row:
+def pooled(seeds: Cells, kind: str | None = None) -> Row:
     """Return means over the questions of all seeds; the interval draws whole groups."""
     records = [cell if kind is None else cell[kind] for cell in seeds]
     hits = np.concatenate([np.array(r["ranks"]) == 1 for r in records]).astype(np.float64)
@@ -76,12 +87,13 @@ def pooled(seeds: list[Record], kind: str | None = None) -> Row:
 def score(row: Row) -> str:
     """Return recall@1 with its interval, and MRR@10."""
     low, high = row["interval"]
-    return f"{row['recall@1']:.3f} [{low:.3f}, {high:.3f}] / {row['mrr@10']:.3f}"
+    numbers = f"{row['recall@1']:.3f} [{low:.3f}, {high:.3f}] / {row['mrr@10']:.3f}"
+    return numbers.replace("0.", ".")
 
 
-def best_peer(cells: list[Record]) -> str:
+def _best_peer(cells: Cells) -> str:
     """Return the peer of a row that finds most, which nobody can know beforehand."""
-    by_peer: dict[str, list[Record]] = defaultdict(list)
+    by_peer: dict[str, Cells] = defaultdict(list)
     for cell in cells:
         if cell["system"] != "kakehashi":
             by_peer[cell["system"]].append(cell)
@@ -92,30 +104,36 @@ def best_peer(cells: list[Record]) -> str:
     return f"{best} {score(scores[best])}"
 
 
-def _costs(cells: list[Record]) -> list[str]:
+def _costs(cells: Cells) -> list[str]:
+    if not cells:
+        return ["", ""]
     cpu, ms = (median(cell[name] for cell in cells) for name in ("cpu_seconds", "query_ms"))
     return [f"{cpu:.0f} s", f"{ms:.2f} ms"]
 
 
-def _means(by_set: dict[str, list[Record]]) -> str:
-    """Return the mean recall@1 over the sets that have a row of all sets' rows."""
-    rows = {name: grouped(cells) for name, cells in by_set.items()}
+def _means(by_set: dict[str, Cells]) -> str:
+    """Return the means of each row over the sets that have it, peers among the same sets."""
     body = []
     for size, given in grouped(cell for cells in by_set.values() for cell in cells):
-        found = [of_set[size, given] for of_set in rows.values() if (size, given) in of_set]
-        mine = [[c for c in cells if c["system"] == "kakehashi"] for cells in found]
-        mine = [cells for cells in mine if cells]
-        if not mine:
+        of_row = {
+            name: [c for c in cells if (c["size"], c["given"]) == (size, given)]
+            for name, cells in by_set.items()
+        }
+        ours = {n: _of(cells, "kakehashi") for n, cells in of_row.items()}
+        sets = [name for name, cells in ours.items() if cells]
+        if not sets:
             continue
         means = [
-            fmean(fmean(cell[kind]["recall@1"] for cell in cells) for cells in mine)
-            for kind in OURS
+            fmean(fmean(c[kind]["recall@1"] for c in ours[name]) for name in sets) for kind in OURS
         ]
-        again = [
-            fmean(c["recall@1"] for c in by_set[cells[0]["set"]] if c["system"] == "embedded again")
-            for cells in mine
-        ]
-        shown = [f"{mean:.3f}" for mean in (*means, fmean(again))]
-        body.append([size, given or "nothing", len(mine), *shown])
-    header = ["own pairs", "beside them", "sets", *OURS, "embedded again"]
+        peers = [[c["recall@1"] for c in of_row[n] if c["system"] != "kakehashi"] for n in sets]
+        means.append(fmean(map(max, peers)) if all(peers) else float("nan"))
+        again = (fmean(c["recall@1"] for c in _of(by_set[n], "embedded again")) for n in sets)
+        shown = [f"{mean:.3f}".replace("0.", ".") for mean in (*means, fmean(again))]
+        body.append([size, given or "nothing", len(sets), *shown])
+    header = ["own pairs", "beside them", "sets", *OURS, "best peer", "embedded again"]
     return table(header, body)
+
+
+def _of(cells: Cells, system: str) -> Cells:
+    return [cell for cell in cells if cell["system"] == system]

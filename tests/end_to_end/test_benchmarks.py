@@ -116,8 +116,8 @@ finding.main()
             assert f"{SET}__all__{row}__0__{system} 0." in found
     assert "embedded again" in found
     table = (tmp_path / "finding.md").read_text(encoding="utf-8")
-    assert f"## {SET}" in table
-    assert "translated" not in table
+    assert table.count(f"| {SET} |") == 3
+    assert "index + other sets | 1 | " in table
     assert "__0__" not in run("finding.py", code)
 
 
