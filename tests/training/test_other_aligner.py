@@ -69,3 +69,18 @@ def test_its_ngrams_are_left_out():
     aligner = fit(encoded(), **ENCODERS, learned=False, ngrams=True, learn_from=[])
     rows = rows_of_aligner(aligner, {})
     assert [rows.vectors(side).shape[1] for side in SIDES] == [*aligner.dimensions.values()]
+
+
+def test_an_aligner_that_knows_the_pairs_that_judge_is_refused():
+    pairs = encoded()
+    aligner = fit(pairs, **ENCODERS, learned=False, ngrams=False, learn_from=[])
+    some = pairs.select(np.arange(0, len(pairs), 2))
+    with pytest.raises(DataError, match=f"fitted on {len(some)} of {len(some)} pairs"):
+        fit(some, **ENCODERS, learn_from=aligner)
+    x, y, _ = two_views(60, 8, 6)
+    vectors = Pairs(source_vectors=x, target_vectors=y)
+    with pytest.raises(DataError, match="these very pairs"):
+        fit(vectors, learn_from=[fit(vectors, **VECTORS)])
+    others = Pairs(source_vectors=x[::2], target_vectors=y[::2])
+    with pytest.raises(DataError, match="these very pairs"):
+        fit(others, test=vectors, learn_from=[fit(vectors, **VECTORS)])

@@ -102,7 +102,7 @@ def learning_curve(
         split = hold_out(pairs, TEST_SHARE, seed=settings.seed, at_most=MAX_TEST)
     kept = np.arange(len(pairs)) if split is None else split.kept
     _fitted_sizes(wanted, len(kept))  # before anything is encoded
-    inputs = FitInputs(pairs, test=test, learn_from=as_sources(learn_from))
+    inputs = FitInputs(pairs, test=test, learn_from=as_sources(learn_from, asking=(pairs, test)))
     encoded = encode_inputs(inputs, source_encoder, target_encoder, settings)
     pairs, test = encoded.inputs.pairs, encoded.inputs.test
     if test is None:

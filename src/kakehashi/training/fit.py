@@ -76,7 +76,7 @@ def fit(
 
             Pairs: those of other fields (:func:`kakehashi.pairing.starter_pairs`), or guessed ones
             (:func:`kakehashi.pairing.pseudo_pairs`). Or an aligner of the same two encoders, which
-            was made of another field.
+            was made of other pairs: one that was fitted on these is refused.
 
             Where no index is given, the targets of the pairs stand for it, up to 5,000 where
             another encoder has to read them. An empty list leaves them out, too.
@@ -104,7 +104,7 @@ def fit(
     """
     started = time.perf_counter()
     encoders = as_encoders(source_encoder, target_encoder)
-    sources = as_sources(learn_from, encoders)
+    sources = as_sources(learn_from, encoders, (pairs, validation, test))
     if pairs is None or is_questions(pairs):
         if validation is not None or test is not None:
             raise DataError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ..aligner import Aligner
@@ -10,6 +12,10 @@ from ..encoders import EncoderIdentity
 from ..errors import DataError
 from ..types import SIDES
 from .inputs import EncodersBySide
+from .seen_pairs import seen_in, texts_hash
+
+_FEW = 0.01
+"""Share of pairs, such as short labels, that two fields may have in common."""
 
 
 def rows_of_aligner(aligner: Aligner, encoders: EncodersBySide) -> Pairs:
@@ -46,3 +52,23 @@ def rows_of_aligner(aligner: Aligner, encoders: EncodersBySide) -> Pairs:
     return Pairs(
         source_vectors=x, target_vectors=x @ weight, name=name, licence=aligner.data.licence
     )
+
+
+def check_not_fitted(aligner: Aligner, asking: Sequence[Pairs]) -> None:
+    """Refuse an aligner that was fitted on pairs that choose or judge: it knows their answers.
+
+    Texts tell by their hashes. Of vectors alone only the very set is recognised.
+
+    Raises:
+        DataError: it was fitted on them.
+    """
+    data = aligner.data
+    for pairs in asking:
+        seen = seen_in(data, pairs)
+        same = data.texts_hash and data.texts_hash == texts_hash([pairs])
+        if same or data.content_hash == pairs.content_hash or seen.n > _FEW * seen.checked:
+            found = f"{seen.n} of {seen.checked} pairs looked up" if seen.n else "these very pairs"
+            raise DataError(
+                f"learn_from: the aligner was fitted on {found}, and would be judged by what it "
+                "knows; fit without it, or leave these pairs out of this fit."
+            )

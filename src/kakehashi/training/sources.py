@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import chain, count
@@ -22,7 +22,7 @@ from .inputs import (
     common_dimensions,
     with_vectors,
 )
-from .other_aligner import rows_of_aligner
+from .other_aligner import check_not_fitted, rows_of_aligner
 
 TARGETS = "targets of the pairs"
 """The name of the source that is read unasked."""
@@ -43,14 +43,20 @@ class Source(NamedTuple):
     rows: Pairs
 
 
-def as_sources(learn_from: Any, encoders: EncodersBySide | None = None) -> LearnFrom:
+def as_sources(
+    learn_from: Any,
+    encoders: EncodersBySide | None = None,
+    asking: Sequence[Pairs | None] = (),
+) -> LearnFrom:
     """Return what :func:`kakehashi.fit` is to learn from, one source or a list; stores are read.
 
     Args:
         encoders: of the fit; an aligner that is learned from must be of the same two.
+        asking: the sets of the fit that choose or judge; the aligner must not know them.
 
     Raises:
-        DataError: a source of another kind, or texts that cannot be used.
+        DataError: a source of another kind, texts that cannot be used, or an aligner that was
+            fitted on pairs that choose or judge.
         EncoderMismatchError: an aligner of other encoders.
     """
     if learn_from is None:
@@ -59,12 +65,17 @@ def as_sources(learn_from: Any, encoders: EncodersBySide | None = None) -> Learn
         isinstance(each, str) for each in learn_from
     )
     given = learn_from if is_list else [learn_from]
-    return tuple(_as_source(value, encoders or {}) for value in given)
+    sets = [each for each in asking if isinstance(each, Pairs)]
+    return tuple(_as_source(value, encoders or {}, sets) for value in given)
 
 
-def _as_source(value: Any, encoders: EncodersBySide) -> Pairs | IndexDocuments:
+def _as_source(
+    value: Any, encoders: EncodersBySide, asking: Sequence[Pairs]
+) -> Pairs | IndexDocuments:
     if isinstance(value, Aligner):
-        return rows_of_aligner(value, encoders)
+        rows = rows_of_aligner(value, encoders)
+        check_not_fitted(value, asking)
+        return rows
     return value if isinstance(value, Pairs) else as_index(value, "learn_from")
 
 
