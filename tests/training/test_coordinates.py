@@ -11,10 +11,11 @@ from kakehashi.projection.coordinates import leading
 from kakehashi.projection.linear import centring, ridge
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import features as feature_module
-from kakehashi.training.features import FeatureSet
+from kakehashi.training.features import FeatureSet, prior_of
 from kakehashi.training.hubness_bank import corrected
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
+from kakehashi.types import SIDES
 
 WIDE = 90
 SHRUNK = {"reg_source": 1.0, "reg_target": 0.5, "power": 1.5}
@@ -92,6 +93,22 @@ def test_ngrams_beside_the_vector_have_a_basis_of_their_own(monkeypatch):
         made = data.features.folded(made, 0.5)
         found.append(similarities(data, made, asked))
     assert data.everything.moments.xy.shape == (64 + 32, 64)
+    np.testing.assert_allclose(*found, atol=1e-4)
+
+
+@pytest.mark.parametrize("same_space", [True, False])
+def test_sides_that_share_ngrams_give_the_map_of_all_dimensions(monkeypatch, same_space):
+    """What no row has seen of vectors that share nothing must not lengthen a document."""
+    pairs, asked = some_pairs(32 if same_space else 48), some_pairs(50, seed=1)
+    ngrams = dict.fromkeys(SIDES, CharacterNgrams(64))
+    prior = prior_of(dict.fromkeys(SIDES, WIDE), dict.fromkeys(SIDES, 64), same_space=same_space)
+    features = FeatureSet("shared", ngrams, same_space, prior)
+    found = []
+    for directions in (128, 64):
+        data = developed(monkeypatch, pairs, features, directions)
+        made = cca(data.everything.spectrum(ngrams=0.5), "shared", prior=0.5, **SHRUNK)
+        made = data.features.folded(made, 0.5)
+        found.append(similarities(data, made, asked))
     np.testing.assert_allclose(*found, atol=1e-4)
 
 

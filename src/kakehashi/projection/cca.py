@@ -50,7 +50,9 @@ def cca(
         in descending order of correlation.
     """
     a, s, b = spectrum.whitened_svd(reg_source, reg_target, prior, directions)
-    # Outside of a basis nothing was seen: covariances are zero, and one singular value is left.
+    # Outside of a basis nothing was seen: covariances are zero, and one singular value is left. It
+    # is zero, too, where n-grams alone are shared: they come after the vectors.
+    prior *= float(spectrum.prior[0, 0])
     root_x, root_y = np.sqrt(reg_source * spectrum.scale_x), np.sqrt(reg_target * spectrum.scale_y)
     alike = prior * np.sqrt(spectrum.scale_x * spectrum.scale_y) / (root_x * root_y)
     if mode == "keep":

@@ -46,13 +46,13 @@ class Source(NamedTuple):
 def as_sources(
     learn_from: Any,
     encoders: EncodersBySide | None = None,
-    asking: Sequence[Pairs | None] = (),
+    asking: Sequence[Any] = (),
 ) -> LearnFrom:
     """Return what :func:`kakehashi.fit` is to learn from, one source or a list; stores are read.
 
     Args:
         encoders: of the fit; an aligner that is learned from must be of the same two.
-        asking: the sets of the fit that choose or judge; the aligner must not know them.
+        asking: the sets of the fit that choose or judge; an aligner must know none of the Pairs.
 
     Raises:
         DataError: a source of another kind, texts that cannot be used, or an aligner that was
