@@ -113,11 +113,14 @@ def judge(prepared: Prepared, tuned: Tuned, second: SecondMap | None = None) -> 
 def _ranks(prepared: Prepared, candidate: Candidate, whole: Sequence[Relevance]) -> Ranks:
     """Rank by one of the candidates that were not chosen.
 
-    The folds have ranked it already, at its best setting, among the documents that choose.
+    The folds have ranked it already, at its best setting; that serves where the documents that
+    choose are the whole index.
     """
-    if prepared.plan.test is None:
+    plan = prepared.plan
+    searched = len(candidate.data.parts[0].queries.documents)
+    if plan.test is None and searched == len(plan.pool):
         return np.rint(1 / candidate.per_query).astype(np.intp)
-    return ask(map_of([candidate], prepared.metric), whole)
+    return ask(map_of([candidate] * len(plan.judged), prepared.metric), whole)
 
 
 def _chance(relevances: Sequence[Relevance]) -> float:
