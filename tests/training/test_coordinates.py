@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 
 from kakehashi import Pairs
+from kakehashi.metrics.ranking import reciprocal
 from kakehashi.projection.cca import cca
 from kakehashi.projection.coordinates import leading
-from kakehashi.projection.linear import centring, ridge
+from kakehashi.projection.linear import centring, procrustes, ridge
 from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import features as feature_module
 from kakehashi.training.features import FeatureSet, prior_of
 from kakehashi.training.hubness_bank import corrected
+from kakehashi.training.model_selection import rank
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES
@@ -110,6 +112,22 @@ def test_sides_that_share_ngrams_give_the_map_of_all_dimensions(monkeypatch, sam
         made = data.features.folded(made, 0.5)
         found.append(similarities(data, made, asked))
     np.testing.assert_allclose(*found, atol=1e-4)
+
+
+@pytest.mark.parametrize("same_space", [True, False])
+def test_a_basis_does_not_tell_which_held_out_rows_belong_together(monkeypatch, same_space):
+    """It is made of all rows. Of pairs in random order, folds must find no more than chance."""
+    rng = np.random.default_rng(0)
+    n, wide = 32 if same_space else 60, WIDE if same_space else 70
+    x, y = rng.standard_normal((n, WIDE)), rng.standard_normal((n, wide))
+    pairs = Pairs(source_vectors=x, target_vectors=y)
+    features = FeatureSet("keep", {}, same_space, np.eye(WIDE) if same_space else None)
+    data = developed(monkeypatch, pairs, features, 64)
+    found = [
+        reciprocal(rank(procrustes(part.statistics.spectrum(), "keep"), part.queries, "ip"))
+        for part in data.parts
+    ]
+    assert np.concatenate(found).mean() < 0.2
 
 
 def test_leading_directions_hold_the_most_variance():

@@ -78,10 +78,16 @@ def leading(rows: Float32Array, k: int, seed: int) -> Float32Array:
     They are the span of the rows where there are no more than k of them. Otherwise subspace
     iteration finds them from a seeded start (Halko, Martinsson & Tropp, SIAM Review 2011, algorithm
     4.4), in memory that grows with n + d.
+
+    Args:
+        seed: must differ between the two sides of pairs. Else coordinate i of both sides would be
+            made of the same rows, and tell which held-out row belongs to which.
     """
+    rng = np.random.default_rng(seed)
     if len(rows) <= k:
-        return np.ascontiguousarray(np.linalg.qr(rows.T.astype(np.float64))[0], np.float32)
-    start = np.random.default_rng(seed).standard_normal((rows.shape[1], k + _OVERSAMPLED))
+        mixed = rows.T.astype(np.float64) @ rng.standard_normal((len(rows), len(rows)))
+        return np.ascontiguousarray(np.linalg.qr(mixed)[0], np.float32)
+    start = rng.standard_normal((rows.shape[1], k + _OVERSAMPLED))
     found = np.linalg.qr(start.astype(np.float32))[0]
     for _ in range(_POWER_STEPS):
         found = np.linalg.qr(rows.T @ (rows @ found))[0]

@@ -234,14 +234,14 @@ def _bases(
 ) -> dict[Side, Float32Array | None]:
     """Return the leading directions of each side, or one basis of both; None where all are kept."""
     found: dict[Side, Float32Array | None] = {}
-    for side, of_side in rows.items():
+    for i, (side, of_side) in enumerate(rows.items()):
         if together and found:
             found[side] = next(iter(found.values()))
         elif of_side.shape[1] <= k:
             found[side] = None
         else:
             sample = np.concatenate(list(rows.values())) if together else of_side
-            found[side] = leading(sample, k, seed)
+            found[side] = leading(sample, k, seed + i)
     return found
 
 
