@@ -11,6 +11,7 @@ from support.toy_data import hashed_letters, machine_pairs, two_views
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from kakehashi import Pairs, fit
+from kakehashi.data.index import IndexDocuments
 from kakehashi.data.splits import folds, hold_out
 from kakehashi.errors import DataError, FitError
 from kakehashi.metrics.relevance import Relevance
@@ -618,3 +619,17 @@ def test_many_documents_are_thinned_while_settings_are_chosen(vector_pairs, monk
     answers = plan.pool.positions(plan.parts[0].questions)
     assert set(answers) <= set(chosen)
     assert len(chosen) == 2 * len(answers)
+
+
+def test_maps_that_were_not_chosen_are_asked_in_the_whole_index_too(vector_pairs, monkeypatch):
+    """Else their scores, among the few documents that choose, would stand beside its size."""
+    monkeypatch.setattr("kakehashi.training.split_plan.CHOOSING_CELLS", 1)
+    pairs = vector_pairs.select(range(100))
+    near = np.repeat(pairs.target_vectors, 20, axis=0)
+    near = near + 0.05 * np.random.default_rng(0).standard_normal(near.shape).astype(np.float32)
+    report = fit(pairs, learned=False, learn_from=IndexDocuments(None, near, learn=0)).report
+    chosen = report.candidates[report.chosen].scores
+    assert chosen.pool == 2100
+    assert chosen.means["mrr@10"] < report.candidates[report.chosen].validation - 0.2
+    for candidate in report.candidates.values():
+        assert candidate.scores.means["mrr@10"] < candidate.validation - 0.2

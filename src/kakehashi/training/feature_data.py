@@ -10,7 +10,7 @@ import numpy as np
 
 from ..data.pairs import Pairs, concatenated
 from ..data.splits import Rows
-from ..metrics.relevance import Relevance
+from ..metrics.relevance import Clusters, Relevance
 from ..projection.moments import Moments, Spectrum
 from ..types import SIDES
 from ..vectors import Float32Array, drawn
@@ -136,6 +136,7 @@ class FeatureData:
             the same folds, or one test part.
         everything: of all that the map is fitted on to ship.
         narrow: the parts in fewer directions, in which settings are searched.
+        clusters: of the questions of all parts.
     """
 
     features: FeatureSet
@@ -143,6 +144,7 @@ class FeatureData:
     judging: list[HeldOutPart]
     everything: TrainStatistics
     narrow: list[HeldOutPart] = field(default_factory=list)
+    clusters: Clusters = None
 
     def forget(self) -> None:
         """Drop what was decomposed, once settings are chosen."""

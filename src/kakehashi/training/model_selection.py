@@ -196,8 +196,7 @@ def _is_luck(best: Candidate, other: Candidate, n_tried: int) -> bool:
     Ideal spatial adaptation by wavelet shrinkage, Biometrika 1994).
     """
     lead = best.per_query - other.per_query
-    standard_error = float(lead.std()) / math.sqrt(len(lead))
-    return float(lead.mean()) <= math.sqrt(2 * math.log(n_tried)) * standard_error
+    return not leads(lead, best.data.clusters, math.sqrt(2 * math.log(n_tried)))
 
 
 def _scored(

@@ -12,6 +12,7 @@ from ..data.duplicates import find_leaks
 from ..data.pairs import Pairs
 from ..data.splits import Rows
 from ..metrics.pool import Positions
+from ..metrics.relevance import clusters_of
 from ..projection.moments import Moments
 from ..vectors import drawn, thinned
 from .feature_data import FeatureData, HeldOutPart, HeldOutQueries, TrainingRows, TrainStatistics
@@ -58,7 +59,8 @@ def develop(plan: SplitPlan, features: FeatureSet, *, seed: int) -> FeatureData:
     else:
         everything = reader.everything(moments)
     narrow = narrowed(features, parts, moments)
-    return FeatureData(features, parts, judging, everything, narrow)
+    clusters = clusters_of(*(part.questions for part in plan.parts))
+    return FeatureData(features, parts, judging, everything, narrow, clusters)
 
 
 @dataclass(frozen=True, eq=False)
