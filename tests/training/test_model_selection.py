@@ -235,8 +235,11 @@ def test_a_lead_that_the_best_of_many_has_by_luck_is_none():
     better = replace(anchor, per_query=anchor.per_query + rng.normal(0.15, 0.3, 100))
     assert not search._is_luck(better, anchor, 50)
     assert search._is_luck(anchor, anchor, 1)
-    of_one_document = replace(better.data, clusters=np.arange(100) // 50)
-    assert search._is_luck(replace(better, data=of_one_document), anchor, 50)
+    by_tens = np.repeat([0.5, -0.2] * 5, 10)
+    of_tens = replace(anchor, per_query=anchor.per_query + by_tens)
+    assert not search._is_luck(of_tens, anchor, 50)
+    clustered = replace(anchor.data, clusters=np.arange(100) // 10)
+    assert search._is_luck(replace(of_tens, data=clustered), anchor, 50)
 
 
 def test_the_anchor_stands_alone_unless_it_is_clearly_led():
