@@ -53,6 +53,13 @@ def test_nothing_is_learned_from_too_few_or_where_scores_say_nothing(judged):
     assert np.isfinite(apart).all()
 
 
+def test_a_place_that_no_document_takes_tells_nothing(judged):
+    scores, right, unanswered = judged
+    missing = np.full((len(unanswered), 1), -np.inf)
+    found = fit_probability(scores, right, np.hstack([unanswered, missing]))
+    assert found == fit_probability(scores, right, unanswered)
+
+
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, float("nan"), "high", True, None, [0.5]])
 def test_what_is_no_probability_is_refused(wrong):
     with pytest.raises(DataError, match=r"min_score=.*0 to 1, or 'recommended'"):

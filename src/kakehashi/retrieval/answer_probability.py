@@ -63,13 +63,15 @@ def fit_probability(
     Args:
         scores: (n, k) scores of the best documents of each question.
         right: (n, k) bool, whether they answer it.
-        unanswered: (n, k) scores of the best documents where the answers are missing.
+        unanswered: (n, k) scores of the best documents where the answers are missing; -inf where
+            there are fewer than k others.
     """
     if right[:, 0].sum() < MIN_RIGHT:
         return None
     x = np.concatenate([scores.ravel(), unanswered.ravel()])
     y = np.concatenate([right.ravel(), np.zeros(unanswered.size, bool)]).astype(np.float64)
-    slope, offset = _logistic(x, y)
+    found = np.isfinite(x)
+    slope, offset = _logistic(x[found], y[found])
     if not slope > 0:
         return None
     fitted = AnswerProbability(slope, offset, 0.0)
