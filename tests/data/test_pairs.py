@@ -123,10 +123,10 @@ def test_vectors_that_are_all_the_same_are_found_and_none_among_none():
     ],
 )
 def test_whatever_takes_pairs_refuses_a_path(given, said, aligner, vector_pairs):
-    takers = [fit, learning_curve, partial(compare, vector_pairs), partial(evaluate, aligner)]
+    takers = [learning_curve, partial(compare, vector_pairs), partial(evaluate, aligner)]
     takers += [lambda pairs: compare(pairs, vector_pairs), partial(measure_robustness, aligner)]
     if given is not None:
-        takers += [lambda pairs: fit(vector_pairs, validation=pairs)]
+        takers += [fit, lambda pairs: fit(vector_pairs, validation=pairs)]  # fit takes none
         takers += [lambda pairs, f=f: f(vector_pairs, test=pairs) for f in (fit, learning_curve)]
     for taker in takers:
         with pytest.raises(DataError, match=rf"expected Pairs, {said}"):

@@ -605,8 +605,10 @@ def test_training_pairs_that_share_a_side_with_the_test_are_left_out(stored):
 def test_an_aligner_is_a_row_with_the_scores_of_its_report(stored):
     train, test = stored
     fitted = kakehashi.fit(train, test=test, mode="keep")
-    row = compare(train, test, ["procrustes"], aligner=fitted).rows["aligner"]
-    assert row.scores == fitted.report.candidates[fitted.report.chosen].scores
+    rows = compare(train, test, ["procrustes"], aligner=fitted).rows
+    row, chosen = rows["aligner"], fitted.report.candidates[fitted.report.chosen]
+    assert row.scores == fitted.report.served
+    assert rows["aligner, not rescored"].scores == chosen.scores
     assert row.train_seconds == fitted.report.seconds
     other = Pairs(source_vectors=np.eye(40), target_vectors=np.eye(40))
     with pytest.raises(DataError, match="aligner takes vectors of"):
