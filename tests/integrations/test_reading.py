@@ -11,6 +11,7 @@ from support.toy_data import ENCODERS, machine_pairs, reversed_letters
 
 import kakehashi
 from kakehashi.errors import DataError, ReaderError
+from kakehashi.integrations.langchain import AlignedEmbeddings
 from kakehashi.vectors import unit_rows
 
 TEXTS = [f"grease the bearing {i}" for i in range(30)]
@@ -154,3 +155,22 @@ def test_an_npz_brings_its_texts_as_the_source_encoder_sees_them(tmp_path):
     questions = {"source_texts": np.array(["?", "!", "..."]), "source": rows}
     np.savez(path, target=rows, target_texts=np.array(["a", "b", "c"]), **questions)
     assert kakehashi.read_index(path).source_vectors is None  # of a file of pairs
+
+
+@pytest.mark.parametrize(
+    ("modalities", "field"), [(("source", "target"), "lang"), (("ja", "en"), "modality")]
+)
+def test_a_store_that_embeds_through_an_aligner_tells_which_documents_are_projected(
+    modalities, field
+):
+    source, target = modalities
+    aligner = kakehashi.fit(
+        machine_pairs(), **ENCODERS, ngrams=False, learned=False, learn_from=[], mode="keep"
+    )
+    if source != "source":
+        aligner = kakehashi.MultiAligner({source: aligner}, target=target)
+    embeddings = AlignedEmbeddings(aligner=aligner, modality_field=field)
+    store = InMemoryVectorStore(embeddings)
+    documents = [("OPEN IT.", target), ("check the pump 1", source)]
+    embeddings.add_documents(store, [Document(t, metadata={field: m}) for t, m in documents])
+    assert kakehashi.read_index(store).texts == ("OPEN IT.",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,8 @@ def read_index(index: Any, *, column: str = "target", learn: int | None = None) 
 def read_store(store: Any) -> IndexDocuments | None:
     """Read the documents of a store of a framework; None where it is none.
 
-    Documents whose metadata name the source as their modality are projected ones, and left out.
+    Documents whose metadata name a source as their modality are projected ones, and left out. A
+    store that embeds through an aligner tells the field and the name of the target.
 
     Raises:
         ReaderError: the store cannot be read.
@@ -73,7 +74,8 @@ def read_store(store: Any) -> IndexDocuments | None:
             "target_texts and target, and read it with kakehashi.read_index."
         )
     try:
-        rows = [row for row in opened.sample(_EVERY) if row.metadata.get(_MODALITY) != "source"]
+        is_projected = _projected_by(store)
+        rows = [row for row in opened.sample(_EVERY) if not is_projected(row.metadata)]
     except Exception as error:  # a store raises whatever its package raises
         said = " ".join(str(error).split())
         raise ReaderError(
@@ -98,6 +100,16 @@ def _opened(store: Any) -> StoredIndex | None:
         ours = getattr(store, "_embed_model", None)
         return index_of(store, getattr(ours, "text_of", _embedded_text), 0)
     return None
+
+
+def _projected_by(store: Any) -> Callable[[Mapping[str, Any]], bool]:
+    """Return whether metadata name a modality whose vectors are projected."""
+    ours: Any = getattr(store, "embeddings", None) or getattr(store, "_embed_model", None)
+    ours = getattr(ours, "underlying_embeddings", ours)  # behind a cache
+    if not hasattr(ours, "modality_of_documents"):  # ours of either framework
+        return lambda metadata: metadata.get(_MODALITY) == "source"
+    field, sources = ours.modality_field, ours.aligner.modalities[:-1]
+    return lambda metadata: metadata.get(field) in sources
 
 
 def _embedded_text(node: Any) -> str:
