@@ -160,7 +160,7 @@ def run_split(split: Split, size: int | None, offered: dict[str, System], cells:
     for name, (files, measure) in offered.items():
         cell = f"{label}__{size or 'all'}__{seed}__{name}"
         key = source_hash(files) + parts.digest
-        if name.endswith("unpaired"):
+        if name.endswith(", index"):
             x, y = split.index.source_vectors, split.index.vectors
             key += Pairs(source_vectors=x, target_vectors=y).content_hash
         if cells.has(cell, key):
@@ -212,7 +212,7 @@ def more(split: Split, mode: Any, name: str) -> Iterator[tuple[str, System]]:
     parts, seed, kinds = split.parts, split.seed, split.args.only
     if "index" in kinds:
         measure = partial(fitted, parts, mode, True, seed, learn_from=split.index)
-        yield f"{name}, index unpaired", (fitting_files(), measure)
+        yield f"{name}, index", (fitting_files(), measure)
     if "ideas" in kinds:
         files = [*fitting_files(), HERE / "ideas.py"]
         measure = partial(ideas.pseudo_pairs, parts, split.pairs, mode, seed)

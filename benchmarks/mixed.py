@@ -18,9 +18,9 @@ answer in the other language may come first by right; an encoder as it is, the m
 or the English `minilm`, as one list by cosine or with a list for each language fused by rank; then,
 for each source -> target encoder and each mode, an aligner: "one list" by inner product, fused by
 "rank", "calibrated", and "+ words", calibrated with a BM25 arm, as the retrievers search and fuse
-(mixed_search.py). --check asks LangChain's HybridRetriever over an InMemoryVectorStore a few
-questions of each language and row, and counts those to which it gives the same ten documents in
-the same order.
+with `rescore=False` (mixed_search.py): no row orders the first hits again. --check asks LangChain's
+HybridRetriever over an InMemoryVectorStore a few questions of each language and row, and counts
+those to which it gives the same ten documents in the same order.
 
 Metrics: nDCG@10 of the one list; of each (question, document) pair of languages nDCG@10 within the
 ten, the documents of the other language taken out of them (a condensed list: Sakai, Alternatives to

@@ -132,7 +132,14 @@ class VectorSearch:
         self._scores, self._allowed, self._sides = scores, allowed, np.array(sides)
 
     def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+        self,
+        query: Query,
+        text: str,
+        n: int,
+        options: Mapping[str, Any],
+        *,
+        k: int,
+        per_modality: bool,
     ) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         names = list(dict.fromkeys(self._sides.tolist()))
@@ -159,7 +166,14 @@ class WordSearch:
         self._found: dict[int, SearchResult] = {}
 
     def find(
-        self, query: Query, text: str, n: int, options: Mapping[str, Any], *, per_modality: bool
+        self,
+        query: Query,
+        text: str,
+        n: int,
+        options: Mapping[str, Any],
+        *,
+        k: int,
+        per_modality: bool,
     ) -> SearchResult:
         """Return at most n hits of each modality, the best first."""
         if n not in self._found:
@@ -338,7 +352,7 @@ def agreement(
     ]
     store = InMemoryVectorStore(embeddings)
     embeddings.add_documents(store, documents)
-    arms: list[Any] = [VectorSearch(vectorstore=store)]
+    arms: list[Any] = [VectorSearch(vectorstore=store, rescore=False)]
     if how == "+ words":
         arms.append(BM25Search(documents=documents))
     retriever = HybridRetriever(

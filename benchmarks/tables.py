@@ -28,7 +28,7 @@ from setting import table
 
 from kakehashi.metrics.statistics import bootstrap
 
-READS = ("", ", vectors only", ", index unpaired")
+READS = ("", ", vectors only", ", index")
 """What kakehashi reads: vectors and texts, what the peers read, or texts and an index besides."""
 RESCORED = ", rescored"
 """A fit of keep mode has this row, too: its second map orders the first hits again."""

@@ -91,7 +91,7 @@ assert (again.train.source_vectors == 2 * parts.train.source_vectors).all()
 """
     run("accuracy.py", code)
     shown = (tmp_path / "results.md").read_text(encoding="utf-8")
-    assert "kakehashi keep, index unpaired" in shown
+    assert "kakehashi keep, index" in shown
     assert "rung keep/cca " in shown
     assert "of 1 fits" in shown
 
