@@ -277,6 +277,7 @@ def _ask(test: Pairs, rows: list[int], aligner: Aligner, folder: Path) -> list[Q
 
     from ..integrations.langchain import AlignedEmbeddings, AlignedRetriever
     from ..integrations.llama_index import AlignedEmbedding
+    from ..integrations.llama_index import AlignedRetriever as IndexRetriever
 
     client = chromadb.PersistentClient(str(folder))
     model = english_model()
@@ -293,7 +294,7 @@ def _ask(test: Pairs, rows: list[int], aligner: Aligner, folder: Path) -> list[Q
     )
     index_before = index.as_retriever(similarity_top_k=1)
     embedding = AlignedEmbedding(aligner=aligner)
-    index_after = index.as_retriever(similarity_top_k=1, embed_model=embedding)
+    index_after = IndexRetriever(index, embedding, similarity_top_k=1)
     assert test.source_texts is not None
     assert test.target_texts is not None
     questions = []
