@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--dimensions", type=int, nargs="+", default=[384, 768, 1536])
     parser.add_argument("--pairs", type=int, nargs="+", default=[400])
     parser.add_argument("--texts", choices=("yes", "no"), nargs="+", default=["yes", "no"])
-    parser.add_argument("--mode", choices=("keep", "shared", "auto"), default="keep")
+    parser.add_argument("--mode", choices=("keep", "shared"), default="keep")
     parser.add_argument("--asks", choices=("minilm", "use"), default="minilm")
     parser.add_argument("--out", type=Path, metavar="JSON")
     parser.add_argument("--cell", help=argparse.SUPPRESS)

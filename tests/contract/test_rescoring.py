@@ -53,21 +53,6 @@ def corpus():
 
 
 @pytest.fixture(scope="module")
-def chroma_server(tmp_path_factory):
-    running = []
-
-    def client():
-        if not running:
-            context = vector_stores.chroma_server(tmp_path_factory.mktemp("server"))
-            running.extend([context, context.__enter__()])
-        return running[1]
-
-    yield client
-    if running:
-        running[0].__exit__(None, None, None)
-
-
-@pytest.fixture(scope="module")
 def shops(aligner, corpus, tmp_path_factory, chroma_server):
     made = {}
 

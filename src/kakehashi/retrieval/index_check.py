@@ -24,7 +24,7 @@ from ..vectors import Float32Array, unit_rows
 from .document_modality import DocumentModality
 from .index_record import RecordedSpace
 from .query import EmbeddingSpace
-from .stored_index import SAMPLE, StoredDocument, StoredIndex
+from .stored_index import SAMPLE, Searched, StoredDocument, StoredIndex
 
 _EMBEDDED = 5
 """Documents of a modality that are embedded at most."""
@@ -148,7 +148,7 @@ def _agreeing(
     except EncoderError:
         return None
     if any(probe.vector is None for probe in probes):
-        return _found_again(index, probes, made)
+        return _found_again(index, probes, made) if isinstance(index, Searched) else None
     kept = space.mode == "keep" and modality == space.modalities[-1]
     stored = unit_rows(np.stack(vectors))
     agrees = [
@@ -159,7 +159,7 @@ def _agreeing(
 
 
 def _found_again(
-    index: StoredIndex, probes: Sequence[StoredDocument], made: Float32Array
+    index: Searched, probes: Sequence[StoredDocument], made: Float32Array
 ) -> _Agreement:
     """Search for documents by their own vectors: one that is found first speaks for all."""
     tried = list(zip(probes, made, strict=True))[:_ENOUGH]

@@ -13,6 +13,10 @@ from ..errors import DataError
 from .answer_probability import MinScore
 from .hits import DocumentKey, Hit, SearchResult
 
+_NO_PROBABILITY = (
+    "min_score is a probability, which fusion by rank does not tell; take fusion='calibrated'."
+)
+
 Results = Mapping[str, SearchResult]
 """The result of each search, by the name of the search."""
 HitsByDocument = Mapping[DocumentKey, Sequence[Hit]]
@@ -89,14 +93,11 @@ class Fusion(ABC):
 
     def check_probabilities(self) -> None:
         """Raise DataError: this fusion tells no probabilities."""
-        raise DataError(
-            "min_score is a probability, which fusion by rank does not tell; take "
-            "fusion='calibrated'."
-        )
+        raise DataError(_NO_PROBABILITY)
 
     def least_probability(self, min_score: MinScore, query_modality: str) -> float:
         """Return the least probability of a document that is to be kept."""
-        raise NotImplementedError
+        raise DataError(_NO_PROBABILITY)
 
     def not_final(
         self, results: Results, query_modality: str, documents: Sequence[FusedDocument], k: int

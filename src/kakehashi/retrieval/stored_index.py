@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -55,6 +55,11 @@ class StoredIndex(Protocol):
     def sample(self, n: int) -> Sequence[StoredDocument]:
         """Return at most n of its documents."""
         ...
+
+
+@runtime_checkable
+class Searched(Protocol):
+    """What an index has beside that, if it may return documents without their vectors."""
 
     def nearest(self, vector: Float32Array) -> str | None:
         """Return the text of the document that a search for a vector finds first."""

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import pytest
-from support import vector_stores
 from support.frameworks import EVERY, FRAMEWORKS, PAIRS, PLAIN, Entry, Memo, Shop
 
 from kakehashi import Aligner
@@ -29,22 +28,6 @@ def corpus(kicad):
         for side in SIDES
         for i, text in enumerate(kicad.texts(side)[:PAIRS])
     ]
-
-
-@pytest.fixture(scope="session")
-def chroma_server(tmp_path_factory):
-    """Return what starts a server once, and only where a test asks for it."""
-    running = []
-
-    def client():
-        if not running:
-            context = vector_stores.chroma_server(tmp_path_factory.mktemp("server"))
-            running.extend([context, context.__enter__()])
-        return running[1]
-
-    yield client
-    if running:
-        running[0].__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")

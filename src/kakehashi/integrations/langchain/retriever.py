@@ -241,7 +241,7 @@ class AlignedRetriever(ProjectingRetriever):
     def _prepared_rescorer(self) -> Rescorer:
         """Return what orders hits again; a new one where ``model_copy`` changed what it is of."""
         space = self.embeddings.aligner
-        made_from = [*map(id, (self.vectorstore, space)), str(self.rescore)]
+        made_from = self.vectorstore, space, str(self.rescore)
         if self._rescorer is None or self._rescorer[0] != made_from:
             rescorer = rescorer_of(self.vectorstore, space, self.rescore, "vectors")
             self._rescorer = made_from, rescorer

@@ -11,7 +11,6 @@ from ...data.index import IndexDocuments
 from ...errors import DataError, MissingExtraError
 from ...retrieval.index_record import KEY, IndexRecord
 from ...retrieval.stored_index import StoredDocument
-from ...vectors import Float32Array
 from .address import Address
 from .rows import documents_of
 
@@ -94,10 +93,6 @@ class ChromaIndex:
                 stored = np.asarray(vector, np.float32)
                 documents.append(StoredDocument(self._text_of(text or "", known), known, stored))
         return documents
-
-    def nearest(self, vector: Float32Array) -> str | None:
-        """Never asked: the collection returns vectors."""
-        raise NotImplementedError
 
 
 def vectors_in_chroma(collection: Any, ids: Sequence[str | None]) -> list[Any]:

@@ -62,10 +62,6 @@ class InMemoryIndex:
         documents = (self._document_of(self._ids[row]) for row in rows)
         return [document for document in documents if document is not None]
 
-    def nearest(self, vector: Float32Array) -> str | None:
-        """Never asked: every document has its vector."""
-        raise NotImplementedError
-
 
 def faiss_scale(index: Any) -> str | None:
     """Return the scale of an index of FAISS: it gives inner products or squared distances."""

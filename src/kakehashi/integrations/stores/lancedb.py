@@ -9,7 +9,6 @@ import numpy as np
 
 from ...retrieval.index_record import KEY, IndexRecord
 from ...retrieval.stored_index import StoredDocument
-from ...vectors import Float32Array
 
 ReadRow = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
 """Returns the text that was embedded and the metadata, of a row."""
@@ -62,7 +61,3 @@ class LanceDBIndex:
                 stored = np.asarray(row[self._vector_column], np.float32)
                 documents.append(StoredDocument(text, metadata, stored))
         return documents
-
-    def nearest(self, vector: Float32Array) -> str | None:
-        """Never asked: the table returns vectors."""
-        raise NotImplementedError
