@@ -1,6 +1,7 @@
 # make demo   set up, then run the main job
 # make check  set up, then format, lint, types, import contracts and unit tests: about a minute
 # make test   set up, then every check and test
+# make docs   set up, then build the documents' site, strictly: open docs/_build/html/index.html
 # make notebooks, make bench: see below. Everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -13,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo check lint test notebooks bench
+.PHONY: setup demo check lint test docs notebooks bench
 
 setup: .venv/.done
 
@@ -38,6 +39,10 @@ check: lint
 
 test: lint
 	$(BIN)/pytest -n 2 --dist loadgroup
+
+# A broken link, a missing reference or a public name without a place fails.
+docs: setup
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
 
 # Refresh what the notebooks print; a test compares it with what they print now.
 notebooks: setup

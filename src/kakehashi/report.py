@@ -31,7 +31,7 @@ class DataRecord:
             beside them, over the hashes of all of them.
         columns: the names of the source and the target column in the file of the pairs.
         texts_hash: SHA-256 over the texts of the pairs alone; empty where a side has none.
-        texts_sample: hashes of some of the pairs (:mod:`kakehashi.training.seen_pairs`).
+        texts_sample: hashes of some of the pairs (``training/seen_pairs.py``).
     """
 
     name: str
