@@ -2,7 +2,7 @@
 # make check  set up, then format, lint, types, import contracts and unit tests: about a minute
 # make test   set up, then every check and test
 # make docs   set up, then build the documents' site, strictly: open docs/_build/html/index.html
-# make notebooks, make bench: see below. Everything is installed into .venv.
+# make messages, make notebooks, make bench: see below. Everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 # Versions that were tested together; /dev/null takes the newest.
@@ -14,7 +14,7 @@ export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 
-.PHONY: setup demo check lint test docs notebooks bench
+.PHONY: setup demo check lint test docs messages notebooks bench
 
 setup: .venv/.done
 
@@ -43,6 +43,10 @@ test: lint
 # A broken link, a missing reference or a public name without a place fails.
 docs: setup
 	$(BIN)/python -m sphinx --fail-on-warning --keep-going --nitpicky --quiet docs docs/_build/html
+
+# Compile the messages of the command line.
+messages: setup
+	$(BIN)/python -c "import pathlib, polib; [polib.pofile(str(p)).save_as_mofile(str(p.with_suffix('.mo'))) for p in pathlib.Path('src/kakehashi/language').rglob('*.po')]"
 
 # Refresh what the notebooks print; a test compares it with what they print now.
 notebooks: setup

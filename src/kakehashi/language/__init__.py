@@ -1,0 +1,13 @@
+"""Messages in the reader's language: English is the message itself, Japanese is looked up."""
+
+from .chosen import choose_language, current_language, language_of_environment, use_language
+from .translate import translate, translate_sentence
+
+__all__ = [
+    "choose_language",
+    "current_language",
+    "language_of_environment",
+    "translate",
+    "translate_sentence",
+    "use_language",
+]

@@ -1,0 +1,76 @@
+"""Templates of messages, whose places are filled, or found again in a finished sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from string import Formatter
+from typing import NamedTuple
+
+_NUMBER = re.compile(r"[-+]?[\d,]*\.?\d+%?")
+
+
+class Place(NamedTuple):
+    """A place of a template: its name, and whether it holds a number."""
+
+    name: str
+    is_number: bool
+
+    @property
+    def is_phrase(self) -> bool:
+        """Whether it holds words that are translated, too; its name is in capitals."""
+        return self.name.isupper()
+
+
+class Template:
+    """A message with named places, in the syntax of ``str.format``.
+
+    ``{n:,}`` and ``{score:.3f}`` hold numbers, ``{name!r}`` and ``{name}`` any text. A name in
+    capitals holds a phrase that is translated by itself: ``"{QUERIES} are too few to tell"``.
+    """
+
+    def __init__(self, message: str) -> None:
+        """Split a message into its places and the words between them."""
+        self.literals = [""]
+        self.places: list[Place] = []
+        for words, name, spec, _ in Formatter().parse(message):
+            self.literals[-1] += words
+            if name is not None:
+                self.places.append(Place(name, bool(spec)))
+                self.literals.append("")
+
+    @cached_property
+    def weight(self) -> int:
+        """The number of letters outside of places: of two that match, the heavier one is meant."""
+        return sum(map(len, self.literals))
+
+    def find(self, sentence: str) -> dict[str, str] | None:
+        """Return what stands at each place of a finished sentence; None if it is another message.
+
+        A place ends where the words behind it first follow, so that this takes linear time over
+        sentences of others, too.
+        """
+        first, *behind = self.literals
+        if not sentence.startswith(first) or not behind:
+            return {} if sentence == first and not behind else None
+        values, start = {}, len(first)
+        for number, (place, words) in enumerate(zip(self.places, behind, strict=True), 1):
+            if number == len(behind):
+                end = len(sentence) - len(words)
+                found = end > start and sentence.endswith(words)
+            else:
+                end = sentence.find(words, start + 1)
+                found = end > 0
+            value = sentence[start:end]
+            if not found or (place.is_number and not _NUMBER.fullmatch(value)):
+                return None
+            values[place.name] = value
+            start = end + len(words)
+        return values
+
+    def fill(self, values: Mapping[str, str]) -> str:
+        """Put finished values into their places."""
+        first, *behind = self.literals
+        filled = (values[p.name] + words for p, words in zip(self.places, behind, strict=True))
+        return first + "".join(filled)
