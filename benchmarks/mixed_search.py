@@ -22,6 +22,7 @@ from kakehashi.retrieval.hits import Hit, SearchResult
 from kakehashi.retrieval.hybrid_search import HybridSearch
 from kakehashi.retrieval.lexical_search import LexicalSearch
 from kakehashi.retrieval.query import Query
+from kakehashi.retrieval.search import SearchRequest
 from kakehashi.types import SIDES, Side
 from kakehashi.vectors import unit_rows
 
@@ -131,16 +132,7 @@ class VectorSearch:
     def __init__(self, scores: np.ndarray, allowed: np.ndarray, sides: Sequence[str]) -> None:
         self._scores, self._allowed, self._sides = scores, allowed, np.array(sides)
 
-    def find(
-        self,
-        query: Query,
-        text: str,
-        n: int,
-        options: Mapping[str, Any],
-        *,
-        k: int,
-        per_modality: bool,
-    ) -> SearchResult:
+    def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         names = list(dict.fromkeys(self._sides.tolist()))
 
@@ -165,19 +157,10 @@ class WordSearch:
         self._allowed = allowed[columns].tolist()
         self._found: dict[int, SearchResult] = {}
 
-    def find(
-        self,
-        query: Query,
-        text: str,
-        n: int,
-        options: Mapping[str, Any],
-        *,
-        k: int,
-        per_modality: bool,
-    ) -> SearchResult:
+    def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return at most n hits of each modality, the best first."""
         if n not in self._found:
-            self._found[n] = self._words.find(text, n, self._allowed)
+            self._found[n] = self._words.find(request.text, n, self._allowed)
         return self._found[n]
 
 
@@ -234,7 +217,7 @@ class Asking:
                     arms: list[Any] = [vectors]
                     if "+ words" in how:
                         arms.append(self.words[row])
-                    fused = plan.run(arms, query, self.asked.texts[row], K, {})
+                    fused = plan.run(arms, SearchRequest(query, self.asked.texts[row], K))
                     best = [document.payload for document in fused.documents]
                 columns[row, : len(best)] = best
         return found

@@ -11,6 +11,7 @@ from kakehashi.retrieval.hits import Hit
 from kakehashi.retrieval.hybrid_search import HybridSearch
 from kakehashi.retrieval.lexical_search import LexicalSearch
 from kakehashi.retrieval.query import Query
+from kakehashi.retrieval.search import SearchRequest
 
 NAMES = ("ja", "fr", "en")
 WORDS = ["pump", "valve", "tank", "seal", "filter", "gasket", "flange", "nozzle", "FX-200", "E17"]
@@ -29,7 +30,7 @@ class Store:
         self._split, self._names = split, (modalities[rows[0]],) if declared else NAMES
         self.searches = 0
 
-    def find(self, query, text, n, options, *, k, per_modality):
+    def find(self, request, n, *, per_modality):
         def searched(part, depth):
             self.searches += 1
             rows = [r for r in self._rows if part is None or self._modalities[r] == part]
@@ -52,7 +53,10 @@ class LexicalStore:
         keys = [str(row) for row in rows]
         self._words = LexicalSearch("words", rows, texts=texts, keys=keys, modalities=modalities)
 
-    def find(self, query, text, n, options, *, k, per_modality):
+    def find(self, request, n, *, per_modality):
+        return self.find_text(request.text, n)
+
+    def find_text(self, text, n):
         return self._words.find(text, n, None)
 
 
@@ -81,11 +85,7 @@ class World:
     def expected(self, rows, *, words):
         """Score every document."""
         lexical = LexicalStore(self.texts, self.modalities) if words else None
-        found = (
-            None
-            if lexical is None
-            else lexical.find(None, self.text, 1, {}, k=5, per_modality=False)
-        )
+        found = None if lexical is None else lexical.find_text(self.text, 1)
         scores = {}
         named = {} if found is None else found.named
         for modality in NAMES:
@@ -108,7 +108,7 @@ class World:
         rows = [row for search in searches if isinstance(search, Store) for row in search._rows]
         hybrid = HybridSearch(fusion_of("calibrated", self.calibration), "raise")
         query = Query(np.zeros(1, np.float32), "en", "declared")
-        found = hybrid.run(searches, query, self.text, k, {}).documents
+        found = hybrid.run(searches, SearchRequest(query, self.text, k)).documents
         expected = self.expected(rows, words=words)
         assert [f.score for f in found] == pytest.approx([score for _, score in expected[:k]])
         by_row = dict(expected)  # what is named alike scores alike, and may come in any order
@@ -165,7 +165,7 @@ def test_words_are_shares_of_the_best_of_each_modality():
     texts = ["ポンプ FX-200", "弁を開く", "check the pump FX-200", "open the pump", "open it"]
     modalities = ["ja", "ja", "en", "en", "en"]
     words = LexicalStore(texts, modalities)
-    found = words.find(None, "check the pump FX-200", 1, {}, k=5, per_modality=False)
+    found = words.find_text("check the pump FX-200", 1)
     assert {hit.payload: hit.lexical for hit in found.hits} == {0: 1.0, 2: 1.0}
     assert [hit.payload for hit in found.hits] == [2, 0]  # by BM25 itself
     assert set(found.last_hits) == {"ja", "en"}
@@ -196,12 +196,12 @@ def test_what_is_asked_for_by_number_is_found():
     for text in ("MTR-6300", "MTR-6300 の在庫は？", "ＭＴＲ－６３００"):
         for method in ("calibrated", "rank"):
             hybrid = HybridSearch(fusion_of(method, calibration), "raise")
-            found = hybrid.run(searches, query, text, 4, {}).documents
+            found = hybrid.run(searches, SearchRequest(query, text, 4)).documents
             assert {f.payload for f in found[:2]} == set(wanted), (method, text)
             assert [f.named for f in found] == [1, 1, 0, 0]
     # A number that many hold names nothing, and what is shut out is not let in.
     hybrid = HybridSearch(fusion_of("calibrated", calibration), "raise")
-    common = hybrid.run(searches, query, "pump 7", 4, {}).documents
+    common = hybrid.run(searches, SearchRequest(query, "pump 7", 4)).documents
     assert [f.payload for f in common] == [0, 1, 2, 3]
     words = searches[1]._words
     assert not words.find("MTR-6300", 4, [row != 1500 for row in range(n)]).named.get(
@@ -212,10 +212,10 @@ def test_what_is_asked_for_by_number_is_found():
 class FailingLater(Store):
     """A store that answers once, and is down when it is asked again."""
 
-    def find(self, query, text, n, options, *, k, per_modality):
+    def find(self, request, n, *, per_modality):
         if self.searches:
             raise ConnectionError("down")
-        return super().find(query, text, n, options, k=k, per_modality=per_modality)
+        return super().find(request, n, per_modality=per_modality)
 
 
 def test_what_a_search_found_before_it_failed_is_kept():
@@ -223,7 +223,7 @@ def test_what_a_search_found_before_it_failed_is_kept():
     level = np.array([0.9 if modality == "en" else 0.0 for modality in world.modalities])
     store = FailingLater("all", list(range(240)), world.similarity / 9 + level, world.modalities)
     query = Query(np.zeros(1, np.float32), "en", "declared")
-    arguments = ([store], query, world.text, 8, {})
+    arguments = [store], SearchRequest(query, world.text, 8)
     found = HybridSearch(fusion_of("rank", None), "degrade").run(*arguments)
     assert len(found.documents) == 8
     assert found.failed == {"all": "ConnectionError: down"}
@@ -261,11 +261,11 @@ def test_what_is_buried_is_searched_by_itself_and_not_for_ever():
     hybrid = HybridSearch(fusion_of("calibrated", _asked_in_english(weights)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
     split = Store("all", rows, similarity, modalities)
-    found = hybrid.run([split], query, "", 3, {}).documents
+    found = hybrid.run([split], SearchRequest(query, "", 3)).documents
     assert [f.modality for f in found] == ["ja"] * 3
     assert split.searches == 1 + len(NAMES)
     deeper = Store("all", rows, similarity, modalities, split=False)
-    found = hybrid.run([deeper], query, "", 3, {}).documents
+    found = hybrid.run([deeper], SearchRequest(query, "", 3)).documents
     assert [f.modality for f in found] == ["en"] * 3  # the ten lie deeper than is looked
     assert deeper.searches == 3
 
@@ -275,5 +275,5 @@ def test_similarities_that_a_store_has_rounded_share_a_place():
     hybrid = HybridSearch(fusion_of("calibrated", _asked_in_english(weights)), "raise")
     query = Query(np.zeros(1, np.float32), "en", "declared")
     store = Store("all", [0, 1, 2], np.array([0.9, 0.5 + 1e-8, 0.5]), ["en"] * 3)
-    scores = [f.score for f in hybrid.run([store], query, "", 3, {}).documents]
+    scores = [f.score for f in hybrid.run([store], SearchRequest(query, "", 3)).documents]
     assert scores == pytest.approx([0.9, 0.5 - np.log(2), 0.5 - np.log(2)], abs=1e-6)

@@ -11,6 +11,7 @@ from kakehashi.retrieval.fusion import fusion_of
 from kakehashi.retrieval.hits import Hit, SearchResult
 from kakehashi.retrieval.hybrid_search import HybridSearch
 from kakehashi.retrieval.query import Query
+from kakehashi.retrieval.search import SearchRequest
 from kakehashi.retrieval.search_threads import in_search_thread
 
 N = 32
@@ -24,9 +25,9 @@ class Waiting:
     def __init__(self, name, barrier):
         self.name, self._barrier = name, barrier
 
-    def find(self, query, text, n, options, *, k, per_modality):
+    def find(self, request, n, *, per_modality):
         self._barrier.wait(20)
-        return SearchResult([Hit(text, text, "target", self.name, raw=1.0)], {})
+        return SearchResult([Hit(request.text, request.text, "target", self.name, raw=1.0)], {})
 
 
 def test_sixteen_queries_of_two_searches_wait_at_once():
@@ -36,7 +37,7 @@ def test_sixteen_queries_of_two_searches_wait_at_once():
     query = Query(np.ones(3, np.float32), "source", "declared")
 
     async def run():
-        asked = (hybrid.arun(searches, query, str(i), 1, {}) for i in range(N // 2))
+        asked = (hybrid.arun(searches, SearchRequest(query, str(i), 1)) for i in range(N // 2))
         return await asyncio.gather(*asked)
 
     found = [result.documents[0].payload for result in asyncio.run(run())]

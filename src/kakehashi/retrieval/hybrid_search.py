@@ -13,62 +13,26 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Literal, Protocol, get_args
+from typing import Literal, get_args
 
 import numpy as np
 
-from ..data.arguments import check_choice, is_whole
+from ..data.arguments import check_choice
 from ..errors import AlignerMismatchError, DataError, DegradedWarning, EncoderMismatchError
 from .answer_probability import MinScore, check_min_score
 from .hits import SearchResult
 from .merging import FusedDocument, Fusion
-from .query import Query
 from .rank_fusion import RankFusion
+from .search import Search, SearchRequest
 from .search_threads import in_search_thread
 from .time_limit import call_within, check_timeout
 
 OnError = Literal["raise", "degrade"]
 _FIRST_DEPTH_PER_K, _MIN_FIRST_DEPTH = 4, 20
 """The first round asks for this many documents of each modality: a multiple of k, and a minimum."""
-_MAX_K = 1_000_000
 _NEVER_DEGRADED = (DataError, AlignerMismatchError, EncoderMismatchError)
 _MAX_ROUNDS, _DEPTH_FACTOR = 3, 4
 """Rounds of searches for a query, and how much deeper each round is than the one before."""
-
-
-class Search(Protocol):
-    """One of the searches of a hybrid search."""
-
-    @property
-    def name(self) -> str:
-        """Its name in metadata, weights and warnings."""
-
-    @property
-    def by_vector(self) -> bool:
-        """Whether it searches by vector, and not by words."""
-
-    @property
-    def not_rescored(self) -> bool:
-        """Whether the caller turned off the rescoring of which the calibration was learned."""
-
-    def find(
-        self,
-        query: Query,
-        text: str,
-        n: int,
-        options: Mapping[str, Any],
-        *,
-        k: int,
-        per_modality: bool,
-    ) -> SearchResult:
-        """Return about n hits of each modality, the best first.
-
-        Args:
-            k: documents that the whole search returns.
-            per_modality: search each modality by itself, where the store can. The first round
-                searches all documents at once.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -108,34 +72,20 @@ class HybridSearch:
             check_min_score(self.min_score)
             self.fusion.check_probabilities()
 
-    def run(
-        self,
-        searches: Sequence[Search],
-        query: Query,
-        text: str,
-        k: int,
-        options: Mapping[str, Any],
-    ) -> HybridResult:
+    def run(self, searches: Sequence[Search], request: SearchRequest) -> HybridResult:
         """Run the searches one after the other, and return the best k documents."""
-        state = _SearchState(self, searches, query, text, check_k(k), options)
+        state = _SearchState(self, searches, request)
         while state.pending:
             state.next_round(state.find(search) for search in state.pending)
-        return self._without_unlikely(state.result, query.modality)
+        return self._without_unlikely(state.result, request.query.modality)
 
-    async def arun(
-        self,
-        searches: Sequence[Search],
-        query: Query,
-        text: str,
-        k: int,
-        options: Mapping[str, Any],
-    ) -> HybridResult:
+    async def arun(self, searches: Sequence[Search], request: SearchRequest) -> HybridResult:
         """Run the searches of a round at the same time, each in a thread."""
-        state = _SearchState(self, searches, query, text, check_k(k), options)
+        state = _SearchState(self, searches, request)
         while state.pending:
             running = (in_search_thread(state.find, search) for search in state.pending)
             state.next_round(await asyncio.gather(*running))
-        return self._without_unlikely(state.result, query.modality)
+        return self._without_unlikely(state.result, request.query.modality)
 
     def _without_unlikely(self, result: HybridResult, query_modality: str) -> HybridResult:
         """Return the result without documents below the least probability."""
@@ -155,26 +105,18 @@ class _SearchState:
     """
 
     def __init__(
-        self,
-        hybrid: HybridSearch,
-        searches: Sequence[Search],
-        query: Query,
-        text: str,
-        k: int,
-        options: Mapping[str, Any],
+        self, hybrid: HybridSearch, searches: Sequence[Search], request: SearchRequest
     ) -> None:
         self.pending, self.result = searches, HybridResult([], {})
-        self._hybrid, self._searches = hybrid, searches
-        self._query, self._text, self._k, self._options = query, text, k, options
-        self._round, self._depth = 1, max(_MIN_FIRST_DEPTH, _FIRST_DEPTH_PER_K * k)
+        self._hybrid, self._searches, self._request = hybrid, searches, request
+        self._round, self._depth = 1, max(_MIN_FIRST_DEPTH, _FIRST_DEPTH_PER_K * request.k)
         self._results: dict[str, SearchResult] = {}
         self._errors: dict[str, Exception] = {}
 
     def find(self, search: Search) -> SearchResult | Exception:
         """Run one search as deep as this round wants; return its result or its error."""
         limit = self._hybrid.timeout
-        asked = self._query, self._text, self._depth, self._options
-        find = partial(search.find, *asked, k=self._k, per_modality=self._round > 1)
+        find = partial(search.find, self._request, self._depth, per_modality=self._round > 1)
         try:
             return (
                 find() if limit is None else call_within(limit, find, f"the search {search.name!r}")
@@ -212,12 +154,12 @@ class _SearchState:
             self._record(search, outcome)
         if not self._results:
             raise next(iter(self._errors.values()))
-        fusion, k = self._hybrid.fusion, self._k
-        documents = fusion.fuse(self._results, self._query.modality, k)
+        fusion, k, modality = self._hybrid.fusion, self._request.k, self._request.query.modality
+        documents = fusion.fuse(self._results, modality, k)
         failed = {name: f"{type(e).__name__}: {e}" for name, e in self._errors.items()}
         self.result, self.pending = HybridResult(documents, failed), []
         if self._round < _MAX_ROUNDS or len(documents) < k:
-            names = fusion.not_final(self._results, self._query.modality, documents, k)
+            names = fusion.not_final(self._results, modality, documents, k)
             self.pending = [search for search in self._searches if search.name in names]
         self._round, self._depth = self._round + 1, self._depth * _DEPTH_FACTOR
 
@@ -230,13 +172,6 @@ def warn_of_failed(failed: Mapping[str, str], stacklevel: int) -> None:
             DegradedWarning,
             stacklevel=stacklevel + 1,
         )
-
-
-def check_k(k: Any, name: str = "k") -> int:
-    """Return the number of documents as an int; raise DataError for any other value."""
-    if not is_whole(k) or not 1 <= k <= _MAX_K:
-        raise DataError(f"{name}={k!r}; ask for a whole number of documents, 1 to {_MAX_K}.")
-    return int(k)
 
 
 def check_searches(searches: Sequence[Search], hybrid: HybridSearch) -> None:

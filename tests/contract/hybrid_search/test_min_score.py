@@ -115,7 +115,7 @@ NEVER = threading.Event()
 class Hanging:
     """A search that does not come back."""
 
-    def find(self, query, text, n, options, *, k, per_modality):
+    def find(self, request, n, *, per_modality):
         NEVER.wait(60)
 
 

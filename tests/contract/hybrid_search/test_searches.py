@@ -30,13 +30,14 @@ from support.frameworks import (
 from kakehashi.cli.info import retrieval_facts
 from kakehashi.errors import AlignerMismatchError, DataError, DegradedWarning
 from kakehashi.integrations import langchain, llama_index
+from kakehashi.retrieval.search import SearchRequest
 from kakehashi.types import SIDES
 
 
 class Failing:
     """What makes an search of either framework fail."""
 
-    def find(self, query, text, n, options, *, k, per_modality):
+    def find(self, request, n, *, per_modality):
         raise ConnectionError("the store is down")
 
 
@@ -96,9 +97,9 @@ def test_searches_that_work_leave_no_mark(plain):
 class Meeting:
     """An search that waits until another one is searched, too."""
 
-    def find(self, query, text, n, options, *, k, per_modality):
+    def find(self, request, n, *, per_modality):
         BARRIER.wait(timeout=20)
-        return super().find(query, text, n, options, k=k, per_modality=per_modality)
+        return super().find(request, n, per_modality=per_modality)
 
 
 BARRIER = threading.Barrier(2)
@@ -377,9 +378,8 @@ def test_one_document_that_is_the_query_itself_does_not_settle_what_scores_are(
     langchains = isinstance(shop.f, LangChain)
     [search] = retriever._prepared_searches() if langchains else retriever._searches
     only = {"filter" if langchains else "filters": shop.f.filter(page=0, modality="target")}
-    found = search.find(
-        aligner.prepare_query(query, "target"), query, 5, only, k=5, per_modality=False
-    )
+    request = SearchRequest(aligner.prepare_query(query, "target"), query, 5, only)
+    found = search.find(request, 5, per_modality=False)
     assert [hit.similarity for hit in found.hits] == pytest.approx([1], abs=1e-3)
     assert_same(shop.rows(shop.f.search(retriever, query)), reference(aligner, query, corpus)[:7])
 

@@ -15,7 +15,7 @@ from ...retrieval.document_modality import DocumentModality
 from ...retrieval.filters import lexical_filter
 from ...retrieval.hits import SearchResult
 from ...retrieval.lexical_search import LexicalSearch, Refreshed
-from ...retrieval.query import Query
+from ...retrieval.search import SearchRequest
 from .embeddings import AlignedEmbeddings
 
 
@@ -97,22 +97,13 @@ class BM25Search(BaseModel):
         """Raise DataError for an option that a search by words cannot read."""
         lexical_filter(options)
 
-    def find(
-        self,
-        query: Query,
-        text: str,
-        n: int,
-        options: Mapping[str, Any],
-        *,
-        k: int,
-        per_modality: bool,
-    ) -> SearchResult:
+    def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return at most n documents of each modality that share a word, the best first."""
         assert self._prepared is not None
         index, documents = self._prepared.current()
-        permits = lexical_filter(options)
+        permits = lexical_filter(request.options)
         allowed = None if permits is None else [permits(document) for document in documents]
-        return index.find(text, n, allowed)
+        return index.find(request.text, n, allowed)
 
 
 def key_of_document(document: Document, merge: Merge) -> str:

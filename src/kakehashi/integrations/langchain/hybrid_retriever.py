@@ -20,10 +20,10 @@ from ...retrieval.hybrid_search import (
     HybridResult,
     HybridSearch,
     OnError,
-    Search,
     check_searches,
     warn_of_failed,
 )
+from ...retrieval.search import Search, SearchRequest
 from .bm25_search import BM25Search
 from .retriever import ProjectingRetriever
 from .searches import VectorSearch, as_searches
@@ -88,9 +88,8 @@ class HybridRetriever(ProjectingRetriever):
     ) -> list[Document]:
         n, options = self._number(k), self._options(kwargs)
         prepared = self.embeddings.prepare_query(query, modality=modality)
-        return self._documents(
-            self._hybrid_search().run(self._prepared_searches(), prepared, query, n, options)
-        )
+        request = SearchRequest(prepared, query, n, options)
+        return self._documents(self._hybrid_search().run(self._prepared_searches(), request))
 
     async def _aget_relevant_documents(
         self,
@@ -103,9 +102,8 @@ class HybridRetriever(ProjectingRetriever):
     ) -> list[Document]:
         n, options = self._number(k), self._options(kwargs)
         prepared = await self.embeddings.aprepare_query(query, modality=modality)
-        return self._documents(
-            await self._hybrid_search().arun(self._prepared_searches(), prepared, query, n, options)
-        )
+        request = SearchRequest(prepared, query, n, options)
+        return self._documents(await self._hybrid_search().arun(self._prepared_searches(), request))
 
     def _options(self, of_call: dict[str, Any]) -> dict[str, Any]:
         """Return the options for every search; a search that cannot read one refuses it."""

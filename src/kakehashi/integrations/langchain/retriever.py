@@ -35,9 +35,10 @@ from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.fusion import fusion_of
 from ...retrieval.hits import Hit
-from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_k, check_searches
+from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_searches
 from ...retrieval.query import Query
 from ...retrieval.rescore import Rescorer
+from ...retrieval.search import SearchRequest, check_k
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
 from .filters import joined
@@ -156,11 +157,10 @@ class AlignedRetriever(ProjectingRetriever):
         **kwargs: Any,
     ) -> list[Document]:
         n, options = self._number(k), self._options(kwargs)
-        if self.min_score is not None:
-            prepared = self.embeddings.prepare_query(query, modality=modality)
-            hybrid, search = self._prepared_by_probability(self.min_score)
-            return _found(hybrid.run([search], prepared, query, n, options))
         prepared = self.embeddings.prepare_query(query, modality=modality)
+        if self.min_score is not None:
+            hybrid, search = self._prepared_by_probability(self.min_score)
+            return _found(hybrid.run([search], SearchRequest(prepared, query, n, options)))
         vector, n_hits = prepared.vector.tolist(), self._n_hits(prepared, n)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
@@ -183,11 +183,10 @@ class AlignedRetriever(ProjectingRetriever):
         **kwargs: Any,
     ) -> list[Document]:
         n, options = self._number(k), self._options(kwargs)
-        if self.min_score is not None:
-            prepared = await self.embeddings.aprepare_query(query, modality=modality)
-            hybrid, search = self._prepared_by_probability(self.min_score)
-            return _found(await hybrid.arun([search], prepared, query, n, options))
         prepared = await self.embeddings.aprepare_query(query, modality=modality)
+        if self.min_score is not None:
+            hybrid, search = self._prepared_by_probability(self.min_score)
+            return _found(await hybrid.arun([search], SearchRequest(prepared, query, n, options)))
         vector, n_hits = prepared.vector.tolist(), self._n_hits(prepared, n)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):

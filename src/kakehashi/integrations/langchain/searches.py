@@ -15,9 +15,9 @@ from ...errors import DataError
 from ...retrieval.document_key import Merge
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
-from ...retrieval.query import Query
 from ...retrieval.rescore import Rescore, Rescorer, check_rescore
 from ...retrieval.score_scales import ScoreScale
+from ...retrieval.search import SearchRequest
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
 from .bm25_search import BM25Search, key_of_document
@@ -221,19 +221,11 @@ class VectorSearch(BaseModel):
         """Raise DataError for an option, of this search or of a call, that the store would drop."""
         check_options(self.vectorstore, {**self.search_kwargs, **options})
 
-    def find(
-        self,
-        query: Query,
-        text: str,
-        n: int,
-        options: Mapping[str, Any],
-        *,
-        k: int,
-        per_modality: bool,
-    ) -> SearchResult:
+    def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
         space, modality, scale, merge, rescorer = self._prepared
+        query, k, options = request.query, request.k, request.options
         vector = query.vector.tolist()
         few = 2 * rescorer.n_hits(query, k)  # of many hits, only the first need their vectors
 

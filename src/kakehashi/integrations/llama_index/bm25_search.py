@@ -14,7 +14,7 @@ from ...retrieval.document_key import Merge, key_of
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.hits import SearchResult
 from ...retrieval.lexical_search import LexicalSearch, Refreshed
-from ...retrieval.query import Query
+from ...retrieval.search import SearchRequest
 from .embedding import AlignedEmbedding
 from .filters import permits
 
@@ -86,20 +86,11 @@ class BM25Search:
             tokenizer=self.tokenizer,
         )
 
-    def find(
-        self,
-        query: Query,
-        text: str,
-        n: int,
-        options: Mapping[str, Any],
-        *,
-        k: int,
-        per_modality: bool,
-    ) -> SearchResult:
+    def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return at most n nodes of each modality that share a word, the best first."""
         assert self._index is not None
         index, nodes = self._index.current()
-        return index.find(text, n, _allowed(nodes, options))
+        return index.find(request.text, n, _allowed(nodes, request.options))
 
 
 def _allowed(nodes: Sequence[BaseNode], options: Mapping[str, Any]) -> list[bool] | None:

@@ -16,10 +16,10 @@ from ...retrieval.hybrid_search import (
     HybridResult,
     HybridSearch,
     OnError,
-    check_k,
     check_searches,
     warn_of_failed,
 )
+from ...retrieval.search import SearchRequest, check_k
 from .bm25_search import BM25Search
 from .embedding import AlignedEmbedding
 from .searches import VectorSearch, as_searches, check_options
@@ -94,18 +94,14 @@ class HybridRetriever(BaseRetriever):
         )
 
     def _retrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        text = query_bundle.query_str
         query = self.embedding.prepare_bundle(query_bundle)
-        return self._nodes(
-            self._hybrid_search.run(self._searches, query, text, self._k, self._options)
-        )
+        request = SearchRequest(query, query_bundle.query_str, self._k, self._options)
+        return self._nodes(self._hybrid_search.run(self._searches, request))
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
-        text = query_bundle.query_str
         query = await self.embedding.aprepare_bundle(query_bundle)
-        return self._nodes(
-            await self._hybrid_search.arun(self._searches, query, text, self._k, self._options)
-        )
+        request = SearchRequest(query, query_bundle.query_str, self._k, self._options)
+        return self._nodes(await self._hybrid_search.arun(self._searches, request))
 
     def _nodes(self, result: HybridResult) -> list[NodeWithScore]:
         """Return copies of the nodes: what is done to one is not done to what is stored."""

@@ -18,9 +18,9 @@ from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
 from ...errors import DataError
 from ...retrieval.answer_probability import MinScore
 from ...retrieval.hits import Hit
-from ...retrieval.hybrid_search import check_k
 from ...retrieval.query import Query
 from ...retrieval.rescore import Rescore
+from ...retrieval.search import check_k
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
 from .hybrid_retriever import HybridRetriever

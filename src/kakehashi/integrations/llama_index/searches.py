@@ -19,9 +19,9 @@ from ...errors import DataError
 from ...retrieval.document_key import Merge
 from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
-from ...retrieval.query import Query
 from ...retrieval.rescore import Rescore, Rescorer
 from ...retrieval.score_scales import SCALES, ScoreScale
+from ...retrieval.search import SearchRequest
 from .._aligner_field import index_may_need_moving
 from .bm25_search import BM25Search, check_texts, key_of_node
 from .embedding import AlignedEmbedding
@@ -141,20 +141,12 @@ class VectorSearch:
         rescorer = rescorer_of(self.index, embedding, self.rescore, self.name)
         return replace(self, _prepared=_Prepared(embedding, modality, used, merge, rescorer))
 
-    def find(
-        self,
-        query: Query,
-        text: str,
-        n: int,
-        options: Mapping[str, Any],
-        *,
-        k: int,
-        per_modality: bool,
-    ) -> SearchResult:
+    def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
         embedding, modality, scale, merge, rescorer = self._prepared
-        filters = [self.options.get("filters"), options.get("filters")]
+        query, options = request.query, {**self.options, **request.options}
+        filters = [self.options.get("filters"), request.options.get("filters")]
 
         def search_part(
             parts: Mapping[str, MetadataFilters], part: str | None, depth: int
@@ -164,14 +156,13 @@ class VectorSearch:
                 self.index,
                 embedding,
                 {
-                    **self.options,
                     **options,
                     "similarity_top_k": depth,
                     "filters": all_of([*filters, part_filter]),
                 },
             )
             # Each retriever writes its vector into the bundle, so each has its own bundle.
-            bundle = QueryBundle(text, embedding=query.vector.tolist())
+            bundle = QueryBundle(request.text, embedding=query.vector.tolist())
             hits = [
                 Hit(
                     key_of_node(row.node, merge),
@@ -201,9 +192,9 @@ class VectorSearch:
 
         with index_may_need_moving(embedding.aligner, modality.possible[-1]):
             check(self.index, embedding, modality)
-            if not can_be_rescored({**self.options, **options}):
+            if not can_be_rescored(options):
                 return find(n, 0, per_modality)
-            return rescorer.search(query, k, find, n, per_modality=per_modality)
+            return rescorer.search(query, request.k, find, n, per_modality=per_modality)
 
     def _parts(
         self,
