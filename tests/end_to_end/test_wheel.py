@@ -54,6 +54,8 @@ Path("a.po").write_text('msgid "Open"\\nmsgstr "開く"\\n', encoding="utf-8")
 Path("a.tmx").write_text('<tmx version="1.4"><header/><body><tu><tuv xml:lang="en"><seg>Open</seg>'
     '</tuv><tuv xml:lang="ja"><seg>開く</seg></tuv></tu></body></tmx>', encoding="utf-8")
 pyarrow.parquet.write_table(pyarrow.table({"source": ["開く"], "target": ["Open"]}), "a.parquet")
+old = Path(sys.argv[1]).with_name("spreadsheets") / "old.xls"
+assert len(kakehashi.read_pairs(old)) == 2
 for path, names in (("a.po", {}), ("a.tmx", {"source": "ja", "target": "en"}), ("a.parquet", {})):
     assert len(kakehashi.read_pairs(path, **names)) == 1
 """,

@@ -24,6 +24,7 @@ from .next_step import BOTH, after_comparison
 from .options import (
     CacheFile,
     EncoderName,
+    Encoding,
     GroupColumn,
     IndexAddress,
     Json,
@@ -31,6 +32,7 @@ from .options import (
     OneMode,
     PairsFile,
     Seed,
+    Sheet,
     SourceColumn,
     TargetColumn,
     load_index,
@@ -68,6 +70,8 @@ def compare_command(
     source: SourceColumn = "source",
     target: TargetColumn = "target",
     group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     cache: CacheFile = None,
     as_json: Json = False,
 ) -> None:
@@ -85,14 +89,20 @@ def compare_command(
     """
     if not with_fit and learn is not None:
         raise DataError("--learn is for the aligner's row; pass --fit, too.")
-    documents = load_index(index, target, learn)
+    how_file = {"encoding": encoding, "sheet": sheet}
+    documents = load_index(index, target, learn, **how_file)
     learn_from = sources_of(documents, learn)
     rows = _rows(baseline, both)
     options: dict[str, Any] = {"mode": mode, "seed": checked_seed(seed), "cache": cache}
     encoders = as_encoders(source_encoder, target_encoder)
     # A fit needs the encoders; a baseline that lacks one gives the reason as its row.
     data = load_pairs(
-        pairs, encoders if with_fit else None, source=source, target=target, group=group
+        pairs,
+        encoders if with_fit else None,
+        source=source,
+        target=target,
+        group=group,
+        **how_file,
     )
     with show_progress(not as_json):
         data = with_vectors(data, encoders, cache, required=False)
@@ -113,6 +123,7 @@ def compare_command(
         "source": None if source == "source" else source,
         "target": None if target == "target" else target,
         "group": group,
+        **how_file,
         "cache": cache,
     }
     next_step = after_comparison(result.verdict, pairs, given | {"fit": with_fit})

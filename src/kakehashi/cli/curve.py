@@ -14,6 +14,7 @@ from .console import print_json
 from .options import (
     CacheFile,
     EncoderName,
+    Encoding,
     GroupColumn,
     IndexAddress,
     Json,
@@ -21,6 +22,7 @@ from .options import (
     OneMode,
     PairsFile,
     Seed,
+    Sheet,
     SourceColumn,
     TargetColumn,
     TestFile,
@@ -51,6 +53,8 @@ def curve_command(
     source: SourceColumn = "source",
     target: TargetColumn = "target",
     group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     cache: CacheFile = None,
     as_json: Json = False,
 ) -> None:
@@ -63,8 +67,9 @@ def curve_command(
     Ten fits by default: one on all pairs, and --repeats on each smaller size. Each takes as long
     as `fit` on as many pairs. Every text is encoded once; --cache keeps its vector.
     """
-    learn_from = sources_of(load_index(index, target, learn), learn)
-    names = {"source": source, "target": target, "group": group}
+    how_file = {"encoding": encoding, "sheet": sheet}
+    learn_from = sources_of(load_index(index, target, learn, **how_file), learn)
+    names = {"source": source, "target": target, "group": group, **how_file}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     with show_progress(not as_json):
         result = learning_curve(

@@ -19,11 +19,13 @@ from .console import plain_console, print_json, print_scores, scores_json
 from .options import (
     CacheFile,
     EncoderName,
+    Encoding,
     Folder,
     GroupColumn,
     IndexAddress,
     Json,
     PairsFile,
+    Sheet,
     SourceOfFit,
     TargetOfFit,
     load_for,
@@ -43,6 +45,8 @@ def evaluate_command(
     source: SourceOfFit = None,
     target: TargetOfFit = None,
     group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     index: IndexAddress = None,
     trained_on: Annotated[
         Path | None,
@@ -67,7 +71,9 @@ def evaluate_command(
         check_parent(questions)
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     aligner = Aligner.load(folder).with_encoders(**encoders)
-    names, data, documents = load_for(aligner, pairs, index, (source, target), group)
+    names, data, documents = load_for(
+        aligner, pairs, index, (source, target), group, encoding=encoding, sheet=sheet
+    )
     fitted = None if trained_on is None else load_pairs(trained_on, **names)
     for side in SIDES:
         if data.vectors(side) is None:

@@ -24,6 +24,7 @@ from .options import (
     AllCandidates,
     CacheFile,
     EncoderName,
+    Encoding,
     GroupColumn,
     IndexAddress,
     Json,
@@ -33,6 +34,7 @@ from .options import (
     Overwrite,
     QuestionsFile,
     Seed,
+    Sheet,
     SourceColumn,
     Starter,
     TargetColumn,
@@ -85,6 +87,8 @@ def fit_command(
     source: SourceColumn = "source",
     target: TargetColumn = "target",
     group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     licence: Annotated[str, typer.Option(help="Licence of the data, kept in the aligner.")] = "",
     cache: CacheFile = None,
     dry_run: Annotated[
@@ -103,7 +107,8 @@ def fit_command(
     judges it: collect thirty questions with their documents, and run `evaluate`.
     """
     check_folder(out, overwrite=overwrite)
-    names = {"source": source, "target": target, "group": group, "licence": licence}
+    how_file = {"encoding": encoding, "sheet": sheet}
+    names = {"source": source, "target": target, "group": group, "licence": licence, **how_file}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     sets = {
         name: None if path is None else load_pairs(path, encoders, **names)
@@ -111,11 +116,15 @@ def fit_command(
     }
     loaded: Pairs | list[str] | None
     loaded = (
-        _questions(questions, source) if pairs is None else load_pairs(pairs, encoders, **names)
+        _questions(questions, source, how_file)
+        if pairs is None
+        else load_pairs(pairs, encoders, **names)
     )
     if pairs is not None and questions is not None:
         raise DataError("--questions is for a fit without PAIRS; leave one of them out.")
-    learn_from = as_sources(sources_of(load_index(index, target, learn), learn, starter))
+    learn_from = as_sources(
+        sources_of(load_index(index, target, learn, **how_file), learn, starter)
+    )
     if dry_run:
         print_cost(
             FitInputs(loaded, sets["validation"], sets["test"], learn_from)
@@ -146,9 +155,9 @@ def fit_command(
         print_json({"out": str(out), **report_json(aligner.report)})
         return
     print_report(aligner.report, all_candidates=all_candidates)
-    NextStep(aligner, out, encoders, test=test).print()
+    NextStep(aligner, out, encoders, test=test, how_file=how_file).print()
 
 
-def _questions(path: Path | None, column: str) -> list[str] | None:
+def _questions(path: Path | None, column: str, how_file: dict[str, str | None]) -> list[str] | None:
     """Read the texts of --questions."""
-    return None if path is None else read_texts(path, column=column)
+    return None if path is None else read_texts(path, column=column, **how_file)

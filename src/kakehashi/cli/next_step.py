@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +27,14 @@ class NextStep:
         out: the folder of the saved aligner.
         encoders: the encoder names of the command line, by side.
         test: the file of test pairs, if one was named.
+        how_file: ``encoding`` and ``sheet``, by which the files of the fit were read.
     """
 
     aligner: Aligner
     out: Path
     encoders: Mapping[Side, str | None]
     test: Path | None = None
+    how_file: Mapping[str, str | None] = field(default_factory=dict)
 
     def print(self) -> None:
         """Print the lines; none is wrapped, so that each can be copied."""
@@ -94,6 +96,8 @@ class NextStep:
 
     def _options(self) -> str:
         options = [f" --{side}-encoder {shlex.quote(name)}" for side, name in self._passed()]
+        given = {} if self.test is None else self.how_file
+        options += [f" --{name} {shlex.quote(value)}" for name, value in given.items() if value]
         return "".join(options)
 
 

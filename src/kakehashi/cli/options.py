@@ -21,8 +21,8 @@ from .console import plain_console
 
 _PAIRS = typer.Argument(
     metavar="PAIRS",
-    help="Pairs of texts (.jsonl or .ndjson, .csv, .tsv, .parquet, .tmx, .po), or of stored "
-    "vectors (.npz). An .npz may hold the texts, too: the array NAME_texts beside NAME.",
+    help="Pairs of texts (.jsonl or .ndjson, .csv, .tsv, .xlsx, .parquet, .tmx, .po), or of "
+    "stored vectors (.npz). An .npz may hold the texts, too: the array NAME_texts beside NAME.",
 )
 PairsFile = Annotated[Path, _PAIRS]
 OptionalPairsFile = Annotated[Path | None, _PAIRS]
@@ -64,6 +64,16 @@ GroupColumn = Annotated[
         help="Column with the document of each pair. The pairs of one document are never split. "
         "By default the column 'group', if there is one.",
     ),
+]
+Encoding = Annotated[
+    str | None,
+    typer.Option(
+        help="Encoding of the files of text, such as cp932 for a CSV of Japanese Windows. By "
+        "default UTF-8, or what a byte order mark says."
+    ),
+]
+Sheet = Annotated[
+    str | None, typer.Option(help="Sheet of a spreadsheet (.xlsx); by default the first.")
 ]
 EncoderName = Annotated[
     str | None,
@@ -143,21 +153,33 @@ def load_for(
     index: str | None,
     columns: tuple[str | None, str | None],
     group: str | None,
+    **how_file: str | None,
 ) -> tuple[dict[str, Any], Pairs, IndexDocuments | None]:
-    """Return the columns by side (by default those of the fit), the pairs, and --index."""
+    """Return how to read pairs (by default the columns of the fit), the pairs, and --index.
+
+    Args:
+        how_file: ``encoding`` and ``sheet``.
+    """
     both = zip(SIDES, columns, aligner.data.columns, strict=True)
     names: dict[str, Any] = {side: named or fitted for side, named, fitted in both}
-    return names, load_pairs(path, **names, group=group), load_index(index, names["target"])
+    names |= how_file
+    documents = load_index(index, names["target"], None, **how_file)
+    return names, load_pairs(path, **names, group=group), documents
 
 
-def load_index(address: str | None, column: str, learn: int | None = None) -> IndexDocuments | None:
+def load_index(
+    address: str | None, column: str, learn: int | None = None, **how_file: str | None
+) -> IndexDocuments | None:
     """Read the documents of --index; None without it.
 
     Args:
         column: the name of the target column, which a file of texts may share.
         learn: of --learn.
+        how_file: ``encoding`` and ``sheet``.
     """
-    return None if address is None else read_index(address, column=column, learn=learn)
+    if address is None:
+        return None
+    return read_index(address, column=column, learn=learn, **how_file)
 
 
 def sources_of(

@@ -16,12 +16,14 @@ from .console import print_json, print_robustness
 from .options import (
     CacheFile,
     EncoderName,
+    Encoding,
     Folder,
     GroupColumn,
     IndexAddress,
     Json,
     PairsFile,
     Seed,
+    Sheet,
     SourceOfFit,
     TargetOfFit,
     load_for,
@@ -45,6 +47,8 @@ def robustness_command(
     source: SourceOfFit = None,
     target: TargetOfFit = None,
     group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     index: IndexAddress = None,
     seed: Seed = 0,
     cache: CacheFile = None,
@@ -61,7 +65,9 @@ def robustness_command(
     """
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     aligner = Aligner.load(folder).with_encoders(**encoders)
-    _, data, documents = load_for(aligner, pairs, index, (source, target), group)
+    _, data, documents = load_for(
+        aligner, pairs, index, (source, target), group, encoding=encoding, sheet=sheet
+    )
     for side in SIDES:
         if side == "source" or data.vectors(side) is None:
             require_encoder(aligner, side)

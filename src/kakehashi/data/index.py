@@ -105,7 +105,13 @@ def as_index(value: Any, what: str = "index") -> IndexDocuments:
     return stored
 
 
-def read_index_file(path: str | Path, *, column: str = "target") -> IndexDocuments:
+def read_index_file(
+    path: str | Path,
+    *,
+    column: str = "target",
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> IndexDocuments:
     """Read the documents of an index from a file.
 
     Args:
@@ -113,6 +119,7 @@ def read_index_file(path: str | Path, *, column: str = "target") -> IndexDocumen
             the array ``target`` of (n, d) vectors, ``target_texts`` of n strings, or both. It may
             hold ``source``, too: (n, d_x), the same texts as the source encoder sees them.
         column: the name of the column or array, in place of ``target``.
+        encoding, sheet: as in :func:`kakehashi.read_pairs`.
 
     Raises:
         ReaderError: the file is missing, malformed or of another format.
@@ -121,7 +128,8 @@ def read_index_file(path: str | Path, *, column: str = "target") -> IndexDocumen
     path = Path(path)
     if path.suffix.lower() == ".npz":
         return _of_npz(path, column)
-    return IndexDocuments(texts=tuple(read_texts(path, column=column)), name=str(path))
+    texts = read_texts(path, column=column, encoding=encoding, sheet=sheet)
+    return IndexDocuments(texts=tuple(texts), name=str(path))
 
 
 def _of_npz(path: Path, column: str) -> IndexDocuments:

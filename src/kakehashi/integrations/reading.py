@@ -23,7 +23,14 @@ _MODALITY = "modality"
 """The field of the metadata that names the modality of a document, unless another was chosen."""
 
 
-def read_index(index: Any, *, column: str = "target", learn: int | None = None) -> IndexDocuments:
+def read_index(
+    index: Any,
+    *,
+    column: str = "target",
+    learn: int | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> IndexDocuments:
     """Read the documents of an index: a query searches them all, and a fit learns from some.
 
     Nothing is written, and no text is embedded.
@@ -35,12 +42,13 @@ def read_index(index: Any, *, column: str = "target", learn: int | None = None) 
             ``llama-index:FOLDER`` (a persisted storage), ``langchain:FILE.json`` (the dump of an
             in-memory store) or ``parquet:FILE`` (with the columns ``vector`` and ``text``). The
             collection may be left out where there is only one, and the kind where the folder shows
-            it. Or a file of texts (``.txt``, ``.jsonl``, ``.csv``, ...) or of vectors and texts
-            (``.npz`` with ``target`` and ``target_texts``, and perhaps ``source``: the same texts
-            as the source encoder sees them).
+            it. Or a file of texts (``.txt``, ``.jsonl``, ``.csv``, ``.xlsx``, ...) or of vectors
+            and texts (``.npz`` with ``target`` and ``target_texts``, and perhaps ``source``: the
+            same texts as the source encoder sees them).
         column: of a file: the column or array of the documents.
         learn: how many texts a fit learns from at most, drawn evenly. By default 5,000 where the
             source encoder has to read them.
+        encoding, sheet: of a file, as in :func:`kakehashi.read_pairs`.
 
     Raises:
         ReaderError: a file or a store cannot be read.
@@ -49,7 +57,7 @@ def read_index(index: Any, *, column: str = "target", learn: int | None = None) 
         MissingExtraError: the store's package is not installed.
     """
     if isinstance(index, (str, Path)):
-        found = read_address(index, column=column)
+        found = read_address(index, column=column, encoding=encoding, sheet=sheet)
     else:
         found = as_index(index)
     return found if learn is None else replace(found, learn=learn)

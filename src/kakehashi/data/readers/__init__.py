@@ -1,4 +1,4 @@
-"""Files of pairs (JSONL, CSV, TSV, Parquet, TMX, gettext PO, .npz), and of texts without a pair."""
+"""Files of pairs (tables, spreadsheets, TMX, gettext PO, .npz), and of texts without a pair."""
 
 from .files import read_pairs, read_texts
 from .npz import open_npz, texts_beside

@@ -15,29 +15,38 @@ from ..pairs import Pairs
 from ..validation import OnDuplicate, OnInvalid
 from .columns import Columns, Contents
 from .npz import npz
+from .spreadsheets import ENDINGS as SPREADSHEETS
+from .spreadsheets import spreadsheet
 from .tables import delimited, jsonl, jsonl_of_texts, parquet, plain_lines
 from .translations import po, tmx
 
-_READERS: dict[str, Callable[[Path, dict[str, str]], Contents]] = {
+_Reader = Callable[..., Contents]
+_TEXT: dict[str, _Reader] = {
     ".jsonl": jsonl,
     ".ndjson": jsonl,
     ".csv": delimited,
     ".tsv": delimited,
+    ".po": po,
+}
+"""They take the encoding of the file, too; all others know theirs."""
+_SPREADSHEETS: dict[str, _Reader] = dict.fromkeys(SPREADSHEETS, spreadsheet)
+_READERS: dict[str, _Reader] = {
+    **_TEXT,
+    **_SPREADSHEETS,
     ".parquet": parquet,
     ".tmx": tmx,
-    ".po": po,
     ".npz": npz,
 }
-_OF_TEXTS: dict[str, Callable[[Path, dict[str, str]], Contents]] = {
+_TEXTS_WITHOUT_A_PAIR: dict[str, _Reader] = {
     ".jsonl": jsonl_of_texts,
     ".ndjson": jsonl_of_texts,
     ".csv": delimited,
     ".tsv": delimited,
-    ".parquet": parquet,
     ".txt": plain_lines,
     ".md": plain_lines,
     "": plain_lines,
 }
+_OF_TEXTS: dict[str, _Reader] = {**_TEXTS_WITHOUT_A_PAIR, **_SPREADSHEETS, ".parquet": parquet}
 
 
 def read_pairs(
@@ -47,6 +56,8 @@ def read_pairs(
     target: str = "target",
     group: str | None = None,
     id: str | None = None,
+    encoding: str | None = None,
+    sheet: str | None = None,
     on_invalid: OnInvalid = "raise",
     on_duplicate: OnDuplicate = "keep",
     name: str = "",
@@ -55,13 +66,17 @@ def read_pairs(
     """Read pairs from a file; the ending tells the format.
 
     Args:
-        path: ``.jsonl`` (or ``.ndjson``), ``.csv``, ``.tsv``, ``.parquet``, ``.tmx``, ``.po`` or
-            ``.npz``.
-        source, target: the two columns (JSONL, CSV, TSV, Parquet), arrays (``.npz``) or language
-            codes (TMX). In a PO file the translation is the source and the original the target.
-            An ``.npz`` holds vectors. Where it also has an array NAME_texts, that array holds the
-            texts behind the array NAME: (n,) unicode strings, as ``np.array(texts, str)`` gives.
+        path: ``.jsonl`` (or ``.ndjson``), ``.csv``, ``.tsv``, ``.xlsx`` (``.xlsm``, ``.xls``,
+            ``.ods``), ``.parquet``, ``.tmx``, ``.po`` or ``.npz``.
+        source, target: the two columns (of a table), arrays (``.npz``) or language codes (TMX).
+            Width of letters, and spaces around a name, do not matter where one column fits. In a
+            PO file the translation is the source and the original the target. An ``.npz`` holds
+            vectors. Where it also has an array NAME_texts, that array holds the texts behind the
+            array NAME: (n,) unicode strings, as ``np.array(texts, str)`` gives.
         group, id: columns; by default ``group`` and ``id`` where they exist.
+        encoding: of a file of text, such as ``cp932``; by default UTF-8. A byte order mark comes
+            before it, and formats that state their encoding do not need it.
+        sheet: of a spreadsheet; by default the first.
 
     Raises:
         ReaderError: the file is missing, of an unknown format, or malformed; the message names
@@ -76,7 +91,7 @@ def read_pairs(
         raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
     fields = {"source": source, "target": target, "group": group or "group", "id": id or "id"}
     with _reading(path):
-        columns, present = reader(path, fields)
+        columns, present = reader(path, fields, *_how(path, encoding, sheet))
     _check_labels(path, columns, present, {"group": group, "id": id})
     return Pairs(
         **_sides(columns, stored=path.suffix.lower() == ".npz"),
@@ -90,16 +105,23 @@ def read_pairs(
     )
 
 
-def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
+def read_texts(
+    path: str | Path,
+    *,
+    column: str = "target",
+    encoding: str | None = None,
+    sheet: str | None = None,
+) -> list[str]:
     """Read texts that have no pair, such as those of an index.
 
     Args:
-        path: ``.jsonl`` or ``.ndjson`` (a string a line, or objects), ``.csv``, ``.tsv`` or
-            ``.parquet``; their texts may hold line breaks. A file that ends in ``.txt`` or
-            ``.md``, or has no ending, is plain UTF-8 text: one text a line, without the white
-            space around it.
+        path: ``.jsonl`` or ``.ndjson`` (a string a line, or objects), ``.csv``, ``.tsv``,
+            ``.xlsx`` (``.xlsm``, ``.xls``, ``.ods``) or ``.parquet``; their texts may hold line
+            breaks. A file that ends in ``.txt`` or ``.md``, or has no ending, is plain text: one
+            text a line, without the white space around it.
         column: the column, or field of an object, that holds the texts. Where no row has it and
             every row has a field ``text``, that field is read.
+        encoding, sheet: as in :func:`kakehashi.read_pairs`.
 
     Returns:
         the texts, in their order, without empty ones.
@@ -116,10 +138,10 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
         fault = "is a format of pairs" if ending in _READERS else "is no ending of texts"
         raise ReaderError(
             f"{path}: {path.suffix} {fault}; give .jsonl or .ndjson (a string a line), .csv, .tsv, "
-            ".parquet, or plain text as .txt, .md or without an ending, one text a line."
+            ".xlsx, .parquet, or plain text as .txt, .md or without an ending, one text a line."
         )
     with _reading(path):
-        columns, _ = reader(path, {"texts": column})
+        columns, _ = reader(path, {"texts": column}, *_how(path, encoding, sheet))
     texts = columns["texts"]
     for number, text in enumerate(texts, 1):
         problem = text_problem(text)
@@ -129,6 +151,14 @@ def read_texts(path: str | Path, *, column: str = "target") -> list[str]:
     if not kept:
         raise ReaderError(f"{path} has no texts; give one a line, or one a row.")
     return kept
+
+
+def _how(path: Path, encoding: str | None, sheet: str | None) -> tuple[str | None, ...]:
+    """Return what the reader of this file takes besides the names of columns."""
+    ending = path.suffix.lower()
+    if ending in _SPREADSHEETS:
+        return (sheet,)
+    return (encoding,) if ending in _TEXT or ending in _TEXTS_WITHOUT_A_PAIR else ()
 
 
 def _check_labels(
@@ -157,9 +187,5 @@ def _reading(path: Path) -> Iterator[None]:
         raise ReaderError(f"{path} is not a file.")
     try:
         yield
-    except UnicodeDecodeError as error:
-        raise ReaderError(
-            f"{path} is not UTF-8: {error}. Convert it first (Excel: save as 'CSV UTF-8')."
-        ) from error
     except OSError as error:
         raise ReaderError(f"{path} cannot be read: {error}") from error

@@ -1,56 +1,65 @@
 """Tables: JSONL, CSV, TSV and Parquet; and plain text, one text a line.
 
 Every reader takes a path and the name of each column (``fields``), and returns the columns and the
-names of all columns of the file.
+names of all columns of the file. Those of text take its encoding, too.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
-from typing import TextIO
 
 from ...errors import MissingExtraError, ReaderError
 from ...printable import printable
-from .columns import Contents, columns_of
+from .columns import Contents, as_in_file, columns_of
+from .decoding import read_text
 
 _CSV_LIMIT = Lock()
 _DELIMITERS = (",", ";", "\t")
 
 
-def plain_lines(path: Path, fields: dict[str, str]) -> Contents:
+def plain_lines(path: Path, fields: dict[str, str], encoding: str | None = None) -> Contents:
     """Read one text a line, without the white space around it."""
-    # splitlines() would also cut at U+2028 and the like, which are part of a text.
-    lines = path.read_text(encoding="utf-8-sig").split("\n")
-    return {"texts": [line.strip() for line in lines]}, []
+    return {"texts": [line.strip() for line in _lines(path, encoding)]}, []
 
 
-def jsonl_of_texts(path: Path, fields: dict[str, str]) -> Contents:
+def jsonl_of_texts(path: Path, fields: dict[str, str], encoding: str | None = None) -> Contents:
     """Read JSON lines; a line that is a string is itself the text."""
-    return jsonl(path, fields, text_field=fields["texts"])
+    return jsonl(path, fields, encoding, text_field=fields["texts"])
 
 
-def jsonl(path: Path, fields: dict[str, str], *, text_field: str | None = None) -> Contents:
+def jsonl(
+    path: Path,
+    fields: dict[str, str],
+    encoding: str | None = None,
+    *,
+    text_field: str | None = None,
+) -> Contents:
     """Read JSON lines of objects; a string is taken for an object with ``text_field`` alone."""
     rows = []
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise ReaderError(f"{path}, line {number}: not JSON: {printable(error)}") from error
-            if isinstance(row, str) and text_field is not None:
-                row = {text_field: row}
-            if not isinstance(row, dict):
-                raise ReaderError(f"{path}, line {number}: expected an object, got {line[:40]!r}.")
-            rows.append((number, row))
+    for number, line in enumerate(_lines(path, encoding), 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ReaderError(f"{path}, line {number}: not JSON: {printable(error)}") from error
+        if isinstance(row, str) and text_field is not None:
+            row = {text_field: row}
+        if not isinstance(row, dict):
+            raise ReaderError(f"{path}, line {number}: expected an object, got {line[:40]!r}.")
+        rows.append((number, row))
     return columns_of(path, rows, fields)
+
+
+def _lines(path: Path, encoding: str | None) -> io.StringIO:
+    """Return the lines of a file; splitlines() would also cut at U+2028, a part of a text."""
+    return io.StringIO(read_text(path, encoding), newline=None)
 
 
 @contextmanager
@@ -68,42 +77,45 @@ def _long_cells() -> Iterator[None]:
             csv.field_size_limit(before)
 
 
-def delimited(path: Path, fields: dict[str, str]) -> Contents:
-    """Read CSV with commas, semicolons or tabs, or TSV where the ending says so."""
+def delimited(path: Path, fields: dict[str, str], encoding: str | None = None) -> Contents:
+    """Read CSV with commas, semicolons or tabs, or TSV where the ending says so.
+
+    Rows without any text are left out, as spreadsheets write them below a table.
+    """
+    text = read_text(path, encoding)
     rows = []
-    with path.open(encoding="utf-8-sig", newline="") as file, _long_cells():
-        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(file, fields)
-        reader = csv.DictReader(file, delimiter=delimiter, strict=True)
+    with _long_cells():
+        delimiter = "\t" if path.suffix.lower() == ".tsv" else _delimiter_of(text, fields)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
         try:
-            for row in reader:
-                if None in row or None in row.values():
+            header = next(reader, [])
+            for cells in reader:
+                if not any(cell.strip() for cell in cells):
+                    continue
+                if len(cells) != len(header):
                     raise ReaderError(
                         f"{path}, line {reader.line_num}: another number of cells than the header."
                     )
-                rows.append((reader.line_num, dict(row)))
-        except csv.Error as error:  # DictReader's own count stops before the broken line
-            raise ReaderError(f"{path}, line {reader.reader.line_num}: {error}") from error
-    return columns_of(path, rows, fields)
+                rows.append((reader.line_num, dict(zip(header, cells, strict=True))))
+        except csv.Error as error:
+            raise ReaderError(f"{path}, line {reader.line_num}: {error}") from error
+    return columns_of(path, rows, fields, names=header)
 
 
-def _delimiter_of(file: TextIO, fields: dict[str, str]) -> str:
+def _delimiter_of(text: str, fields: dict[str, str]) -> str:
     """Return the delimiter by which the header has most of the wanted columns, and most cells.
 
     Spreadsheets write semicolons where the comma is the decimal sign.
     """
-    wanted = set(fields.values())
 
     def of_header(delimiter: str) -> tuple[int, int]:
-        file.seek(0)
         try:
-            cells = next(csv.reader(file, delimiter=delimiter), [])
+            cells = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter), [])
         except csv.Error:  # the reading that follows says where
             cells = []
-        return len(wanted.intersection(cells)), len(cells)
+        return sum(as_in_file(name, cells) in cells for name in fields.values()), len(cells)
 
-    best = max(_DELIMITERS, key=of_header)  # of equal ones the first
-    file.seek(0)
-    return best
+    return max(_DELIMITERS, key=of_header)  # of equal ones the first
 
 
 def parquet(path: Path, fields: dict[str, str]) -> Contents:

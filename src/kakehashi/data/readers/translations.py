@@ -7,10 +7,14 @@ from pathlib import Path
 from ...errors import MissingExtraError, ReaderError
 from ...printable import printable
 from .columns import Columns, Contents
+from .decoding import checked_encoding, undecodable
 
 
 def tmx(path: Path, fields: dict[str, str]) -> Contents:
-    """Read the units of a TMX file that have both languages; ``fields`` holds their codes."""
+    """Read the units of a TMX file that have both languages; ``fields`` holds their codes.
+
+    The file itself names its encoding.
+    """
     try:
         from defusedxml import DefusedXmlException, ElementTree
     except ImportError as error:
@@ -51,23 +55,27 @@ def _by_language(texts: dict[str, str], code: str) -> str | None:
     return None
 
 
-def po(path: Path, fields: dict[str, str]) -> Contents:
+def po(path: Path, fields: dict[str, str], encoding: str | None = None) -> Contents:
     """Read a PO file: the translation is the source, the original is the target.
 
-    The group of a pair is the file in which its original first occurs.
+    The group of a pair is the file in which its original first occurs. Unless an encoding is named,
+    the header of the file tells it.
     """
-    columns, _ = po_with_header(path)
+    columns, _ = po_with_header(path, encoding)
     return columns, ["group"]
 
 
-def po_with_header(path: Path) -> tuple[Columns, dict[str, str]]:
+def po_with_header(path: Path, encoding: str | None = None) -> tuple[Columns, dict[str, str]]:
     """Read a PO file as :func:`po` does, and its header: the project, the language and so on."""
     try:
         import polib
     except ImportError as error:
         raise MissingExtraError("polib", "readers") from error
     try:
-        file = polib.pofile(str(path))
+        named = checked_encoding(encoding)
+        file = polib.pofile(str(path), **({} if named is None else {"encoding": named}))
+    except UnicodeDecodeError as error:
+        raise undecodable(path, path.read_bytes(), error.encoding, error.start) from error
     except OSError as error:
         if error.errno is not None:  # the system's error; polib raises OSError over syntax, too
             raise

@@ -23,11 +23,17 @@ _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
 }
 
 
-def read_address(address: str | Path, *, column: str = "target") -> IndexDocuments:
-    """Read the documents of a store or a file, as :func:`kakehashi.read_index` says."""
+def read_address(
+    address: str | Path, *, column: str = "target", **how_file: str | None
+) -> IndexDocuments:
+    """Read the documents of a store or a file, as :func:`kakehashi.read_index` says.
+
+    Args:
+        how_file: ``encoding`` and ``sheet`` of a file.
+    """
     parsed = parse_address(str(address))
     if parsed is None:
-        return read_index_file(address, column=column)
+        return read_index_file(address, column=column, **how_file)
     try:
         return _READERS[parsed.kind](parsed)
     except KakehashiError:
