@@ -175,6 +175,24 @@ def test_documents_of_the_source_keep_their_scores(shop, aligner, corpus):
     assert firsts == [text for text, _ in wanted[: len(firsts)]]
 
 
+def test_documents_of_both_modalities_have_scores_of_one_scale(shop, aligner, corpus):
+    """Of the target that of the second map; of the source that of their place among them."""
+    scores = dict(expected(aligner, corpus, n_hits=len(corpus)))
+    found = answers(shop, plain_retriever(shop, shop.mixed, len(corpus)))
+    assert len(found) == len(corpus)
+    if isinstance(shop.f, LangChain):  # shows no scores, and keeps a part of the list by them
+        least = float(np.median(list(scores.values())))
+        kept = answers(shop, plain_retriever(shop, shop.mixed, 86, score_threshold=least))
+        assert shop.texts(kept) == shop.texts(found)[: len(kept)]
+        assert 0 < len(kept) < len(found)
+        return
+    given = [row.score for row in found]
+    assert given == sorted(given, reverse=True)
+    for row in found:
+        if row.node.metadata["modality"] == "target":
+            assert row.score == pytest.approx(scores[row.node.text], abs=1e-3)
+
+
 def is_source(shop, document):
     return shop.said(document)["modality"] == "source"
 

@@ -17,6 +17,10 @@ from kakehashi.retrieval.index_record import IndexRecord
 
 TEXTS = ["red key", "blue key", "green door"]
 VECTORS = np.array([[1, 0, 0], [0, 1, 0], [0, 0.6, 0.8]], np.float32)
+STORED = [*TEXTS, "扉を開く"]
+"""What the stores hold: a document of the source, too, whose vector is projected."""
+STORED_VECTORS = np.concatenate([VECTORS, VECTORS[:1]])
+METADATA = [{"modality": "target"}] * 3 + [{"modality": "source"}]
 
 
 class Letters(Embeddings):
@@ -29,17 +33,31 @@ class Letters(Embeddings):
         return VECTORS[0].tolist()
 
 
+def _document(text, metadata):
+    from langchain_core.documents import Document
+
+    return Document(text, metadata=metadata)
+
+
+def _nodes():
+    from llama_index.core.schema import TextNode
+
+    rows = zip(STORED, STORED_VECTORS.tolist(), METADATA, strict=True)
+    return [TextNode(text=t, embedding=v, metadata=m) for t, v, m in rows]
+
+
 def chroma(folder):
     import chromadb
 
     client = chromadb.PersistentClient(str(folder))
     collection = client.get_or_create_collection("notes", embedding_function=None)
     collection.add(ids=list("abc"), embeddings=VECTORS.tolist(), documents=TEXTS)
+    one = {"ids": ["d"], "documents": STORED[3:], "metadatas": METADATA[3:]}  # the others have none
+    collection.add(embeddings=STORED_VECTORS[3:].tolist(), **one)
     return f"chroma:{folder}?collection=notes"
 
 
 def qdrant(folder):
-    from langchain_core.documents import Document
     from langchain_qdrant import QdrantVectorStore
     from qdrant_client import QdrantClient, models
 
@@ -47,19 +65,18 @@ def qdrant(folder):
     by = models.VectorParams(size=3, distance=models.Distance.COSINE)
     client.create_collection("notes", vectors_config=by)
     store = QdrantVectorStore(client, "notes", Letters(), validate_embeddings=False)
-    store.add_documents([Document(page_content=text) for text in TEXTS])
+    store.add_documents(list(map(_document, STORED, METADATA)))
     client.close()
     return f"qdrant:{folder}?collection=notes"
 
 
 def qdrant_of_llama_index(folder):
-    from llama_index.core.schema import TextNode
     from llama_index.vector_stores.qdrant import QdrantVectorStore
     from qdrant_client import QdrantClient
 
     client = QdrantClient(path=str(folder))
     store = QdrantVectorStore("notes", client=client)
-    store.add([TextNode(text=t, embedding=v.tolist()) for t, v in zip(TEXTS, VECTORS, strict=True)])
+    store.add(_nodes())
     client.close()
     return f"qdrant:{folder}"
 
@@ -68,18 +85,16 @@ def langchain_dump(folder):
     from langchain_core.vectorstores import InMemoryVectorStore
 
     store = InMemoryVectorStore(Letters())
-    store.add_texts(TEXTS)
+    store.add_documents(list(map(_document, STORED, METADATA)))
     store.dump(str(folder / "dump.json"))
     return str(folder / "dump.json")
 
 
 def llama_index(folder, store=None):
     from llama_index.core import MockEmbedding, StorageContext, VectorStoreIndex
-    from llama_index.core.schema import TextNode
 
-    nodes = [TextNode(text=t, embedding=v.tolist()) for t, v in zip(TEXTS, VECTORS, strict=True)]
     context = StorageContext.from_defaults(vector_store=store)
-    index = VectorStoreIndex(nodes, storage_context=context, embed_model=MockEmbedding(3))
+    index = VectorStoreIndex(_nodes(), storage_context=context, embed_model=MockEmbedding(3))
     index.storage_context.persist(str(folder))
     return str(folder)
 
@@ -95,7 +110,8 @@ def parquet(folder):
     pyarrow = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
-    table = pyarrow.table({"vector": VECTORS.tolist(), "text": TEXTS})
+    rows = {"vector": STORED_VECTORS.tolist(), "text": STORED, "metadata": METADATA}
+    table = pyarrow.table(rows)
     pq.write_table(table, folder / "notes.parquet")
     return f"parquet:{folder / 'notes.parquet'}"
 
@@ -106,7 +122,7 @@ def parquet_of_lancedb(folder):
     from langchain_community.vectorstores import LanceDB
 
     connection = lancedb.connect("memory://")
-    LanceDB(connection, Letters(), table_name="notes").add_texts(TEXTS)
+    LanceDB(connection, Letters(), table_name="notes").add_texts(STORED, METADATA)
     pq.write_table(connection.open_table("notes").to_arrow(), folder / "notes.parquet")
     return f"parquet:{folder / 'notes.parquet'}"
 
@@ -117,7 +133,7 @@ STORES += [parquet, parquet_of_lancedb]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("fill", STORES, ids=lambda fill: fill.__name__)
-def test_reads_all_texts_and_vectors_of_a_store(fill, tmp_path):
+def test_reads_all_texts_and_vectors_of_the_target_of_a_store(fill, tmp_path):
     read = kakehashi.read_index(fill(tmp_path))
     order = [read.texts.index(text) for text in TEXTS]
     np.testing.assert_allclose(read.vectors[order], VECTORS, atol=1e-6)
@@ -265,14 +281,16 @@ def test_a_damaged_store_is_an_error_of_ours(tmp_path):
 
 
 def test_rows_without_a_text_or_with_another_kind_of_text():
-    bare = documents_of("db", ["a", "b"], ["red", None], VECTORS[:2])
+    bare = documents_of("db", ["a", "b"], ["red", None], VECTORS[:2], [{}, {}])
     assert (bare.texts, len(bare)) == (None, 2)
-    without = documents_of("db", ["a", "b", "c"], ["red", None, "  "], None)
+    without = documents_of("db", ["a", "b", "c"], ["red", None, "  "], None, [{}] * 3)
     assert (without.texts, without.ids) == (("red",), ("a",))
     with pytest.raises(DataError, match=r"db: the text of document 'b' is no string \(int\)"):
-        documents_of("db", ["a", "b"], ["red", 3], VECTORS[:2])
+        documents_of("db", ["a", "b"], ["red", 3], VECTORS[:2], [{}, {}])
     with pytest.raises(DataError, match="holds no documents"):
-        documents_of("db", ["a"], [None], None)
+        documents_of("db", ["a"], [None], None, [None])
+    with pytest.raises(DataError, match="db holds documents of the source alone"):
+        documents_of("db", ["a"], ["red"], VECTORS[:1], [{"modality": "source"}])
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,11 @@ from ..errors import DataError, ReaderError
 from ..retrieval.stored_index import StoredDocument, StoredIndex
 from .stores.chroma import ChromaIndex
 from .stores.reading import read_address
-from .stores.rows import documents_of
+from .stores.rows import IsProjected, documents_of, names_the_source
 from .stores.unlisted import UnlistedIndex
 
 _EVERY = 1 << 30
 """More documents than any store here holds."""
-_MODALITY = "modality"
-"""The field of the metadata that names the modality of a document, unless another was chosen."""
 
 
 def read_index(
@@ -33,7 +31,9 @@ def read_index(
 ) -> IndexDocuments:
     """Read the documents of an index: a query searches them all, and a fit learns from some.
 
-    Nothing is written, and no text is embedded.
+    Nothing is written, and no text is embedded. Documents of a source modality are projected ones,
+    and left out. A store at hand tells how its metadata name them. At an address they are those
+    with ``modality: source``.
 
     Args:
         index: a vector store of LangChain, a ``VectorStoreIndex`` of LlamaIndex or a collection
@@ -66,8 +66,7 @@ def read_index(
 def read_store(store: Any) -> IndexDocuments | None:
     """Read the documents of a store of a framework; None where it is none.
 
-    Documents whose metadata name a source as their modality are projected ones, and left out. A
-    store that embeds through an aligner tells the field and the name of the target.
+    A store that embeds through an aligner tells which metadata name a source modality.
 
     Raises:
         ReaderError: the store cannot be read.
@@ -82,15 +81,15 @@ def read_store(store: Any) -> IndexDocuments | None:
             "target_texts and target, and read it with kakehashi.read_index."
         )
     try:
-        is_projected = _projected_by(store)
-        rows = [row for row in opened.sample(_EVERY) if not is_projected(row.metadata)]
+        rows = opened.sample(_EVERY)
     except Exception as error:  # a store raises whatever its package raises
         said = " ".join(str(error).split())
         raise ReaderError(
             f"{opened.name} cannot be read: {type(error).__name__}: {said:.200}"
         ) from error
     ids = [str(number) for number in range(len(rows))]
-    return documents_of(opened.name, ids, [row.text for row in rows], _vectors(rows))
+    texts, metadata = [row.text for row in rows], [row.metadata for row in rows]
+    return documents_of(opened.name, ids, texts, _vectors(rows), metadata, _projected_by(store))
 
 
 def _opened(store: Any) -> StoredIndex | None:
@@ -110,12 +109,12 @@ def _opened(store: Any) -> StoredIndex | None:
     return None
 
 
-def _projected_by(store: Any) -> Callable[[Mapping[str, Any]], bool]:
-    """Return whether metadata name a modality whose vectors are projected."""
+def _projected_by(store: Any) -> IsProjected:
+    """Return what tells whether metadata name a modality whose vectors are projected."""
     ours: Any = getattr(store, "embeddings", None) or getattr(store, "_embed_model", None)
     ours = getattr(ours, "underlying_embeddings", ours)  # behind a cache
     if not hasattr(ours, "modality_of_documents"):  # ours of either framework
-        return lambda metadata: metadata.get(_MODALITY) == "source"
+        return names_the_source
     field, sources = ours.modality_field, ours.aligner.modalities[:-1]
     return lambda metadata: metadata.get(field) in sources
 

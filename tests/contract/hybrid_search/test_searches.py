@@ -14,6 +14,7 @@ from langchain_core.runnables import ConfigurableField
 from langchain_core.vectorstores import InMemoryVectorStore
 from llama_index.core import Document as LlamaDocument
 from llama_index.core import MockEmbedding, VectorStoreIndex
+from llama_index.core.retrievers import VectorIndexRetriever
 from llama_index.core.schema import TextNode
 from pydantic import ValidationError
 from support import vector_stores
@@ -522,6 +523,19 @@ def test_node_ids_restrict_every_search(shops, corpus):
     assert {d.node.node_id for d in found} == set(wanted)
     alone = llama_index.AlignedRetriever(index, shop.f.embeddings, node_ids=wanted)
     assert {d.node.node_id for d in alone.retrieve(QUERIES[1])} == set(wanted)
+
+
+def test_chroma_of_llama_index_reads_ids_where_it_passes_over_node_ids(shops, corpus):
+    """So it does in the framework's own retriever; ours changes nothing of it."""
+    shop = shops("llama_index", "chroma")
+    index, embedding = shop.fill(corpus), shop.f.embeddings
+    wanted = index.vector_store._collection.get(limit=3)["ids"]
+    for options in ({"node_ids": wanted}, {"vector_store_kwargs": {"ids": wanted}}):
+        options["similarity_top_k"] = 9
+        theirs = VectorIndexRetriever(index, embed_model=embedding, **options).retrieve(QUERIES[1])
+        ours = llama_index.AlignedRetriever(index, embedding, **options).retrieve(QUERIES[1])
+        assert [row.node_id for row in ours] == [row.node_id for row in theirs]
+        assert (len(ours) == 3) == ("node_ids" not in options)
 
 
 @pytest.mark.parametrize("k", [2.5, "3", True, 0, -1, 10**9])

@@ -38,6 +38,7 @@ from ...retrieval.hits import Hit
 from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_searches
 from ...retrieval.query import Query
 from ...retrieval.rescore import Rescorer
+from ...retrieval.scores_by_place import with_scores_by_place
 from ...retrieval.search import SearchRequest, check_k
 from .._aligner_field import index_may_need_moving
 from .embeddings import EmbeddingsField
@@ -111,7 +112,8 @@ class AlignedRetriever(ProjectingRetriever):
         score_threshold: least relevance score, for stores that give scores by vector.
         min_score: as of :class:`HybridRetriever`: the least probability that a document answers.
         rescore: as of :class:`VectorSearch`: order the first hits again, where the aligner can.
-            ``score_threshold`` is then the least inner product of the second map, for every store.
+            ``score_threshold`` is then the least inner product of the second map, for every store;
+            a document of another modality has the score of its place among those of the target.
             Not with ``"mmr"``, which chooses by the stored vectors.
         search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ... (not ``k``). A
             ``filter`` that is a dictionary in the way of Chroma is translated for every store that
@@ -223,7 +225,7 @@ class AlignedRetriever(ProjectingRetriever):
             for row, (document, raw, stored) in enumerate(rows)
         ]
         if self._n_hits(query, 1):
-            hits = self._prepared_rescorer().rescored(query, hits) or hits
+            hits = with_scores_by_place(self._prepared_rescorer().rescored(query, hits) or hits)
         elif self.score_threshold is not None and scored_search(self.vectorstore) is None:
             raise DataError(
                 f"{type(self.vectorstore).__name__} gives no scores by vector; leave "

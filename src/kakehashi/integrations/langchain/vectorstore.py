@@ -34,7 +34,8 @@ class AlignedVectorStore(VectorStore):
     ``ParentDocumentRetriever``, ``MultiVectorRetriever``, ``index()`` and ``from_documents`` pass
     documents to a store. This one has each embedded as the modality that its metadata name. All
     else is up to the other store, which embeds with :class:`AlignedEmbeddings`. A ``filter`` that
-    is a dictionary in the way of Chroma is translated for it.
+    is a dictionary in the way of Chroma is translated for it. Its searches are the other store's,
+    and rescore nothing: an :class:`AlignedRetriever` over it does.
 
     Args:
         vectorstore: the store around which this one is.

@@ -20,6 +20,7 @@ from ...retrieval.answer_probability import MinScore
 from ...retrieval.hits import Hit
 from ...retrieval.query import Query
 from ...retrieval.rescore import Rescore
+from ...retrieval.scores_by_place import with_scores_by_place
 from ...retrieval.search import check_k
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
@@ -41,9 +42,12 @@ class AlignedRetriever(BaseRetriever):
         min_score: as of :class:`HybridRetriever`, which then searches the index: scores of nodes
             are calibrated.
         rescore: as of :class:`VectorSearch`: order the first hits again, where the aligner can. The
-            scores of their nodes are then inner products of the second map.
+            scores of their nodes are then inner products of the second map; a node of another
+            modality has the score of its place among them.
         options: passed on to ``index.as_retriever``: ``filters``, ``node_ids``,
-            ``vector_store_query_mode``, ``vector_store_kwargs``, ...
+            ``vector_store_query_mode``, ``vector_store_kwargs``, ... LlamaIndex's stores of Chroma,
+            FAISS and LanceDB pass over ``node_ids``; Chroma takes
+            ``vector_store_kwargs={"ids": [...]}``.
 
     Raises:
         DataError: ``similarity_top_k`` is less than 1, an unknown option, or no index.
@@ -127,15 +131,20 @@ class AlignedRetriever(BaseRetriever):
         """Return the first nodes in their new order, with their new scores."""
         if self._rescorer.n_hits(query, self._k):
             hits = [
-                Hit(str(at), row.node, self._modality_of(row.node), "", row.score, row.score)
+                Hit(str(at), row.node, self._modality_of(row.node), "", row.score)
                 for at, row in enumerate(rows)
             ]
-            hits = self._rescorer.rescored(query, hits) or hits
-            rows = [NodeWithScore(node=hit.payload, score=hit.similarity) for hit in hits]
+            hits = with_scores_by_place(self._rescorer.rescored(query, hits) or hits)
+            rows = [NodeWithScore(node=hit.payload, score=_score(hit)) for hit in hits]
         return rows[: self._k]
 
     def _modality_of(self, node: BaseNode) -> str | None:
         return self._modality.of(node.metadata, partial(self.embedding.text_of, node))
+
+
+def _score(hit: Hit) -> float | None:
+    """Return the score of the second map; the store's where no node was rescored."""
+    return hit.raw if hit.similarity is None else hit.similarity
 
 
 def _with(query: Query, bundle: QueryBundle) -> QueryBundle:

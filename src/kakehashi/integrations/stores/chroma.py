@@ -135,13 +135,16 @@ def read_chroma(address: Address) -> IndexDocuments:
     collection = client.get_collection(name, embedding_function=None)
     ids: list[str] = []
     texts: list[str | None] = []
+    metadata: list[Mapping[str, Any] | None] = []
     vectors: list[Any] = []
+    include = ["documents", "metadatas", "embeddings"]
     while True:
-        page = collection.get(limit=_PAGE, offset=len(ids), include=["documents", "embeddings"])
+        page = collection.get(limit=_PAGE, offset=len(ids), include=include)
         if not page["ids"]:
             break
         ids += page["ids"]
         texts += page["documents"]
+        metadata += page["metadatas"]
         vectors.append(np.asarray(page["embeddings"], np.float32))
     stored = np.concatenate(vectors) if vectors else None
-    return documents_of(address.text, ids, texts, stored)
+    return documents_of(address.text, ids, texts, stored, metadata)

@@ -20,10 +20,11 @@ def read_langchain_dump(address: Address) -> IndexDocuments:
         store: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         ids = list(store)
         texts = [store[name]["text"] for name in ids]
+        metadata = [store[name].get("metadata") for name in ids]
         vectors = np.array([store[name]["vector"] for name in ids], np.float32)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ReaderError(
             f"{path} is no dump of LangChain's InMemoryVectorStore ({error!r:.80}); write it with "
             "store.dump(path)."
         ) from error
-    return documents_of(address.text, ids, texts, vectors if ids else None)
+    return documents_of(address.text, ids, texts, vectors if ids else None, metadata)

@@ -26,15 +26,16 @@ def read_llama_index_storage(address: Address) -> IndexDocuments:
     folder = address.required_folder()
     try:
         nodes = json.loads((folder / _DOCUMENTS).read_text(encoding="utf-8"))["docstore/data"]
-        texts_of = {name: _text(node["__data__"]) for name, node in nodes.items()}
-        ids, vectors = _vectors(folder, list(texts_of))
-        texts = [texts_of[name] for name in ids]
+        data = {name: node["__data__"] for name, node in nodes.items()}
+        ids, vectors = _vectors(folder, list(data))
+        texts = [_text(data[name]) for name in ids]
+        metadata = [data[name].get("metadata") for name in ids]
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ReaderError(
             f"{folder} is no storage of LlamaIndex ({error!r:.80}); write it with "
             "index.storage_context.persist(folder). Of a vector store of its own, give the address."
         ) from error
-    return documents_of(address.text, ids, texts, vectors)
+    return documents_of(address.text, ids, texts, vectors, metadata)
 
 
 def vectors_are_faiss(folder: Path) -> bool:

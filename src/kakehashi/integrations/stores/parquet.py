@@ -89,4 +89,4 @@ def _vectors(column: Any) -> Float32Array:
 def read_parquet(address: Address) -> IndexDocuments:
     """Read the texts and vectors of a file."""
     rows = parquet_rows(address)
-    return documents_of(rows.name, rows.ids, rows.texts, rows.vectors)
+    return documents_of(rows.name, rows.ids, rows.texts, rows.vectors, rows.metadata)

@@ -168,7 +168,9 @@ def read_qdrant(address: Address) -> IndexDocuments:
     ids = [str(point.id) for point in points]
     texts = [_text(point.payload or {}) for point in points]
     vectors = [_vector(address, point.vector) for point in points]
-    return documents_of(address.text, ids, texts, np.array(vectors, np.float32) if ids else None)
+    metadata = [_metadata(point.payload or {}) for point in points]
+    stored = np.array(vectors, np.float32) if ids else None
+    return documents_of(address.text, ids, texts, stored, metadata)
 
 
 def is_node_of_llama_index(payload: Mapping[str, Any]) -> bool:
@@ -185,6 +187,12 @@ def _text(payload: dict[str, Any]) -> str | None:
         text = node.get("text") or (node.get("text_resource") or {}).get("text")
         return None if text is None else str(text)
     return None
+
+
+def _metadata(payload: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of a document: LangChain has a field for them."""
+    own = payload.get("metadata")
+    return own if isinstance(own, dict) else payload
 
 
 def _vector(address: Address, vector: Any) -> list[float]:
