@@ -20,6 +20,7 @@ EXTRAS = (
     "langchain",
     "llama-index",
     "chroma",
+    "report",
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
@@ -81,6 +82,10 @@ AlignedEmbedding(aligner=aligner)
 import chromadb
 from kakehashi.integrations.chroma import AlignedEmbeddingFunction, open_collection
 open_collection(chromadb.EphemeralClient(), "notes", AlignedEmbeddingFunction(aligner))
+""",
+    "report": """
+from kakehashi.pages import write_report
+assert "<h1>" in write_report(aligner, None, "report.html").read_text(encoding="utf-8")
 """,
 }
 NEEDED_BY = {

@@ -18,6 +18,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     fit,
     info,
     project,
+    report,
     robustness,
     search,
     starter,

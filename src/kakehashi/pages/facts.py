@@ -1,0 +1,50 @@
+"""What a report reads: the aligner, and as far as they are known the scores on other pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..aligner import Aligner
+from ..data.pairs import Pairs
+from ..evaluation.curve_result import LearningCurve
+from ..evaluation.scoring import Evaluation
+from ..vectors import Float32Array
+from .standing import Standing
+
+
+@dataclass(frozen=True, eq=False)
+class Spaces:
+    """The vectors behind the picture of the gap, (n, d) each, in the space of the index.
+
+    Attributes:
+        before: the questions as the index was asked; None where they are of another space.
+        after: the questions, projected.
+        documents: their answers, as they are stored (``before``), and projected.
+    """
+
+    before: Float32Array | None
+    after: Float32Array
+    stored: Float32Array
+    documents: Float32Array
+
+
+@dataclass(frozen=True, eq=False)
+class ReportFacts:
+    """All that the sections show.
+
+    Attributes:
+        standing: the case, and the scores of every system.
+        pairs: that judged here, with vectors; None where the report of the fit speaks alone.
+        next_texts: questions to pair next, the most useful first; None where it was not asked.
+        commands: that made the aligner and this page.
+    """
+
+    aligner: Aligner
+    standing: Standing
+    evaluation: Evaluation | None = None
+    pairs: Pairs | None = None
+    spaces: Spaces | None = None
+    curve: LearningCurve | None = None
+    next_texts: Sequence[str] | None = None
+    commands: Sequence[str] = field(default=())
