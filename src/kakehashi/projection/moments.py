@@ -18,6 +18,7 @@ Matrix = NDArray[np.float64]
 
 _OVERSAMPLED, _POWER_STEPS, _NEGLIGIBLE = 32, 2, 1e-6
 _SVDS_KEPT = 8  # of 384 dimensions, 2.4 MB each, for every fold
+_SMALL = 64  # dimensions below which halves cost more than they save
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,11 +199,6 @@ class Spectrum:
         return _eigen(self.cxx)
 
     @cached_property
-    def eigen_y(self) -> tuple[Matrix, Matrix]:
-        """Eigenvalues (d_y,) and eigenvectors (d_y, d_y) of the target covariance."""
-        return _eigen(self.cyy)
-
-    @cached_property
     def cross_svd(self) -> tuple[Matrix, Matrix, Matrix]:
         """U (d_x, k), singular values (k,) and V (d_y, k) of the cross-covariance."""
         u, s, vt = np.linalg.svd(self.cxy, full_matrices=False)
@@ -225,23 +221,35 @@ class Spectrum:
     def _whitened_svd(
         self, reg_source: float, reg_target: float, prior: float, directions: int | None
     ) -> tuple[Matrix, Matrix, Matrix]:
-        lx, qx = self.eigen_x
-        ly, qy = self.eigen_y
-        dx = 1 / np.sqrt(lx + reg_source * self.scale_x)
-        dy = 1 / np.sqrt(ly + reg_target * self.scale_y)
-        cross, shared = self._turned
+        # A Cholesky factor whitens as the symmetric root does, up to a turn that the SVD undoes:
+        # with C = L L', the same A is L^-T U. It takes a tenth of the time of eigenvectors.
+        white_x = _whitening(self.cxx, reg_source * self.scale_x)
+        white_y = _whitening(self.cyy, reg_target * self.scale_y)
+        cross = self.cxy
         if prior:
-            cross = cross + prior * np.sqrt(self.scale_x * self.scale_y) * shared
-        u, s, v = _leading(dx[:, None] * cross * dy, directions)
-        return qx @ (dx[:, None] * u), s, qy @ (dy[:, None] * v)
+            cross = cross + prior * np.sqrt(self.scale_x * self.scale_y) * self.prior
+        u, s, v = _leading(white_x @ cross @ white_y.T, directions)
+        return white_x.T @ u, s, white_y.T @ v
 
-    @cached_property
-    def _turned(self) -> tuple[Matrix, Matrix]:
-        """The cross-covariance and the prior in the bases of both covariances, (d_x, d_y) each."""
-        _, qx = self.eigen_x
-        _, qy = self.eigen_y
-        rows, columns = np.nonzero(self.prior)  # all ones
-        return qx.T @ self.cxy @ qy, qx[rows].T @ qy[columns]
+
+def _whitening(covariance: Matrix, ridge: float) -> Matrix:
+    """Return the inverse of the Cholesky factor of a covariance with a ridge on its diagonal."""
+    raised = covariance.copy()
+    raised.flat[:: len(raised) + 1] += ridge
+    return _inverse(np.linalg.cholesky(raised))
+
+
+def _inverse(lower: Matrix) -> Matrix:
+    """Invert a lower triangular matrix by halves, in a sixth of the time of `numpy.linalg.inv`."""
+    n = len(lower)
+    if n <= _SMALL:
+        return np.linalg.inv(lower)
+    half = n // 2
+    inverse = np.zeros_like(lower)
+    first, last = _inverse(lower[:half, :half]), _inverse(lower[half:, half:])
+    inverse[:half, :half], inverse[half:, half:] = first, last
+    inverse[half:, :half] = -last @ (lower[half:, :half] @ first)
+    return inverse
 
 
 def _eigen(covariance: Matrix) -> tuple[Matrix, Matrix]:

@@ -163,7 +163,7 @@ def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> lis
     """
     sizes = np.cumsum([len(part.queries.source) for part in data.parts])
     enough = int((sizes < _TUNED_ON).sum()) + 1
-    searched = len(form.grid) > _AGAIN and data.narrow
+    searched = bool(data.narrow) and (len(form.grid) > _AGAIN or bool(form.steps))
     parts = data.narrow if searched else data.parts
     if data.features.ngrams:
         parts = parts[:enough]
