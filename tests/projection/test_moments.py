@@ -39,3 +39,22 @@ def test_other_means_leave_the_covariances():
     np.testing.assert_allclose(after.mean_y, np.ones(5))
     for name in ("cxx", "cyy", "cxy"):
         np.testing.assert_allclose(getattr(after, name), getattr(before, name), atol=1e-9)
+
+
+@pytest.mark.parametrize("ridge", [1.0, 1e-3, 1e-4])
+def test_whitening_inverts_covariances_of_more_dimensions_than_rows(ridge):
+    """The product of the directions is (C_xx + r)^-1 C_xy (C_yy + r)^-1, however whitened."""
+    x, y, _ = two_views(120, 150, 140)
+    spectrum = Spectrum(Moments.of(x, y))
+    a, s, b = spectrum.whitened_svd(ridge, ridge, 0.0, None)
+    raised_x = spectrum.cxx + ridge * spectrum.scale_x * np.eye(150)
+    raised_y = spectrum.cyy + ridge * spectrum.scale_y * np.eye(140)
+    expected = np.linalg.solve(raised_x, spectrum.cxy) @ np.linalg.inv(raised_y)
+    error = np.linalg.norm((a * s) @ b.T - expected) / np.linalg.norm(expected)
+    assert error < 1e-3
+
+
+def test_rows_that_are_all_equal_have_directions_of_finite_numbers():
+    same = np.repeat(two_views(1, 100, 100)[0], 50, axis=0)
+    for found in Spectrum(Moments.of(same, same)).whitened_svd(1.0, 1.0, 1.0, None):
+        assert np.isfinite(found).all()
