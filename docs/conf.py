@@ -53,7 +53,7 @@ nitpick_ignore_regex = [
     # Parts of an aligner, and types inside of signatures, that no caller makes or calls.
     (
         r"py:class",
-        r"kakehashi\.(projection|routing|retrieval\.(hits|async_queries|calibration))\..*",
+        r"kakehashi\.(projection|routing|retrieval\.(hits|embedding_methods|calibration))\..*",
     ),
     (r"py:class", r"kakehashi\.(encoders\.signature|evaluation\.task|integrations)\..*"),
     (r"py:class", r"kakehashi\.progress\.T"),

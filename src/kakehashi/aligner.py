@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from . import bundle
 from .aligner_record import (
     Tensors,
-    check_parts,
     encoders_state,
     fingerprint_of,
-    hash_of,
     parts_of,
     rescoring_state,
     router_state,
     signature_state,
 )
 from .card import contents, render_card
-from .data.arguments import checked_side, in_order, text_problem
+from .data.arguments import checked_side
+from .data.hashing import hash_of
 from .encoders import Encoder, EncoderIdentity, as_encoder
 from .encoders.first_use import one_thread, recognised
 from .encoders.protocol import checked_aencode, checked_encode
@@ -32,19 +31,20 @@ from .printable import printable
 from .projection import Projection
 from .projection.rescoring import Rescoring
 from .report import DataRecord, Report
-from .retrieval.async_queries import AsyncEmbedding
 from .retrieval.calibration import Calibration
-from .retrieval.query import AUTO, Query, QueryVectors, embed_routed, told_modality
+from .retrieval.embedding_methods import EmbeddingMethods
+from .retrieval.query import QueryVectors
 from .routing import Router, ScriptRouter
 from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array, as_array, as_matrix
 
 
 @dataclass(frozen=True, eq=False)
-class Aligner(AsyncEmbedding):
+class Aligner(EmbeddingMethods):
     """A fitted projection with the identities of its encoders, its report and its data record.
 
-    Each method that embeds has an async twin: ``aembed_query`` and so on. It awaits the encoder.
+    The methods that embed are those of :class:`.EmbeddingMethods`; ``aembed_query`` and so on are
+    their async twins, which await the encoder.
 
     Attributes:
         projection: the map of each modality.
@@ -152,67 +152,28 @@ class Aligner(AsyncEmbedding):
         projected = self.projection(matrix, modality=modality, role=role, texts=texts)
         return projected[0] if single else projected
 
-    def embed_query(self, text: str, *, modality: str = "source") -> Float32Array:
-        """Encode and project one query: (d_out,) float32; see :meth:`embed_queries`."""
-        vector: Float32Array
-        [vector] = self.embed_queries([text], modality=modality)
-        return vector
-
-    def embed_queries(self, texts: Sequence[str], *, modality: str = "source") -> Float32Array:
-        """Encode and project n queries: (n, d_out) float32.
-
-        Args:
-            modality: ``"source"`` or ``"target"`` for all texts; or ``"auto"``: the router
-                decides for each text. Where it is unsure, the target encoder embeds the text.
-
-        Raises:
-            DataError: not a list, tuple, array or column of strings; an unknown modality; or
-                ``"auto"`` without a router.
-            EncoderError: no encoder is at hand.
-            EncoderMismatchError: the encoder is not that of the training.
-        """
-        return self._embed(texts, modality, "query")
-
-    def embed_documents(self, texts: Sequence[str], *, modality: str = "target") -> Float32Array:
-        """Encode and project n documents: (n, d_out) float32; see :meth:`embed_queries`."""
-        return self._embed(texts, modality, "document")
-
-    def _embed(self, texts: Sequence[str], modality: str, role: Role) -> Float32Array:
-        if modality == AUTO:
-            embed = partial(self._embed, role=role)
-            return embed_routed(self, _checked(texts), embed)
+    def _embed_as(self, modality: str, texts: list[str], role: Role) -> Float32Array:
         side = checked_side(modality)
-        vectors = self._encode(texts, modality=side, role=role)
+        vectors = checked_encode(self.encoder(side), texts, role)
         return self.project(vectors, texts=texts, modality=side, role=role)
 
-    async def _aembed_as(self, modality: str, texts: Sequence[str], role: Role) -> Float32Array:
-        side, listed = checked_side(modality), _checked(texts)
-        vectors = await self._aencode(listed, modality=side, role=role)
-        return self.project(vectors, texts=listed, modality=side, role=role)
-
-    def prepare_query(self, text: str, modality: str = AUTO) -> Query:
-        """Encode one query, project it with both maps, and tell its modality.
-
-        Args:
-            modality: ``"source"``, ``"target"``, or ``"auto"`` to let the router decide. Where the
-                router is unsure, the target encoder embeds the text.
-
-        Raises:
-            DataError: another modality; or ``"auto"`` and there is no router.
-            EncoderError, EncoderMismatchError: as :meth:`embed_queries`.
-        """
-        modality, how = told_modality(self, text, modality)
-        vector, rescoring = self._query_as(modality, text)
-        return Query(vector, modality, how, rescoring)
+    async def _aembed_as(self, modality: str, texts: list[str], role: Role) -> Float32Array:
+        side = checked_side(modality)
+        vectors = await self._aencode(texts, side, role)
+        return self.project(vectors, texts=texts, modality=side, role=role)
 
     def _query_as(self, modality: str, text: str) -> QueryVectors:
         side = checked_side(modality)
-        return self._projected(self._encode([text], modality=side, role="query"), side, text)
+        return self._projected(checked_encode(self.encoder(side), [text], "query"), side, text)
 
     async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
         side = checked_side(modality)
-        vectors = await self._aencode(_checked([text]), modality=side, role="query")
-        return self._projected(vectors, side, text)
+        return self._projected(await self._aencode([text], side, "query"), side, text)
+
+    async def _aencode(self, texts: list[str], side: Side, role: Role) -> Float32Array:
+        if side not in self._verified:
+            await asyncio.to_thread(self.encoder, side)
+        return await checked_aencode(self.encoder(side), texts, role)
 
     def _projected(self, encoded: Float32Array, side: Side, text: str) -> QueryVectors:
         """Project the (1, d) vector of a query with both maps."""
@@ -315,15 +276,6 @@ class Aligner(AsyncEmbedding):
         """Whether it reads this modality's texts, too (character n-grams)."""
         return modality in self.projection.ngrams
 
-    def _encode(self, texts: Sequence[str], *, modality: Side, role: Role) -> Float32Array:
-        """Encode n texts with the modality's encoder, without a projection: (n, d) float32."""
-        return checked_encode(self.encoder(modality), _checked(texts), role)
-
-    async def _aencode(self, texts: list[str], *, modality: Side, role: Role) -> Float32Array:
-        if modality not in self._verified:
-            await asyncio.to_thread(self.encoder, modality)
-        return await checked_aencode(self.encoder(modality), texts, role)
-
     def with_encoders(self, *, source_encoder: Any = None, target_encoder: Any = None) -> Aligner:
         """Return this aligner with encoders to embed texts with; both are checked on first use.
 
@@ -402,15 +354,6 @@ class Aligner(AsyncEmbedding):
         document, tensors = bundle.read(folder)
         try:
             aligner = cls(**parts_of(document, tensors), path=folder.resolve())
-            check_parts(
-                aligner.mode,
-                aligner.projection,
-                aligner.dimensions,
-                aligner.identities,
-                aligner.report,
-                aligner.data,
-                aligner.rescoring,
-            )
         # The errors that the lines above raise over a record of another shape.
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise BundleTamperedError(
@@ -438,13 +381,3 @@ class Aligner(AsyncEmbedding):
         ready = self.encoders[side]
         assert ready is not None
         return ready
-
-
-def _checked(texts: Any) -> list[str]:
-    """Return texts as a list; a query may be empty, but must be a valid string."""
-    listed = in_order(texts, "texts")
-    for row, text in enumerate(listed):
-        problem = text_problem(text)
-        if problem and text != "" and not (isinstance(text, str) and text.isspace()):
-            raise DataError(f"text {row} is {problem}.")
-    return listed

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .bundle.typed import check_type, check_types
+from .data.hashing import hash_of
 from .encoders import EncoderIdentity
 from .encoders.identity import PROBE_ROWS
 from .encoders.signature import SpaceSignature
@@ -84,12 +83,12 @@ def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
 
     Raises:
         KeyError, TypeError, ValueError, AttributeError, OverflowError: the record has another
-            shape.
+            shape, or parts contradict each other.
     """
     beside = (_PROBES, _ROUTER, _SIGNATURE, _RESCORING)
     weights = {name: x for name, x in tensors.items() if not name.startswith(beside)}
     router, calibration = (document["retrieval"][part] for part in ("router", "calibration"))
-    return {
+    parts = {
         "projection": Projection.from_state(document["projection"], weights),
         "mode": document["mode"],
         "dimensions": document["dimensions"],
@@ -103,18 +102,15 @@ def parts_of(document: Mapping[str, Any], tensors: Tensors) -> dict[str, Any]:
             tensors.get(_SIGNATURE), document["dimensions"]["target"]
         ),
     }
+    _check(parts)
+    return parts
 
 
-def check_parts(
-    mode: str,
-    projection: Projection,
-    dimensions: Mapping[str, Any],
-    identities: Identities,
-    report: Report,
-    data: DataRecord,
-    rescoring: Rescoring | None = None,
-) -> None:
+def _check(parts: Mapping[str, Any]) -> None:
     """Raise ValueError where parts of an aligner contradict each other, or are of other types."""
+    projection, dimensions, identities = (
+        parts[name] for name in ("projection", "dimensions", "identities")
+    )
     widths = set()
     for side in SIDES:
         stated, identity = dimensions[side], identities[side]
@@ -126,21 +122,12 @@ def check_parts(
         widths.add(stated if mapped is None else mapped[1])
     if len(widths) > 1:
         raise ValueError(f"the two sides end in different dimensions {sorted(widths)}")
-    check_type(mode, Mode, "mode")
-    if rescoring is not None:
-        _check_rescoring(mode, rescoring, dimensions)
-    check_types(data, "data")
-    check_types(report, "report")
-    report.check()
-
-
-def hash_of(record: Any, tensors: Tensors) -> str:
-    """Return the SHA-256 of a JSON-ready record and of named tensors."""
-    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
-    for name in sorted(tensors):
-        digest.update(f"{name} {tensors[name].shape}".encode())
-        digest.update(np.ascontiguousarray(tensors[name]).data)
-    return digest.hexdigest()
+    check_type(parts["mode"], Mode, "mode")
+    if parts["rescoring"] is not None:
+        _check_rescoring(parts["mode"], parts["rescoring"], dimensions)
+    for name in ("data", "report"):
+        check_types(parts[name], name)
+    parts["report"].check()
 
 
 def _check_rescoring(mode: str, rescoring: Rescoring, dimensions: Mapping[str, Any]) -> None:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from . import bundle
 from .aligner import Aligner
-from .aligner_record import hash_of
+from .data.hashing import hash_of
 from .errors import BundleTamperedError, DataError
 from .printable import printable
 from .projection.rescoring import Rescoring
-from .retrieval.async_queries import AsyncEmbedding
 from .retrieval.calibration import Calibration
+from .retrieval.embedding_methods import EmbeddingMethods
 from .retrieval.multi_calibration import combine_calibrations
-from .retrieval.query import AUTO, Query, QueryVectors, embed_routed, told_modality
-from .types import SIDES, Mode, Role
+from .retrieval.query import AUTO, QueryVectors
+from .routing.several_routers import route_among
+from .types import SIDES, Mode, Role, Side
 from .vectors import Float32Array
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -28,7 +29,7 @@ _RESERVED = (AUTO,)
 
 
 @dataclass(frozen=True, eq=False)
-class MultiAligner(AsyncEmbedding):
+class MultiAligner(EmbeddingMethods):
     """Several aligners that map their sources into the space of one target encoder.
 
     Every aligner has mode ``keep``, which leaves the vectors of the target encoder as they are. So
@@ -169,74 +170,26 @@ class MultiAligner(AsyncEmbedding):
         prints = {name: aligner.router_fingerprint for name, aligner in self.aligners.items()}
         return hash_of(prints, {})
 
-    def embed_query(self, text: str, *, modality: str = AUTO) -> Float32Array:
-        """Encode and project one query: (d_out,) float32; see :meth:`embed_queries`."""
-        vector: Float32Array
-        [vector] = self.embed_queries([text], modality=modality)
-        return vector
+    def _embed_as(self, modality: str, texts: list[str], role: Role) -> Float32Array:
+        aligner, side = self._serving(modality)
+        return aligner._embed_as(side, texts, role)
 
-    def embed_queries(self, texts: Sequence[str], *, modality: str = AUTO) -> Float32Array:
-        """Encode and project n queries: (n, d_out) float32.
+    async def _aembed_as(self, modality: str, texts: list[str], role: Role) -> Float32Array:
+        aligner, side = self._serving(modality)
+        return await aligner._aembed_as(side, texts, role)
 
-        Args:
-            modality: one of :attr:`modalities`, for all texts; or ``"auto"``: :meth:`route` tells
-                the modality of each text. Where it is unsure, the target encoder embeds the text.
-
-        Raises:
-            DataError: an unknown modality, or as :meth:`Aligner.embed_queries`.
-            EncoderError, EncoderMismatchError: as :meth:`Aligner.embed_queries`.
-        """
-        return self._embed(texts, modality, "query")
-
-    def embed_documents(self, texts: Sequence[str], *, modality: str | None = None) -> Float32Array:
-        """Encode and project n documents: (n, d_out) float32.
-
-        Args:
-            modality: as for :meth:`embed_queries`; by default the target.
-        """
-        return self._embed(texts, self.target if modality is None else modality, "document")
-
-    def _embed(self, texts: Sequence[str], modality: str, role: Role) -> Float32Array:
-        if modality == AUTO:
-            return embed_routed(self, texts, partial(self._embed, role=role))
-        if modality == self.target:
-            return self._first_aligner._embed(texts, "target", role)
-        return self._aligner(modality)._embed(texts, "source", role)
-
-    async def _aembed_as(self, modality: str, texts: Sequence[str], role: Role) -> Float32Array:
-        if modality == self.target:
-            return await self._first_aligner._aembed_as("target", texts, role)
-        return await self._aligner(modality)._aembed_as("source", texts, role)
-
-    def prepare_query(self, text: str, modality: str = AUTO) -> Query:
-        """Encode and project one query; return its vector and its modality.
-
-        Args:
-            modality: as for :meth:`embed_queries`.
-
-        Raises:
-            DataError: another modality; or ``"auto"`` and an aligner has no router.
-            EncoderError, EncoderMismatchError: as :meth:`Aligner.embed_queries`.
-        """
-        modality, how = told_modality(self, text, modality)
-        if modality == self.target:
-            [vector] = self._embed([text], modality, "query")
-            return Query(vector, modality, how)
-        vector, rescoring = self._aligner(modality)._query_as("source", text)
-        return Query(vector, modality, how, rescoring)
+    def _query_as(self, modality: str, text: str) -> QueryVectors:
+        aligner, side = self._serving(modality)
+        return aligner._query_as(side, text)
 
     async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
-        if modality == self.target:
-            [vector] = await self._aembed_as(modality, [text], "query")
-            return vector, None
-        return await self._aligner(modality)._aquery_as("source", text)
+        aligner, side = self._serving(modality)
+        return await aligner._aquery_as(side, text)
 
     def rescoring_of(self, modality: str) -> Rescoring | None:
-        """Return the rescoring of queries of a modality; None where there is none.
-
-        A query of the target is not rescored; see :meth:`Aligner.rescoring_of`.
-        """
-        return None if modality == self.target else self._aligner(modality).rescoring_of("source")
+        """Return the rescoring of queries of a modality; see :meth:`Aligner.rescoring_of`."""
+        aligner, side = self._serving(modality)
+        return aligner.rescoring_of(side)
 
     @property
     def routes(self) -> bool:
@@ -245,12 +198,6 @@ class MultiAligner(AsyncEmbedding):
 
     def route(self, texts: Sequence[str]) -> list[str | None]:
         """Return the modality of each text; None where the routers are unsure.
-
-        The router of each aligner gives the log-odds of its source against the shared target.
-        Those of two sources subtract: ``ja`` against ``fr`` is ``ja`` against ``en`` minus
-        ``fr`` against ``en``. A router that gives no log-odds for a text is ignored. The likeliest
-        modality is returned where it leads the next by more than the larger threshold of their
-        routers.
 
         Raises:
             DataError: no list of strings, or an aligner has no router.
@@ -264,28 +211,7 @@ class MultiAligner(AsyncEmbedding):
                     "aligner.with_router(...)."
                 )
             routers[name] = aligner.router
-        evidence = {name: router.evidence(texts) for name, router in routers.items()}
-        thresholds = {name: router.threshold for name, router in routers.items()}
-        modalities: list[str | None] = []
-        for row in range(len(texts)):
-            of_text = {name: values[row] for name, values in evidence.items()}
-            log_odds = {name: value for name, value in of_text.items() if value is not None}
-            modalities.append(self._likeliest(log_odds, thresholds))
-        return modalities
-
-    def _likeliest(
-        self, log_odds: Mapping[str, float], thresholds: Mapping[str, float]
-    ) -> str | None:
-        """Return the likeliest modality of a text, by the log-odds of sources against the target.
-
-        None where no router gave log-odds, or where the lead is no more than a threshold.
-        """
-        if not log_odds:
-            return None
-        odds = {**log_odds, self.target: 0.0}
-        first, second = sorted(odds, key=lambda name: -odds[name])[:2]
-        threshold = max(thresholds[name] for name in (first, second) if name in thresholds)
-        return first if odds[first] - odds[second] > threshold else None
+        return route_among(routers, self.target, texts)
 
     def with_encoders(self, /, **encoders: Any) -> MultiAligner:
         """Return this multi aligner with encoders by modality, each checked on first use.
@@ -351,6 +277,12 @@ class MultiAligner(AsyncEmbedding):
         if loaded.fingerprint != record.get("fingerprint"):
             raise BundleTamperedError(f"{folder}: the fingerprint differs from the record.")
         return loaded
+
+    def _serving(self, modality: str) -> tuple[Aligner, Side]:
+        """Return the aligner that embeds a modality, and whether as its source or its target."""
+        if modality == self.target:
+            return self._first_aligner, "target"
+        return self._aligner(modality), "source"
 
     def _aligner(self, modality: str) -> Aligner:
         """Return the aligner of a source; it shares an encoder that another has loaded already."""

@@ -93,6 +93,20 @@ def usable_texts(texts: Any, what: str) -> list[str]:
     return listed
 
 
+def encodable_texts(texts: Any) -> list[str]:
+    """Return texts as a list; one may be empty, but must be a valid string.
+
+    Raises:
+        DataError: no list of strings, or a text that is no valid string.
+    """
+    listed = in_order(texts, "texts")
+    for row, text in enumerate(listed):
+        problem = text_problem(text)
+        if problem and text != "" and not (isinstance(text, str) and text.isspace()):
+            raise DataError(f"text {row} is {problem}.")
+    return listed
+
+
 def text_problem(text: Any) -> str:
     """Say why a text cannot be used; return an empty string if it can."""
     if not isinstance(text, str):

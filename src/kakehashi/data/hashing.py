@@ -1,9 +1,11 @@
-"""Keys of rows: equal rows have equal keys."""
+"""Keys of rows, and hashes of what is saved: equal ones have equal keys."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,3 +60,12 @@ def numbered(labels: Sequence[str]) -> NDArray[np.intp]:
     """
     number = {label: i for i, label in enumerate(sorted(set(labels)))}
     return np.array([number[label] for label in labels], np.intp)
+
+
+def hash_of(record: Any, tensors: Mapping[str, NDArray[Any]]) -> str:
+    """Return the SHA-256 of a JSON-ready record and of named tensors."""
+    digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
+    for name in sorted(tensors):
+        digest.update(f"{name} {tensors[name].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[name]).data)
+    return digest.hexdigest()

@@ -7,16 +7,14 @@ al., SIGIR 2011); here the second look is a linear map of vectors that are there
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from ..data.hashing import hash_of
 from ..errors import DataError
 from ..types import SIDES, Side
 from ..vectors import Float32Array, as_matrix
@@ -88,12 +86,7 @@ class Rescoring:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of the map, for what keeps projected documents."""
-        record, tensors = self.projection.state()
-        digest = hashlib.sha256(json.dumps(record, sort_keys=True).encode())
-        for name in sorted(tensors):
-            digest.update(name.encode())
-            digest.update(np.ascontiguousarray(tensors[name]).data)
-        return digest.hexdigest()
+        return hash_of(*self.projection.state())
 
     def _matrix(self, vectors: Any, modality: Side) -> Float32Array:
         mapped = self.projection.dimensions(modality)

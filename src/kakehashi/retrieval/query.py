@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
-
-import numpy as np
 
 from ..vectors import Float32Array
 
@@ -83,20 +81,3 @@ def rows_by_modality(space: Routing, texts: Sequence[str]) -> dict[str, list[int
     for row, modality in enumerate(modalities_of(space, texts)):
         rows.setdefault(modality, []).append(row)
     return rows
-
-
-def embed_routed(
-    space: EmbeddingSpace, texts: Sequence[str], embed: Callable[[list[str], str], Float32Array]
-) -> Float32Array:
-    """Embed each text as the modality that the router tells.
-
-    Args:
-        embed: a function of n texts and their modality that returns their (n, d_out) vectors.
-
-    Returns:
-        (n, d_out) float32.
-    """
-    vectors = np.empty((len(texts), space.output_dimension), np.float32)
-    for modality, rows in rows_by_modality(space, texts).items():
-        vectors[rows] = embed([texts[row] for row in rows], modality)
-    return vectors
