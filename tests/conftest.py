@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ["KAKEHASHI_LANG"] = "en"  # whatever the developer's own locale says
 
 import pytest
 from support.inner_fit import inner_fit
@@ -20,6 +22,7 @@ from support.toy_data import (
 )
 
 import kakehashi
+from kakehashi.language import use_language
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +30,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {"use", "minilm"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> Iterator[None]:
+    """A command chooses its language for the whole process; the next test starts in English."""
+    with use_language("en"):
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -195,7 +195,7 @@ def test_texts_that_nothing_would_read_are_refused(arguments, kind, said, npz):
             "curve",
             (
                 "closed forms",
-                "train no head with torch, as `fit` does",
+                "train no head with torch, as fit does",
                 "from pairs alone",
                 "Ten fits by default",
             ),

@@ -8,6 +8,7 @@ from rich.text import Text
 
 from ..encoders.protocol import kept_from, raised_by
 from ..errors import KakehashiError
+from ..language import translate, translate_sentence
 from ..printable import printable
 from . import (  # noqa: F401  # importing a file registers its command
     combine,
@@ -37,6 +38,8 @@ def main() -> None:
             message = f"{type(error).__name__}: {error} ({encoder})"
         elif not isinstance(error, (KakehashiError, OSError)):
             raise
-        message = printable(" ".join(f"{message} {kept_from(error)}".split()))
-        plain_console(stderr=True).print(Text("error:", "red"), message, soft_wrap=True)
+        lines = filter(None, (translate_sentence(message), translate_sentence(kept_from(error))))
+        said = printable(" ".join(" ".join(lines).split()))
+        label = translate("error:")
+        plain_console(stderr=True).print(Text(label, "red"), said, soft_wrap=True)
         sys.exit(2)

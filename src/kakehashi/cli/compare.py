@@ -22,6 +22,7 @@ from .app import app
 from .console import plain_console, print_json
 from .next_step import BOTH, after_comparison
 from .options import (
+    EXPERTS,
     CacheFile,
     EncoderName,
     Encoding,
@@ -46,6 +47,10 @@ def compare_command(
     pairs: PairsFile,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
+    both: Annotated[
+        list[str] | None,
+        typer.Option(help="An encoder for both sides, as another row; may be given several times."),
+    ] = None,
     baseline: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,27 +58,30 @@ def compare_command(
             f"{', '.join(NAMES)}."
         ),
     ] = None,
-    both: Annotated[
-        list[str] | None,
-        typer.Option(help="An encoder for both sides, as another row; may be given several times."),
-    ] = None,
     with_fit: Annotated[
         bool, typer.Option("--fit", help="Add the aligner that `fit` makes of the training part.")
     ] = False,
-    index: IndexAddress = None,
-    learn: Learn = None,
-    mode: OneMode = "keep",
-    test_share: Annotated[
-        float, typer.Option(min=0.01, max=0.9, help="Share of PAIRS to judge by.")
-    ] = TEST_SHARE,
-    seed: Seed = 0,
+    cache: CacheFile = None,
+    as_json: Json = False,
     source: SourceColumn = "source",
     target: TargetColumn = "target",
     group: GroupColumn = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
-    cache: CacheFile = None,
-    as_json: Json = False,
+    index: IndexAddress = None,
+    learn: Learn = None,
+    mode: OneMode = "keep",
+    test_share: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            min=0.01,
+            max=0.9,
+            rich_help_panel=EXPERTS,
+            help="Share of PAIRS to judge by.",
+        ),
+    ] = TEST_SHARE,
+    seed: Seed = 0,
 ) -> None:
     """Fit baselines on one part of PAIRS, and score them on the rest.
 

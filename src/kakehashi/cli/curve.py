@@ -37,7 +37,15 @@ def curve_command(
     pairs: PairsFile,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
-    mode: OneMode = "keep",
+    cache: CacheFile = None,
+    as_json: Json = False,
+    source: SourceColumn = "source",
+    target: TargetColumn = "target",
+    group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    index: IndexAddress = None,
+    learn: Learn = None,
     size: Annotated[
         list[int] | None,
         typer.Option(
@@ -45,18 +53,10 @@ def curve_command(
             "a quarter and an eighth."
         ),
     ] = None,
-    test: TestFile = None,
-    index: IndexAddress = None,
-    learn: Learn = None,
     repeats: Annotated[int, typer.Option(help="Random parts of each smaller size.")] = 3,
+    mode: OneMode = "keep",
+    test: TestFile = None,
     seed: Seed = 0,
-    source: SourceColumn = "source",
-    target: TargetColumn = "target",
-    group: GroupColumn = None,
-    encoding: Encoding = None,
-    sheet: Sheet = None,
-    cache: CacheFile = None,
-    as_json: Json = False,
 ) -> None:
     """Fit on parts of PAIRS, and estimate the gain from twice as many pairs.
 

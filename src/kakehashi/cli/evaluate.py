@@ -42,6 +42,8 @@ def evaluate_command(
     pairs: PairsFile,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
+    cache: CacheFile = None,
+    as_json: Json = False,
     source: SourceOfFit = None,
     target: TargetOfFit = None,
     group: GroupColumn = None,
@@ -58,8 +60,6 @@ def evaluate_command(
         Path | None,
         typer.Option(help="File to write: a line of JSON for each question, with its ranks."),
     ] = None,
-    cache: CacheFile = None,
-    as_json: Json = False,
 ) -> None:
     """Score a saved aligner on PAIRS that it was not trained on.
 

@@ -21,6 +21,8 @@ from .console import print_json, print_report, report_json
 from .dry_run import print_cost
 from .next_step import NextStep
 from .options import (
+    EXPERTS,
+    READING,
     AllCandidates,
     CacheFile,
     EncoderName,
@@ -53,43 +55,6 @@ def fit_command(
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
-    mode: OneMode = "keep",
-    validation: Annotated[
-        Path | None,
-        typer.Option(help="Pairs to choose the map by. By default parts of PAIRS take turns."),
-    ] = None,
-    test: TestFile = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="Metric of the store: cosine, ip or l2. By default read off the vectors."
-        ),
-    ] = None,
-    seed: Seed = 0,
-    ngrams: Annotated[
-        bool | None,
-        typer.Option(
-            help="Whether the map also reads character n-grams of the texts, which it then needs "
-            "beside every vector. By default yes where encoders embed the texts here."
-        ),
-    ] = None,
-    learned: Annotated[
-        bool | None,
-        typer.Option(
-            help="Whether to train a head with torch, from the best closed form. By default yes in "
-            "keep mode, if torch is installed."
-        ),
-    ] = None,
-    index: IndexAddress = None,
-    learn: Learn = None,
-    starter: Starter = None,
-    questions: QuestionsFile = None,
-    source: SourceColumn = "source",
-    target: TargetColumn = "target",
-    group: GroupColumn = None,
-    encoding: Encoding = None,
-    sheet: Sheet = None,
-    licence: Annotated[str, typer.Option(help="Licence of the data, kept in the aligner.")] = "",
     cache: CacheFile = None,
     dry_run: Annotated[
         bool,
@@ -98,8 +63,54 @@ def fit_command(
         ),
     ] = False,
     overwrite: Overwrite = False,
-    all_candidates: AllCandidates = False,
     as_json: Json = False,
+    source: SourceColumn = "source",
+    target: TargetColumn = "target",
+    group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    licence: Annotated[
+        str,
+        typer.Option(rich_help_panel=READING, help="Licence of the data, kept in the aligner."),
+    ] = "",
+    index: IndexAddress = None,
+    learn: Learn = None,
+    starter: Starter = None,
+    questions: QuestionsFile = None,
+    mode: OneMode = "keep",
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            rich_help_panel=EXPERTS,
+            help="Pairs to choose the map by. By default parts of PAIRS take turns.",
+        ),
+    ] = None,
+    test: TestFile = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=EXPERTS,
+            help="Metric of the store: cosine, ip or l2. By default read off the vectors.",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    ngrams: Annotated[
+        bool | None,
+        typer.Option(
+            rich_help_panel=EXPERTS,
+            help="Whether the map also reads character n-grams of the texts, which it then needs "
+            "beside every vector. By default yes where encoders embed the texts here.",
+        ),
+    ] = None,
+    learned: Annotated[
+        bool | None,
+        typer.Option(
+            rich_help_panel=EXPERTS,
+            help="Whether to train a head with torch, from the best closed form. By default yes in "
+            "keep mode, if torch is installed.",
+        ),
+    ] = None,
+    all_candidates: AllCandidates = False,
 ) -> None:
     """Train an aligner on PAIRS, and report whether it helps on held-out queries.
 

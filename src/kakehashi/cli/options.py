@@ -19,10 +19,15 @@ from ..pairing.starters import starter_pairs
 from ..types import SIDES, Side
 from .console import plain_console
 
+READING = "Reading PAIRS"
+SOURCES = "Index, and what else to learn from"
+EXPERTS = "For experts"
+"""The panels of a help text. The first one, Options, holds what everybody needs."""
+
 _PAIRS = typer.Argument(
     metavar="PAIRS",
     help="Pairs of texts (.jsonl or .ndjson, .csv, .tsv, .xlsx, .parquet, .tmx, .po), or of "
-    "stored vectors (.npz). An .npz may hold the texts, too: the array NAME_texts beside NAME.",
+    "stored vectors (.npz), perhaps with their texts in the array NAME_texts beside NAME.",
 )
 PairsFile = Annotated[Path, _PAIRS]
 OptionalPairsFile = Annotated[Path | None, _PAIRS]
@@ -30,23 +35,31 @@ QuestionsFile = Annotated[
     Path | None,
     typer.Option(
         "--questions",
+        rich_help_panel=SOURCES,
         help="Questions without answers, in place of PAIRS: a file of texts, such as a log. A few "
         "hundred show where the source language lies.",
     ),
 ]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of a saved aligner.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-Overwrite = Annotated[bool, typer.Option(help="Replace what is already there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what is already there.")]
 SourceColumn = Annotated[
-    str, typer.Option("--source", help="Column, array or language of the source.")
+    str,
+    typer.Option(
+        "--source", rich_help_panel=READING, help="Column, array or language of the source."
+    ),
 ]
 TargetColumn = Annotated[
-    str, typer.Option("--target", help="Column, array or language of the target.")
+    str,
+    typer.Option(
+        "--target", rich_help_panel=READING, help="Column, array or language of the target."
+    ),
 ]
 SourceOfFit = Annotated[
     str | None,
     typer.Option(
         "--source",
+        rich_help_panel=READING,
         help="Column, array or language of the source. By default as in the pairs of the fit.",
     ),
 ]
@@ -54,6 +67,7 @@ TargetOfFit = Annotated[
     str | None,
     typer.Option(
         "--target",
+        rich_help_panel=READING,
         help="Column, array or language of the target. By default as in the pairs of the fit.",
     ),
 ]
@@ -61,6 +75,7 @@ GroupColumn = Annotated[
     str | None,
     typer.Option(
         "--group",
+        rich_help_panel=READING,
         help="Column with the document of each pair. The pairs of one document are never split. "
         "By default the column 'group', if there is one.",
     ),
@@ -68,12 +83,16 @@ GroupColumn = Annotated[
 Encoding = Annotated[
     str | None,
     typer.Option(
+        rich_help_panel=READING,
         help="Encoding of the files of text, such as cp932 for a CSV of Japanese Windows. By "
-        "default UTF-8, or what a byte order mark says."
+        "default UTF-8, or what a byte order mark says.",
     ),
 ]
 Sheet = Annotated[
-    str | None, typer.Option(help="Sheet of a spreadsheet (.xlsx); by default the first.")
+    str | None,
+    typer.Option(
+        rich_help_panel=READING, help="Sheet of a spreadsheet (.xlsx); by default the first."
+    ),
 ]
 EncoderName = Annotated[
     str | None,
@@ -88,17 +107,24 @@ MODE = (
     "keep: queries are projected, and the stored index stays as it is; a second map rescores the "
     "first hits, where that finds more. shared: stored vectors are projected, too."
 )
-OneMode = Annotated[str, typer.Option("--mode", help=MODE)]
-Seed = Annotated[int, typer.Option("--seed", help="Decides every random choice.")]
+OneMode = Annotated[str, typer.Option("--mode", rich_help_panel=EXPERTS, help=MODE)]
+Seed = Annotated[
+    int, typer.Option("--seed", rich_help_panel=EXPERTS, help="Decides every random choice.")
+]
 TestFile = Annotated[
     Path | None,
-    typer.Option("--test", help="Pairs to judge by. By default a part of PAIRS is held out."),
+    typer.Option(
+        "--test",
+        rich_help_panel=EXPERTS,
+        help="Pairs to judge by. By default a part of PAIRS is held out.",
+    ),
 ]
 IndexAddress = Annotated[
     str | None,
     typer.Option(
         "--index",
         metavar="ADDRESS",
+        rich_help_panel=SOURCES,
         help="The index that is searched: its documents stand beside the answers that PAIRS names. "
         "A store (chroma:FOLDER?collection=NAME, qdrant:..., llama-index:FOLDER, "
         "langchain:DUMP.json, parquet:FILE), a file of texts (.txt, .jsonl, .csv, ...), or an "
@@ -111,6 +137,7 @@ Learn = Annotated[
         "--learn",
         metavar="N",
         min=0,
+        rich_help_panel=SOURCES,
         help="How many texts of the index the source encoder reads, to learn from them; by default "
         "5,000. Without --index the targets of PAIRS stand for it. 0: learn from pairs alone.",
     ),
@@ -120,12 +147,16 @@ Starter = Annotated[
     typer.Option(
         "--starter",
         metavar="NAME",
+        rich_help_panel=SOURCES,
         help="Public pairs of other fields to learn from, too: ja-en, fr-en (or exchanged: en-ja), "
         "or a file that `starter build` wrote; may be given several times.",
     ),
 ]
 AllCandidates = Annotated[
-    bool, typer.Option("--all-candidates", help="Show every map that was tried.")
+    bool,
+    typer.Option(
+        "--all-candidates", rich_help_panel=EXPERTS, help="Show every map that was tried."
+    ),
 ]
 
 

@@ -35,6 +35,8 @@ from .options import (
 def robustness_command(
     folder: Folder,
     pairs: PairsFile,
+    source_encoder: EncoderName = None,
+    target_encoder: EncoderName = None,
     perturbation: Annotated[
         list[str] | None,
         typer.Option(
@@ -42,8 +44,8 @@ def robustness_command(
             f"{', '.join(PERTURBATIONS)}."
         ),
     ] = None,
-    source_encoder: EncoderName = None,
-    target_encoder: EncoderName = None,
+    cache: CacheFile = None,
+    as_json: Json = False,
     source: SourceOfFit = None,
     target: TargetOfFit = None,
     group: GroupColumn = None,
@@ -51,8 +53,6 @@ def robustness_command(
     sheet: Sheet = None,
     index: IndexAddress = None,
     seed: Seed = 0,
-    cache: CacheFile = None,
-    as_json: Json = False,
 ) -> None:
     """Perturb the queries of PAIRS (typing errors, cut-offs, ...) and score what they still find.
 

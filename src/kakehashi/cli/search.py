@@ -22,7 +22,7 @@ from ..projection.rescoring import MAX_HITS
 from ..retrieval.query import AUTO
 from .app import app
 from .console import plain_console, print_json, short
-from .options import EncoderName, Folder, Json, require_encoder
+from .options import EXPERTS, EncoderName, Folder, Json, require_encoder
 
 
 @app.command("search")
@@ -38,7 +38,7 @@ def search_command(
             "server. The kind may be left out where the folder shows it.",
         ),
     ],
-    k: Annotated[int, typer.Option("-k", min=1, help="Number of documents.")] = 5,
+    k: Annotated[int, typer.Option("-k", metavar="N", min=1, help="Number of documents.")] = 5,
     modality: Annotated[
         str | None,
         typer.Option(
@@ -49,8 +49,10 @@ def search_command(
     rescore: Annotated[
         int | None,
         typer.Option(
+            metavar="N",
             min=0,
             max=MAX_HITS,
+            rich_help_panel=EXPERTS,
             help="Hits that the second map of the aligner orders again; 0 for none. Without it, "
             "as many as the fit chose.",
         ),

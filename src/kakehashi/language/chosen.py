@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 LANGUAGES = ("en", "ja")
+_LETTERS = {"en": "a", "ja": "あ"}
 _VARIABLES = ("LC_ALL", "LC_MESSAGES", "LANG")
 """Of the environment, by rank: the first that is set counts, as for every program."""
 
@@ -60,6 +61,15 @@ def language_of_environment() -> str:
         if known:
             return known[0]
     return "ja" if _code(named) == "ja" else "en"
+
+
+def can_be_printed(code: str) -> bool:
+    """Whether standard output takes the letters of a language."""
+    try:
+        _LETTERS[code].encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _of_windows() -> str:
