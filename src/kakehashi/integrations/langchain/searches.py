@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Annotated, Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar
 
 from langchain_core.documents import Document
 from langchain_core.runnables.config import run_in_executor
@@ -13,11 +13,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, field_
 
 from ...errors import DataError
 from ...retrieval.document_key import Merge
-from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer, check_rescore
 from ...retrieval.score_scales import ScoreScale
 from ...retrieval.search import SearchRequest
+from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
 from .bm25_search import BM25Search, key_of_document
@@ -33,7 +33,7 @@ _SCORED = (
     "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus, the in-memory store
 )
 RescoreField = Annotated[Rescore, BeforeValidator(check_rescore)]
-StoreSearch = Callable[..., list[Any]]
+SearchByVector = Callable[..., list[Any]]
 Row = tuple[Document, float | None, Any]
 """A document, the store's score, and the stored vector, as far as the search gives them."""
 
@@ -49,7 +49,7 @@ def without_k(search_kwargs: dict[str, Any]) -> dict[str, Any]:
     return search_kwargs
 
 
-def scored_search(store: Any) -> StoreSearch | None:
+def scored_search(store: Any) -> SearchByVector | None:
     """Return the store's search by vector that returns scores, if it has one.
 
     A row is (document, score), and the stored vector where that comes with it.
@@ -59,7 +59,7 @@ def scored_search(store: Any) -> StoreSearch | None:
     return next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
 
 
-def _deep_enough_for_filter(store: Any, search: StoreSearch) -> StoreSearch:
+def _deep_enough_for_filter(store: Any, search: SearchByVector) -> SearchByVector:
     """FAISS filters after it has searched: search deeper until k are left, or all were seen."""
 
     def search_deeper(vector: list[float], k: int, **options: Any) -> list[Any]:
@@ -127,16 +127,6 @@ def rescorer_of(store: VectorStore, space: Space, rescore: Any, search: str) -> 
     )
 
 
-class _Prepared(NamedTuple):
-    """What a search needs of an aligner."""
-
-    space: Space
-    modality: DocumentModality
-    scale: ScoreScale | None
-    merge: Merge
-    rescorer: Rescorer
-
-
 class VectorSearch(BaseModel):
     """Search a vector store that was filled through the aligner.
 
@@ -172,7 +162,7 @@ class VectorSearch(BaseModel):
     scores: str | None = None
     rescore: RescoreField = True
     search_kwargs: dict[str, Any] = {}
-    _prepared: _Prepared | None = PrivateAttr(None)
+    _prepared: tuple[Space, StoreSearch] | None = PrivateAttr(None)
 
     @field_validator("vectorstore")
     @classmethod
@@ -189,7 +179,7 @@ class VectorSearch(BaseModel):
     @property
     def not_rescored(self) -> bool:
         """Whether ``rescore=False`` turns off what the aligner can do."""
-        return self._prepared is not None and self._prepared.rescorer.turned_off
+        return self._prepared is not None and self._prepared[1].rescorer.turned_off
 
     def prepared(
         self,
@@ -212,9 +202,8 @@ class VectorSearch(BaseModel):
         self.check_options({})
         search = self.model_copy(update={"modality_field": field})
         rescorer = rescorer_of(self.vectorstore, space, self.rescore, self.name)
-        search._prepared = _Prepared(
-            space, modality, scale if needs_similarity else None, merge, rescorer
-        )
+        used = scale if needs_similarity else None
+        search._prepared = space, StoreSearch(self.name, modality, used, merge, rescorer, text_of)
         return search
 
     def check_options(self, options: Mapping[str, Any]) -> None:
@@ -224,58 +213,42 @@ class VectorSearch(BaseModel):
     def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
-        space, modality, scale, merge, rescorer = self._prepared
-        query, k, options = request.query, request.k, request.options
-        vector = query.vector.tolist()
-        few = 2 * rescorer.n_hits(query, k)  # of many hits, only the first need their vectors
+        space, search = self._prepared
+        vector = request.query.vector.tolist()
+        # Of many hits, only the first need their vectors.
+        few = 2 * search.rescorer.n_hits(request.query, request.k)
 
-        def search_part(
-            parts: Mapping[str, dict[str, Any]], part: str | None, depth: int
-        ) -> list[Hit]:
-            restriction = {} if part is None else parts[part]
-            part_options = joined(self.vectorstore, self.search_kwargs, options, restriction)
-            hits = [
+        def read(restriction: Any, depth: int) -> list[Hit]:
+            given = self.search_kwargs, request.options, restriction or {}
+            options = joined(self.vectorstore, *given)
+            return [
                 Hit(
-                    key_of_document(document, merge),
+                    key_of_document(document, search.merge),
                     document,
-                    modality.of(document.metadata, partial(str, document.page_content)),
+                    search.modality.of(document.metadata, partial(str, document.page_content)),
                     self.name,
                     raw,
                     vector=stored,
                 )
                 for document, raw, stored in rows_of(
-                    self.vectorstore, vector, depth, part_options, with_vectors=depth <= few
+                    self.vectorstore, vector, depth, options, with_vectors=depth <= few
                 )
             ]
-            if scale is None:
-                return hits
-            return scale.with_similarities(query, hits, text_of, self.name)
 
-        def find(n: int, at_least: int, by_part: bool) -> SearchResult:
-            parts = self._parts(modality, needs_similarity=scale is not None) if by_part else {}
-            return search_store(
-                partial(search_part, parts),
-                n,
-                parts=list(parts),
-                modalities=modality.possible,
-                at_least=at_least,
-            )
+        parts = partial(self._parts, search)
+        with index_may_need_moving(space, search.modality.possible[-1]):
+            check(self.vectorstore, space, search.modality)
+            return search.find(request, n, read, parts, per_modality=per_modality)
 
-        with index_may_need_moving(space, modality.possible[-1]):
-            check(self.vectorstore, space, modality)
-            return rescorer.search(query, k, find, n, per_modality=per_modality)
-
-    def _parts(
-        self, modality: DocumentModality, *, needs_similarity: bool
-    ) -> dict[str, dict[str, Any]]:
+    def _parts(self, search: StoreSearch) -> dict[str, dict[str, Any]]:
         """Return what restricts the store to each part of its documents; nothing if nothing can."""
         if self.modality is not None or self.split is None:
             return {}
         if callable(self.split):
-            return {name: self.split(name) for name in modality.modalities}
+            return {name: self.split(name) for name in search.modality.modalities}
         if kind_of(self.vectorstore) is None:
             return {}
-        parts = modality.parts(needs_similarity)
+        parts = search.modality.parts(needs_similarity=search.scale is not None)
         named = [name for name in parts.values() if name is not None]
         return {
             part: {"filter": {str(self.modality_field): {"$nin": named} if name is None else name}}

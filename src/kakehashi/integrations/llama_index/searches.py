@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.indices.vector_store.retrievers import VectorIndexRetriever
@@ -17,11 +17,11 @@ from llama_index.core.vector_stores.types import VectorStoreQueryMode
 from ...data.arguments import check_choice
 from ...errors import DataError
 from ...retrieval.document_key import Merge
-from ...retrieval.document_modality import DocumentModality, search_store
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer
 from ...retrieval.score_scales import SCALES, ScoreScale
 from ...retrieval.search import SearchRequest
+from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .bm25_search import BM25Search, check_texts, key_of_node
 from .embedding import AlignedEmbedding
@@ -31,16 +31,6 @@ from .stored_vectors import stored_vectors
 
 _SET_BY_US = ("self", "index", "embed_model", "callback_manager", "object_map")
 """Parameters of LlamaIndex's retriever that the caller does not pass."""
-
-
-class _Prepared(NamedTuple):
-    """What a search needs of an embedding."""
-
-    embedding: AlignedEmbedding
-    modality: DocumentModality
-    scale: ScoreScale | None
-    merge: Merge
-    rescorer: Rescorer
 
 
 def rescorer_of(
@@ -96,7 +86,7 @@ class VectorSearch:
     scores: str | None = None
     rescore: Rescore = True
     options: Mapping[str, Any] = field(default_factory=dict)
-    _prepared: _Prepared | None = field(default=None, repr=False)
+    _prepared: tuple[AlignedEmbedding, StoreSearch] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse what is no index, and options that LlamaIndex's retriever would pass over."""
@@ -120,7 +110,7 @@ class VectorSearch:
     @property
     def not_rescored(self) -> bool:
         """Whether ``rescore=False`` turns off what the aligner can do."""
-        return self._prepared is not None and self._prepared.rescorer.turned_off
+        return self._prepared is not None and self._prepared[1].rescorer.turned_off
 
     def prepared(
         self,
@@ -139,76 +129,49 @@ class VectorSearch:
         used = scale if needs_similarity else None
         modality = embedding.modality_of_documents(self.name, self.modality)
         rescorer = rescorer_of(self.index, embedding, self.rescore, self.name)
-        return replace(self, _prepared=_Prepared(embedding, modality, used, merge, rescorer))
+        search = StoreSearch(self.name, modality, used, merge, rescorer, embedding.text_of)
+        return replace(self, _prepared=(embedding, search))
 
     def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return about n hits of each modality, the best first."""
         assert self._prepared is not None
-        embedding, modality, scale, merge, rescorer = self._prepared
-        query, options = request.query, {**self.options, **request.options}
+        embedding, search = self._prepared
+        options = {**self.options, **request.options}
         filters = [self.options.get("filters"), request.options.get("filters")]
 
-        def search_part(
-            parts: Mapping[str, MetadataFilters], part: str | None, depth: int
-        ) -> list[Hit]:
-            part_filter = None if part is None else parts[part]
-            retriever = retriever_of(
-                self.index,
-                embedding,
-                {
-                    **options,
-                    "similarity_top_k": depth,
-                    "filters": all_of([*filters, part_filter]),
-                },
-            )
+        def read(restriction: MetadataFilters | None, depth: int) -> list[Hit]:
+            chosen = {"similarity_top_k": depth, "filters": all_of([*filters, restriction])}
+            retriever = retriever_of(self.index, embedding, {**options, **chosen})
             # Each retriever writes its vector into the bundle, so each has its own bundle.
-            bundle = QueryBundle(request.text, embedding=query.vector.tolist())
-            hits = [
+            bundle = QueryBundle(request.text, embedding=request.query.vector.tolist())
+            return [
                 Hit(
-                    key_of_node(row.node, merge),
+                    key_of_node(row.node, search.merge),
                     row.node,
-                    modality.of(row.node.metadata, partial(embedding.text_of, row.node)),
+                    search.modality.of(row.node.metadata, partial(embedding.text_of, row.node)),
                     self.name,
                     row.score,
                 )
                 for row in _retrieve(retriever, bundle)
             ]
-            if scale is None:
-                return hits
-            return scale.with_similarities(query, hits, embedding.text_of, self.name)
 
-        def find(n: int, at_least: int, by_part: bool) -> SearchResult:
-            parts: Mapping[str, MetadataFilters] = {}
-            if by_part:
-                field, needs = embedding.modality_field, scale is not None
-                parts = self._parts(field, modality, filters, needs_similarity=needs)
-            return search_store(
-                partial(search_part, parts),
-                n,
-                parts=list(parts),
-                modalities=modality.possible,
-                at_least=at_least,
-            )
-
-        with index_may_need_moving(embedding.aligner, modality.possible[-1]):
-            check(self.index, embedding, modality)
-            if not can_be_rescored(options):
-                return find(n, 0, per_modality)
-            return rescorer.search(query, request.k, find, n, per_modality=per_modality)
+        parts = partial(self._parts, embedding.modality_field, search, filters)
+        with index_may_need_moving(embedding.aligner, search.modality.possible[-1]):
+            check(self.index, embedding, search.modality)
+            rescore = can_be_rescored(options)
+            return search.find(request, n, read, parts, per_modality=per_modality, rescore=rescore)
 
     def _parts(
         self,
         modality_field: str,
-        modality: DocumentModality,
+        search: StoreSearch,
         filters: Sequence[MetadataFilters | None],
-        *,
-        needs_similarity: bool,
     ) -> dict[str, MetadataFilters]:
         """Return what restricts the index to each part of its nodes; nothing if nothing can."""
         store = type(self.index.vector_store).__name__
         if self.modality is not None or not self.split or not can_be_joined(filters, store):
             return {}
-        parts = modality.parts(needs_similarity=needs_similarity)
+        parts = search.modality.parts(needs_similarity=search.scale is not None)
         named = [name for name in parts.values() if name is not None]
         return {
             part: equals_none_of(modality_field, named, without=part, store=store)
