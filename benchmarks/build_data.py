@@ -39,7 +39,8 @@ import numpy as np
 
 import kakehashi
 from kakehashi.data.readers.translations import po_with_header
-from kakehashi.pairing.public_texts import as_read, outline, tldr_pages, tldr_texts
+from kakehashi.pairing.public_texts import as_read
+from kakehashi.pairing.tldr_pages import outline, tldr_pages, tldr_texts
 
 ROWS = Path(__file__).with_name("rows.npz")
 DEMO = Path(kakehashi.__file__).parent / "demo" / "kicad_ja_en.jsonl"

@@ -79,7 +79,7 @@ class Aligner(EmbeddingMethods):
     rescoring: Rescoring | None = None
     _verified: set[Side] = field(default_factory=set, repr=False)
 
-    _default_query_modality = "source"
+    default_query_modality = "source"
 
     def __repr__(self) -> str:
         """Describe it in a line: frameworks print their fields, and arrays would fill pages."""

@@ -51,7 +51,7 @@ class MultiAligner(EmbeddingMethods):
     target: str = "target"
     path: Path | None = None
 
-    _default_query_modality = AUTO
+    default_query_modality = AUTO
 
     def __post_init__(self) -> None:
         """Check the names, and that all aligners share one space."""

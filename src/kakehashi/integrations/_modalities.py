@@ -23,8 +23,7 @@ def query_modality_of(space: Space, declared: str | None) -> str:
     Raises:
         DataError: neither a modality of the space nor ``"auto"``.
     """
-    default = AUTO if isinstance(space, MultiAligner) else "source"
-    return _checked("query_modality", space, declared, default)
+    return _checked("query_modality", space, declared, space.default_query_modality)
 
 
 def document_modality_of(space: Space, declared: str | None) -> str:

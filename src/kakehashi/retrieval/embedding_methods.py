@@ -21,7 +21,8 @@ from .query import AUTO, Query, QueryVectors, rows_by_modality, told_modality
 class EmbeddingMethods(ABC):
     """Methods that embed queries and documents of a named or of a routed modality."""
 
-    _default_query_modality: ClassVar[str]
+    default_query_modality: ClassVar[str]
+    """The modality of queries of which the caller names none."""
 
     @property
     @abstractmethod
@@ -124,7 +125,7 @@ class EmbeddingMethods(ABC):
         return Query(vector, modality, how, rescoring)
 
     def _of_queries(self, modality: str | None) -> str:
-        return self._default_query_modality if modality is None else modality
+        return self.default_query_modality if modality is None else modality
 
     def _of_documents(self, modality: str | None) -> str:
         return self.modalities[-1] if modality is None else modality
