@@ -25,6 +25,7 @@ from kakehashi.cli.app import app
 from kakehashi.cli.console import print_report
 from kakehashi.cli.next_step import NextStep, after_comparison
 from kakehashi.cli.options import load_pairs
+from kakehashi.data.pairs import Pairs
 from kakehashi.errors import DataError, EncoderError, ReaderError
 from kakehashi.evaluation.comparison_verdict import ComparisonVerdict
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
@@ -155,22 +156,35 @@ def test_curve(npz):
         ("compare", "fit", ("--fit", "--index", "index.jsonl"), ["OPEN\nTHE DOOR."]),
         ("compare", "fit", ("--fit", "--learn", "0"), []),
         ("compare", "fit", ("--fit",), None),
+        ("curve", "learning_curve", ("--starter", "own.jsonl"), ["CLOSE IT."]),
+        (
+            "compare",
+            "fit",
+            ("--fit", "--index", "index.jsonl", "--starter", "own.jsonl"),
+            ["OPEN\nTHE DOOR.", "CLOSE IT."],
+        ),
     ],
 )
-def test_curve_and_compare_learn_from_the_index(
+def test_curve_and_compare_learn_from_the_index_and_starter_pairs(
     command, passed_to, given, passed, texts_npz, tmp_path, monkeypatch
 ):
     class EnoughError(Exception):
         pass
 
     def spy(*pairs, learn_from, **options):
-        found = learn_from and [text for index in learn_from for text in index.texts]
+        found = learn_from and [
+            text
+            for source in learn_from
+            for text in (source.target_texts if isinstance(source, Pairs) else source.texts)
+        ]
         assert found == passed
         raise EnoughError
 
     monkeypatch.setattr(f"kakehashi.cli.{command}.{passed_to}", spy)
     monkeypatch.chdir(tmp_path)
     Path("index.jsonl").write_text(json.dumps("OPEN\nTHE DOOR."))
+    pair = {"source": "close it", "target": "CLOSE IT.", "origin": "here", "licence": "MIT"}
+    Path("own.jsonl").write_text(json.dumps(pair))
     done = CliRunner().invoke(app, [command, str(texts_npz), *BOTH_ENCODERS, *given])
     assert isinstance(done.exception, EnoughError), done.output
 
@@ -179,7 +193,8 @@ def test_curve_and_compare_learn_from_the_index(
     ("arguments", "kind", "said"),
     [
         (("curve", "--learn", "7"), DataError, "--learn 7 counts texts of an index"),
-        (("compare", "--learn", "0"), DataError, "pass --fit, too"),
+        (("compare", "--learn", "0"), DataError, "--learn is for the aligner's row; pass --fit"),
+        (("compare", "--starter", "ja-en"), DataError, "--starter is for the aligner's row"),
     ],
 )
 def test_texts_that_nothing_would_read_are_refused(arguments, kind, said, npz):
@@ -625,11 +640,13 @@ def after(leader, *, fit, shown=True):
     test = PairedTest(0.1, 0.01 if shown else 0.5)
     verdict = ComparisonVerdict(leader, None if leader is None else "other", test, 40)
     given = {"source_encoder": "a:b(c=1)", "index": "chroma:db", "learn": 0, "seed": 3}
+    given["starter"] = ["ja-en", "my own.jsonl"]
     return after_comparison(verdict, Path("my pairs.csv"), given | {"group": None, "fit": fit})
 
 
 def test_a_comparison_ends_with_a_step_that_can_be_pasted():
     options = "--source-encoder 'a:b(c=1)' --index chroma:db --learn 0 --seed 3"
+    options += " --starter ja-en --starter 'my own.jsonl'"
     fits = f"fit on all pairs: kakehashi fit 'my pairs.csv' {options} --out my-aligner"
     assert after("aligner", fit=True) == after("ridge", fit=True, shown=False) == fits
     beside = f"hold an aligner against these: kakehashi compare 'my pairs.csv' {options} --fit"

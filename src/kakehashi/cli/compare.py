@@ -35,6 +35,7 @@ from .options import (
     Seed,
     Sheet,
     SourceColumn,
+    Starter,
     TargetColumn,
     load_index,
     load_pairs,
@@ -70,6 +71,7 @@ def compare_command(
     sheet: Sheet = None,
     index: IndexAddress = None,
     learn: Learn = None,
+    starter: Starter = None,
     mode: OneMode = "keep",
     test_share: Annotated[
         float,
@@ -95,11 +97,12 @@ def compare_command(
     ms/query is the mean time of one query, measured on up to 50 of them. h-mean is the harmonic
     mean of top-1/250 and speed: 0.1 s / (0.1 s + time).
     """
-    if not with_fit and learn is not None:
-        raise DataError("--learn is for the aligner's row; pass --fit, too.")
+    for option, value in (("--learn", learn), ("--starter", starter or None)):
+        if not with_fit and value is not None:
+            raise DataError(f"{option} is for the aligner's row; pass --fit, too.")
     how_file = {"encoding": encoding, "sheet": sheet}
     documents = load_index(index, target, learn, **how_file)
-    learn_from = sources_of(documents, learn)
+    learn_from = sources_of(documents, learn, starter)
     rows = _rows(baseline, both)
     options: dict[str, Any] = {"mode": mode, "seed": checked_seed(seed), "cache": cache}
     encoders = as_encoders(source_encoder, target_encoder)
@@ -126,6 +129,7 @@ def compare_command(
         "target_encoder": target_encoder,
         "index": index,
         "learn": learn,
+        "starter": starter,
         "mode": None if mode == "keep" else mode,
         "seed": seed or None,
         "source": None if source == "source" else source,

@@ -24,6 +24,7 @@ from .options import (
     Seed,
     Sheet,
     SourceColumn,
+    Starter,
     TargetColumn,
     TestFile,
     load_index,
@@ -46,6 +47,7 @@ def curve_command(
     sheet: Sheet = None,
     index: IndexAddress = None,
     learn: Learn = None,
+    starter: Starter = None,
     size: Annotated[
         list[int] | None,
         typer.Option(
@@ -60,15 +62,15 @@ def curve_command(
 ) -> None:
     """Fit on parts of PAIRS, and estimate the gain from twice as many pairs.
 
-    The fits are closed forms, from pairs alone or also from texts of --index. They read vectors
-    and, where texts are encoded here, character n-grams. They train no head with torch, as `fit`
-    does by default in keep mode, so `fit` may find a little more.
+    The fits are closed forms, from pairs alone or also from texts of --index and --starter pairs.
+    They read vectors and, where texts are encoded here, character n-grams. They train no head with
+    torch, as `fit` does by default in keep mode, so `fit` may find a little more.
 
     Ten fits by default: one on all pairs, and --repeats on each smaller size. Each takes as long
     as `fit` on as many pairs. Every text is encoded once; --cache keeps its vector.
     """
     how_file = {"encoding": encoding, "sheet": sheet}
-    learn_from = sources_of(load_index(index, target, learn, **how_file), learn)
+    learn_from = sources_of(load_index(index, target, learn, **how_file), learn, starter)
     names = {"source": source, "target": target, "group": group, **how_file}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
     with show_progress(not as_json):

@@ -127,12 +127,13 @@ def after_comparison(verdict: ComparisonVerdict, pairs: Path, options: Mapping[s
 
 
 def _command(name: str, pairs: Path, options: Mapping[str, Any], **others: Any) -> str:
-    """Return a command; options that are None or False are left out."""
+    """Return a command; options that are None or False are left out, and lists are repeated."""
     words = ["kakehashi", name, str(pairs)]
-    for option, value in {**options, **others}.items():
-        if value is not None and value is not False:
-            words.append(f"--{option.replace('_', '-')}")
-            words += [] if value is True else [str(value)]
+    for option, given in {**options, **others}.items():
+        for value in given if isinstance(given, list) else [given]:
+            if value is not None and value is not False:
+                words.append(f"--{option.replace('_', '-')}")
+                words += [] if value is True else [str(value)]
     return shlex.join(words)
 
 

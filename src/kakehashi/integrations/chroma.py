@@ -44,7 +44,8 @@ class AlignedEmbeddingFunction(EmbeddingFunction[Documents]):
     Chroma stores the configuration with the collection: the aligner's folder and fingerprint. A
     process that has imported this module opens the collection without naming the function, and an
     aligner that has changed in that folder is refused. Chroma compares the names of functions
-    only; :func:`open_collection` compares aligners.
+    only; :func:`open_collection` compares aligners. A query of a collection rescores nothing: a
+    retriever of LangChain or LlamaIndex does.
 
     Args:
         aligner: a saved ``Aligner`` or ``MultiAligner``, or its folder.
