@@ -123,9 +123,15 @@ class Moments:
             around, scale = other.centred(), weight / other.n
             xx, yy, xy = xx + scale * around.xx, yy + scale * around.yy, xy + scale * around.xy
             n += weight
-        zero_x, zero_y = mine.sum_x, mine.sum_y
-        together = Moments(n, zero_x, zero_y, xx, yy, xy)
-        return together.around(self.sum_x / self.n, self.sum_y / self.n)
+        mean_x, mean_y = self.sum_x / self.n, self.sum_y / self.n
+        return Moments(
+            n,
+            mean_x * n,
+            mean_y * n,
+            xx + n * np.outer(mean_x, mean_x),
+            yy + n * np.outer(mean_y, mean_y),
+            xy + n * np.outer(mean_x, mean_y),
+        )
 
     def weighted(self, x: Matrix, y: Matrix) -> Moments:
         """Return the moments of the same rows with each dimension multiplied: (d_x,), (d_y,)."""

@@ -100,7 +100,11 @@ class LexicalIndex:
 
 
 def bm25_ranks(
-    queries: Sequence[str], documents: Sequence[str], *, relevance: Relevance | None = None
+    queries: Sequence[str],
+    documents: Sequence[str],
+    *,
+    relevance: Relevance | None = None,
+    tokenizer: Tokenizer | None = None,
 ) -> NDArray[np.intp]:
     """Return the rank of each query's best answer by BM25, (n,), from 1; ties count against it.
 
@@ -109,12 +113,13 @@ def bm25_ranks(
     Args:
         relevance: the pool and the answers of each query; by default query i is answered by
             document i.
+        tokenizer: cuts a text into words; by default :func:`tokenize`.
     """
     if relevance is None:
         answers: list[Any] = list(np.arange(len(queries))[:, None])
     else:
         documents, answers = [documents[i] for i in relevance.pool], relevance.answers
-    index = LexicalIndex(documents)
+    index = LexicalIndex(documents, tokenizer)
     ranks = np.empty(len(queries), dtype=np.intp)
     for part in chunks(len(queries), 256):
         block = np.stack([index.scores(query) for query in queries[part]])

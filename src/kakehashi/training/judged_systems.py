@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 
 from ..metrics.ranking import ranks
 from ..metrics.relevance import Relevance
 from ..report import BM25, TARGET_ENCODER, UNTOUCHED
-from ..retrieval.bm25 import bm25_ranks
+from ..retrieval.bm25 import bm25_ranks, tokenize
 from ..types import Metric
 from .candidates import Candidate
 from .held_out_ranks import NOT_ASKED, Ranks
@@ -25,6 +26,7 @@ from .model_selection import rank
 from .prepare import Prepared
 
 System = Callable[[int, Relevance], Ranks]
+_CUT = 2**14  # texts whose words are remembered: all folds search nearly the same documents
 
 
 def ask(system: System, relevances: Sequence[Relevance]) -> Ranks:
@@ -59,8 +61,9 @@ def rivals(prepared: Prepared, identity: Candidate | None) -> dict[str, System]:
         found[TARGET_ENCODER] = target_encoder
     texts, asked = prepared.plan.pool.texts, [part.questions.source_texts for part in parts]
     if texts is not None and None not in asked:
+        cut = lru_cache(_CUT)(tokenize)
         found[BM25] = lambda k, relevance: bm25_ranks(
-            (asked[k] or ())[: len(relevance.answers)], texts, relevance=relevance
+            (asked[k] or ())[: len(relevance.answers)], texts, relevance=relevance, tokenizer=cut
         )
     return found
 

@@ -183,7 +183,7 @@ def tune_closed_form(form: ClosedForm, data: FeatureData, metric: Metric) -> lis
         on_all_parts = [c.parameters for c in ranked[:_AGAIN]]
         if form.anchor is not None and form.anchor not in on_all_parts:
             on_all_parts.append(form.anchor)
-        again = _scored(form, on_all_parts, data, data.parts, metric)
+        again = _scored_again(form, on_all_parts, data, metric)
         ranked = sorted(again, key=lambda c: -c.score)
     anchors = [c for c in ranked if c.parameters == form.anchor]
     return anchors if anchors and _is_luck(ranked[0], anchors[0], len(tried)) else ranked
@@ -215,6 +215,28 @@ def _scored(
         Candidate(form.name, data, recipe.parameters, recipe, per_query)
         for recipe, per_query in zip(recipes, scores, strict=True)
     ]
+
+
+def _scored_again(
+    form: ClosedForm, grid: list[Parameters], data: FeatureData, metric: Metric
+) -> list[Candidate]:
+    """Score a few settings on all parts, in all directions.
+
+    Their maps are kept, since they are corrected, and one of them is judged. What they were
+    decomposed from is large, and dropped part by part.
+    """
+    candidates = [
+        Candidate(form.name, data, parameters, ClosedFormMap(form, parameters), np.empty(0))
+        for parameters in grid
+    ]
+
+    def built() -> Iterator[list[Projection]]:
+        for part in data.parts:
+            yield [candidate.build(part.statistics) for candidate in candidates]
+            part.statistics.forget()
+
+    scores = _reciprocal_ranks(data.parts, built(), metric)
+    return [replace(c, per_query=found) for c, found in zip(candidates, scores, strict=True)]
 
 
 def tune_correction(
