@@ -18,7 +18,8 @@ answer in the other language may come first by right; an encoder as it is, the m
 or the English `minilm`, as one list by cosine or with a list for each language fused by rank; then,
 for each source -> target encoder and each mode, an aligner: "one list" by inner product, fused by
 "rank", "calibrated", and "+ words", calibrated with a BM25 arm, as the retrievers search and fuse
-with `rescore=False` (mixed_search.py): no row orders the first hits again. --check asks LangChain's
+(mixed_search.py): where the aligner rescores, the first hits are ordered again, but not in "one
+list". --check asks LangChain's
 HybridRetriever over an InMemoryVectorStore a few questions of each language and row, and counts
 those to which it gives the same ten documents in the same order.
 
@@ -152,8 +153,10 @@ def one(corpus: Corpus, encoded: Encoded, fits: Fits, seed: int, args: Any) -> d
             projected = Projected(aligner, texts, vectors[source], vectors[target])
             matrix = np.concatenate([projected("en", "document"), projected("ja", "document")])
             x = {language: projected(language, "query") for language in ASKED}
+            again = projected.rescored(aligner, dict.fromkeys(ASKED, projected))
             for index_name, index in indexes.items():
-                every = tops_of(asking[index_name], x, matrix, FUSED, aligner.calibration)
+                fused = FUSED, aligner.calibration, again
+                every = tops_of(asking[index_name], x, matrix, *fused)
                 for how, tops in every.items():
                     row = f"{source} -> {target} {mode}, {how}"
                     found[index_name][row] = measured(asked, tops, index)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from mixed_corpus import Corpus, Fits
-from mixed_search import Asking, Index, Projected, Questions, Scores, measured, tops_of
+from mixed_search import Again, Asking, Index, Projected, Questions, Scores, measured, tops_of
 
 from kakehashi import MultiAligner
 from kakehashi.retrieval.calibration import Calibration
@@ -37,8 +37,10 @@ def french(
         documents: np.ndarray,
         hows: Sequence[str],
         calibration: Calibration | None = None,
+        again: Again | None = None,
     ) -> None:
-        for how, tops in tops_of([asking], {"fr": queries}, documents, hows, calibration).items():
+        of_french = {"fr": queries}
+        for how, tops in tops_of([asking], of_french, documents, hows, calibration, again).items():
             found[f"{name}, {how}"] = measured([asked], tops, index)
 
     for name, x in vectors.items():
@@ -54,11 +56,11 @@ def french(
             bridge = MultiAligner({"ja": japanese.aligner, "fr": asks.aligner}, "en")
             matrix = np.concatenate([japanese("en", "document"), japanese("ja", "document")])
             row = f"{source} -> {target} keep{name}"
-            queries = asks("fr", "query")
-            add(row, queries, matrix, ("one list", "rank", "rank + words evenly"))
+            queries, again = asks("fr", "query"), japanese.rescored(bridge, {"fr": asks})
+            add(row, queries, matrix, ("one list", "rank", "rank + words evenly"), again=again)
             if bridge.calibration is not None:  # of few training rows there is none
                 learned = ("rank + words", "calibrated", "+ words")
-                add(row, queries, matrix, learned, bridge.calibration)
+                add(row, queries, matrix, learned, bridge.calibration, again)
             if not name:
                 for language in texts:
                     where = bridge.route(texts[language])

@@ -22,6 +22,7 @@ from kakehashi.retrieval.hits import Hit, SearchResult
 from kakehashi.retrieval.hybrid_search import HybridSearch
 from kakehashi.retrieval.lexical_search import LexicalSearch
 from kakehashi.retrieval.query import Query
+from kakehashi.retrieval.rescore import Rescorer, RescoringSpace
 from kakehashi.retrieval.search import SearchRequest
 from kakehashi.types import SIDES, Side
 from kakehashi.vectors import unit_rows
@@ -113,6 +114,39 @@ class Projected:
         texts = self.texts[language]
         return unit_rows(self.aligner.project(x, texts=texts, modality=side, role=role))
 
+    def rescored(self, space: RescoringSpace, asked: Mapping[Language, Projected]) -> Again:
+        """Return what orders the first English documents again for questions of each language."""
+        vectors, texts = self.target["en"], self.texts["en"]
+        rescorer = Rescorer(
+            space,
+            True,
+            lambda columns: [vectors[column] for column in columns],
+            lambda column: texts[column],
+            search="vectors",
+            store="known vectors",
+        )
+        return Again(rescorer, {name: by.queries_again(name) for name, by in asked.items()})
+
+    def queries_again(self, language: Language) -> np.ndarray | None:
+        """Return the (n, d) questions of a language by the second map, if there is one."""
+        side = SIDE.get(language, "source")
+        rescoring = self.aligner.rescoring_of(side)
+        if rescoring is None:
+            return None
+        x = (self.source if side == "source" else self.target)[language]
+        return rescoring.query(x, modality=side, texts=self.texts[language])
+
+
+@dataclass(frozen=True)
+class Again:
+    """What orders first hits again.
+
+    ``queries`` are (n, d) questions by language, as the second map sees them.
+    """
+
+    rescorer: Rescorer
+    queries: Mapping[Any, np.ndarray | None]
+
 
 def perfect(asked: Questions, index: Index, seed: int) -> np.ndarray:
     """Return the columns in the order of their gains, equal ones as they fall."""
@@ -129,8 +163,15 @@ class VectorSearch:
 
     name = "vectors"
 
-    def __init__(self, scores: np.ndarray, allowed: np.ndarray, sides: Sequence[str]) -> None:
+    def __init__(
+        self,
+        scores: np.ndarray,
+        allowed: np.ndarray,
+        sides: Sequence[str],
+        rescorer: Rescorer | None,
+    ) -> None:
         self._scores, self._allowed, self._sides = scores, allowed, np.array(sides)
+        self._rescorer = rescorer
 
     def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
         """Return about n hits of each modality, the best first."""
@@ -144,7 +185,14 @@ class VectorSearch:
                 for s in (float(self._scores[i]),)
             ]
 
-        return search_store(searched, n, parts=names if per_modality else (), modalities=names)
+        def find(n: int, at_least: int, by_part: bool) -> SearchResult:
+            parts = names if by_part else ()
+            return search_store(searched, n, parts=parts, modalities=names, at_least=at_least)
+
+        if self._rescorer is None:
+            return find(n, 0, per_modality)
+        query, k = request.query, request.k
+        return self._rescorer.search(query, k, find, n, per_modality=per_modality)
 
 
 class WordSearch:
@@ -196,18 +244,26 @@ class Asking:
         }
 
     def top(
-        self, scores: np.ndarray, hows: Sequence[str], calibration: Calibration | None = None
+        self,
+        scores: np.ndarray,
+        hows: Sequence[str],
+        calibration: Calibration | None = None,
+        again: Again | None = None,
     ) -> dict[str, np.ndarray]:
         """Return the first ten columns of each question, (n, 10), by each way to make one list.
 
-        -1 stands where nothing is: there are fewer than ten, or the question does not count.
+        ``again`` orders first hits again, but not in "one list". -1 stands where nothing is: there
+        are fewer than ten, or the question does not count.
         """
         found = {how: np.full((len(scores), K), -1) for how in hows}
         modality = self.query or SIDE[self.asked.language]
-        query = Query(np.empty(0, np.float32), modality, "declared")
+        rescorer = None if again is None else again.rescorer
+        projected = None if again is None else again.queries[self.asked.language]
         for row in self.rows:
+            rescoring = None if projected is None else projected[row]
+            query = Query(np.empty(0, np.float32), modality, "declared", rescoring)
             allowed = self.asked.allowed(row, self.index)
-            vectors = VectorSearch(scores[row], allowed, self.sides)
+            vectors = VectorSearch(scores[row], allowed, self.sides, rescorer)
             for how, columns in found.items():
                 if how == "one list":
                     best = _nearest(scores[row], allowed, K).tolist()
@@ -229,12 +285,14 @@ def tops_of(
     documents: np.ndarray,
     hows: Sequence[str],
     calibration: Calibration | None = None,
+    again: Again | None = None,
 ) -> dict[str, dict[str, np.ndarray]]:
     """Return by each way to make one list the first ten columns, by language."""
     found: dict[str, dict[str, np.ndarray]] = {how: {} for how in hows}
     for a in asking:
         language = a.asked.language
-        for how, columns in a.top(queries[language] @ documents.T, hows, calibration).items():
+        scores = queries[language] @ documents.T
+        for how, columns in a.top(scores, hows, calibration, again).items():
             found[how][language] = columns
     return found
 
@@ -335,7 +393,7 @@ def agreement(
     ]
     store = InMemoryVectorStore(embeddings)
     embeddings.add_documents(store, documents)
-    arms: list[Any] = [VectorSearch(vectorstore=store, rescore=False)]
+    arms: list[Any] = [VectorSearch(vectorstore=store)]
     if how == "+ words":
         arms.append(BM25Search(documents=documents))
     retriever = HybridRetriever(
