@@ -5,10 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from langchain_core.callbacks import (
-    AsyncCallbackManagerForRetrieverRun,
-    CallbackManagerForRetrieverRun,
-)
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
@@ -25,7 +21,7 @@ from ...retrieval.hybrid_search import (
 )
 from ...retrieval.search import Search, SearchRequest
 from .bm25_search import BM25Search
-from .retriever import ProjectingRetriever
+from .projecting_retriever import ProjectingRetriever
 from .searches import VectorSearch, as_searches
 
 
@@ -77,32 +73,10 @@ class HybridRetriever(ProjectingRetriever):
         self._options({})
         return self
 
-    def _get_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: CallbackManagerForRetrieverRun,
-        k: int | None = None,
-        modality: str | None = None,
-        **kwargs: Any,
-    ) -> list[Document]:
-        n, options = self._number(k), self._options(kwargs)
-        prepared = self.embeddings.prepare_query(query, modality=modality)
-        request = SearchRequest(prepared, query, n, options)
+    def _search(self, request: SearchRequest) -> list[Document]:
         return self._documents(self._hybrid_search().run(self._prepared_searches(), request))
 
-    async def _aget_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,
-        k: int | None = None,
-        modality: str | None = None,
-        **kwargs: Any,
-    ) -> list[Document]:
-        n, options = self._number(k), self._options(kwargs)
-        prepared = await self.embeddings.aprepare_query(query, modality=modality)
-        request = SearchRequest(prepared, query, n, options)
+    async def _asearch(self, request: SearchRequest) -> list[Document]:
         return self._documents(await self._hybrid_search().arun(self._prepared_searches(), request))
 
     def _options(self, of_call: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +109,7 @@ class HybridRetriever(ProjectingRetriever):
 
     def _documents(self, result: HybridResult) -> list[Document]:
         """Return copies of the documents: what is done to one is not done to what is stored."""
-        warn_of_failed(result.failed, stacklevel=3)
+        warn_of_failed(result.failed, stacklevel=4)
         documents = []
         for fused in result.documents:
             metadata = dict(fused.payload.metadata)

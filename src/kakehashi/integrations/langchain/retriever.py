@@ -8,27 +8,14 @@ own line searches it, without rescoring::
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from langchain_core.callbacks import (
-    AsyncCallbackManagerForRetrieverRun,
-    CallbackManagerForRetrieverRun,
-)
 from langchain_core.documents import Document
-from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.vectorstores import VectorStore
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    field_validator,
-    model_validator,
-)
+from pydantic import BeforeValidator, PrivateAttr, model_validator
 
 from ...errors import DataError
 from ...retrieval.answer_probability import MinScore
@@ -39,11 +26,11 @@ from ...retrieval.hybrid_search import HybridResult, HybridSearch, check_searche
 from ...retrieval.query import Query
 from ...retrieval.rescore import Rescorer
 from ...retrieval.scores_by_place import with_scores_by_place
-from ...retrieval.search import SearchRequest, check_k
+from ...retrieval.search import SearchRequest
 from .._aligner_field import index_may_need_moving
-from .embeddings import EmbeddingsField
 from .filters import joined
 from .index import acheck, check
+from .projecting_retriever import ProjectingRetriever
 from .searches import (
     RescoreField,
     Row,
@@ -52,40 +39,9 @@ from .searches import (
     rescorer_of,
     rows_of,
     scored_search,
-    without_k,
 )
 from .store_options import check_options
 from .vectorstore import AlignedVectorStore
-
-
-class ProjectingRetriever(BaseRetriever):
-    """The fields and traces that both retrievers share."""
-
-    model_config = ConfigDict(extra="forbid", arbitrary_types_allowed=True)
-
-    embeddings: EmbeddingsField
-    k: int = Field(default=4, ge=1)
-    search_kwargs: dict[str, Any] = Field(default_factory=dict)
-
-    @field_validator("search_kwargs")
-    @classmethod
-    def _without_k(cls, search_kwargs: dict[str, Any]) -> dict[str, Any]:
-        return without_k(search_kwargs)
-
-    def _number(self, k: int | None) -> int:
-        return check_k(self.k if k is None else k)
-
-    @abstractmethod
-    def _stores(self) -> Sequence[VectorStore]:
-        """Return the stores that are searched."""
-
-    def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
-        params = super()._get_ls_params(**kwargs)
-        if names := dict.fromkeys(type(store).__name__ for store in self._stores()):
-            params["ls_vector_store_provider"] = "+".join(names)
-        params["ls_embedding_provider"] = type(self.embeddings).__name__
-        params["ls_embedding_model"] = f"kakehashi-{self.embeddings.aligner.fingerprint[:12]}"
-        return params
 
 
 def _as_store(value: Any) -> VectorStore:
@@ -149,21 +105,12 @@ class AlignedRetriever(ProjectingRetriever):
             self._prepared_by_probability(self.min_score)
         return self
 
-    def _get_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: CallbackManagerForRetrieverRun,
-        k: int | None = None,
-        modality: str | None = None,
-        **kwargs: Any,
-    ) -> list[Document]:
-        n, options = self._number(k), self._options(kwargs)
-        prepared = self.embeddings.prepare_query(query, modality=modality)
+    def _search(self, request: SearchRequest) -> list[Document]:
         if self.min_score is not None:
             hybrid, search = self._prepared_by_probability(self.min_score)
-            return _found(hybrid.run([search], SearchRequest(prepared, query, n, options)))
-        vector, n_hits = prepared.vector.tolist(), self._n_hits(prepared, n)
+            return _found(hybrid.run([search], request))
+        query, n, options = request.query, request.k, dict(request.options)
+        vector, n_hits = query.vector.tolist(), self._n_hits(query, n)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
             check(store, space, self._modality())
@@ -172,24 +119,15 @@ class AlignedRetriever(ProjectingRetriever):
             if n_hits or self.score_threshold is not None:
                 wanted = bool(n_hits)
                 rows = rows_of(store, vector, max(n, n_hits), options, with_vectors=wanted)
-                return self._ordered(prepared, rows)[:n]
+                return self._ordered(query, rows)[:n]
             return store.similarity_search_by_vector(vector, k=n, **options)
 
-    async def _aget_relevant_documents(
-        self,
-        query: str,
-        *,
-        run_manager: AsyncCallbackManagerForRetrieverRun,
-        k: int | None = None,
-        modality: str | None = None,
-        **kwargs: Any,
-    ) -> list[Document]:
-        n, options = self._number(k), self._options(kwargs)
-        prepared = await self.embeddings.aprepare_query(query, modality=modality)
+    async def _asearch(self, request: SearchRequest) -> list[Document]:
         if self.min_score is not None:
             hybrid, search = self._prepared_by_probability(self.min_score)
-            return _found(await hybrid.arun([search], SearchRequest(prepared, query, n, options)))
-        vector, n_hits = prepared.vector.tolist(), self._n_hits(prepared, n)
+            return _found(await hybrid.arun([search], request))
+        query, n, options = request.query, request.k, dict(request.options)
+        vector, n_hits = query.vector.tolist(), self._n_hits(query, n)
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
             await acheck(store, space, self._modality())
@@ -198,7 +136,7 @@ class AlignedRetriever(ProjectingRetriever):
             if n_hits or self.score_threshold is not None:
                 wanted = bool(n_hits)
                 rows = await arows_of(store, vector, max(n, n_hits), options, with_vectors=wanted)
-                return (await run_in_executor(None, self._ordered, prepared, rows))[:n]
+                return (await run_in_executor(None, self._ordered, query, rows))[:n]
             return await store.asimilarity_search_by_vector(vector, k=n, **options)
 
     def _modality(self) -> DocumentModality:
