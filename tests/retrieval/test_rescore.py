@@ -9,6 +9,7 @@ from kakehashi.retrieval.document_modality import search_store
 from kakehashi.retrieval.hits import Hit
 from kakehashi.retrieval.projected_documents import PROJECTED
 from kakehashi.retrieval.rescore import Rescorer, check_rescore
+from kakehashi.retrieval.second_similarity import SecondSimilarity
 
 TEXTS = list(machine_pairs().target_texts)
 QUERY = "drain the tank 1"
@@ -34,7 +35,8 @@ class Shelf:
 
     def rescorer(self, rescore=True, **options):
         options = {"vectors_of": self.vectors_of, "text_of": str} | options
-        return Rescorer(self.aligner, rescore, **options, search="vectors", store="Shelf")
+        similarity = SecondSimilarity(self.aligner, **options, search="vectors", store="Shelf")
+        return Rescorer(similarity, rescore)
 
     def find(self, n, at_least, by_part):
         def part(name, depth):

@@ -8,38 +8,26 @@ other modalities keep their places and their scores.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from ..data.arguments import is_whole
-from ..errors import DataError, DegradedWarning, EncoderError, EncoderMismatchError
-from ..projection.rescoring import MAX_HITS, Rescoring
-from ..vectors import Float32Array
+from ..errors import DataError
+from ..projection.rescoring import MAX_HITS
 from .hits import Hit, SearchResult
-from .projected_documents import PROJECTED, keys_of
-from .query import EmbeddingSpace, Query
+from .query import Query
+from .second_similarity import RescoringSpace, SecondSimilarity
 
 Rescore = bool | int
 """True for as many hits as the fit chose, a number of hits, or False."""
-StoredVectors = Callable[[Sequence[Any]], Sequence[Any]]
-"""Returns the stored vector of each payload of a search; None where the store gives none."""
 Find = Callable[[int, int, bool], SearchResult]
 """Searches a store for n hits of each modality, and for so many at least; each modality by itself
 where told so."""
 
 _MAX_ROUNDS, _DEPTH_FACTOR = 3, 4
 """Searches for enough hits of the target, where another modality buries them."""
-
-
-class RescoringSpace(EmbeddingSpace, Protocol):
-    """An aligner or a multi aligner, with its second maps."""
-
-    def rescoring_of(self, modality: str) -> Rescoring | None:
-        """Return the rescoring of queries of a modality, if there is one."""
-        ...
 
 
 def check_rescore(rescore: Any) -> Rescore:
@@ -59,52 +47,30 @@ def _has_map(space: RescoringSpace) -> bool:
     return any(space.rescoring_of(modality) is not None for modality in space.modalities)
 
 
-def _check_possible(space: RescoringSpace, rescore: Rescore) -> None:
-    """Raise DataError where a number of hits was asked for, and the aligner has no second map."""
-    asked = not isinstance(rescore, bool)
-    if asked and not _has_map(space):
-        raise DataError(
-            f"rescore={rescore}: this aligner holds no second map, so it cannot rescore. Leave "
-            "rescore out; or fit again with mode='keep', where rescoring was shown to help."
-        )
-
-
 class Rescorer:
     """Orders the hits of one search again.
 
     Args:
-        space: the aligner or multi aligner.
+        similarity: of a query and the hits of the search, by the second map.
         rescore: see :data:`Rescore`.
-        vectors_of: see :data:`StoredVectors`; asked for hits that hold no vector themselves.
-        text_of: returns the embedded text of a payload.
-        search: name of the search, for messages.
-        store: name of the store, for messages.
 
     Raises:
         DataError: another ``rescore``; or a number, and the aligner has no second map.
     """
 
-    def __init__(
-        self,
-        space: RescoringSpace,
-        rescore: Any,
-        vectors_of: StoredVectors,
-        text_of: Callable[[Any], str],
-        *,
-        search: str,
-        store: str,
-    ) -> None:
-        self._space, self._rescore = space, check_rescore(rescore)
-        _check_possible(space, self._rescore)
-        self._vectors_of, self._text_of = vectors_of, text_of
-        self._search, self._store = search, store
-        self._target = space.modalities[-1]
-        self._can = True
+    def __init__(self, similarity: SecondSimilarity, rescore: Any) -> None:
+        self._similarity, self._rescore = similarity, check_rescore(rescore)
+        self._space, self._target = similarity.space, similarity.target
+        if not isinstance(self._rescore, bool) and not _has_map(self._space):
+            raise DataError(
+                f"rescore={rescore}: this aligner holds no second map, so it cannot rescore. Leave "
+                "rescore out; or fit again with mode='keep', where rescoring was shown to help."
+            )
 
     @property
     def active(self) -> bool:
         """Whether it orders the hits of any query again."""
-        return _has_map(self._space) and self._can and self._rescore is not False
+        return _has_map(self._space) and self._similarity.can and self._rescore is not False
 
     @property
     def turned_off(self) -> bool:
@@ -114,7 +80,7 @@ class Rescorer:
     def n_hits(self, query: Query, k: int) -> int:
         """Return how many documents are ordered again to return k of them; 0 for none."""
         rescoring = self._space.rescoring_of(query.modality)
-        if rescoring is None or query.rescoring is None or not self._rescore or not self._can:
+        if rescoring is None or query.rescoring is None or not self.active:
             return 0
         chosen = rescoring.n_hits if self._rescore is True else self._rescore
         return max(chosen, k)
@@ -160,7 +126,7 @@ class Rescorer:
         """
         places = [row for row, hit in enumerate(hits) if hit.modality == self._target]
         targets = [hits[row] for row in places]
-        similarities = self._similarities(query, targets)
+        similarities = self._similarity.of(query, targets)
         if similarities is None:
             return None
         ordered = list(hits)
@@ -188,78 +154,3 @@ class Rescorer:
     def _documents(self, hits: Sequence[Hit]) -> list[str]:
         """Return the keys of the documents of the target, the best first."""
         return list(dict.fromkeys(hit.key for hit in hits if hit.modality == self._target))
-
-    def _similarities(self, query: Query, hits: Sequence[Hit]) -> Float32Array | None:
-        """Return the inner products of n hits with the query, (n,) float32; None if unknown."""
-        if not hits:
-            return np.empty(0, np.float32)
-        rescoring = self._space.rescoring_of(query.modality)
-        assert rescoring is not None
-        assert query.rescoring is not None
-        vectors = self._stored(hits)
-        reads = rescoring.reads("target")
-        texts = [  # a framework takes its time to tell one
-            self._text_of(hit.payload) if reads or vector is None else ""
-            for hit, vector in zip(hits, vectors, strict=True)
-        ]
-        keys = keys_of(rescoring.fingerprint, texts, vectors)
-        known = PROJECTED.get(keys)
-        new = {key: row for row, key in enumerate(keys) if key not in known}
-        if new:
-            rows = list(new.values())
-            given = self._complete([vectors[row] for row in rows], [texts[row] for row in rows])
-            if given is None:
-                return None
-            of_new = [texts[row] for row in rows] if reads else None
-            projected = rescoring.documents(given, texts=of_new)
-            made = dict(zip(new, projected, strict=True))
-            PROJECTED.put(made)
-            known |= made
-        similarities: Float32Array = np.stack([known[key] for key in keys]) @ query.rescoring
-        return similarities
-
-    def _stored(self, hits: Sequence[Hit]) -> list[Float32Array | None]:
-        """Return the stored vector of each hit; None where it has none that can be projected."""
-        vectors: list[Any] = [hit.vector for hit in hits]
-        missing = [row for row, vector in enumerate(vectors) if vector is None]
-        if missing:
-            found = self._vectors_of([hits[row].payload for row in missing])
-            for row, vector in zip(missing, found, strict=True):
-                vectors[row] = vector
-        arrays = [None if v is None else np.asarray(v, np.float32) for v in vectors]
-        return [v if v is not None and 0 < float(v @ v) < np.inf else None for v in arrays]
-
-    def _complete(
-        self, vectors: Sequence[Float32Array | None], texts: Sequence[str]
-    ) -> Float32Array | None:
-        """Return (n, d) vectors, of the target encoder where the store gives none."""
-        missing = [row for row, vector in enumerate(vectors) if vector is None]
-        if not missing:
-            return np.stack([vector for vector in vectors if vector is not None])
-        try:
-            embedded = self._space.embed_documents(
-                [texts[row] for row in missing], modality=self._target
-            )
-        except EncoderMismatchError:
-            raise
-        except Exception as error:  # of any service; the first order is an answer, too
-            self._warn(error)
-            self._can = not isinstance(error, EncoderError)
-            return None
-        filled = list(vectors)
-        for row, vector in zip(missing, embedded, strict=True):
-            filled[row] = vector
-        return np.stack([vector for vector in filled if vector is not None])
-
-    def _warn(self, error: Exception) -> None:
-        reason = "there is no target encoder to make them"
-        if not isinstance(error, EncoderError):
-            reason = "the target encoder failed to make them"
-        warnings.warn(
-            f"The search {self._search!r} is not rescored: {self._store} gives no stored vectors "
-            f"of its hits, and {reason}. Give the aligner one that does, "
-            "aligner.with_encoders(target_encoder=...); or say rescore=False. "
-            f"({type(error).__name__}: {error})",
-            DegradedWarning,
-            stacklevel=2,
-        )

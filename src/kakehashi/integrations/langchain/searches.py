@@ -17,6 +17,7 @@ from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer, check_rescore
 from ...retrieval.score_scales import ScoreScale
 from ...retrieval.search import SearchRequest
+from ...retrieval.second_similarity import SecondSimilarity
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
@@ -117,14 +118,14 @@ def text_of(document: Document) -> str:
 
 def rescorer_of(store: VectorStore, space: Space, rescore: Any, search: str) -> Rescorer:
     """Return what orders the hits of a search of a store again."""
-    return Rescorer(
+    similarity = SecondSimilarity(
         space,
-        rescore,
         partial(stored_vectors, store),
         text_of,
         search=search,
         store=type(store).__name__,
     )
+    return Rescorer(similarity, rescore)
 
 
 class VectorSearch(BaseModel):

@@ -21,6 +21,7 @@ from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer
 from ...retrieval.score_scales import SCALES, ScoreScale
 from ...retrieval.search import SearchRequest
+from ...retrieval.second_similarity import SecondSimilarity
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .bm25_search import BM25Search, check_texts, key_of_node
@@ -37,14 +38,14 @@ def rescorer_of(
     index: VectorStoreIndex, embedding: AlignedEmbedding, rescore: Any, search: str
 ) -> Rescorer:
     """Return what orders the hits of a search of an index again."""
-    return Rescorer(
+    similarity = SecondSimilarity(
         embedding.aligner,
-        rescore,
         partial(stored_vectors, index),
         embedding.text_of,
         search=search,
         store=type(index.vector_store).__name__,
     )
+    return Rescorer(similarity, rescore)
 
 
 def can_be_rescored(options: Mapping[str, Any]) -> bool:
