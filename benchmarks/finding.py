@@ -235,7 +235,7 @@ def _query_ms(aligner: Aligner, task: Task) -> float:
         start = time.perf_counter()
         aligner.project(vector, texts=texts, modality="source", role="query")
         if rescoring is not None:
-            [query] = rescoring.query(vector, modality="source", texts=texts)
+            [query] = rescoring.query(vector, texts=texts)
             np.argsort(-(rescoring.documents(stored[hits], texts=read) @ query))
         taken.append(time.perf_counter() - start)
     return 1000 * float(np.median(taken))

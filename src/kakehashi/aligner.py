@@ -180,7 +180,7 @@ class Aligner(EmbeddingMethods):
         [vector] = self.project(encoded, texts=[text], modality=side)
         if (rescoring := self.rescoring_of(side)) is None:
             return vector, None
-        [again] = rescoring.query(encoded, modality=side, texts=[text])
+        [again] = rescoring.query(encoded, texts=[text])
         return vector, again
 
     def rescoring_of(self, modality: str) -> Rescoring | None:

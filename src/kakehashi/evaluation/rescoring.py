@@ -45,7 +45,7 @@ class RescoredSearch:
         queries = self._aligner.project(vectors, texts=texts, modality="source", role="query")
         metric = self._aligner.report.metric
         hits = first_hits(queries, self._stored, metric, self._rescoring.n_hits)
-        asked = self._rescoring.query(vectors, modality="source", texts=texts)
+        asked = self._rescoring.query(vectors, texts=texts)
         scores = score_hits(asked, self._documents, hits)
         return FirstHits(kept, hits, scores, are_answers(hits, relevance.answers))
 

@@ -49,22 +49,20 @@ class Rescoring:
         if None in widths or self.projection.query_offset is not None:
             raise DataError("Rescoring takes a projection of mode 'shared', which maps both sides.")
 
-    def query(
-        self, vectors: Any, *, modality: Side = "source", texts: Sequence[str] | None = None
-    ) -> Float32Array:
-        """Project (n, d) vectors of a modality's encoder: (n, d_out) float32.
+    def query(self, vectors: Any, *, texts: Sequence[str] | None = None) -> Float32Array:
+        """Project (n, d) vectors of the source encoder: (n, d_out) float32.
+
+        Queries of the target are not rescored (:meth:`kakehashi.Aligner.rescoring_of`).
 
         Args:
             vectors: (n, d) of any float dtype, as the encoder gives queries.
-            modality: whose encoder embedded the queries. The target's head would serve them, too;
-                an aligner does not ask for it.
-            texts: the n texts behind the vectors, where :meth:`reads` says so.
+            texts: the n texts behind them, where :meth:`reads` ``("source")`` says so.
 
         Raises:
             VectorError, DataError: as :meth:`kakehashi.Aligner.project`.
         """
-        matrix = self._matrix(vectors, modality)
-        return self.projection(matrix, modality=modality, role="query", texts=texts)
+        matrix = self._matrix(vectors, "source")
+        return self.projection(matrix, modality="source", role="query", texts=texts)
 
     def documents(self, vectors: Any, *, texts: Sequence[str] | None = None) -> Float32Array:
         """Project the stored (m, d) vectors of hits: (m, d_out) float32.
