@@ -98,6 +98,19 @@ def test_documents_that_another_modality_buries_are_searched_for(keeping_aligner
     assert "source" in result.last_hits
 
 
+def test_a_list_that_stays_too_short_ends_with_the_last_of_the_new_order(keeping_aligner):
+    shelf = Shelf(keeping_aligner, n_source=310)
+
+    def find(n, at_least, by_part):
+        return shelf.find(n, at_least, False)
+
+    result = shelf.rescorer().search(shelf.query, 4, find, 4, per_modality=False)
+    assert targets(result) == shelf.order(10)
+    [*_, last] = [hit for hit in result.hits if hit.modality == "target"]
+    assert result.last_hits["target"] == last
+    assert last.similarity != last.unrescored
+
+
 def test_a_document_that_is_stored_often_counts_once(keeping_aligner):
     shelf = Shelf(keeping_aligner, repeats=5)
     result = shelf.rescorer().search(shelf.query, 4, shelf.find, 4, per_modality=False)
