@@ -59,10 +59,15 @@ def test_more_hits_than_documents_order_them_all(search):
     assert list(found.first) == list((asked @ again.T).argmax(axis=1))
 
 
-def test_ties_count_against_the_query_and_no_number_ranks_last():
-    hits = np.array([[0, 1, 2], [0, 1, 2]])
-    scores = np.array([[0.5, 0.5, 0.1], [np.nan, 0.2, 0.1]], np.float32)
-    scores[np.isnan(scores)] = -np.inf
-    answers = np.array([[False, True, False], [True, False, False]])
-    found = FirstHits(np.array([2, 1]), hits, scores, answers)
-    assert list(found.rescored()) == [2, 3]
+def test_ties_count_against_the_query_also_where_rounding_parts_them():
+    scores = np.array([[0.5, 0.5, 0.1], [0.5 - 5e-7, 0.5, 0.1], [-np.inf, 0.2, 0.1]], np.float32)
+    answers = np.array([[False, True, False]] * 2 + [[True, False, False]])
+    hits = np.array([[0, 1, 2]] * 3)
+    assert list(FirstHits(np.array([2, 2, 1]), hits, scores, answers).rescored()) == [2, 2, 3]
+    # Ties of the first search count, too: an answer that they keep out of the hits stays there.
+    assert list(FirstHits(np.array([4, 4, 4]), hits, scores, answers).rescored()) == [4, 4, 4]
+
+
+def test_a_score_that_is_no_number_is_the_lowest():
+    documents = np.array([[np.nan, 1], [-1, 0]], np.float32)
+    assert list(score_hits(drawn(1, 2, 0), documents, np.array([[0, 1]]))[0] == -np.inf) == [1, 0]
