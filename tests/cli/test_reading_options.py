@@ -58,7 +58,7 @@ def test_they_reach_every_file_of_a_fit(files, tmp_path):
         assert json.loads(invoke(*command, *others, *options))["total"]["texts"] > 0
 
 
-@pytest.mark.parametrize("command", ["fit", "evaluate", "compare", "curve", "robustness"])
+@pytest.mark.parametrize("command", ["fit", "evaluate", "compare", "curve", "robustness", "report"])
 def test_every_command_that_reads_pairs_has_both(command):
     said = invoke(command, "--help")
     assert "--encoding" in said

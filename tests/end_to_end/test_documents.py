@@ -20,7 +20,7 @@ from kakehashi.encoders import as_encoder
 ROOT = Path(__file__).parents[2]
 READMES = ["README.md", "README.ja.md"]
 PLACES = ("*.md", ".github/**/*.md", "benchmarks/**/*.md", "docs/**/*.md", "src/**/*.md")
-PLACES += ("tests/**/*.md",)
+PLACES += ("tests/**/*.md", "packages/**/*.md")
 DOCUMENTS = sorted(str(path.relative_to(ROOT)) for place in PLACES for path in ROOT.glob(place))
 CODE = [
     f"/{path.relative_to(ROOT)}"

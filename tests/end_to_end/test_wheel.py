@@ -3,12 +3,12 @@
 import os
 import re
 import subprocess
-import sys
 from importlib.metadata import PathDistribution
 from pathlib import Path
 
 import pytest
 from support.environments import make_environment, requirements
+from support.wheels import build_wheel, unpack
 
 ROOT = Path(__file__).parents[2]
 FORMAT_1 = ROOT / "tests" / "data" / "format-1"
@@ -99,13 +99,8 @@ NEEDED_BY = {
 def wheel(tmp_path_factory) -> PathDistribution:
     """The wheel of this source tree, built and unpacked by pip, once."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, ROOT]
-    subprocess.run(build, check=True, capture_output=True)
-    [path] = folder.glob("*.whl")
-    site = folder / "site"
-    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index"]
-    subprocess.run([*install, "--target", site, path], check=True, capture_output=True)
-    [record] = site.glob("kakehashi-*.dist-info")
+    unpack([build_wheel(ROOT, folder)], folder / "site")
+    [record] = (folder / "site").glob("kakehashi-*.dist-info")
     return PathDistribution(record)
 
 

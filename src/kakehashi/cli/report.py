@@ -18,11 +18,13 @@ from .console import plain_console
 from .options import (
     CacheFile,
     EncoderName,
+    Encoding,
     Folder,
     GroupColumn,
     IndexAddress,
     OptionalPairsFile,
     Overwrite,
+    Sheet,
     SourceOfFit,
     TargetOfFit,
     load_for,
@@ -43,6 +45,8 @@ def report_command(
     source: SourceOfFit = None,
     target: TargetOfFit = None,
     group: GroupColumn = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     index: IndexAddress = None,
     trained_on: Annotated[
         Path | None,
@@ -63,7 +67,9 @@ def report_command(
     aligner = Aligner.load(folder).with_encoders(**encoders)
     data = documents = fitted = None
     if pairs is not None:
-        names, data, documents = load_for(aligner, pairs, index, (source, target), group)
+        names, data, documents = load_for(
+            aligner, pairs, index, (source, target), group, encoding=encoding, sheet=sheet
+        )
         fitted = None if trained_on is None else load_pairs(trained_on, **names)
     with show_progress(True):
         write_report(

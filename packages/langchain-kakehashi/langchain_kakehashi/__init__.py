@@ -1,0 +1,19 @@
+"""kakehashi for LangChain: the classes of ``kakehashi.integrations.langchain``."""
+
+from kakehashi.integrations.langchain import (
+    AlignedEmbeddings,
+    AlignedRetriever,
+    AlignedVectorStore,
+    BM25Search,
+    HybridRetriever,
+    VectorSearch,
+)
+
+__all__ = [
+    "AlignedEmbeddings",
+    "AlignedRetriever",
+    "AlignedVectorStore",
+    "BM25Search",
+    "HybridRetriever",
+    "VectorSearch",
+]
