@@ -22,8 +22,9 @@ from kakehashi.retrieval.hits import Hit, SearchResult
 from kakehashi.retrieval.hybrid_search import HybridSearch
 from kakehashi.retrieval.lexical_search import LexicalSearch
 from kakehashi.retrieval.query import Query
-from kakehashi.retrieval.rescore import Rescorer, RescoringSpace
+from kakehashi.retrieval.rescore import Rescorer
 from kakehashi.retrieval.search import SearchRequest
+from kakehashi.retrieval.second_similarity import RescoringSpace, SecondSimilarity
 from kakehashi.types import SIDES, Side
 from kakehashi.vectors import unit_rows
 
@@ -117,24 +118,22 @@ class Projected:
     def rescored(self, space: RescoringSpace, asked: Mapping[Language, Projected]) -> Again:
         """Return what orders the first English documents again for questions of each language."""
         vectors, texts = self.target["en"], self.texts["en"]
-        rescorer = Rescorer(
+        similarity = SecondSimilarity(
             space,
-            True,
             lambda columns: [vectors[column] for column in columns],
             lambda column: texts[column],
             search="vectors",
             store="known vectors",
         )
+        rescorer = Rescorer(similarity, True)
         return Again(rescorer, {name: by.queries_again(name) for name, by in asked.items()})
 
     def queries_again(self, language: Language) -> np.ndarray | None:
         """Return the (n, d) questions of a language by the second map, if there is one."""
-        side = SIDE.get(language, "source")
-        rescoring = self.aligner.rescoring_of(side)
+        rescoring = self.aligner.rescoring_of(SIDE.get(language, "source"))
         if rescoring is None:
             return None
-        x = (self.source if side == "source" else self.target)[language]
-        return rescoring.query(x, modality=side, texts=self.texts[language])
+        return rescoring.query(self.source[language], texts=self.texts[language])
 
 
 @dataclass(frozen=True)
