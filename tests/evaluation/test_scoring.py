@@ -68,7 +68,8 @@ def test_an_aligner_with_two_maps_is_scored_with_both(reads, text_aligner, tmp_p
     assert found.to_dict()["rescored"]["means"] == found.rescored.means
     assert [each["found"] for each in found.questions()] == first
     plain = evaluate(replace(aligner, rescoring=None), pairs)
-    assert plain.rescored is None
+    assert (plain.rescored, plain.shared) == (None, None)
+    assert found.shared == evaluate(aligner.as_shared(), pairs).aligned
     assert plain.aligned == found.aligned
     perturbed = measure_robustness(aligner, pairs, names=["cut-end"])
     assert perturbed.aligned == found.rescored

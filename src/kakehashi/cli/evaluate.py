@@ -33,7 +33,7 @@ from .options import (
     require_encoder,
 )
 
-_SCORES = ("base", "target_encoder", "bm25", "aligned", "rescored")
+_SCORES = ("base", "target_encoder", "bm25", "aligned", "rescored", "shared")
 
 
 @app.command("evaluate")
@@ -102,7 +102,7 @@ def _print(result: Evaluation) -> None:
         shown[TARGET_ENCODER] = result.target_encoder
     shown |= {"BM25": result.bm25, "aligned": result.aligned}
     if result.rescored is not None:
-        shown["rescored"] = result.rescored
+        shown |= {"rescored": result.rescored, "shared": result.shared}
     print_scores(f"{result.aligned.n_queries} queries in {result.aligned.pool} documents", shown)
     console = plain_console()
     if result.note:

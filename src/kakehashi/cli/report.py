@@ -5,14 +5,17 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ..aligner import Aligner
 from ..bundle import check_parent
+from ..data.readers import read_texts
+from ..language import current_language
 from ..pages import write_report
 from ..progress import show_progress
+from ..types import SIDES
 from .app import app
 from .console import plain_console
 from .options import (
@@ -39,7 +42,10 @@ def report_command(
     pairs: OptionalPairsFile = None,
     *,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
-    lang: Annotated[str, typer.Option(help="Language of the page: en or ja.")] = "en",
+    lang: Annotated[
+        str | None,
+        typer.Option(help="Language of the page: en or ja. By default that of the command."),
+    ] = None,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
     source: SourceOfFit = None,
@@ -54,6 +60,23 @@ def report_command(
             help="The pairs of the fit: their documents are searched, too, and near copies found."
         ),
     ] = None,
+    curve: Annotated[
+        bool,
+        typer.Option(
+            "--curve", help="Measure accuracy by number of pairs: ten fits on --trained-on."
+        ),
+    ] = False,
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="A file of questions without answers: those to pair next are listed."),
+    ] = None,
+    embed_again: Annotated[
+        bool,
+        typer.Option(
+            "--embed-again",
+            help="Measure what the source encoder finds if it embeds the whole index again.",
+        ),
+    ] = False,
     cache: CacheFile = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -65,20 +88,26 @@ def report_command(
     check_parent(out)
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     aligner = Aligner.load(folder).with_encoders(**encoders)
-    data = documents = fitted = None
+    names: dict[str, Any] = dict(zip(SIDES, aligner.data.columns, strict=True))
+    data = documents = None
     if pairs is not None:
+        columns = (source, target)
         names, data, documents = load_for(
-            aligner, pairs, index, (source, target), group, encoding=encoding, sheet=sheet
+            aligner, pairs, index, columns, group, encoding=encoding, sheet=sheet
         )
-        fitted = None if trained_on is None else load_pairs(trained_on, **names)
+    fitted = None if trained_on is None else load_pairs(trained_on, **names)
+    texts = None if questions is None else read_texts(questions, column=names["source"])
     with show_progress(True):
         write_report(
             aligner,
             data,
             out,
-            language=lang,
+            language=lang or current_language(),
             index=documents,
             trained_on=fitted,
+            curve=curve,
+            questions=texts,
+            embed_again=embed_again,
             commands=[shlex.join(["kakehashi", *sys.argv[1:]])],
             cache=cache,
         )

@@ -86,10 +86,16 @@ class EncoderIdentity:
     @property
     def recorded_name(self) -> str:
         """The name for messages, with the form to pass where the name is not accepted."""
+        name = self.passed_name
+        return repr(self.name) if name is None else f"{self.name!r} (as a name to pass: '{name}')"
+
+    @property
+    def passed_name(self) -> str | None:
+        """The form in which the name is passed; None where the encoder needs none, or has none."""
         dotted = re.fullmatch(r"([A-Za-z_]\w*(?:\.\w+)*)\.([A-Za-z_]\w*)", self.name)
         if self.model is not None or dotted is None:
-            return repr(self.name)
-        return f"{self.name!r} (as a name to pass: '{dotted[1]}:{dotted[2]}')"
+            return None
+        return f"{dotted[1]}:{dotted[2]}"
 
     @property
     def tells_roles(self) -> bool:

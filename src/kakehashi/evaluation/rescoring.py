@@ -8,6 +8,7 @@ import numpy as np
 
 from ..aligner import Aligner
 from ..metrics.pool import Pool
+from ..metrics.ranking import ranks
 from ..metrics.relevance import Relevance
 from ..metrics.rescored import FirstHits, Ranks, are_answers, first_hits, score_hits
 from ..projection.rescoring import Rescoring
@@ -48,6 +49,19 @@ class RescoredSearch:
         asked = self._rescoring.query(vectors, texts=texts)
         scores = score_hits(asked, self._documents, hits)
         return FirstHits(kept, hits, scores, are_answers(hits, relevance.answers))
+
+    def ranks_if_moved(
+        self, vectors: Float32Array, texts: Sequence[str] | None, relevance: Relevance
+    ) -> Ranks:
+        """Return the ranks where the second map moves the whole index, (n,), as mode shared does.
+
+        Args:
+            vectors: (n, d) of the source encoder, with their texts.
+            relevance: which of the documents answer which query.
+        """
+        asked = self._rescoring.query(vectors, texts=texts)
+        metric = self._aligner.report.metric
+        return ranks(asked, self._documents, metric, relevance=relevance)
 
 
 def rescored_search(aligner: Aligner, pool: Pool) -> RescoredSearch | None:

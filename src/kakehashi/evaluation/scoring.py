@@ -47,6 +47,8 @@ class Evaluation:
         bm25: scores of BM25; None where there are no texts.
         ranks: of each system that has scores, the rank of the best answer to each query, (n,).
         judgement: the verdict, what speaks against it, and the next step.
+        shared: scores where its second map moves the whole index (:meth:`.Aligner.as_shared`);
+            None where it has none.
         pairs, found: as they were given, and the text that the aligner finds first for each, for
             :meth:`questions`.
     """
@@ -61,11 +63,20 @@ class Evaluation:
     pairs: Pairs | None = field(default=None, repr=False)
     found: tuple[str, ...] | None = field(default=None, repr=False)
     rescored: Scores | None = None
+    shared: Scores | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-ready record, without single questions."""
         record: dict[str, Any] = {"note": self.note}
-        for name in ("base", "aligned", "rescored", "target_encoder", "bm25", "judgement"):
+        for name in (
+            "base",
+            "aligned",
+            "rescored",
+            "shared",
+            "target_encoder",
+            "bm25",
+            "judgement",
+        ):
             value = getattr(self, name)
             record[name] = None if value is None else asdict(value)
         return record
@@ -136,16 +147,19 @@ def evaluate(
         for name, queries in asked.vectors.items()
     }
     first = first_documents(asked.vectors["aligned"], documents, aligner.report.metric)
+    moved = None
     if (search := rescored_search(aligner, pool)) is not None:
         x = np.asarray(encoded.required_vectors("source"), np.float32)
         kept = by_system["aligned"]
         hits = search.hits(x, pairs.source_texts, kept=kept, relevance=relevance)
         by_system["rescored"], first = hits.rescored(), hits.first
+        moved = search.ranks_if_moved(x, pairs.source_texts, relevance)
     if pairs.source_texts is not None and pool.texts is not None:
         by_system["bm25"] = bm25_ranks(pairs.source_texts, pool.texts, relevance=relevance)
+    scored = {**by_system, **({} if moved is None else {"shared": moved})}
     scores = {
         name: Scores.of_ranks(rank, len(pool), clusters=groups_of(encoded))
-        for name, rank in by_system.items()
+        for name, rank in scored.items()
     }
     about_index = _ONLY_PAIRS if index is None else _added(encoded, others[0])
     notes = (asked.note, few_groups(pairs), about_index)
@@ -163,6 +177,7 @@ def evaluate(
         pairs=pairs,
         found=None if pool.texts is None else tuple(pool.texts[i] for i in first),
         rescored=scores.get("rescored"),
+        shared=scores.get("shared"),
     )
 
 

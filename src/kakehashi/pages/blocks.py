@@ -17,6 +17,14 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A heading of the third order."""
+
+    text: str
+    kind: ClassVar[str] = "heading"
+
+
+@dataclass(frozen=True)
 class Points:
     """A list of sentences."""
 
@@ -81,7 +89,7 @@ class Details:
     kind: ClassVar[str] = "details"
 
 
-Block: TypeAlias = Text | Points | Table | Chart | Commands | Case | Details
+Block: TypeAlias = Text | Heading | Points | Table | Chart | Commands | Case | Details
 
 
 @dataclass(frozen=True)

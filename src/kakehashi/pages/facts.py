@@ -36,6 +36,7 @@ class ReportFacts:
     Attributes:
         standing: the case, and the scores of every system.
         pairs: that judged here, with vectors; None where the report of the fit speaks alone.
+        wrong_pairs: rows that look wrong, the farthest first.
         next_texts: questions to pair next, the most useful first; None where it was not asked.
         commands: that made the aligner and this page.
     """
@@ -46,5 +47,6 @@ class ReportFacts:
     pairs: Pairs | None = None
     spaces: Spaces | None = None
     curve: LearningCurve | None = None
+    wrong_pairs: Sequence[int] | None = None
     next_texts: Sequence[str] | None = None
     commands: Sequence[str] = field(default=())

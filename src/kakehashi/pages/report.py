@@ -7,18 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from ..aligner import Aligner
+from ..data.arguments import check_choice
 from ..data.pairs import Pairs
-from ..evaluation.curve_result import LearningCurve
 from ..language import use_language
+from ..language.chosen import LANGUAGES
 from .facts import ReportFacts
-from .gathering import gather
+from .gathering import Asked, gather
 from .rendering import render
+from .sections.failures import failures
 from .sections.gap import gap
 from .sections.headline import headline
+from .sections.more_pairs import more_pairs
+from .sections.next_pairs import next_pairs
 from .sections.origin import origin
+from .sections.suspects import suspects
 from .sections.systems import systems
 
-_SECTIONS = (systems, gap, origin)
+_SECTIONS = (systems, gap, more_pairs, failures, suspects, next_pairs, origin)
 
 
 def write_report(
@@ -29,7 +34,9 @@ def write_report(
     language: str = "en",
     index: Any = None,
     trained_on: Pairs | None = None,
-    curve: LearningCurve | None = None,
+    curve: bool = False,
+    questions: Sequence[str] | None = None,
+    embed_again: bool = False,
     commands: Sequence[str] = (),
     cache: str | Path | None = None,
 ) -> Path:
@@ -41,8 +48,10 @@ def write_report(
         path: the file; one that is there is replaced.
         language: ``"en"`` or ``"ja"``.
         index: the documents of the index, as :func:`kakehashi.evaluation.evaluate` takes them.
-        trained_on: the pairs of the fit.
-        curve: what :func:`kakehashi.evaluation.learning_curve` returned.
+        trained_on: the pairs of the fit. Their documents are searched, too.
+        curve: whether to measure accuracy by number of pairs: some ten fits on ``trained_on``.
+        questions: texts of the source without answers; those to pair next are listed.
+        embed_again: whether to measure what the source encoder finds if it embeds every document.
         commands: that made the aligner and the page, to be shown.
         cache: a file that keeps encoded vectors between runs.
 
@@ -51,18 +60,13 @@ def write_report(
 
     Raises:
         MissingExtraError: matplotlib or Jinja2 is not installed.
-        DataError, EncoderError, CacheError: as :func:`kakehashi.evaluation.evaluate` raises them.
+        DataError: an unknown language, or as :func:`kakehashi.evaluation.evaluate` raises it.
+        EncoderError, CacheError, FitError: an encoder, the cache or the curve fails.
         OSError: the file cannot be written.
     """
-    facts = gather(
-        aligner,
-        pairs,
-        index=index,
-        trained_on=trained_on,
-        curve=curve,
-        commands=commands,
-        cache=cache,
-    )
+    check_choice("language", language, LANGUAGES)
+    asked = Asked(index, trained_on, curve, questions, embed_again, commands)
+    facts = gather(aligner, pairs, asked, cache)
     with use_language(language):
         page = page_of(facts)
     path = Path(path)

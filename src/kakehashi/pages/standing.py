@@ -86,6 +86,7 @@ def of_pairs(
         UNTOUCHED: evaluation.base,
         BM25: evaluation.bm25,
         RESCORED: evaluation.rescored,
+        SHARED: evaluation.shared,
         UNTOUCHED if unchanged else _by_one_map(aligner): evaluation.aligned,
         **(others or {}),
     }

@@ -51,3 +51,11 @@ def interval(scores: Scores, metric: str = "recall@1") -> str:
     """Return a 95% interval in percent."""
     low, high = scores.intervals[metric]
     return translate("{low:.0%} to {high:.0%}", low=low, high=high)
+
+
+def clipped(text: str, at_most: int = 320) -> str:
+    """Return a text on one line, cut with its length named where it is long."""
+    line = " ".join(text[: 4 * at_most].split())
+    if len(text) <= 4 * at_most and len(line) <= at_most:
+        return line
+    return translate("{start} … ({n:,} letters)", start=line[:at_most], n=len(text))

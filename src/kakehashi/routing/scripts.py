@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,7 @@ _SCRIPTS: dict[str, tuple[str, ...]] = {
     },
 }
 """First words of the Unicode names of a script's letters."""
+_NAMES = {word: script for script, words in _SCRIPTS.items() for word in words}
 
 
 class ScriptRouter:
@@ -88,9 +90,7 @@ class ScriptRouter:
         counts: dict[Side | None, int] = {None: 0, "source": 0, "target": 0}
         for character in folded(text):
             if character.isalpha():
-                # "LATIN SMALL LETTER A", "CJK UNIFIED IDEOGRAPH-5727": a name begins with a script.
-                first = unicodedata.name(character, "").replace("-", " ").partition(" ")[0]
-                counts[self._side_of.get(first)] += 1
+                counts[self._side_of.get(_first_word(character))] += 1
         most = max(counts.values())
         sides = [side for side, count in counts.items() if count == most]
         return sides[0] if len(sides) == 1 else None
@@ -106,6 +106,20 @@ def _scripts(side: Side, names: Sequence[str]) -> tuple[str, ...]:
     return scripts
 
 
+def _first_word(character: str) -> str:
+    """Return the script with which the name of a letter begins.
+
+    "LATIN SMALL LETTER A", "CJK UNIFIED IDEOGRAPH-5727"
+    """
+    return unicodedata.name(character, "").replace("-", " ").partition(" ")[0]
+
+
 def folded(text: str) -> str:
     """Return the first characters of a text in compatibility form (NFKC), as routers read them."""
     return unicodedata.normalize("NFKC", text[:_CHARACTERS])[:_CHARACTERS]
+
+
+def script_of(text: str) -> str | None:
+    """Return the name of the script of most letters of a text; None where it has no letters."""
+    counts = Counter(_NAMES.get(_first_word(c)) for c in folded(text) if c.isalpha())
+    return counts.most_common(1)[0][0] if counts else None

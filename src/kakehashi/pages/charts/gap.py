@@ -40,9 +40,9 @@ def gap_chart(spaces: Spaces) -> Chart:
 
     title = translate("Questions and their documents in two dimensions")
     about = translate(
-        "Dots are questions, squares their documents, lines join the pairs. The mean distance of "
-        "a pair, as a share of the mean distance of any question and any document: {DISTANCES}.",
-        DISTANCES=", ".join(f"{k} {v:.2f}" for k, v in relative_distances(spaces).items()),
+        "Dots are questions, squares their documents, lines join the pairs. How far a pair lies "
+        "apart, as a share of the distance of any question and any document: {DISTANCES}.",
+        DISTANCES=", ".join(f"{k.lower()} {v:.2f}" for k, v in relative_distances(spaces).items()),
     )
     return Chart(draw_svg("gap", 4.8, title, about, draw), about)
 

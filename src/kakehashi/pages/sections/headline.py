@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from ...language import translate, translate_sentence
 from ...report import BM25, TARGET_ENCODER, UNTOUCHED
 from ...training.verdict import FEW_QUERIES
 from ..blocks import Block, Commands, Points, Text
+from ..commands import command, encoder_options, folder_of
 from ..facts import ReportFacts
 from ..standing import Standing
 from ..words import first_right, interval, name_of, percent
@@ -130,30 +130,22 @@ def _blocks(facts: ReportFacts) -> list[Block]:
 
 def _next(facts: ReportFacts) -> list[Block]:
     """Say what to do now, with a line to paste where a command does it."""
-    told, folder = facts.standing, facts.aligner.path
-    shown = "FOLDER" if folder is None else shlex.quote(str(folder))
-    ask = translate("QUESTION")
+    told, folder = facts.standing, folder_of(facts.aligner)
+    encoders = encoder_options(facts.aligner)
     if told.case == "helps":
-        return [
-            Text(translate("What to do: serve it. This asks your index a question:")),
-            Commands(f"kakehashi search {shown} '{ask}' --index STORE"),
-        ]
+        ask = command("search", folder, translate("QUESTION"), index="STORE", **encoders)
+        told_to = translate("What to do: serve it. This asks your index a question:")
+        return [Text(told_to), Commands(ask)]
     if told.case in ("too few", "not judged"):
-        return [
-            Text(
-                translate(
-                    "What to do: collect at least {least} questions with the document that answers "
-                    "each. Then judge the aligner by them:",
-                    least=FEW_QUERIES,
-                )
-            ),
-            Commands(f"kakehashi report {shown} QUESTIONS.csv --out report.html"),
-        ]
+        told_to = translate(
+            "What to do: collect at least {least} questions with the document that answers each. "
+            "Then judge the aligner by them:",
+            least=FEW_QUERIES,
+        )
+        return [Text(told_to), Commands(command("report", folder, "QUESTIONS.csv", **encoders))]
     if told.case == "cannot judge":
-        return [
-            Text(translate("What to do: judge it by pairs that it was not fitted on:")),
-            Commands(f"kakehashi report {shown} OTHER_PAIRS.csv --out report.html"),
-        ]
+        told_to = translate("What to do: judge it by pairs that it was not fitted on:")
+        return [Text(told_to), Commands(command("report", folder, "OTHER_PAIRS.csv", **encoders))]
     return [Text(_without_aligner(told))]
 
 

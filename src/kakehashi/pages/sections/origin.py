@@ -6,7 +6,8 @@ from importlib.metadata import version
 
 from ...language import translate, translate_sentence
 from ...types import SIDES
-from ..blocks import Block, Commands, Details, Points, Section, Table, Text
+from ..blocks import Block, Commands, Details, Heading, Points, Section, Table, Text
+from ..commands import fit_command
 from ..facts import ReportFacts
 
 
@@ -59,9 +60,10 @@ def origin(facts: ReportFacts) -> Section:
     if report.remarks:
         notes = [translate_sentence(note) for note in report.notes]
         blocks.append(Details(translate("Notes of the fit"), [Points(notes)]))
+    blocks.append(Heading(translate("Make it again")))
+    if report.judged:
+        told = translate("The fit, as far as the aligner records it; files may lie elsewhere now:")
+        blocks += [Text(told), Commands(fit_command(aligner))]
     if facts.commands:
-        blocks += [
-            Text(translate("These commands make the aligner and this page again:")),
-            Commands("\n".join(facts.commands)),
-        ]
+        blocks += [Text(translate("This page:")), Commands("\n".join(facts.commands))]
     return Section("origin", translate("Where it came from"), blocks)
