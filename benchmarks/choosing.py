@@ -43,7 +43,8 @@ from kakehashi.metrics.relevance import clusters_of
 from kakehashi.training.feature_data import FeatureData, HeldOutPart, HeldOutQueries
 from kakehashi.training.features import FeatureSet, feature_sets
 from kakehashi.training.inputs import with_vectors
-from kakehashi.training.model_selection import choose, rank, tune_candidates, tune_heads
+from kakehashi.training.map_ranks import rank
+from kakehashi.training.model_selection import choose, tune_candidates, tune_heads
 from kakehashi.training.one_thread import BLAS
 from kakehashi.training.spaces import share_space, store_metric
 from kakehashi.training.split_plan import TEST_SHARE, Part, SplitPlan, plan_split

@@ -45,8 +45,9 @@ from kakehashi.metrics.relevance import MIN_GROUPS, Relevance
 from kakehashi.metrics.statistics import sums_by_cluster
 from kakehashi.training.candidates import Candidate
 from kakehashi.training.features import feature_sets
-from kakehashi.training.model_selection import tune_candidates, tune_correction, tune_head
+from kakehashi.training.model_selection import tune_candidates
 from kakehashi.training.one_thread import BLAS
+from kakehashi.training.setting_search import tune_correction, tune_head
 from kakehashi.training.sources import Source
 from kakehashi.training.spaces import share_space, store_metric
 from kakehashi.training.split_plan import plan_split

@@ -14,7 +14,7 @@ from kakehashi.projection.ngrams import CharacterNgrams
 from kakehashi.training import features as feature_module
 from kakehashi.training.features import FeatureSet, prior_of
 from kakehashi.training.hubness_bank import corrected
-from kakehashi.training.model_selection import rank
+from kakehashi.training.map_ranks import rank
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES

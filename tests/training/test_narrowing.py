@@ -6,10 +6,11 @@ from support.toy_data import encoded
 
 from kakehashi.projection.cca import cca
 from kakehashi.projection.ngrams import CharacterNgrams
-from kakehashi.training import model_selection, narrowing
+from kakehashi.training import map_ranks, narrowing, setting_search
 from kakehashi.training.closed_forms import closed_forms
 from kakehashi.training.features import FeatureSet
-from kakehashi.training.model_selection import rank, tune_closed_form
+from kakehashi.training.map_ranks import rank
+from kakehashi.training.setting_search import tune_closed_form
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 
@@ -52,9 +53,9 @@ def test_few_directions_are_left_as_they_are(monkeypatch):
 def test_the_best_settings_are_scored_again_in_all_directions(monkeypatch):
     data = developed(monkeypatch, FeatureSet("keep"), 12, 16)
     assert [len(part.statistics.moments.sum_x) for part in data.narrow] == [12] * len(data.parts)
-    seen, rank_of = set(), model_selection.rank
+    seen, rank_of = set(), map_ranks.rank
     monkeypatch.setattr(
-        model_selection,
+        map_ranks,
         "rank",
         lambda p, queries, *a, **k: (
             seen.add(queries.source.shape[1]) or rank_of(p, queries, *a, **k)
@@ -63,6 +64,6 @@ def test_the_best_settings_are_scored_again_in_all_directions(monkeypatch):
     form = closed_forms(data.features)[-1]
     found = tune_closed_form(form, data, "cosine")
     assert seen == {12, 32}
-    assert len(found) == model_selection._AGAIN
-    again = model_selection._scored(form, [c.parameters for c in found], data, data.parts, "cosine")
+    assert len(found) == setting_search._AGAIN
+    again = setting_search._scored(form, [c.parameters for c in found], data, data.parts, "cosine")
     assert [c.score for c in found] == [c.score for c in again]

@@ -28,7 +28,7 @@ from ..projection.linear import centring, procrustes, ridge
 from ..projection.moments import Moments, Spectrum
 from ..training.closed_forms import RIDGE_GRID
 from ..training.feature_data import HeldOutQueries
-from ..training.model_selection import rank
+from ..training.map_ranks import rank
 from ..types import SIDES, Metric
 from ..vectors import Float32Array
 from .systems import Dense, Lexical

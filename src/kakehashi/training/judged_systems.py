@@ -22,7 +22,7 @@ from ..retrieval.bm25 import bm25_ranks, tokenize
 from ..types import Metric
 from .candidates import Candidate
 from .held_out_ranks import NOT_ASKED, Ranks
-from .model_selection import rank
+from .map_ranks import rank
 from .prepare import Prepared
 
 System = Callable[[int, Relevance], Ranks]

@@ -13,7 +13,8 @@ from ..metrics.rescored import FirstHits, are_answers, first_hits, score_hits
 from ..projection import Projection
 from ..types import Metric
 from .feature_data import HeldOutQueries
-from .model_selection import compared, leads
+from .map_ranks import compared
+from .setting_search import leads
 
 N_HITS = (20, 50, 100)
 """Numbers of hits that may be ordered again."""

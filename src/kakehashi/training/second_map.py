@@ -9,16 +9,9 @@ from ..progress import track
 from .candidates import Candidate
 from .closed_forms import Parameters, form_near
 from .feature_data import FeatureData
-from .model_selection import (
-    CORRECTED,
-    Tuned,
-    choose,
-    timed,
-    tune_closed_form,
-    tune_correction,
-    without_each,
-)
+from .model_selection import Tuned, choose, without_each
 from .prepare import Prepared
+from .setting_search import CORRECTED, timed, tune_closed_form, tune_correction
 from .sufficient_statistics import develop
 
 

@@ -19,7 +19,7 @@ from kakehashi.training.features import FeatureSet
 from kakehashi.training.gradient import contrastive
 from kakehashi.training.gradient.contrastive import refine
 from kakehashi.training.gradient.mind_the_gap import train
-from kakehashi.training.model_selection import tune_head
+from kakehashi.training.setting_search import tune_head
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.vectors import unit_rows
