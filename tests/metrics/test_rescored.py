@@ -59,6 +59,14 @@ def test_more_hits_than_documents_order_them_all(search):
     assert list(found.first) == list((asked @ again.T).argmax(axis=1))
 
 
+def test_equal_hits_stay_in_the_order_of_the_documents():
+    documents = np.eye(3, dtype=np.float32)[np.random.default_rng(0).integers(0, 3, 300)]
+    asked = np.array([[0.9, 0.3, 0.1]], np.float32)
+    near = documents @ asked[0]
+    [hits] = first_hits(asked, documents, "ip", 250)
+    assert list(hits) == sorted(hits, key=lambda row: (-near[row], row))
+
+
 def test_ties_count_against_the_query_also_where_rounding_parts_them():
     scores = np.array([[0.5, 0.5, 0.1], [0.5 - 5e-7, 0.5, 0.1], [-np.inf, 0.2, 0.1]], np.float32)
     answers = np.array([[False, True, False]] * 2 + [[True, False, False]])
