@@ -12,7 +12,7 @@ from kakehashi import __version__
 import_module("kakehashi.integrations.llama_index")
 
 project = "kakehashi"
-author = "The kakehashi authors"
+author = copyright = "The kakehashi authors"
 version = release = __version__
 language = "en"
 
@@ -28,6 +28,7 @@ extensions = [
 ]
 exclude_patterns = ["_site", "_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
+myst_fence_as_directive = {"math"}  # GitHub renders a block of this name
 myst_heading_anchors = 4
 
 html_theme = "furo"
