@@ -25,6 +25,7 @@ extensions = [
     "github_markdown",
     "command_line",
     "public_names",
+    "plain_types",
 ]
 exclude_patterns = ["_site", "_build"]
 myst_enable_extensions = ["dollarmath", "colon_fence"]
