@@ -10,8 +10,10 @@ from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 from support.toy_data import ENCODERS, machine_pairs, reversed_letters
 
 import kakehashi
+from kakehashi.encoders import as_encoder
 from kakehashi.errors import DataError, ReaderError
 from kakehashi.integrations.langchain import AlignedEmbeddings
+from kakehashi.training.index_rows import index_rows
 from kakehashi.vectors import unit_rows
 
 TEXTS = [f"grease the bearing {i}" for i in range(30)]
@@ -102,6 +104,38 @@ def test_a_store_at_hand_is_read_whole(make):
     )
     np.testing.assert_allclose(stored, made, atol=1e-5)
     assert read.learn == 7
+
+
+def chroma_by(model):
+    from langchain_chroma import Chroma
+    from langchain_huggingface import HuggingFaceEmbeddings
+
+    return Chroma(f"c{uuid.uuid4().hex}", HuggingFaceEmbeddings(model_name=model))
+
+
+def llama_index_by(model, texts):
+    from llama_index.core import VectorStoreIndex
+    from llama_index.core.schema import TextNode
+    from llama_index.embeddings.huggingface import HuggingFaceEmbedding
+
+    nodes = [TextNode(text=text) for text in texts]
+    return VectorStoreIndex(nodes, embed_model=HuggingFaceEmbedding(model))
+
+
+def test_a_store_that_the_frameworks_encoder_filled_is_the_target_encoders(kicad, minilm):
+    """A fit that learns from it checks that, and takes its vectors as they are."""
+    pytest.importorskip("langchain_huggingface")
+    pytest.importorskip("llama_index.embeddings.huggingface")
+    texts = list(dict.fromkeys(kicad.target_texts))[:40]
+    store, encoder = chroma_by(minilm), as_encoder(minilm)
+    store.add_texts(texts)
+    made = encoder.encode(texts, "document")
+    for filled in (store, llama_index_by(minilm, texts)):
+        read = kakehashi.read_index(filled)
+        rows = index_rows(read, encoder, dimension=made.shape[1], cache=None)
+        assert sorted(rows.target_texts) == sorted(texts)
+        order = [rows.target_texts.index(text) for text in texts]
+        np.testing.assert_allclose(rows.target_vectors[order], made, atol=1e-5)
 
 
 @pytest.mark.slow
