@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
+from .language import translate_sentence
+
 T = TypeVar("T")
 
 _shown: ContextVar[bool] = ContextVar("kakehashi_progress", default=False)
@@ -40,6 +42,7 @@ def track(items: Sequence[T], label: str) -> Iterator[T]:
     if not _shown.get() or not items:
         yield from items
         return
+    label = translate_sentence(label)
     from rich.console import Console
     from rich.progress import Progress, TextColumn
 

@@ -18,7 +18,7 @@ from support.toy_data import rescoring_aligner
 
 from kakehashi import Aligner
 from kakehashi.bundle.layout import record_hash, sha256
-from kakehashi.cli.console import report_json
+from kakehashi.cli.records import report_json
 from kakehashi.errors import BundleError
 from kakehashi.types import SIDES
 

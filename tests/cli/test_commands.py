@@ -22,9 +22,9 @@ from typer.testing import CliRunner
 
 import kakehashi
 from kakehashi.cli.app import app
-from kakehashi.cli.console import print_report
 from kakehashi.cli.next_step import NextStep, after_comparison
 from kakehashi.cli.options import load_pairs
+from kakehashi.cli.tables import print_report
 from kakehashi.data.pairs import Pairs
 from kakehashi.errors import DataError, EncoderError, ReaderError
 from kakehashi.evaluation.comparison_verdict import ComparisonVerdict
@@ -283,11 +283,8 @@ def test_texts_without_an_encoder_ask_for_the_option_of_the_command_line(texts, 
         with pytest.raises(EncoderError, match=wanted):
             CliRunner().invoke(app, [*map(str, arguments)], catch_exceptions=False)
     bare = CliRunner().invoke(app, ["compare", str(texts)], catch_exceptions=False).stdout
-    assert (
-        "cosine       no source vectors: name an encoder (source_encoder=, or --source-encoder)"
-        in bare
-    )
-    assert "bm25         1.000" in bare
+    assert "cosine has no row: no source vectors: name an encoder (source_encoder=, or" in bare
+    assert re.search(r"bm25 +1\.000", bare)
 
 
 @pytest.fixture

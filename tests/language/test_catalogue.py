@@ -34,7 +34,7 @@ def strings_of_source() -> set[str]:
     for path in SOURCE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, (ast.Constant, ast.JoinedStr)) and (text := parts(node)):
-                found.add(text)
+                found |= {text, text.partition(" (")[0]}  # a finding of a file ends at its bracket
                 if isinstance(node, ast.Constant):
                     with suppress(ValueError):  # braces that are no places
                         found.add(shape(text))

@@ -3,7 +3,7 @@ import pytest
 from kakehashi.language import translate, translate_sentence, use_language
 
 ENGLISH = "MRR@10 +0.215 over the untouched vectors on 60 held-out queries, p=0.0002"
-JAPANESE = "評価用クエリ 60 件で元のベクトルに対して MRR@10 +0.215、p=0.0002"
+JAPANESE = "評価用の質問 60 件で、射影なしの検索に対して MRR@10 +0.215、p=0.0002"
 
 
 def test_english_is_the_message_itself():

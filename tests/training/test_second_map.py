@@ -7,7 +7,8 @@ import pytest
 from support.toy_data import ENCODERS, machine_pairs, two_views
 
 from kakehashi import Aligner, Pairs, fit
-from kakehashi.cli.console import print_report, report_json
+from kakehashi.cli.records import report_json
+from kakehashi.cli.tables import print_report
 from kakehashi.metrics.rescored import FirstHits
 from kakehashi.report import KEEP, RESCORED, SHARED, Report
 from kakehashi.training.closed_forms import form_near

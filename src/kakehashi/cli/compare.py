@@ -13,7 +13,11 @@ from ..encoders.protocol import checked_encode
 from ..errors import DataError
 from ..evaluation.baselines import Baseline, Both, named
 from ..evaluation.comparison import compare
+from ..evaluation.comparison_result import Comparison
 from ..evaluation.named_baselines import NAMES
+from ..evaluation.paper_metrics import INSTANT, POOL
+from ..language import translate
+from ..printable import printable
 from ..progress import show_progress
 from ..training.fit import fit
 from ..training.inputs import as_encoders, with_vectors
@@ -41,6 +45,7 @@ from .options import (
     load_pairs,
     sources_of,
 )
+from .tables import dimmed, interval_of, plain_table
 
 
 @app.command("compare")
@@ -142,8 +147,56 @@ def compare_command(
     if as_json:
         print_json({**result.to_dict(), "next_step": next_step})
     else:
-        print(result)
-        plain_console().print(f"next: {next_step}", soft_wrap=True)
+        _print(result)
+        said = translate("next: {STEP}", STEP=next_step)
+        plain_console().print(said, soft_wrap=True)
+
+
+def _print(result: Comparison) -> None:
+    """Print the rows that could be scored as a table, and why the others could not."""
+    drawn = f"top-1/{min(POOL, result.pool)}"
+    columns = ("", "recall@1", "@5", "@10", "MRR@10", drawn, "ms/query", "h-mean", "train s")
+    title = translate(
+        "{n:,} queries in the whole index: {pool:,} documents, {n_train:,} training pairs",
+        n=result.n_queries,
+        pool=result.pool,
+        n_train=result.n_train,
+    )
+    table = plain_table(*columns, title=title)
+    lines = []
+    for name, row in result.rows.items():
+        if isinstance(row, str):
+            lines.append(translate("{name} has no row: {REASON}", name=name, REASON=row))
+            continue
+        means, (low, high) = row.scores.means, row.scores.intervals["recall@1"]
+        recall = dimmed(f"{means['recall@1']:.3f}\n", interval_of(low, high))
+        others = [f"{means[name]:.3f}" for name in ("recall@5", "recall@10", "mrr@10")]
+        speed = (
+            f"{1000 * row.latency:.2f}",
+            f"{row.harmonic_mean:.3f}",
+            f"{row.train_seconds:.1f}",
+        )
+        table.add_row(printable(name), recall, *others, f"{row.accuracy:.3f}", *speed)
+    console = plain_console()
+    console.print(table)
+    lines += [
+        translate(
+            "{top}: share of queries whose answer comes first among {n:d} documents, the answer "
+            "and others at random",
+            top=drawn,
+            n=min(POOL, result.pool),
+        ),
+        translate(
+            "ms/query: mean time of one query; h-mean: harmonic mean of {top} and of speed, "
+            "{seconds} s / ({seconds} s + time)",
+            top=drawn,
+            seconds=INSTANT,
+        ),
+        *(translate("note: {NOTE}", NOTE=note) for note in result.notes),
+        translate("verdict: {VERDICT}", VERDICT=str(result.verdict)),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True)
 
 
 def _rows(names: list[str] | None, encoders: list[str] | None) -> list[Baseline]:

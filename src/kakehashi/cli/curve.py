@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
 
 from ..evaluation.curve import learning_curve
+from ..evaluation.curve_result import FORECAST, LearningCurve
+from ..language import translate, translate_sentence
 from ..progress import show_progress
 from ..types import Side
 from .app import app
-from .console import print_json
+from .console import plain_console, print_json
 from .options import (
     CacheFile,
     EncoderName,
@@ -31,6 +34,7 @@ from .options import (
     load_pairs,
     sources_of,
 )
+from .tables import dimmed, interval_of, plain_table
 
 
 @app.command("curve")
@@ -89,4 +93,49 @@ def curve_command(
     if as_json:
         print_json(result.to_dict())
     else:
-        print(result)
+        _print(result)
+
+
+def _print(curve: LearningCurve) -> None:
+    """Print a row for each number of pairs, and what the next doubling is likely to bring."""
+    scores = curve.points[-1].scores
+    title = translate(
+        "{n:d} held-out questions in the whole index: {pool:,} documents, mode {mode}",
+        n=scores.n_queries,
+        pool=scores.pool,
+        mode=curve.mode,
+    )
+    columns = [translate(name) for name in ("pairs", "fits", "verdict")]
+    table = plain_table(*columns[:2], "recall@1", "MRR@10", columns[2], title=title)
+    for point in curve.points:
+        cells = [
+            dimmed(f"{point.scores.means[name]:.3f}\n", interval_of(*point.scores.intervals[name]))
+            for name in FORECAST
+        ]
+        use, fits = point.verdicts.count("use"), len(point.verdicts)
+        advice = translate("use" if use == fits else "use {use:d} of {fits:d}", use=use, fits=fits)
+        said = advice if use else translate("do not use")
+        table.add_row(f"{point.n_pairs:,}", str(fits), *cells, said)
+    console = plain_console()
+    console.print(table)
+    for line in (*_read(curve), *_forecasts(curve), *(f"note: {note}" for note in curve.notes)):
+        console.print(translate_sentence(line), soft_wrap=True)
+
+
+def _read(curve: LearningCurve) -> Iterator[str]:
+    """Say what the fits have learned from."""
+    read = "vectors and character n-grams" if curve.ngrams else "vectors alone"
+    yield f"fits of closed forms over {read}"
+    for name, rows in curve.learned_from.items():
+        yield f"learned beside the pairs: {rows:,} rows of {name}"
+
+
+def _forecasts(curve: LearningCurve) -> Iterator[str]:
+    for name, label in zip(FORECAST, ("recall@1", "MRR@10"), strict=True):
+        gain = curve.next_doubling[name]
+        low, high = gain.interval
+        yield (
+            f"the next doubling ({gain.n_from:,} -> {gain.n_to:,} pairs) is likely to bring "
+            f"{gain.gain:+.3f} [{low:+.3f}, {high:+.3f}] {label}"
+        )
+    yield "intervals: 95% of a score, over the queries; 90% of what the doubling brings"

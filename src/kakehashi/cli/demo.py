@@ -11,8 +11,10 @@ from rich.text import Text
 
 from ..progress import show_progress
 from .app import app
-from .console import plain_console, print_json, print_scores, scores_json, short
+from .console import plain_console, print_json, short
 from .options import Json
+from .records import scores_json
+from .tables import print_scores
 
 if TYPE_CHECKING:
     from ..demo.pipeline import DemoResult

@@ -11,11 +11,12 @@ import typer
 from ..aligner import Aligner
 from ..bundle import check_parent
 from ..evaluation.scoring import Evaluation, evaluate
+from ..language import translate, translate_sentence
 from ..progress import show_progress
 from ..report import TARGET_ENCODER
 from ..types import SIDES
 from .app import app
-from .console import plain_console, print_json, print_scores, scores_json
+from .console import plain_console, print_json
 from .options import (
     CacheFile,
     EncoderName,
@@ -32,6 +33,8 @@ from .options import (
     load_pairs,
     require_encoder,
 )
+from .records import scores_json
+from .tables import print_scores
 
 _SCORES = ("base", "target_encoder", "bm25", "aligned", "rescored", "shared")
 
@@ -103,8 +106,12 @@ def _print(result: Evaluation) -> None:
     shown |= {"BM25": result.bm25, "aligned": result.aligned}
     if result.rescored is not None:
         shown |= {"rescored": result.rescored, "shared": result.shared}
-    print_scores(f"{result.aligned.n_queries} queries in {result.aligned.pool} documents", shown)
-    console = plain_console()
-    if result.note:
-        console.print(f"note: {result.note}")
-    console.print(str(result.judgement), soft_wrap=True)
+    title = translate(
+        "{n:,} queries in {pool:,} documents",
+        n=result.aligned.n_queries,
+        pool=result.aligned.pool,
+    )
+    print_scores(title, shown)
+    notes = [f"note: {result.note}"] if result.note else []
+    for line in (*notes, *str(result.judgement).split("\n")):
+        plain_console().print(translate_sentence(line), soft_wrap=True)

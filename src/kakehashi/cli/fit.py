@@ -17,7 +17,7 @@ from ..training.inputs import as_encoders
 from ..training.sources import as_sources
 from ..types import Side
 from .app import app
-from .console import print_json, print_report, report_json
+from .console import print_json
 from .dry_run import print_cost
 from .next_step import NextStep
 from .options import (
@@ -45,7 +45,9 @@ from .options import (
     load_pairs,
     sources_of,
 )
+from .records import report_json
 from .saving import check_folder, save_somewhere, saying_what_is_kept
+from .tables import print_report
 
 
 @app.command("fit")

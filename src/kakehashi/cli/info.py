@@ -6,12 +6,15 @@ from dataclasses import asdict
 from typing import Any
 
 from ..aligner import Aligner
+from ..language import translate
 from ..multi_aligner import MultiAligner, load
 from ..retrieval.calibration import MIN_CALIBRATED
 from ..types import SIDES
 from .app import app
-from .console import plain_console, print_facts, print_json, print_report, report_json
+from .console import plain_console, print_facts, print_json
 from .options import AllCandidates, Folder, Json
+from .records import report_json
+from .tables import print_report
 
 
 @app.command("info")
@@ -58,7 +61,9 @@ def _show_multi_aligner(combined: MultiAligner, all_candidates: bool) -> None:
     sources = ", ".join(combined.aligners)
     print_facts(
         {
-            "aligners": f"{sources} into the space of {combined.target}",
+            "aligners": translate(
+                "{names} into the space of {target}", names=sources, target=combined.target
+            ),
             "fingerprint": f"{combined.fingerprint} (of all together)",
         }
     )
@@ -71,14 +76,18 @@ def _show(aligner: Aligner, all_candidates: bool) -> None:
     data, names = aligner.data, _encoder_names(aligner)
     facts: dict[str, str] = {}
     for side in SIDES:
-        facts[side] = (
-            f"{names[side] or 'stored vectors'}, "
-            f"{aligner.dimensions[side]} -> {aligner.output_dimension} dimensions"
-            f"{', reads the texts, too' if aligner.reads(side) else ''}"
+        facts[side] = translate(
+            "{NAME}, {inputs:d} -> {outputs:d} dimensions",
+            NAME=names[side] or "stored vectors",
+            inputs=aligner.dimensions[side],
+            outputs=aligner.output_dimension,
         )
-    facts["data"] = f"{data.name or 'unnamed'}, {data.n_pairs:,} pairs"
+        if aligner.reads(side):
+            facts[side] += translate(", reads the texts, too")
+    facts["data"] = translate("{NAME}, {n:,} pairs", NAME=data.name or "unnamed", n=data.n_pairs)
     if data.columns != SIDES:
-        facts["data"] += f", columns {' and '.join(data.columns)}"
+        source, target = data.columns
+        facts["data"] += translate(", columns {source} and {target}", source=source, target=target)
     facts["licence"] = data.licence or "not stated"
     facts["SHA-256"] = f"{data.content_hash} (of the data)"
     if data.texts_hash:

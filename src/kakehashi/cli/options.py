@@ -15,6 +15,7 @@ from ..data.readers import read_pairs
 from ..encoders.first_use import missing_encoder
 from ..errors import DataError, EncoderError
 from ..integrations.reading import read_index
+from ..language import translate_sentence
 from ..pairing.starters import starter_pairs
 from ..types import SIDES, Side
 from .console import plain_console
@@ -168,7 +169,8 @@ def load_pairs(path: Path, encoders: Mapping[Side, Any] | None = None, **names: 
     """
     pairs = read_pairs(path, **names, on_invalid="drop")
     if pairs.validation.findings:
-        plain_console(stderr=True).print(f"{path}: {pairs.validation}")
+        found = "\n".join(map(translate_sentence, str(pairs.validation).split("\n")))
+        plain_console(stderr=True).print(f"{path}: {found}")
     for side, encoder in (encoders or {}).items():
         if encoder is None and pairs.vectors(side) is None:
             raise EncoderError(

@@ -12,7 +12,7 @@ from ..evaluation.robustness.perturbations import PERTURBATIONS
 from ..progress import show_progress
 from ..types import SIDES
 from .app import app
-from .console import print_json, print_robustness
+from .console import print_json
 from .options import (
     CacheFile,
     EncoderName,
@@ -29,6 +29,7 @@ from .options import (
     load_for,
     require_encoder,
 )
+from .tables import print_robustness
 
 
 @app.command("robustness")

@@ -17,6 +17,7 @@ from ..integrations._aligner_field import with_encoders
 from ..integrations._modalities import Space, query_modality_of
 from ..integrations.address_search.hit import StoreHit
 from ..integrations.address_search.searching import search_address
+from ..language import translate
 from ..multi_aligner import load
 from ..projection.rescoring import MAX_HITS
 from ..retrieval.query import AUTO
@@ -81,11 +82,13 @@ def search_command(
         print_json({**about, "hits": found})
         return
     console = plain_console()
-    console.print(f"read as: {read_as} ({how})")
+    console.print(translate("read as: {modality} ({HOW})", modality=read_as, HOW=how))
     if not hits:
-        console.print("nothing was found: is the store filled?")
+        console.print(translate("nothing was found: is the store filled?"))
     elif hits[0].similarity is None:
-        console.print("The numbers are the store's own scores; of distances, less is better.")
+        console.print(
+            translate("The numbers are the store's own scores; of distances, less is better.")
+        )
     for rank, hit in enumerate(hits, 1):
         console.print(Text.assemble(f"{rank:>2}  {_score(hit)}  ", short(hit.text)), soft_wrap=True)
 
@@ -117,4 +120,5 @@ def _warnings_as_lines() -> Iterator[None]:
         yield
     ours = [w.message for w in caught if w.category.__module__.startswith("kakehashi")]
     for message in dict.fromkeys(map(str, ours)):
-        plain_console(stderr=True).print(f"warning: {message}", soft_wrap=True)
+        said = translate("warning: {WARNING}", WARNING=message)
+        plain_console(stderr=True).print(said, soft_wrap=True)

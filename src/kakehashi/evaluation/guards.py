@@ -54,7 +54,7 @@ def _fitted(aligner: Aligner, pairs: Pairs) -> Warned | None:
         return None
     text = f"{seen.n} of {seen.checked} pairs were fitted"
     if seen.checked < len(pairs):
-        text += f" (by their hashes, so many of the {len(pairs)} can be looked up)"
+        text = f"{text} (by their hashes, so many of the {len(pairs)} can be looked up)"
     return Warned(text, seen.n >= _SPOILT * seen.checked, advice)
 
 

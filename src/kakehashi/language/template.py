@@ -58,10 +58,10 @@ class Template:
         for number, (place, words) in enumerate(zip(self.places, behind, strict=True), 1):
             if number == len(behind):
                 end = len(sentence) - len(words)
-                found = end > start and sentence.endswith(words)
+                found = end >= start and sentence.endswith(words)
             else:
-                end = sentence.find(words, start + 1)
-                found = end > 0
+                end = sentence.find(words, start)
+                found = end >= 0
             value = sentence[start:end]
             if not found or (place.is_number and not _NUMBER.fullmatch(value)):
                 return None

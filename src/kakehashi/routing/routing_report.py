@@ -46,10 +46,12 @@ class RoutingReport:
         if undecided != "0.0%":
             rest = f"it leaves {undecided} undecided and reads {self.error_answered:.1%} wrongly"
             if self.n_pairs < _FEW_PAIRS:
-                rest += " (its threshold was chosen on these texts: new ones may be read worse)"
-        missed = "" if self.reached else "; at most 20% and 1% were wanted"
-        return (
+                rest = (
+                    f"{rest} (its threshold was chosen on these texts: new ones may be read worse)"
+                )
+        read = (
             f"{self.n_pairs} pairs: {self.error:.1%} of held-out texts read as the wrong side "
-            f"(source {self.source_as_target:.1%}, target {self.target_as_source:.1%}); "
-            f"{rest}{missed}"
+            f"(source {self.source_as_target:.1%}, target {self.target_as_source:.1%})"
         )
+        missed = [] if self.reached else ["at most 20% and 1% were wanted"]
+        return "; ".join([read, rest, *missed])

@@ -148,8 +148,9 @@ def notes_on_sources(plan: SplitPlan) -> Iterator[str]:
         if leaks:
             used = "what it judges does not learn from them"
             if few:
-                used = f"the {n - leaks} others are too few to use, at least {LEAST_FITTED} are"
-                used += " needed"
+                used = (
+                    f"the {n - leaks} others are too few to use, at least {LEAST_FITTED} are needed"
+                )
             yield f"{leaks} of {n} rows of {name} also stand in the test part: {used}"
         elif few:
             yield f"{n} rows of {name} are too few to use; give at least {LEAST_FITTED}"

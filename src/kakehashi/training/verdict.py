@@ -153,10 +153,13 @@ def _over_target_encoder(ranks: HeldOutRanks, target_encoder: Ranks) -> _Win | V
     test = ranks.test(ranks.chosen, target_encoder)
     if test.better:
         return _Win(test, OWN_ENCODER, _queries(ranks))
-    outcome = "finds more" if test.worse else "is not shown to be beaten"
+    on, advice = _queries(ranks), "try that encoder as source encoder, too"
+    difference, p_value = test.difference, test.p_value
     reason = (
-        f"{OWN_ENCODER} {outcome} on {_queries(ranks)} (MRR@10 {test.difference:+.3f}, "
-        f"p={test.p_value:.3f}); try that encoder as source encoder, too"
+        f"{OWN_ENCODER} finds more on {on} (MRR@10 {difference:+.3f}, p={p_value:.3f}); {advice}"
+        if test.worse
+        else f"{OWN_ENCODER} is not shown to be beaten on {on} (MRR@10 {difference:+.3f}, "
+        f"p={p_value:.3f}); {advice}"
     )
     return Verdict("do not use", reason, test.p_value)
 
@@ -180,10 +183,10 @@ def _of_identity(verdict: Verdict, test: PairedTest) -> Verdict:
     if not test.worse:
         return verdict
     reason = (
-        f"{verdict.reason}; {OWN_ENCODER} finds more than the untouched vectors "
+        f"{OWN_ENCODER} finds more than the untouched vectors "
         f"(MRR@10 {-test.difference:+.3f}, p={test.p_value:.4f}): ask the index with it"
     )
-    return verdict._replace(reason=reason, target_leads=True)
+    return verdict._replace(reason=f"{verdict.reason}; {reason}", target_leads=True)
 
 
 def _queries(ranks: HeldOutRanks) -> str:

@@ -9,7 +9,7 @@ from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 
 import kakehashi
 from kakehashi import Pairs
-from kakehashi.cli.console import print_robustness
+from kakehashi.cli.tables import print_robustness
 from kakehashi.errors import DataError, EncoderError
 from kakehashi.evaluation.robustness.measure import measure_robustness
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
