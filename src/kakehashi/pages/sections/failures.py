@@ -34,8 +34,8 @@ def failures(facts: ReportFacts) -> Section | None:
     blocks: list[Block] = [
         Text(
             translate(
-                "{missed} of {n} questions do not find their document first; {far} of them do not "
-                "find it among the first ten.",
+                "{missed:,} of {n:,} questions do not find their document first; {far:,} of them "
+                "do not find it among the first ten.",
                 missed=missed,
                 n=len(ranks),
                 far=int((ranks > 10).sum()),
@@ -120,10 +120,10 @@ def _merged(labels: Sequence[str], rest: str) -> list[str]:
 
 def _length(place: int) -> str:
     if place == 0:
-        return translate("up to {n}", n=LENGTHS[0])
+        return translate("up to {n:d}", n=LENGTHS[0])
     if place == len(LENGTHS):
-        return translate("more than {n}", n=LENGTHS[-1])
-    return translate("{a} to {b}", a=LENGTHS[place - 1] + 1, b=LENGTHS[place])
+        return translate("more than {n:d}", n=LENGTHS[-1])
+    return translate("{a:d} to {b:d}", a=LENGTHS[place - 1] + 1, b=LENGTHS[place])
 
 
 def _worst(pairs: Pairs, result: Evaluation, ranks: NDArray[np.intp]) -> list[Block]:
@@ -135,10 +135,10 @@ def _worst(pairs: Pairs, result: Evaluation, ranks: NDArray[np.intp]) -> list[Bl
     if not rows:
         return [Text(translate("No question fails."))]
     cases = [case_of(pairs, row, int(ranks[row]), result.found[row]) for row in rows]
-    heading = Heading(translate("The {n} questions whose document is found last", n=len(cases)))
+    heading = Heading(translate("The {n:,} questions whose document is found last", n=len(cases)))
     blocks: list[Block] = [heading, *cases[:AT_ONCE]]
     if cases[AT_ONCE:]:
-        more = translate("{n} more questions", n=len(cases) - AT_ONCE)
+        more = translate("{n:,} more questions", n=len(cases) - AT_ONCE)
         blocks.append(Details(more, cases[AT_ONCE:]))
     return blocks
 

@@ -19,7 +19,7 @@ class Headline:
     """What a reader sees first.
 
     Attributes:
-        figure: the share of first answers that are right, set large; empty where none is known.
+        figure: the share of first answers that are right, set large where the aligner helps.
         sentence: the heading of the page.
         verdict: the case in two or three words.
         blocks: the interval, the reason and the next step.
@@ -36,7 +36,7 @@ def headline(facts: ReportFacts) -> Headline:
     """Lead with the sentence that the case asks for."""
     told = facts.standing
     after = told.after_scores
-    shown = after is not None and told.case in ("helps", "does not help")
+    shown = told.case == "helps"
     return Headline(
         figure=percent(after.means["recall@1"]) if after is not None and shown else "",
         sentence=_sentence(told),
@@ -52,7 +52,7 @@ def _sentence(told: Standing) -> str:
         return translate("No question has judged this aligner yet.")
     n = after.n_queries
     if told.case == "too few":
-        return translate("{n} questions are too few to tell whether it helps.", n=n)
+        return translate("{n:,} questions are too few to tell whether it helps.", n=n)
     if told.case == "cannot judge":
         return translate("These pairs cannot judge this aligner.")
     return _right(told)
@@ -65,25 +65,26 @@ def _right(told: Standing) -> str:
     right, n = first_right(after), after.n_queries
     if told.served == UNTOUCHED:
         return translate(
-            "No map helps: the first answer stays right for {right} of {n} questions.",
+            "No map helps: the first answer stays right for {right:,} of {n:,} questions.",
             right=right,
             n=n,
         )
     if before is None:
         return translate(
-            "The first answer is right for {right} of {n} questions.", right=right, n=n
+            "The first answer is right for {right:,} of {n:,} questions.", right=right, n=n
         )
     was, asked = first_right(before), before.n_queries
     if asked != n:
         return translate(
-            "The first answer is right for {right} of {n} questions; before, for {was} of {asked}.",
+            "The first answer is right for {right:,} of {n:,} questions; before, for {was:,} of "
+            "{asked:,}.",
             right=right,
             n=n,
             was=was,
             asked=asked,
         )
     return translate(
-        "The first answer is right for {right} of {n} questions; before, for {was}.",
+        "The first answer is right for {right:,} of {n:,} questions; before, for {was:,}.",
         right=right,
         n=n,
         was=was,
@@ -138,7 +139,7 @@ def _next(facts: ReportFacts) -> list[Block]:
         return [Text(told_to), Commands(ask)]
     if told.case in ("too few", "not judged"):
         told_to = translate(
-            "What to do: collect at least {least} questions with the document that answers each. "
+            "What to do: collect at least {least:,} questions with the document that answers each. "
             "Then judge the aligner by them:",
             least=FEW_QUERIES,
         )

@@ -23,6 +23,6 @@ def next_pairs(facts: ReportFacts) -> Section:
     told = translate("Pair these questions next: together they tell most about all others.")
     blocks: list[Block] = [Text(told), Points(texts[:_AT_ONCE])]
     if texts[_AT_ONCE:]:
-        more = translate("{n} more questions", n=len(texts) - _AT_ONCE)
+        more = translate("{n:,} more questions", n=len(texts) - _AT_ONCE)
         blocks.append(Details(more, [Points(texts[_AT_ONCE:])]))
     return Section("next-pairs", heading, blocks)

@@ -26,7 +26,7 @@ def origin(facts: ReportFacts) -> Section:
     for side, label in zip(SIDES, labels, strict=True):
         name = aligner.encoder_names[side] or translate("stored vectors")
         rows.append(
-            [label, translate("{name} ({d} dimensions)", name=name, d=aligner.dimensions[side])]
+            [label, translate("{name} ({d:d} dimensions)", name=name, d=aligner.dimensions[side])]
         )
     for name, learned in report.learned_from.items():
         rows.append(

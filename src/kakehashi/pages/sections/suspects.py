@@ -33,12 +33,12 @@ def suspects(facts: ReportFacts) -> Section | None:
         shown = list(rows[:MOST])
         cases = [case_of(pairs, row, int(ranks[row]), result.found[row]) for row in shown]
         told = translate(
-            "{n} of {of} pairs look as if their two texts do not belong together.",
+            "{n:,} of {of:,} pairs look as if their two texts do not belong together.",
             n=len(rows),
             of=len(pairs),
         )
         blocks = [Text(told), Text(rule, "note"), *cases[:AT_ONCE]]
         if cases[AT_ONCE:]:
-            more = translate("{n} more pairs", n=len(cases) - AT_ONCE)
+            more = translate("{n:,} more pairs", n=len(cases) - AT_ONCE)
             blocks.append(Details(more, cases[AT_ONCE:]))
     return Section("suspects", translate("Pairs that look wrong"), blocks)
