@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,8 @@ import typer
 from ..data.pairs import Pairs
 from ..data.readers import read_texts
 from ..errors import DataError
+from ..language import current_language
+from ..pages import write_report
 from ..progress import show_progress
 from ..training.fit import fit
 from ..training.fit_inputs import FitInputs
@@ -46,6 +49,7 @@ from .options import (
     sources_of,
 )
 from .records import report_json
+from .report import check_page, this_command
 from .saving import check_folder, save_somewhere, saying_what_is_kept
 from .tables import print_report
 
@@ -113,6 +117,10 @@ def fit_command(
         ),
     ] = None,
     all_candidates: AllCandidates = False,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="HTML page to write at once, as `report` does."),
+    ] = None,
 ) -> None:
     """Train an aligner on PAIRS, and report whether it helps on held-out queries.
 
@@ -120,6 +128,8 @@ def fit_command(
     judges it: collect thirty questions with their documents, and run `evaluate`.
     """
     check_folder(out, overwrite=overwrite)
+    if report is not None:
+        check_page(report, overwrite=overwrite)
     how_file = {"encoding": encoding, "sheet": sheet}
     names = {"source": source, "target": target, "group": group, "licence": licence, **how_file}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
@@ -135,9 +145,8 @@ def fit_command(
     )
     if pairs is not None and questions is not None:
         raise DataError("--questions is for a fit without PAIRS; leave one of them out.")
-    learn_from = as_sources(
-        sources_of(load_index(index, target, learn, **how_file), learn, starter)
-    )
+    documents = load_index(index, target, learn, **how_file)
+    learn_from = as_sources(sources_of(documents, learn, starter))
     if dry_run:
         print_cost(
             FitInputs(loaded, sets["validation"], sets["test"], learn_from)
@@ -164,6 +173,17 @@ def fit_command(
             cache=cache,
         )
         save_somewhere(aligner, out, overwrite=overwrite)
+        if report is not None:
+            write_report(
+                replace(aligner, path=out),
+                sets["test"],
+                report,
+                language=current_language(),
+                index=documents,
+                trained_on=loaded if isinstance(loaded, Pairs) else None,
+                commands=[this_command()],
+                cache=cache,
+            )
     if as_json:
         print_json({"out": str(out), **report_json(aligner.report)})
         return

@@ -13,7 +13,7 @@ from ..aligner import Aligner
 from ..bundle import check_parent
 from ..data.readers import read_texts
 from ..language import current_language
-from ..pages import write_report
+from ..pages import check_extra, write_report
 from ..progress import show_progress
 from ..types import SIDES
 from .app import app
@@ -84,8 +84,7 @@ def report_command(
 
     PAIRS judge it, which it was not trained on. Without them the page shows what the fit measured.
     """
-    check_free(out, overwrite=overwrite, kind="file")
-    check_parent(out)
+    check_page(out, overwrite=overwrite)
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     aligner = Aligner.load(folder).with_encoders(**encoders)
     names: dict[str, Any] = dict(zip(SIDES, aligner.data.columns, strict=True))
@@ -108,7 +107,24 @@ def report_command(
             curve=curve,
             questions=texts,
             embed_again=embed_again,
-            commands=[shlex.join(["kakehashi", *sys.argv[1:]])],
+            commands=[this_command()],
             cache=cache,
         )
     plain_console().print(f"{out} is written.", soft_wrap=True)
+
+
+def check_page(out: Path, *, overwrite: bool) -> None:
+    """Check that a page can be written, before the work.
+
+    Raises:
+        MissingExtraError: what draws it is not installed.
+        OSError: something is there, or nothing can be written there.
+    """
+    check_extra()
+    check_free(out, overwrite=overwrite, kind="file")
+    check_parent(out)
+
+
+def this_command() -> str:
+    """Return the command that is running, to be shown and pasted."""
+    return shlex.join(["kakehashi", *sys.argv[1:]])

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .report import write_report
+    from .report import check_extra, write_report
 
-__all__ = ["write_report"]
+__all__ = ["check_extra", "write_report"]
 
 
 def __getattr__(name: str) -> Any:
-    if name == "write_report":
-        from .report import write_report
+    if name in __all__:
+        from . import report
 
-        return write_report
+        return getattr(report, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

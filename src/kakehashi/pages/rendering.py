@@ -7,7 +7,6 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Any
 
-from ..errors import MissingExtraError
 from ..language import current_language, translate
 from ..printable import printable_lines
 from .blocks import Section
@@ -19,14 +18,9 @@ def render(headline: Headline, sections: Sequence[Section], name: str) -> str:
 
     Args:
         name: of the aligner, for the line above the verdict.
-
-    Raises:
-        MissingExtraError: Jinja2 is not installed.
     """
-    try:
-        from jinja2 import DictLoader, Environment, StrictUndefined
-    except ImportError as error:
-        raise MissingExtraError("jinja2", "report") from error
+    from jinja2 import DictLoader, Environment, StrictUndefined
+
     folder = files(__package__) / "template"
     page = (folder / "report.html").read_text(encoding="utf-8")
     environment = Environment(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from ..aligner import Aligner
 from ..data.arguments import check_choice
 from ..data.pairs import Pairs
+from ..errors import MissingExtraError
 from ..language import use_language
 from ..language.chosen import LANGUAGES
 from .facts import ReportFacts
@@ -24,6 +26,13 @@ from .sections.suspects import suspects
 from .sections.systems import systems
 
 _SECTIONS = (systems, gap, more_pairs, failures, suspects, next_pairs, origin)
+
+
+def check_extra() -> None:
+    """Raise MissingExtraError unless matplotlib and Jinja2 are installed (extra ``report``)."""
+    for package in ("matplotlib", "jinja2"):
+        if find_spec(package) is None:
+            raise MissingExtraError(package, "report")
 
 
 def write_report(
@@ -64,6 +73,7 @@ def write_report(
         EncoderError, CacheError, FitError: an encoder, the cache or the curve fails.
         OSError: the file cannot be written.
     """
+    check_extra()
     check_choice("language", language, LANGUAGES)
     asked = Asked(index, trained_on, curve, questions, embed_again, commands)
     facts = gather(aligner, pairs, asked, cache)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import io
 import re
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import escape
-
-from ...errors import MissingExtraError
 from ...printable import printable
 
 if TYPE_CHECKING:
@@ -57,15 +55,10 @@ def draw_svg(
         name: of the chart; its identifiers begin with it, so that two charts share none.
         height: in inches; the figure is ten inches wide.
         draw: fills the figure.
-
-    Raises:
-        MissingExtraError: matplotlib is not installed.
     """
-    try:
-        from matplotlib import rc_context
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingExtraError("A report needs matplotlib", "report") from error
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
     written = io.StringIO()
     settings: Any = {**_SETTINGS, "svg.hashsalt": name}
     with rc_context(settings), warnings.catch_warnings():
@@ -89,6 +82,6 @@ def _inline(svg: str, name: str, title: str, description: str) -> str:
     labels = f"{name}-title {name}-about"
     return (
         f'<svg class="chart" role="img" aria-labelledby="{labels}" viewBox="{box[1]}">'
-        f'<title id="{name}-title">{escape(printable(title))}</title>'
-        f'<desc id="{name}-about">{escape(printable(description))}</desc>{inside}'
+        f'<title id="{name}-title">{html.escape(printable(title))}</title>'
+        f'<desc id="{name}-about">{html.escape(printable(description))}</desc>{inside}'
     )

@@ -1,0 +1,66 @@
+"""`kakehashi report` and `fit --report`: the page, its command, and what is refused before work."""
+
+import html
+import json
+import re
+import shlex
+
+import pytest
+from support.cipher import cipher_aligner, ciphered
+from support.command_line import run
+
+pytestmark = pytest.mark.slow
+
+LETTERS = ("--source-encoder", "support.toy_data:hashed_letters")
+LETTERS += ("--target-encoder", "support.toy_data:hashed_letters")
+
+
+def write_pairs(path, pairs):
+    rows = zip(pairs.source_texts, pairs.target_texts, pairs.groups, strict=True)
+    lines = [json.dumps({"source": s, "target": t, "group": g}) for s, t, g in rows]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    cipher_aligner(120).save(folder / "bridge")
+    write_pairs(folder / "train.jsonl", ciphered(120))
+    write_pairs(folder / "test.jsonl", ciphered(40, seed=9))
+    return folder
+
+
+def test_the_command_writes_a_page_and_names_itself(files, tmp_path):
+    command = ["report", files / "bridge", files / "test.jsonl", *LETTERS, "--lang", "ja"]
+    command += ["--trained-on", files / "train.jsonl", "--out", tmp_path / "r.html"]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr[-2000:]
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert '<html lang="ja">' in page
+    shown = html.unescape(page).replace("\n", " ")
+    assert shlex.join(["kakehashi", *map(str, command)][-4:]) in shown
+    again = run(*command)
+    assert again.returncode == 2
+    assert "r.html" in again.stderr
+    assert "--overwrite" in again.stderr
+
+
+def test_a_fit_writes_the_page_at_once(files, tmp_path):
+    command = ["fit", files / "train.jsonl", *LETTERS, "--test", files / "test.jsonl"]
+    command += ["--no-ngrams", "--no-learned", "--out", tmp_path / "bridge"]
+    done = run(*command, "--report", tmp_path / "r.html")
+    assert done.returncode == 0, done.stderr[-2000:]
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert re.search(r"<h1>The first answer is right for \d+ of 40 questions; before", page)
+    assert f"kakehashi search {tmp_path / 'bridge'}" in html.unescape(page)
+    assert '<section id="failures"' in page
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_the_fit(files, tmp_path):
+    (tmp_path / "r.html").write_text("mine")
+    command = ["fit", files / "train.jsonl", *LETTERS, "--out", tmp_path / "bridge"]
+    done = run(*command, "--report", tmp_path / "r.html")
+    assert done.returncode == 2
+    assert not (tmp_path / "bridge").exists()
+    assert (tmp_path / "r.html").read_text() == "mine"
