@@ -9,10 +9,16 @@ from support.toy_data import ENCODERS, machine_pairs
 
 from kakehashi import Pairs, fit, read_pairs
 from kakehashi.data.index import IndexDocuments
+from kakehashi.encoders import as_encoder
 from kakehashi.report import DataRecord
 from kakehashi.training.assemble import notes_on
 from kakehashi.training.fit_inputs import FitInputs, FitSettings
-from kakehashi.training.guards import copies_across_the_split, few_groups, swapped_columns
+from kakehashi.training.guards import (
+    copies_across_the_split,
+    few_groups,
+    swapped_columns,
+    unread_script,
+)
 from kakehashi.training.near_copies import near_copies
 from kakehashi.training.prepare import prepare
 from kakehashi.training.seen_pairs import SAMPLE, sample_of, seen_in, texts_hash
@@ -168,3 +174,14 @@ def test_a_fit_says_which_groups_of_a_set_were_fitted_before_it_asked():
         "1 of 4 groups of the test set also stand in the pairs",
         "2 of 4 groups of the test set also stand in the validation set",
     ]
+
+
+def test_a_script_that_the_source_encoder_does_not_know_is_told_with_the_next_step(minilm, kicad):
+    encoder = as_encoder(minilm)
+    [note] = unread_script(encoder, kicad)
+    assert re.match(r"the source encoder does not know 1\d% of the tokens of the sources", note)
+    assert "`kakehashi encoders`" in note
+    english = Pairs(kicad.target_texts, kicad.target_texts)
+    assert list(unread_script(encoder, english)) == []
+    assert list(unread_script(as_encoder(ENCODERS["source_encoder"]), kicad)) == []
+    assert list(unread_script(None, kicad)) == []

@@ -15,6 +15,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     compare,
     curve,
     demo,
+    encoders,
     evaluate,
     fit,
     info,

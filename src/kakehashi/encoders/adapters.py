@@ -94,6 +94,20 @@ class SentenceTransformersEncoder(LoadableEncoder):
         result: Float32Array = encode(texts, show_progress_bar=False, convert_to_numpy=True)
         return result
 
+    def unknown_share(self, texts: list[str]) -> float | None:
+        """Return the share of the texts' tokens that the model does not know.
+
+        A tokenizer gives one sign to all that is not in its vocabulary, most often for a script
+        that the model never saw. None where the tokenizer has no such sign.
+        """
+        tokenizer = getattr(self._load(), "tokenizer", None)
+        unknown = getattr(tokenizer, "unk_token_id", None)
+        if tokenizer is None or unknown is None:
+            return None
+        rows = tokenizer(texts, add_special_tokens=False, truncation=True)["input_ids"]
+        tokens = [token for row in rows for token in row]
+        return tokens.count(unknown) / len(tokens) if tokens else None
+
     def _load(self) -> Any:
         if self._loaded is None:
             try:
@@ -138,6 +152,11 @@ class NamedEncoder(LoadableEncoder):
     async def aencode(self, texts: list[str], role: Role = "document") -> Any:
         """Encode n texts -> (n, d) without blocking the event loop."""
         return await aencode(self._encoder, texts, role)
+
+    def unknown_share(self, texts: list[str]) -> float | None:
+        """Return the share of unknown tokens, where the encoder can tell; None otherwise."""
+        share = getattr(self._encoder, "unknown_share", None)
+        return None if share is None else share(texts)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self._imported_as is None:

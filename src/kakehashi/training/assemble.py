@@ -14,7 +14,13 @@ from ..projection.rescoring import Rescoring
 from ..report import CandidateResult, DataRecord, LearnedFrom, Report, SecondMapResult
 from .candidates import Candidate
 from .gradient.torch_state import import_failure
-from .guards import copies_across_the_split, few_groups, sets_that_share_groups, swapped_columns
+from .guards import (
+    copies_across_the_split,
+    few_groups,
+    sets_that_share_groups,
+    swapped_columns,
+    unread_script,
+)
 from .held_out_ranks import scores_of
 from .judge import Judged
 from .learn_serving import learn_calibration, router_or_none
@@ -165,6 +171,7 @@ def notes_on(prepared: Prepared) -> tuple[str, ...]:
     notes += sets_that_share_groups(inputs)
     notes += filter(None, [few_groups(plan.questions)])
     notes += copies_across_the_split(plan)
+    notes += unread_script(prepared.encoded.encoders.get("source"), inputs.pairs)
     if len(plan.questions) < FEW_QUERIES:
         notes.append(
             f"{len(plan.questions)} held-out queries say little, and few documents are "
