@@ -57,7 +57,7 @@ from kakehashi.types import SIDES
 PEER = Path(__file__).parent / "peers" / "llama_index_adapter.py"
 QUERY = "How do I set the track width?"
 BATCH = 10_000
-STRENGTH = {"keep": {"strength": 0.5, "offset_reg": 1.0}, "shared": {"strength": 0.5}}
+STRENGTH = {"keep": {"strength": 0.5, "offset_reg": 0.3}, "shared": {"strength": 0.5}}
 CHILD = """
 import sys, time
 import numpy
@@ -130,7 +130,9 @@ def fitted(data: Path | None, mode: Any, width: int) -> Aligner:
     few = pairs.select(np.arange(100))  # for the record and the report alone
     aligner = kakehashi.fit(few, mode=mode)
     plain = cca(Spectrum(Moments.of(x, y)), mode, reg_source=1.0, reg_target=1.0, power=1.5)
-    bank = Bank.sample(x, y, np.arange(len(pairs)), Documents(y), seed=0)
+    bank = Bank.sample(
+        x, y, np.arange(len(pairs)), Documents(y), [(Moments.of(x, y), len(x))], seed=0
+    )
     [projection] = corrected(plain, mode, bank, [STRENGTH[mode]])
     return dataclasses.replace(aligner, projection=projection, mode=mode)
 

@@ -19,6 +19,7 @@ from kakehashi import Aligner, bundle, errors
 from kakehashi.bundle.layout import record_hash, sha256
 from kakehashi.bundle.reading import looks_pickled
 from kakehashi.errors import KakehashiError
+from kakehashi.projection.moments import Moments
 from kakehashi.training.hubness_bank import Bank, corrected
 from kakehashi.vectors import unit_rows
 
@@ -49,7 +50,7 @@ def test_a_folder_holds_no_vector_of_the_pairs(mode, aligner, vector_pairs, tmp_
     """Neither as a row nor as a column of a tensor, as the encoder gave it or projected."""
     if mode == "shared":
         x, y = (vector_pairs.vectors(side) for side in ("source", "target"))
-        bank = Bank(x, y, y)
+        bank = Bank(x, y, y, [(Moments.of(x, y), len(x))])
         [projection] = corrected(aligner.projection, "shared", bank, [{"strength": 0.5}])
         fitted = replace(aligner, projection=projection, path=None)
     else:

@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 from support.toy_data import two_views
 
 from kakehashi.projection.cca import cca
-from kakehashi.projection.hubness import HubnessCorrection, QueryPull, hubness
+from kakehashi.projection.hubness import HubnessCorrection, QueryPull
 from kakehashi.projection.hubness_model import HubnessModel
 from kakehashi.projection.linear import procrustes, ridge
 from kakehashi.projection.moments import Moments, Spectrum, _leading
@@ -73,15 +73,39 @@ def test_the_folded_correction_ranks_as_the_formula_in_every_metric(strength):
     np.testing.assert_allclose(asked @ stored.T * scale, expected, atol=1e-5)
 
 
-def test_the_shift_of_keep_mode_is_the_ridge_regression_of_scikit_learn():
+def test_the_shift_of_keep_mode_is_the_ridge_regression_of_the_spread_of_scores():
     rng = np.random.default_rng(4)
-    documents = unit(rng.standard_normal((80, 6)))
-    bank = unit(rng.standard_normal((50, 6)))
+    documents = unit(rng.standard_normal((80, 6)) + 0.5)
+    raw = rng.standard_normal((50, 6)) * [3, 2, 1, 1, 1, 0.5]
+    queries = unit(raw)
+    centred = documents - documents.mean(axis=0)
+    spread = (raw @ centred.T).std(axis=0)  # of the scores that each document gets
+    hubness = np.median((queries @ centred.T).max(axis=1)) * np.log(spread)
     reg = 0.7
     variance = documents.var(axis=0).mean()
-    model = Ridge(alpha=reg * variance * len(documents)).fit(documents, hubness(documents, bank))
-    found = QueryPull.of(documents, bank).offset(0.5, reg)
+    model = Ridge(alpha=reg * variance * len(documents)).fit(documents, hubness)
+    found = QueryPull.of(documents, queries, np.cov(raw.T, bias=True)).offset(0.5, reg)
     np.testing.assert_allclose(found, -0.5 * model.coef_, atol=1e-5)
+
+
+def test_the_shift_of_keep_mode_brings_its_ranking_nearer_to_that_of_shared_mode():
+    rng = np.random.default_rng(7)
+    x = unit(rng.standard_normal((3000, 12)) * np.linspace(2, 0.3, 12))
+    y = x @ rng.standard_normal((12, 12)) + 0.1 * rng.standard_normal((3000, 12))
+    y = unit(y + np.linspace(0, 1, 12))  # lengths depend on the direction of the middle
+    spectrum = Spectrum(Moments.of(x[1000:], y[1000:]))
+    setting = {"reg_source": 0.3, "reg_target": 0.3, "power": 1.0}
+    shared = cca(spectrum, "shared", **setting)
+    head = cca(spectrum, "keep", **setting).source
+    asked, documents = head(x[:200]), y[:1000]
+    covariance = head.weight.T @ spectrum.cxx @ head.weight
+    shift = QueryPull.of(documents, asked, covariance).offset(1.0, 0.03)
+    moved = shared.source(x[:200]) @ shared.target(documents).T
+    agreeing = [
+        float((np.argmax(queries @ documents.T, axis=1) == np.argmax(moved, axis=1)).mean())
+        for queries in (asked, asked + shift)
+    ]
+    assert agreeing[1] > agreeing[0] + 0.05
 
 
 def test_the_prior_of_cca_is_what_equal_pairs_add_to_the_cross_covariance():

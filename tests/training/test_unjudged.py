@@ -91,7 +91,7 @@ def test_a_query_is_centred_by_the_questions(index):
         made = fit(given, **options)
         found = evaluate(made, machine_pairs(), index=index).aligned
         recall[given is None] = found.means["mrr@10"]
-    assert recall[False] > recall[True] + 0.03
+    assert recall[False] > recall[True] + 0.01
 
 
 def test_it_is_a_first_aligner_for_pseudo_pairs_and_for_a_fit_of_its_own(unjudged, index):

@@ -28,6 +28,8 @@ from .hubness_model import N_NEIGHBOURS, HubnessModel
 
 _SAME_FOLD = 1e-4
 """Largest distance of a stored vector from the same vector folded again: stores round a little."""
+_LEAST_VARIANCE = 1e-2
+"""Of the mean variance: a document at the middle, whose score is always zero, has no logarithm."""
 Spread = tuple[FloatArray, FloatArray]
 MAX_BANK = 4096
 """Bank rows of a fit; a random sample of the training queries beyond that."""
@@ -98,9 +100,16 @@ def spread_of(documents: Float32Array) -> Spread:
 class QueryPull:
     """The correction of ``keep`` mode: a shift of the query that stands in for it.
 
-    Stored vectors must not change there, but a query that moves by ``o`` changes the score of
-    document c by ``o . c``. The best linear stand-in for ``-strength * h(c)`` is a ridge
-    regression of h on documents of the index:
+    A document far from the middle scores high with many queries and low with many: its scores
+    spread. So a score counts in units of its document's spread (the z-norm of speaker
+    verification: Reynolds, Comparison of background normalization methods, 1997). Near the score
+    t of a best document this subtracts
+
+        h(c) = t * log(spread of q . c over all queries q)
+
+    Stored vectors must not change, but a query that moves by ``o`` changes the score of document c
+    by ``o . c``. The best linear stand-in for ``-strength * h(c)`` is a ridge regression of h on
+    documents of the index:
 
         o = -strength * (C + reg * mean_variance * I)^-1 cov(c, h)
 
@@ -115,14 +124,24 @@ class QueryPull:
 
     @classmethod
     def of(
-        cls, documents: Float32Array, bank: Float32Array, spread: Spread | None = None
+        cls,
+        documents: Float32Array,
+        queries: Float32Array,
+        covariance: FloatArray,
+        spread: Spread | None = None,
     ) -> QueryPull:
-        """Regress h of (n, d) unit documents, given the (m, d) bank of projected queries.
+        """Regress h of (n, d) unit documents.
 
         Args:
+            queries: (m, d) projected queries of unit length; they tell t.
+            covariance: (d, d) of projected queries before they get unit length.
             spread: that of the documents, where it is known.
         """
-        h = hubness(documents, bank).astype(np.float64)
+        centred = documents - documents.mean(axis=0, dtype=np.float64)
+        variance = np.einsum("ij,ij->i", centred @ covariance, centred)
+        floor = max(_LEAST_VARIANCE * float(variance.mean()), 1e-12)
+        best = float(np.median((queries @ centred.T).max(axis=1)))
+        h = best * np.log(np.maximum(variance, floor)) / 2
         values, vectors = spread_of(documents) if spread is None else spread
         # The mean of the documents is a constant, of which h - h.mean() takes nothing.
         slope = vectors.T @ (documents.T @ (h - h.mean()) / len(documents))

@@ -132,8 +132,9 @@ def _cca_with_ngrams(
 ) -> ClosedForm:
     priors, prior_steps = _priors(features)
     starts = ((1.0, priors[0]), (3.0, priors[-1]))
+    power = FIXED["power"] if features.mode == "keep" else 1.75
     grid = [
-        {"reg_source": reg, "reg_target": reg, "prior": prior, "power": 1.75}
+        {"reg_source": reg, "reg_target": reg, "prior": prior, "power": power}
         | {"weights": weights, "ngrams": ngrams}
         for weights in (_weights(sources) if found is None else [found])
         for ngrams, (reg, prior) in itertools.product((0.5, 1.0), starts)

@@ -13,12 +13,17 @@ import numpy as np
 from ..projection import Projection
 from ..projection.hubness import MAX_BANK, HubnessCorrection, QueryPull, Spread, spread_of
 from ..projection.hubness_model import HubnessModel
+from ..projection.moments import Matrix, Moments
 from ..types import SIDES, Mode, Side
 from ..vectors import Float32Array, drawn, thinned, unit_rows
 from .closed_forms import Parameters
 from .features import Documents
 
-_REGRESSED = 2048  # rows that a regression on a few hundred dimensions learns as much from
+FIXED_CORRECTION: Parameters = {"strength": 0.75, "offset_reg": 0.03}
+"""The setting of ``keep`` mode where nothing can choose one, and an index is at hand."""
+MAX_DOCUMENTS = 2048
+"""Documents of an index that a regression on a few hundred dimensions learns as much from."""
+_ASKED = 256  # queries of which the best score is taken
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,25 +34,45 @@ class Bank:
         source, target: (m, d_x) and (m, d_y) float32, of the same training rows.
         documents: (k, d_y) float32 of the index, unit rows or their coordinates. Queries crowd
             around the documents that the map was fitted on; only beside others does that show.
+        sums: over the training rows and over each source, with as how many pairs each counts.
     """
 
     source: Float32Array
     target: Float32Array
     documents: Float32Array
+    sums: Sequence[tuple[Moments, float]]
 
     @classmethod
     def sample(
-        cls, source: Any, target: Any, rows: Any, documents: Documents, *, seed: int
+        cls,
+        source: Any,
+        target: Any,
+        rows: Any,
+        documents: Documents,
+        sums: Sequence[tuple[Moments, float]],
+        *,
+        seed: int,
     ) -> Bank:
         """Take at most ``MAX_BANK`` of some training rows, which ascend, and fewer documents."""
         rows = rows[drawn(len(rows), MAX_BANK, seed)]
         x, y = (np.asarray(side[rows], np.float32) for side in (source, target))
-        return cls(x, y, documents[drawn(len(documents), _REGRESSED, seed)].scaled)
+        return cls(x, y, documents[drawn(len(documents), MAX_DOCUMENTS, seed)].scaled, sums)
 
     @cached_property
     def spread(self) -> Spread:
         """The spread of the documents, which all maps share."""
         return spread_of(self.documents)
+
+    @cached_property
+    def covariance(self) -> Matrix:
+        """The covariance of queries, (d_x, d_x): few pairs tell it poorly without the sources."""
+        total = sum(weight for _, weight in self.sums)
+        parts = [
+            (weight / total) * (m.xx / m.n - np.outer(m.sum_x, m.sum_x) / m.n**2)
+            for m, weight in self.sums
+        ]
+        covariance: Matrix = np.sum(parts, axis=0)
+        return covariance
 
 
 def hubness_grid(mode: Mode) -> list[Parameters]:
@@ -55,7 +80,7 @@ def hubness_grid(mode: Mode) -> list[Parameters]:
     if mode == "keep":
         return [
             {"strength": s, "offset_reg": reg}
-            for s, reg in itertools.product((0.5, 1.0), (0.1, 1.0))
+            for s, reg in itertools.product((0.5, 1.0), (0.03, 0.3))
         ]
     return [{"strength": s} for s in (0.35, 0.5, 0.7)]
 
@@ -68,7 +93,7 @@ def corrected(
     *,
     sides: Sequence[Side] = SIDES,
 ) -> list[Projection]:
-    """Add the query-bank hubness correction in the form that the mode can hold, once a setting.
+    """Add the hubness correction in the form that the mode can hold, once a setting.
 
     What does not depend on the setting, the model of hubness, is fitted once.
 
@@ -76,14 +101,15 @@ def corrected(
         sides: the modalities whose documents will be projected; a fit compares maps by their
             targets alone.
     """
-    queries = _projected(projection, bank.source, "source")
     if mode == "keep":
-        thin = queries[thinned(len(queries), _REGRESSED)]
-        pull = QueryPull.of(bank.documents, thin, bank.spread)
+        asked = bank.source[thinned(len(bank.source), _ASKED)]
+        queries = _projected(projection, asked, "source")
+        pull = QueryPull.of(bank.documents, queries, _covariance(projection, bank), bank.spread)
         return [
             Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)
             for s in settings
         ]
+    queries = _projected(projection, bank.source, "source")
     targets = _projected(projection, bank.target, "target")
     by_side = {"target": (targets, queries), "source": (queries, targets)}
     models: dict[str, HubnessModel] = {s: HubnessModel.of(*by_side[s]) for s in sides}
@@ -93,6 +119,12 @@ def corrected(
         )
         for s in settings
     ]
+
+
+def _covariance(projection: Projection, bank: Bank) -> Matrix:
+    """Return the covariance of queries as a map projects them, before they get unit length."""
+    head = projection.source
+    return bank.covariance if head is None else head.weight.T @ bank.covariance @ head.weight
 
 
 def _projected(projection: Projection, x: Float32Array, side: Any) -> Float32Array:

@@ -15,6 +15,7 @@ from ..metrics.pool import Positions
 from ..metrics.relevance import clusters_of
 from ..projection.moments import Moments
 from ..vectors import drawn, thinned
+from .closed_forms import AS_PAIRS
 from .feature_data import FeatureData, HeldOutPart, HeldOutQueries, TrainingRows, TrainStatistics
 from .features import MAX_NGRAM_PAIRS, Documents, FeatureSet
 from .hubness_bank import Bank
@@ -132,7 +133,8 @@ class _PlanReader:
         sources = {name: moments for name, moments in sums.items() if moments is not None}
         pairs, rows = sets[0]
         x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
-        bank = Bank.sample(x, y, rows, self.documents, seed=self.seed)
+        weighed = [(moments, moments.n), *((each, AS_PAIRS) for each in sources.values())]
+        bank = Bank.sample(x, y, rows, self.documents, weighed, seed=self.seed)
         training = TrainingRows(sets, self.seed, bool(self.features.basis))
         return TrainStatistics(self.features, moments, bank, training, sources)
 

@@ -22,9 +22,11 @@ from ..projection.moments import Matrix, Moments, Spectrum
 from ..projection.rescoring import Rescoring
 from ..report import NOT_JUDGED, DataRecord, LearnedFrom, Report
 from ..types import Mode
-from ..vectors import Float32Array, unit_rows
+from ..vectors import Float32Array, thinned, unit_rows
 from .closed_forms import AS_PAIRS, FIXED
+from .features import Documents
 from .fit_inputs import FitSettings
+from .hubness_bank import FIXED_CORRECTION, MAX_DOCUMENTS, Bank, corrected
 from .inputs import ROLES, EncodersBySide, identities_of
 from .learn_serving import router_or_none
 from .seen_pairs import sample_of
@@ -43,17 +45,19 @@ _REASON = (
 
 @dataclass(frozen=True, eq=False)
 class _Learned:
-    """The rows and the means that the map is built from.
+    """The rows that the map is built from.
 
     Attributes:
         targets: (m, d_y), stored vectors of the index, or the targets of all pairs.
-        mean_x, mean_y: (d_x,), (d_y,), the middle of the source language and of the targets.
+        of_index: whether these are documents of an index.
+        asked: (k, d_x), the questions, or what stands for the source language without them.
+        same_space: whether raw vectors of both sides can be compared.
     """
 
     sources: tuple[Source, ...]
     targets: Float32Array
-    mean_x: Matrix
-    mean_y: Matrix
+    of_index: bool
+    asked: Any
     same_space: bool
 
 
@@ -85,13 +89,14 @@ def fit_unjudged(
     settings = settings.checked()
     texts = _checked(questions, learn_from, encoders, settings)
     learned = _gather(texts, learn_from, encoders, settings)
-    spectrum = Spectrum(_moments(learned))
+    moments = _moments(learned)
+    spectrum = Spectrum(moments)
     mode = settings.mode
     identities = identities_of(encoders)
-    dx, dy = (len(mean) for mean in (learned.mean_x, learned.mean_y))
+    dx, dy = learned.asked.shape[1], learned.targets.shape[1]
     rescoring = Rescoring(_fixed(spectrum, "shared"), N_HITS) if mode == "keep" else None
     return Aligner(
-        projection=_fixed(spectrum, mode),
+        projection=_corrected(_fixed(spectrum, mode), mode, learned, moments),
         mode=mode,
         dimensions={"source": dx, "target": dy},
         identities=identities,
@@ -152,7 +157,7 @@ def _gather(
     targets = np.concatenate(
         [np.asarray(rows.required_vectors("target"), np.float32) for rows in stored]
     )
-    asked = np.zeros((0, 0), np.float32)
+    asked = _read_by_source(sources)
     if questions:
         encoder = encoders["source"]
         assert encoder is not None
@@ -162,8 +167,8 @@ def _gather(
     return _Learned(
         sources,
         targets,
-        mean_x=_mean(asked if questions else _read_by_source(sources)),
-        mean_y=_mean(targets),
+        of_index=bool(documents),
+        asked=asked,
         same_space=one_encoder or share_space(sources[0].rows, identities, settings.seed),
     )
 
@@ -189,13 +194,25 @@ def _fixed(spectrum: Spectrum, mode: Mode) -> Projection:
     return cca(spectrum, mode, **FIXED)
 
 
+def _corrected(
+    projection: Projection, mode: Mode, learned: _Learned, moments: Moments
+) -> Projection:
+    """Correct a map of ``keep`` mode by the spread of scores, where an index is at hand."""
+    if mode == "shared" or not learned.of_index:
+        return projection
+    asked, targets = np.asarray(learned.asked, np.float32), learned.targets
+    documents = Documents(targets[thinned(len(targets), MAX_DOCUMENTS)]).scaled
+    bank = Bank(asked, asked, documents, [(moments, 1.0)])
+    return corrected(projection, mode, bank, [FIXED_CORRECTION])[0]
+
+
 def _moments(learned: _Learned) -> Moments:
     """Return the sums of the sources, which count alike, with means of ours."""
     first, *others = (
         Moments.of(rows.required_vectors("source"), rows.required_vectors("target"))
         for _, rows in learned.sources
     )
-    mine = first.around(learned.mean_x, learned.mean_y)
+    mine = first.around(_mean(learned.asked), _mean(learned.targets))
     return mine.pooled((other, mine.n) for other in others)
 
 
