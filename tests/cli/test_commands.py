@@ -604,16 +604,16 @@ def test_next_steps_name_the_encoders_that_the_aligner_does_not_record(
         "source": "support.toy_data:hashed_letters",
         "target": "support.toy_data:reversed_letters",
     }
-    NextStep(text_aligner, Path("my aligner"), names).print()
+    pairs = machine_pairs()
+    NextStep(text_aligner, Path("my aligner"), names, pairs=pairs).print()
     said = capsys.readouterr().out
-    given = "source_encoder='support.toy_data:hashed_letters', "
-    given += "target_encoder='support.toy_data:reversed_letters'"
-    given = given.replace("'", '"')
-    assert f'AlignedEmbeddings.load("my aligner", {given})\n' in said
+    given = "".join(f'    {side}_encoder="{name}",\n' for side, name in names.items())
+    assert f'AlignedEmbeddings.load(\n    "my aligner",\n{given})\n' in said
     assert f"evaluate 'my aligner' OTHER_PAIRS {' '.join(BOTH_ENCODERS)}\n" in said
     recorded = {side: replace(e, model="some/model") for side, e in text_aligner.identities.items()}
     for known, passed in ((recorded, names), (text_aligner.identities, dict.fromkeys(names))):
-        NextStep(replace(text_aligner, identities=known), Path("mk"), passed).print()
+        aligner = replace(text_aligner, identities=known)
+        NextStep(aligner, Path("mk"), passed, pairs=pairs).print()
         said = capsys.readouterr().out
         assert 'AlignedEmbedding.load("mk")\n' in said
         assert "kakehashi evaluate mk OTHER_PAIRS\n" in said
@@ -623,12 +623,10 @@ def test_the_next_steps_run_as_they_are_printed(text_aligner, texts, capsys):
     names = dict(zip(("source", "target"), BOTH_ENCODERS[1::2], strict=True))
     NextStep(text_aligner, text_aligner.path, names, test=texts).print()
     lines = [line.strip() for line in capsys.readouterr().out.splitlines() if line.startswith(" ")]
-    *code, projection, command = lines
+    projection, scoring, page = lines
     assert projection.endswith("VECTORS.npz PROJECTED.npz")
-    scope = {}
-    exec("\n".join(code), scope)
-    assert {"embeddings", "embedding"} <= set(scope)
-    program, *arguments = shlex.split(command)
+    assert page == f"kakehashi report {text_aligner.path}"
+    program, *arguments = shlex.split(scoring)
     assert program == "kakehashi"
     assert run(*arguments).returncode == 0
 

@@ -45,7 +45,7 @@ from .options import (
     load_pairs,
     sources_of,
 )
-from .tables import dimmed, interval_of, plain_table
+from .tables import dimmed, interval_of, plain_table, print_table
 
 
 @app.command("compare")
@@ -162,7 +162,7 @@ def _print(result: Comparison) -> None:
         pool=result.pool,
         n_train=result.n_train,
     )
-    table = plain_table(*columns, title=title)
+    table = plain_table(*columns)
     lines = []
     for name, row in result.rows.items():
         if isinstance(row, str):
@@ -178,7 +178,7 @@ def _print(result: Comparison) -> None:
         )
         table.add_row(printable(name), recall, *others, f"{row.accuracy:.3f}", *speed)
     console = plain_console()
-    console.print(table)
+    print_table(title, table)
     lines += [
         translate(
             "{top}: share of queries whose answer comes first among {n:d} documents, the answer "

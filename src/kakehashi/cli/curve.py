@@ -34,7 +34,7 @@ from .options import (
     load_pairs,
     sources_of,
 )
-from .tables import dimmed, interval_of, plain_table
+from .tables import dimmed, interval_of, plain_table, print_table
 
 
 @app.command("curve")
@@ -106,7 +106,7 @@ def _print(curve: LearningCurve) -> None:
         mode=curve.mode,
     )
     columns = [translate(name) for name in ("pairs", "fits", "verdict")]
-    table = plain_table(*columns[:2], "recall@1", "MRR@10", columns[2], title=title)
+    table = plain_table(*columns[:2], "recall@1", "MRR@10", columns[2])
     for point in curve.points:
         cells = [
             dimmed(f"{point.scores.means[name]:.3f}\n", interval_of(*point.scores.intervals[name]))
@@ -117,7 +117,7 @@ def _print(curve: LearningCurve) -> None:
         said = advice if use else translate("do not use")
         table.add_row(f"{point.n_pairs:,}", str(fits), *cells, said)
     console = plain_console()
-    console.print(table)
+    print_table(title, table)
     for line in (*_read(curve), *_forecasts(curve), *(f"note: {note}" for note in curve.notes)):
         console.print(translate_sentence(line), soft_wrap=True)
 

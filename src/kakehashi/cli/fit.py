@@ -188,7 +188,8 @@ def fit_command(
         print_json({"out": str(out), **report_json(aligner.report)})
         return
     print_report(aligner.report, all_candidates=all_candidates)
-    NextStep(aligner, out, encoders, test=test, how_file=how_file).print()
+    known = loaded if isinstance(loaded, Pairs) else None
+    NextStep(aligner, out, encoders, test, how_file, known).print()
 
 
 def _questions(path: Path | None, column: str, how_file: dict[str, str | None]) -> list[str] | None:

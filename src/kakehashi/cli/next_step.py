@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from ..aligner import Aligner
+from ..data.pairs import Pairs
 from ..evaluation.comparison_verdict import ALIGNER, ComparisonVerdict
+from ..language import translate
 from ..training.verdict import FEW_QUERIES
 from ..types import Side
 from .console import plain_console
+from .paste import blocks
 
 BOTH = "both: "
 """Begins the name of the row of an encoder for both sides."""
@@ -28,6 +30,7 @@ class NextStep:
         encoders: the encoder names of the command line, by side.
         test: the file of test pairs, if one was named.
         how_file: ``encoding`` and ``sheet``, by which the files of the fit were read.
+        pairs: those of the fit, whose texts stand in the code to paste.
     """
 
     aligner: Aligner
@@ -35,6 +38,7 @@ class NextStep:
     encoders: Mapping[Side, str | None]
     test: Path | None = None
     how_file: Mapping[str, str | None] = field(default_factory=dict)
+    pairs: Pairs | None = None
 
     def print(self) -> None:
         """Print the lines; none is wrapped, so that each can be copied."""
@@ -45,43 +49,49 @@ class NextStep:
     def _lines(self) -> Iterator[str]:
         advised, unchanged = self.aligner.advised, self.aligner.projection.is_identity
         if unchanged and not advised:
-            yield (
-                f"{self.out} holds the identity and changes nothing: ask the index with the target "
+            yield translate(
+                "{out} holds the identity and changes nothing: ask the index with the target "
                 "encoder, which finds more. Loading this aligner gives a warning. More pairs may "
-                "help."
+                "help.",
+                out=self.out,
             )
         elif unchanged:
-            yield (
-                f"{self.out} holds the identity and changes nothing: keep your pipeline. More "
-                "pairs, or an encoder that reads the source better, may help."
+            yield translate(
+                "{out} holds the identity and changes nothing: keep your pipeline. More pairs, or "
+                "an encoder that reads the source better, may help.",
+                out=self.out,
             )
         elif not self.aligner.report.judged:
-            yield f"{self.out} was fitted without pairs: the integrations warn that none judged it."
+            yield translate(
+                "{out} was fitted without pairs: the integrations warn that none judged it.",
+                out=self.out,
+            )
             yield from self._score()
         elif not advised:
-            yield f"{self.out} is saved for a look, not for use: the integrations warn of it."
+            yield translate(
+                "{out} is saved for a look, not for use: the integrations warn of it.", out=self.out
+            )
             yield from self._score()
         else:
             yield from self._use()
 
     def _use(self) -> Iterator[str]:
-        load = f"load({', '.join([_quoted(str(self.out)), *self._keywords()])})"
-        yield "LangChain:"
-        yield "    from kakehashi.integrations.langchain import AlignedEmbeddings"
-        yield f"    embeddings = AlignedEmbeddings.{load}"
-        yield "LlamaIndex:"
-        yield "    from kakehashi.integrations.llama_index import AlignedEmbedding"
-        yield f"    embedding = AlignedEmbedding.{load}"
+        yield ""
+        for framework, code in blocks(self.aligner, self.out, dict(self._passed()), self.pairs):
+            yield translate("Ask it from Python ({framework}):", framework=framework)
+            yield f"\n{code}\n"
         folder = shlex.quote(str(self.out))
         if self.aligner.mode == "shared":
-            yield "Project the stored vectors once, and index the projected ones:"
+            yield translate("Project the stored vectors once, and index the projected ones:")
             yield f"    kakehashi project {folder} VECTORS.npz PROJECTED.npz"
         yield from self._score()
+        yield translate("Write a page to show:")
+        yield f"    kakehashi report {folder}"
 
     def _score(self) -> Iterator[str]:
         folder = shlex.quote(str(self.out))
         pairs = "OTHER_PAIRS" if self.test is None else shlex.quote(str(self.test))
-        yield "Score it on pairs that it was not trained on:"
+        yield translate("Score it on pairs that it was not trained on:")
         yield f"    kakehashi evaluate {folder} {pairs}{self._options()}"
 
     def _passed(self) -> Iterator[tuple[Side, str]]:
@@ -90,9 +100,6 @@ class NextStep:
             identity = self.aligner.identities[side]
             if name is not None and identity is not None and identity.model is None:
                 yield side, name
-
-    def _keywords(self) -> list[str]:
-        return [f"{side}_encoder={_quoted(name)}" for side, name in self._passed()]
 
     def _options(self) -> str:
         options = [f" --{side}-encoder {shlex.quote(name)}" for side, name in self._passed()]
@@ -135,7 +142,3 @@ def _command(name: str, pairs: Path, options: Mapping[str, Any], **others: Any) 
                 words.append(f"--{option.replace('_', '-')}")
                 words += [] if value is True else [str(value)]
     return shlex.join(words)
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluation.robustness.measure import PerturbedScores, RobustnessReport
-from ..language import translate, translate_sentence
+from ..language import current_language, translate, translate_sentence
 from ..metrics.ranking import METRICS
 from ..metrics.statistics import Scores
 from ..printable import printable
@@ -23,13 +23,14 @@ def print_report(report: Report, *, all_candidates: bool) -> None:
     """Print the verdict, and the scores of the chosen map (or of all) beside its rivals."""
     print_verdict(report.verdict, report.reason)
     if report.judged:
-        plain_console().print(_report_table(report, all_candidates=all_candidates))
+        print_table(*_report_table(report, all_candidates=all_candidates))
         _print_lines(_explained(report))
         _print_beside(report)
     _print_lines(report.remarks)
 
 
-def _report_table(report: Report, *, all_candidates: bool) -> Table:
+def _report_table(report: Report, *, all_candidates: bool) -> tuple[str, Table]:
+    """Return the heading and the table of the scores."""
     identity, chosen = report.candidates.get("identity"), report.candidates[report.chosen]
     heading = translate(
         "{n:d} {ASKED} in the whole index: {pool:,} documents",
@@ -37,7 +38,7 @@ def _report_table(report: Report, *, all_candidates: bool) -> Table:
         ASKED=report.asked,
         pool=chosen.scores.pool,
     )
-    table = plain_table("", translate("valid."), *_SHOWN, title=heading)
+    table = plain_table("", translate("valid."), *_SHOWN)
     for name, scores in report.before.items():
         validation = "" if identity is None else f"{identity.validation:.3f}"
         cells = [translate("not\ncomparable")] if scores is None else _cells(scores)
@@ -58,7 +59,7 @@ def _report_table(report: Report, *, all_candidates: bool) -> Table:
         hits = translate("keep, {n:d} hits", n=report.second.n_hits)
         rescored = dimmed(translate("rescored") + "\n", hits)
         table.add_row(rescored, "", *_cells(report.second.scores))
-    return table
+    return heading, table
 
 
 def _explained(report: Report) -> Iterator[str]:
@@ -93,26 +94,31 @@ def _print_beside(report: Report) -> None:
 def print_verdict(verdict: str, reason: str) -> None:
     """Print a verdict in bold, and its reason behind it."""
     said = translate("verdict: {VERDICT}", VERDICT=printable(verdict))
-    because = translate("({REASON})", REASON=printable(reason))
-    plain_console().print(Text.assemble((said, "bold"), f" {because}"))
+    because = translate(" ({REASON})", REASON=printable(reason))
+    plain_console().print(Text.assemble((said, "bold"), because), soft_wrap=_terminal_wraps())
 
 
 def _print_lines(sentences: Iterable[str]) -> None:
     """Print finished sentences, a line each, in the chosen language."""
     for sentence in sentences:
-        plain_console().print(translate_sentence(sentence))
+        plain_console().print(translate_sentence(sentence), soft_wrap=_terminal_wraps())
+
+
+def _terminal_wraps() -> bool:
+    """Whether lines are wrapped by the terminal: Japanese breaks anywhere, rich at spaces only."""
+    return current_language() == "ja"
 
 
 def print_scores(title: str, rows: Mapping[str, Scores | None]) -> None:
     """Print a table of metrics with their intervals, a row for each name."""
-    table = plain_table("", *_SHOWN, title=title)
+    table = plain_table("", *_SHOWN)
     for name, scores in ((printable(name), scores) for name, scores in rows.items()):
         label = translate_sentence(name)
         if scores is None:
             table.add_row(label, translate("no texts" if name == "BM25" else "not comparable"))
             continue
         table.add_row(label, *_cells(scores))
-    plain_console().print(table)
+    print_table(title, table)
 
 
 def print_robustness(report: RobustnessReport) -> None:
@@ -140,7 +146,7 @@ def _print_perturbed(
     title: str, report: RobustnessReport, clean: Scores, rows: Mapping[str, PerturbedScores | None]
 ) -> None:
     heading = f"{title}: {report.n_queries} queries in {report.pool} documents"
-    table = plain_table("queries", *_SHOWN, "change", title=heading)
+    table = plain_table("queries", *_SHOWN, "change")
     table.add_row("as they are", *_cells(clean), "")
     for name, perturbed in rows.items():
         share = report.perturbations[name].share_changed
@@ -151,12 +157,19 @@ def _print_perturbed(
                 *_cells(perturbed.scores),
                 dimmed(f"{perturbed.change['mrr@10']:+.3f}\n", f"{low:+.3f}, {high:+.3f}"),
             )
-    plain_console().print(table)
+    print_table(heading, table)
 
 
-def plain_table(*columns: str, title: str) -> Table:
+def print_table(title: str, table: Table) -> None:
+    """Print a table below its title, which may be wider."""
+    console = plain_console()
+    console.print(Text(title, "italic"), soft_wrap=_terminal_wraps())
+    console.print(table)
+
+
+def plain_table(*columns: str) -> Table:
     """Return a table without frames: with them the widest does not fit into 80 cells."""
-    return Table(*columns, title=title, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
+    return Table(*columns, box=box.SIMPLE_HEAD, padding=0, show_edge=False)
 
 
 def _cells(scores: Scores) -> list[Text]:
