@@ -47,6 +47,22 @@ def test_unicode_text_of_excel_is_read_by_its_ending_txt_as_lines(tmp_path):
     assert read_texts(path, encoding="cp932") == list(SOURCES)
 
 
+def test_a_table_of_excels_unicode_text_is_asked_to_be_called_tsv(tmp_path):
+    path = tmp_path / "x.txt"
+    path.write_bytes(TEXTS["tsv"].encode("utf-16"))
+    with pytest.raises(
+        ReaderError, match=r"x\.txt is plain text, not pairs\. .*rename it to \.tsv"
+    ):
+        read_pairs(path)
+    path.rename(tmp_path / "x.tsv")
+    assert read_pairs(tmp_path / "x.tsv").source_texts == SOURCES
+
+
+def test_a_long_file_is_looked_at_by_its_first_lines(tmp_path):
+    lines = "弁を締める,close\n" * 60_000
+    assert likely_encoding(lines.encode("cp932")) == "cp932"
+
+
 def test_utf_16_without_its_mark_is_named(tmp_path):
     path = tmp_path / "x.csv"
     path.write_bytes(TEXTS["csv"].encode("utf-16-le"))

@@ -19,6 +19,8 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16",
     codecs.BOM_UTF16_BE: "utf-16",
 }
+_LOOKED_AT = 1 << 20
+"""Bytes of a file that show what it looks like."""
 _KANA = re.compile("[\u3041-\u30ff]")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
@@ -105,6 +107,7 @@ def likely_encoding(content: bytes) -> str | None:
         return name if _reads(content, name) else None
     if _reads(content, UTF_8):
         return UTF_8
+    content = content[: content.rfind(b"\n", 0, _LOOKED_AT) + 1] or content  # whole lines
     # Letters with an accent stand between other letters. Two bytes make a Japanese character.
     high = len(_NOT_ASCII_BYTE.findall(content))
     if len(_ALONE.findall(content)) > 0.8 * high and _reads(content, "cp1252"):

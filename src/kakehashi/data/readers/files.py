@@ -86,6 +86,11 @@ def read_pairs(
     """
     path = Path(path)
     reader = _READERS.get(path.suffix.lower())
+    if path.suffix.lower() == ".txt":
+        raise ReaderError(
+            f"{path} is plain text, not pairs. If its lines have tabs, as Excel's 'Unicode Text', "
+            "rename it to .tsv."
+        )
     if reader is None:
         known = ", ".join(_READERS)
         raise ReaderError(f"{path}: unknown ending {path.suffix!r}; choose one of {known}.")
