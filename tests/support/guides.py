@@ -14,12 +14,17 @@ import shlex
 import sys
 from pathlib import Path
 
-_BLOCK = re.compile(r"^```(python|bash|powershell|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(
+    r"^```(python|bash|powershell|console|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE
+)
 _SAID = re.compile(r"^print\(.*\)  # (.+)$", re.MULTILINE)
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
-    """Return the fenced blocks of a page as pairs of language and code, in their order."""
+    """Return the fenced blocks of a page as pairs of language and code, in their order.
+
+    A block of a console shows a command and is not run.
+    """
     return _BLOCK.findall(page.read_text(encoding="utf-8"))
 
 
