@@ -80,6 +80,16 @@ def test_a_second_map_that_finds_no_more_is_not_held():
     assert "is not shown to find more than the first map alone" in report.second.advice
 
 
+def test_where_no_map_helps_the_untouched_vectors_are_advised():
+    x, _, groups = two_views(200)
+    nearly = x + 0.01 * np.random.default_rng(0).standard_normal(x.shape).astype(np.float32)
+    report = fit(
+        Pairs(source_vectors=x, target_vectors=nearly, groups=groups), learned=False
+    ).report
+    assert report.chosen == "identity"
+    assert report.second.advice == "keep the untouched vectors: neither map is shown to help"
+
+
 @pytest.mark.slow
 def test_texts_of_hits_are_read_where_those_of_queries_are():
     pairs = machine_pairs()

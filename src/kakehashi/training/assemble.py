@@ -126,7 +126,10 @@ def _second_result(prepared: Prepared, tuned: Tuned, judged: Judged) -> SecondMa
         scores=scores_of(second.ranks, len(prepared.plan.pool), groups),
         serves=judged.rescores,
         p_value=second.over_keep.p_value,
-        advice=second.advice(judged.ranks[tuned.chosen]),
+        advice=second.advice(
+            judged.ranks[tuned.chosen],
+            helps=judged.rescores or judged.shipped is not tuned.identity,
+        ),
     )
 
 

@@ -45,12 +45,15 @@ class JudgedSecond:
         """Whether the aligner rescores: it is shown to find more."""
         return self.over_keep.better
 
-    def advice(self, kept: Ranks) -> str:
+    def advice(self, kept: Ranks, *, helps: bool) -> str:
         """Say which of the three ways to serve, in a sentence.
 
         Args:
             kept: by the first map alone.
+            helps: whether a map ships; if not, the untouched vectors are served.
         """
+        if not helps:
+            return "keep the untouched vectors: neither map is shown to help"
         keep, rescored, moved = (
             f"{float((r == 1).mean()):.3f}" for r in (kept, self.ranks, self.moved)
         )
