@@ -91,12 +91,12 @@ def undecodable(path: Path, content: bytes, tried: str, at: int) -> ReaderError:
             "--encoding NAME (Python: encoding=): cp932 (Japanese Windows), gb18030 (Chinese), "
             "cp949 (Korean), cp1252 (western European). Or save it as UTF-8 (Excel: 'CSV UTF-8')."
         )
-    seen = _NOT_ASCII.search(content.decode(like))
-    sample = f" ({printable(seen[0])[:12]})" if seen else ""
+    letters = _NOT_ASCII.search(content.decode(like))
+    seen = f"{like} ({printable(letters[0])[:12]})" if letters else like
     advice = (
         "without --encoding" if like == UTF_8 else f"with --encoding {like} (Python: encoding=)"
     )
-    return ReaderError(f"{path} is not {shown}; it reads as {like}{sample}. Run again {advice}.")
+    return ReaderError(f"{path} is not {shown}; it reads as {seen}. Run again {advice}.")
 
 
 def likely_encoding(content: bytes) -> str | None:
