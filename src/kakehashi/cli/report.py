@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -86,7 +87,8 @@ def report_command(
     """
     check_page(out, overwrite=overwrite)
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
-    aligner = Aligner.load(folder).with_encoders(**encoders)
+    loaded = Aligner.load(folder).with_encoders(**encoders)
+    aligner = replace(loaded, path=folder)  # shown as it was named
     names: dict[str, Any] = dict(zip(SIDES, aligner.data.columns, strict=True))
     data = documents = None
     if pairs is not None:

@@ -151,14 +151,17 @@ def _next(facts: ReportFacts) -> list[Block]:
 
 
 def _without_aligner(told: Standing) -> str:
-    rival = told.best_rival
+    rival, after = told.best_rival, told.after_scores
+    if rival is not None and after is not None:
+        finds_more = told.rows[rival].means["mrr@10"] >= after.means["mrr@10"]
+        rival = rival if finds_more else None
     if rival == TARGET_ENCODER:
         return translate("What to do: ask the index with its own encoder, without the aligner.")
     if rival == BM25 and told.served != UNTOUCHED:
         return translate("What to do: search by words, too (a hybrid retriever with BM25).")
     if rival is None or told.served == UNTOUCHED:
         return translate(
-            "What to do: keep your pipeline as it is. More pairs, or an encoder that reads the "
-            "source better, may help."
+            "What to do: keep your pipeline as it is. Check that each question stands beside its "
+            "own answer. More pairs, or an encoder that reads the source better, may help."
         )
     return translate("What to do: keep {SYSTEM}. More pairs may help.", SYSTEM=name_of(rival))
