@@ -48,26 +48,31 @@ class Template:
     def find(self, sentence: str) -> dict[str, str] | None:
         """Return what stands at each place of a finished sentence; None if it is another message.
 
-        A place ends where the words behind it first follow, so that this takes linear time over
-        sentences of others, too.
+        A place ends where the words behind it first follow, and a number, if that is next. So this
+        takes linear time, over sentences of others, too.
         """
         first, *behind = self.literals
         if not sentence.startswith(first) or not behind:
             return {} if sentence == first and not behind else None
         values, start = {}, len(first)
-        for number, (place, words) in enumerate(zip(self.places, behind, strict=True), 1):
-            if number == len(behind):
-                end = len(sentence) - len(words)
-                found = end >= start and sentence.endswith(words)
-            else:
-                end = sentence.find(words, start)
-                found = end >= 0
+        for i, (place, words) in enumerate(zip(self.places, behind, strict=True)):
+            end = self._end(sentence, start, i, words)
             value = sentence[start:end]
-            if not found or (place.is_number and not _NUMBER.fullmatch(value)):
+            if end < start or (place.is_number and not _NUMBER.fullmatch(value)):
                 return None
             values[place.name] = value
             start = end + len(words)
         return values
+
+    def _end(self, sentence: str, start: int, i: int, words: str) -> int:
+        """Return where the place number i ends; -1 if the words behind it do not follow."""
+        if i + 1 == len(self.places):
+            return len(sentence) - len(words) if sentence.endswith(words) else -1
+        end = sentence.find(words, start)
+        if self.places[i + 1].is_number:
+            while end >= 0 and not _NUMBER.match(sentence, end + len(words)):
+                end = sentence.find(words, end + 1)
+        return end
 
     def fill(self, values: Mapping[str, str]) -> str:
         """Put finished values into their places."""
