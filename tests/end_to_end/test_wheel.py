@@ -160,4 +160,5 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel):
     tops -= {part for part in tops if part.endswith(".dist-info") or part == "bin"}
     assert tops == {"kakehashi"}
     names = {str(file) for file in wheel.files}
-    assert {"kakehashi/py.typed", "kakehashi/demo/kicad_ja_en.jsonl"} <= names
+    messages = "kakehashi/language/ja/LC_MESSAGES/kakehashi.mo"
+    assert {"kakehashi/py.typed", "kakehashi/demo/kicad_ja_en.jsonl", messages} <= names
