@@ -1,25 +1,18 @@
 """`kakehashi report` and `fit --report`: the page, its command, and what is refused before work."""
 
 import html
-import json
 import re
 import shlex
 
 import pytest
 from support.cipher import cipher_aligner, ciphered
 from support.command_line import run
+from support.pairs_files import write_pairs
 
 pytestmark = pytest.mark.slow
 
 LETTERS = ("--source-encoder", "support.toy_data:hashed_letters")
 LETTERS += ("--target-encoder", "support.toy_data:hashed_letters")
-
-
-def write_pairs(path, pairs):
-    rows = zip(pairs.source_texts, pairs.target_texts, pairs.groups, strict=True)
-    lines = [json.dumps({"source": s, "target": t, "group": g}) for s, t, g in rows]
-    path.write_text("\n".join(lines), encoding="utf-8")
-    return path
 
 
 @pytest.fixture(scope="module")

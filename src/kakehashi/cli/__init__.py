@@ -18,6 +18,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     encoders,
     evaluate,
     fit,
+    gate,
     info,
     project,
     report,

@@ -62,7 +62,7 @@ def judge(
     spoilt = next((warned for warned in found if warned.spoils), None)
     if spoilt is not None:
         return Judgement(NO_VERDICT, "the pairs cannot judge", spoilt.next_step, texts)
-    ours, n = _served(ranks), len(pairs)
+    ours, n = served_ranks(ranks), len(pairs)
     if bm25 := _above("bm25", "BM25", ranks):
         texts = (*texts, bm25)
     verdict = decide(
@@ -101,7 +101,7 @@ def _above(rival: str, name: str, ranks: Ranks) -> str | None:
     """Say that a rival finds more than the aligner, on average."""
     if rival not in ranks:
         return None
-    ours, theirs = (float(mrr(of).mean()) for of in (_served(ranks), ranks[rival]))
+    ours, theirs = (float(mrr(of).mean()) for of in (served_ranks(ranks), ranks[rival]))
     if theirs <= ours:
         return None
     return f"{name} finds more than the aligner (MRR@10 {theirs:.3f} against {ours:.3f})"
@@ -125,6 +125,6 @@ def _next_step(aligner: Aligner, advice: str, ranks: Ranks, n: int) -> str:
     }.get(best, "give more pairs: kakehashi curve says what more are likely to bring")
 
 
-def _served(ranks: Ranks) -> NDArray[np.intp]:
-    """Return the ranks of the aligner as it serves."""
+def served_ranks(ranks: Ranks) -> NDArray[np.intp]:
+    """Return the ranks of the aligner as it serves: rescored, where it rescores."""
     return ranks.get("rescored", ranks["aligned"])
