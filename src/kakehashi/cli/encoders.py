@@ -6,14 +6,14 @@ import shlex
 from typing import Annotated
 
 import typer
-from rich import box
-from rich.table import Table
 
 from ..encoders.known import KNOWN_ENCODERS, KnownEncoder
 from ..errors import DataError
+from ..language import translate, translate_sentence
 from .app import app
 from .console import plain_console, print_json
 from .options import Json
+from .tables import plain_table
 
 
 @app.command("encoders")
@@ -54,19 +54,24 @@ def encoders_command(
 
 def _print_table(encoders: list[KnownEncoder]) -> None:
     console = plain_console()
-    table = Table(
-        "", "dim", "licence", "languages", "recall@1", box=box.SIMPLE_HEAD, show_edge=False
-    )
+    headings = (translate("dim"), translate("licence"), translate("languages"), "recall@1")
+    table = plain_table("", *headings)
     for each in encoders:
-        table.add_row(each.name, str(each.dimension), each.licence, each.languages, recall_of(each))
+        licence, languages = map(translate_sentence, (each.licence, each.languages))
+        table.add_row(each.name, str(each.dimension), licence, languages, recall_of(each))
     console.print(table)
-    console.print("recall@1: of the demo's questions, in keep / rescored; empty: not measured here")
-    console.print("how to name one: kakehashi encoders NAME", soft_wrap=True)
+    for line in (
+        translate(
+            "recall@1: of the demo's questions, in keep / rescored; empty: not measured here"
+        ),
+        translate("how to name one: kakehashi encoders NAME"),
+    ):
+        console.print(line, soft_wrap=True)
 
 
 def _print_use(encoder: KnownEncoder) -> None:
     console = plain_console()
-    console.print(f"{encoder.name}: {encoder.note}" if encoder.note else encoder.name)
+    console.print(f"{encoder.name}: {translate_sentence(encoder.note)}", soft_wrap=True)
     for command in (
         f"pip install {shlex.quote(encoder.install)}",
         "kakehashi fit PAIRS --target-encoder YOURS --out my-aligner "
