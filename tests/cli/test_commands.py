@@ -30,6 +30,7 @@ from kakehashi.errors import DataError, EncoderError, ReaderError
 from kakehashi.evaluation.comparison_verdict import ComparisonVerdict
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
 from kakehashi.metrics.statistics import PairedTest
+from kakehashi.training.fit import fit_and_judge
 
 
 @pytest.fixture(scope="module")
@@ -441,9 +442,9 @@ def fit(monkeypatch, texts_npz, tmp_path):
 
         def spy(pairs, **options):
             passed.update(options)
-            return kakehashi.fit(pairs, **options)
+            return fit_and_judge(pairs, **options)
 
-        monkeypatch.setattr("kakehashi.cli.fit.fit", spy)
+        monkeypatch.setattr("kakehashi.cli.fit.fit_and_judge", spy)
         out = tmp_path / "aligner"
         done = CliRunner().invoke(app, ["fit", *map(str, (pairs, "--out", out, *arguments))])
         if done.exception is not None:

@@ -50,6 +50,22 @@ def test_a_fit_writes_the_page_at_once(files, tmp_path):
     assert '<section id="failures"' in page
 
 
+def test_without_a_test_set_the_page_has_the_questions_that_were_asked_out_of_fold(files, tmp_path):
+    command = ["fit", files / "train.jsonl", *LETTERS, "--no-ngrams", "--no-learned"]
+    done = run(*command, "--out", tmp_path / "bridge", "--report", tmp_path / "r.html", "--json")
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout)
+    page = html.unescape((tmp_path / "r.html").read_text(encoding="utf-8"))
+    served = (
+        told["second"]["rescored"] if told["second"]["serves"] else told["rungs"][told["chosen"]]
+    )
+    missed = round(120 * (1 - served["recall@1"]))
+    assert f"The first answer is right for {120 - missed} of 120 questions" in page
+    assert f"{missed} of 120 questions do not find their document first" in page
+    assert "Found first" not in page  # the maps of the folds are gone
+    assert '<section id="gap"' not in page
+
+
 def test_a_page_that_cannot_be_written_is_refused_before_the_fit(files, tmp_path):
     (tmp_path / "r.html").write_text("mine")
     command = ["fit", files / "train.jsonl", *LETTERS, "--out", tmp_path / "bridge"]

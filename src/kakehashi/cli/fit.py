@@ -12,9 +12,10 @@ from ..data.pairs import Pairs
 from ..data.readers import read_texts
 from ..errors import DataError
 from ..language import current_language
-from ..pages import write_report
+from ..pages.gathering import Asked
+from ..pages.report import write_page
 from ..progress import show_progress
-from ..training.fit import fit
+from ..training.fit import fit_and_judge
 from ..training.fit_inputs import FitInputs
 from ..training.inputs import as_encoders
 from ..training.sources import as_sources
@@ -158,7 +159,7 @@ def fit_command(
         )
         return
     with saying_what_is_kept(out, cache), show_progress(not as_json):
-        aligner = fit(
+        fitted = fit_and_judge(
             loaded,
             source_encoder=source_encoder,
             target_encoder=target_encoder,
@@ -172,18 +173,18 @@ def fit_command(
             learn_from=learn_from,
             cache=cache,
         )
+        aligner = fitted.aligner
         save_somewhere(aligner, out, overwrite=overwrite)
         if report is not None:
-            write_report(
-                replace(aligner, path=out),
-                sets["test"],
-                report,
-                language=current_language(),
+            asked = Asked(
                 index=documents,
                 trained_on=loaded if isinstance(loaded, Pairs) else None,
                 commands=[this_command()],
-                cache=cache,
+                fitted=fitted,
             )
+            at_place = replace(aligner, path=out)
+            language = current_language()
+            write_page(at_place, sets["test"], report, asked, language=language, cache=cache)
     if as_json:
         print_json({"out": str(out), **report_json(aligner.report)})
         return

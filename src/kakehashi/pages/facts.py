@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..aligner import Aligner
 from ..data.pairs import Pairs
 from ..evaluation.curve_result import LearningCurve
@@ -30,12 +33,30 @@ class Spaces:
 
 
 @dataclass(frozen=True, eq=False)
+class Questions:
+    """The questions that judged.
+
+    Attributes:
+        pairs: their texts and groups.
+        ranks: (n,) of the best answer to each, by the aligner as it serves.
+        found: the text that each finds first; None where that is not known.
+        pool: documents that were searched.
+    """
+
+    pairs: Pairs
+    ranks: NDArray[np.intp]
+    found: Sequence[str] | None
+    pool: int
+
+
+@dataclass(frozen=True, eq=False)
 class ReportFacts:
     """All that the sections show.
 
     Attributes:
         standing: the case, and the scores of every system.
-        pairs: that judged here, with vectors; None where the report of the fit speaks alone.
+        pairs: other pairs that judged, with vectors; None where the report of the fit speaks.
+        questions: single questions; None where only their scores are known.
         wrong_pairs: rows that look wrong, the farthest first.
         next_texts: questions to pair next, the most useful first; None where it was not asked.
         commands: that made the aligner and this page.
@@ -45,6 +66,7 @@ class ReportFacts:
     standing: Standing
     evaluation: Evaluation | None = None
     pairs: Pairs | None = None
+    questions: Questions | None = None
     spaces: Spaces | None = None
     curve: LearningCurve | None = None
     wrong_pairs: Sequence[int] | None = None

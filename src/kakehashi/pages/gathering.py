@@ -21,11 +21,12 @@ from ..evaluation.embedded_again import embedded_again
 from ..evaluation.scoring import Evaluation, check_aligner, evaluate
 from ..evaluation.wrong_pairs import wrong_pairs
 from ..pairing import select_for_pairing
+from ..training.fit import Fitted
 from ..training.inputs import with_vectors
 from ..training.target_encoder import encode_by_target_encoder
 from ..types import SIDES
 from ..vectors import Float32Array
-from .facts import ReportFacts, Spaces
+from .facts import Questions, ReportFacts, Spaces
 from .standing import EMBEDDED_AGAIN, of_fit, of_pairs
 
 N_NEXT = 20
@@ -42,6 +43,7 @@ class Asked:
     questions: Sequence[str] | None = None
     embed_again: bool = False
     commands: Sequence[str] = ()
+    fitted: Fitted | None = None
 
 
 def gather(
@@ -60,6 +62,7 @@ def gather(
             curve=_curve(aligner, pairs, asked, kept) if asked.curve else None,
             next_texts=_next_texts(aligner, asked, kept),
             commands=asked.commands,
+            questions=_questions_of_fit(aligner, asked.fitted),
         )
         return facts if pairs is None else _judged(facts, pairs, asked, kept)
 
@@ -79,9 +82,17 @@ def _judged(facts: ReportFacts, pairs: Pairs, asked: Asked, cache: str | Path) -
         standing=of_pairs(aligner, result, others),
         evaluation=result,
         pairs=encoded,
+        questions=Questions(encoded, ranks, result.found, result.aligned.pool),
         spaces=_spaces(_before(aligner, encoded, result, cache), encoded, after),
         wrong_pairs=tuple(map(int, wrong_pairs(*after, encoded, ranks))),
     )
+
+
+def _questions_of_fit(aligner: Aligner, fitted: Fitted | None) -> Questions | None:
+    """Return the questions of the fit, which it asked maps that had not seen them."""
+    if fitted is None or fitted.questions is None or fitted.ranks is None:
+        return None
+    return Questions(fitted.questions, fitted.ranks, None, aligner.report.served.pool)
 
 
 def _encoded(aligner: Aligner, pairs: Pairs, cache: str | Path) -> Pairs:

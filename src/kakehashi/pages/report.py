@@ -76,6 +76,19 @@ def write_report(
     check_extra()
     check_choice("language", language, LANGUAGES)
     asked = Asked(index, trained_on, curve, questions, embed_again, commands)
+    return write_page(aligner, pairs, path, asked, language=language, cache=cache)
+
+
+def write_page(
+    aligner: Aligner,
+    pairs: Pairs | None,
+    path: str | Path,
+    asked: Asked,
+    *,
+    language: str = "en",
+    cache: str | Path | None = None,
+) -> Path:
+    """Write the page of :func:`write_report`, and of what a fit alone can give to it."""
     facts = gather(aligner, pairs, asked, cache)
     with use_language(language):
         page = page_of(facts)

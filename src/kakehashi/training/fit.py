@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs, check_pairs
@@ -14,6 +14,7 @@ from ..errors import DataError
 from ..types import Metric, Mode
 from .assemble import assemble
 from .fit_inputs import FitInputs, FitSettings
+from .held_out_ranks import Ranks
 from .inputs import as_encoders
 from .judge import judge
 from .model_selection import tune
@@ -102,6 +103,53 @@ def fit(
         EncoderError, VectorError: an encoder cannot be loaded, or what it returns cannot be used.
         CacheError: the cache is damaged, or no cache.
     """
+    fitted = fit_and_judge(
+        pairs,
+        source_encoder=source_encoder,
+        target_encoder=target_encoder,
+        mode=mode,
+        validation=validation,
+        test=test,
+        learn_from=learn_from,
+        metric=metric,
+        ngrams=ngrams,
+        learned=learned,
+        seed=seed,
+        cache=cache,
+    )
+    return fitted.aligner
+
+
+class Fitted(NamedTuple):
+    """An aligner, and the questions that judged it.
+
+    Attributes:
+        questions: pairs, part after part; None of a fit without pairs.
+        ranks: (n,) of the best answer to each in the whole index, by what ships: of folds, by the
+            map that was chosen and fitted without the fold.
+    """
+
+    aligner: Aligner
+    questions: Pairs | None = None
+    ranks: Ranks | None = None
+
+
+def fit_and_judge(
+    pairs: Pairs | Sequence[str] | None,
+    *,
+    source_encoder: Any = None,
+    target_encoder: Any = None,
+    mode: Mode = "keep",
+    validation: Pairs | None = None,
+    test: Pairs | None = None,
+    learn_from: Any = None,
+    metric: Metric | None = None,
+    ngrams: bool | None = None,
+    learned: bool | None = None,
+    seed: int = 0,
+    cache: str | Path | None = None,
+) -> Fitted:
+    """Fit as :func:`fit` does, and return the questions that judged, too; they are not saved."""
     started = time.perf_counter()
     encoders = as_encoders(source_encoder, target_encoder)
     sources = as_sources(learn_from, encoders, (pairs, validation, test))
@@ -114,7 +162,7 @@ def fit(
         n_texts = len(pairs or ()) + sum(map(len, sources or ()))
         with cache_kept_if_it_fails(cache, encoders.values(), n_texts) as kept:
             settings = FitSettings(mode, metric, ngrams, learned, seed, kept)
-            return fit_unjudged(pairs, sources, encoders, settings)
+            return Fitted(fit_unjudged(pairs, sources, encoders, settings))
     check_pairs(pairs)
     assert isinstance(pairs, Pairs)
     inputs = FitInputs(pairs, validation, test, sources)
@@ -125,4 +173,5 @@ def fit(
         with BLAS:
             tuned = tune(prepared)
             judged = judge(prepared, tuned, tune_second(prepared, tuned))
-            return assemble(prepared, tuned, judged, started=started)
+            aligner = assemble(prepared, tuned, judged, started=started)
+            return Fitted(aligner, prepared.plan.questions, judged.served)

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...data.pairs import Pairs
 from ...evaluation.parts import LENGTHS, lengths_of, scores_by
-from ...evaluation.scoring import Evaluation
 from ...language import translate
 from ...metrics.relevance import groups_of
 from ...metrics.statistics import Scores
 from ...routing.scripts import script_of
 from ..blocks import Block, Case, Details, Heading, Section, Table, Text
-from ..facts import ReportFacts
+from ..facts import Questions, ReportFacts
 from ..words import clipped, first_right, interval
 
 WORST, AT_ONCE = 20, 4
@@ -25,38 +22,32 @@ _LABELS, _LEAST = 12, 5
 
 
 def failures(facts: ReportFacts) -> Section | None:
-    """Show parts of the questions, and single ones; None without other pairs."""
-    result, pairs = facts.evaluation, facts.pairs
-    if result is None or pairs is None:
+    """Show parts of the questions, and single ones; None where only scores are known."""
+    asked = facts.questions
+    if asked is None:
         return None
-    ranks = served_ranks(result)
-    missed = int((ranks > 1).sum())
+    ranks = asked.ranks
     blocks: list[Block] = [
         Text(
             translate(
                 "{missed:,} of {n:,} questions do not find their document first; {far:,} of them "
                 "do not find it among the first ten.",
-                missed=missed,
+                missed=int((ranks > 1).sum()),
                 n=len(ranks),
                 far=int((ranks > 10).sum()),
             )
         )
     ]
     blocks.append(Heading(translate("Which questions")))
-    blocks += _parts(pairs, result, ranks)
-    blocks += _worst(pairs, result, ranks)
+    blocks += [*_parts(asked), *_worst(asked)]
     return Section("failures", translate("Where it fails"), blocks)
 
 
-def served_ranks(result: Evaluation) -> NDArray[np.intp]:
-    """Return the rank of the best answer to each question, (n,), by the aligner as it serves."""
-    return result.ranks.get("rescored", result.ranks["aligned"])
-
-
-def _parts(pairs: Pairs, result: Evaluation, ranks: NDArray[np.intp]) -> list[Block]:
+def _parts(asked: Questions) -> list[Block]:
     """Return a table for each way to part the questions that gives two parts or more."""
     tables: list[Block] = []
-    pool, clusters = result.aligned.pool, groups_of(pairs)
+    pairs, ranks, pool = asked.pairs, asked.ranks, asked.pool
+    clusters = groups_of(pairs)
     if pairs.groups is not None:
         tables += _table(
             translate("By group, the weakest first"),
@@ -126,32 +117,32 @@ def _length(place: int) -> str:
     return translate("{a:d} to {b:d}", a=LENGTHS[place - 1] + 1, b=LENGTHS[place])
 
 
-def _worst(pairs: Pairs, result: Evaluation, ranks: NDArray[np.intp]) -> list[Block]:
+def _worst(asked: Questions) -> list[Block]:
     """Return the questions whose document is found last, with the text found instead."""
-    if pairs.source_texts is None or pairs.target_texts is None or result.found is None:
+    if asked.pairs.source_texts is None or asked.pairs.target_texts is None:
         return []
-    last = np.argsort(-ranks, kind="stable")
-    rows = [int(row) for row in last[:WORST] if ranks[row] > 1]
-    if not rows:
+    last = np.argsort(-asked.ranks, kind="stable")
+    cases = [case_of(asked, int(row)) for row in last[:WORST] if asked.ranks[row] > 1]
+    if not cases:
         return [Text(translate("No question fails."))]
-    cases = [case_of(pairs, row, int(ranks[row]), result.found[row]) for row in rows]
-    heading = Heading(translate("The {n:,} questions whose document is found last", n=len(cases)))
-    blocks: list[Block] = [heading, *cases[:AT_ONCE]]
+    heading = translate("The {n:,} questions whose document is found last", n=len(cases))
+    blocks: list[Block] = [Heading(heading), *cases[:AT_ONCE]]
     if cases[AT_ONCE:]:
         more = translate("{n:,} more questions", n=len(cases) - AT_ONCE)
         blocks.append(Details(more, cases[AT_ONCE:]))
     return blocks
 
 
-def case_of(pairs: Pairs, row: int, rank: int, found: str) -> Case:
-    """Return a question with its document and the text that was found first."""
+def case_of(asked: Questions, row: int) -> Case:
+    """Return a question with its document, and with the text found first where it is known."""
+    pairs = asked.pairs
     assert pairs.source_texts is not None
     assert pairs.target_texts is not None
-    facts = [
-        (translate("Should find"), clipped(pairs.target_texts[row])),
-        (translate("Found first"), clipped(found)),
-        (translate("Place"), translate("{rank:,} in the whole index", rank=rank)),
-    ]
+    facts = [(translate("Should find"), clipped(pairs.target_texts[row]))]
+    if asked.found is not None:
+        facts.append((translate("Found first"), clipped(asked.found[row])))
+    place = translate("{rank:,} in the whole index", rank=int(asked.ranks[row]))
+    facts.append((translate("Place"), place))
     if pairs.groups is not None:
         facts.append((translate("Group"), clipped(pairs.groups[row], 80)))
     return Case(clipped(pairs.source_texts[row]), facts)

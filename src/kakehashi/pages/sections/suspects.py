@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...language import translate
 from ..blocks import Block, Details, Section, Text
 from ..facts import ReportFacts
-from .failures import AT_ONCE, case_of, served_ranks
+from .failures import AT_ONCE, case_of
 
 MOST = 20
 _SHARE = 0.15
@@ -14,10 +14,10 @@ _SHARE = 0.15
 
 def suspects(facts: ReportFacts) -> Section | None:
     """Show the pairs of which neither side finds the other; None where that says nothing."""
-    result, pairs, rows = facts.evaluation, facts.pairs, facts.wrong_pairs
-    if result is None or pairs is None or rows is None or facts.standing.case != "helps":
+    asked, pairs, rows = facts.questions, facts.pairs, facts.wrong_pairs
+    if asked is None or pairs is None or rows is None or facts.standing.case != "helps":
         return None
-    if pairs.source_texts is None or pairs.target_texts is None or result.found is None:
+    if pairs.source_texts is None or pairs.target_texts is None:
         return None
     if len(rows) > _SHARE * len(pairs):
         return None
@@ -29,9 +29,7 @@ def suspects(facts: ReportFacts) -> Section | None:
     if not rows:
         blocks = [Text(translate("No pair looks wrong.")), Text(rule, "note")]
     else:
-        ranks = served_ranks(result)
-        shown = list(rows[:MOST])
-        cases = [case_of(pairs, row, int(ranks[row]), result.found[row]) for row in shown]
+        cases = [case_of(asked, row) for row in rows[:MOST]]
         told = translate(
             "{n:,} of {of:,} pairs look as if their two texts do not belong together.",
             n=len(rows),
