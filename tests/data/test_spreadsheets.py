@@ -55,6 +55,15 @@ def test_a_cover_sheet_is_said_with_the_sheets_behind_it(tmp_path):
     assert len(read_pairs(path, sheet="対訳")) == 2
 
 
+def test_a_title_above_the_names_of_the_columns_is_said_with_their_row(tmp_path):
+    title = [["対訳一覧", "", ""], [], ["品質保証部"]]
+    path = book(tmp_path / "x.xlsx", [*title, [" 和文", "英文", "章"], *ROWS])
+    with pytest.raises(ReaderError, match=r"sheet 'Sheet1': row 4 names the columns.* Delete what"):
+        read_pairs(path, source="和文", target="英文")
+    with pytest.raises(ReaderError, match="row 4 names the columns"):
+        read_texts(path, column="英文")
+
+
 @pytest.mark.parametrize("name", ["old.xls", "open.ods"])
 def test_older_and_open_formats_are_read(name):
     pairs = read_pairs(MADE / name)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import MissingExtraError, ReaderError
 from ...printable import printable
-from .columns import Contents, Row, columns_of
+from .columns import Contents, Row, as_in_file, columns_of
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
 
 ENDINGS = (".xlsx", ".xlsm", ".xls", ".ods")
+_LOOKED_AT = 20
+"""Rows in which the names of the columns are looked for, to say that a title stands above them."""
 _MAX_UNPACKED = 1 << 29
 """Half a gigabyte of XML: some ten million cells."""
 
@@ -60,6 +62,12 @@ def spreadsheet(path: Path, fields: dict[str, str], sheet: str | None = None) ->
     if not cells:
         raise ReaderError(f"{place} is empty.{advice}")
     header = [_text(cell).strip() for cell in cells[0]]
+    for below, row in enumerate(cells[1:_LOOKED_AT], 1):
+        if _names_columns(row, fields) and not _names_columns(cells[0], fields):
+            raise ReaderError(
+                f"{place}: row {first + below} names the columns, and has to be the first filled "
+                "row. Delete what stands above it, and read it again."
+            )
     rows: list[tuple[int, Row]] = []
     for number, row in enumerate(cells[1:], first + 1):
         texts = list(map(_text, row))
@@ -72,6 +80,13 @@ def spreadsheet(path: Path, fields: dict[str, str], sheet: str | None = None) ->
             f"row names the columns, and texts stand below.{advice}"
         )
     return columns_of(place, rows, fields, names=header, advice=advice)
+
+
+def _names_columns(row: list[Any], fields: dict[str, str]) -> bool:
+    """Whether a row holds the names of all columns of texts that are wanted."""
+    cells = [_text(cell) for cell in row]
+    wanted = [name for column, name in fields.items() if column not in ("group", "id")]
+    return all(as_in_file(name, cells) in cells for name in wanted)
 
 
 def _sheet_of(path: Path, workbook: CalamineWorkbook, sheet: str | None) -> str:
