@@ -8,7 +8,7 @@ from sklearn.linear_model import Ridge
 from support.toy_data import two_views
 
 from kakehashi.projection.cca import cca
-from kakehashi.projection.hubness import HubnessCorrection, QueryPull
+from kakehashi.projection.hubness import HubnessCorrection, QueryPull, hubness, hubness_by_spread
 from kakehashi.projection.hubness_model import HubnessModel
 from kakehashi.projection.linear import procrustes, ridge
 from kakehashi.projection.moments import Moments, Spectrum, _leading
@@ -73,18 +73,24 @@ def test_the_folded_correction_ranks_as_the_formula_in_every_metric(strength):
     np.testing.assert_allclose(asked @ stored.T * scale, expected, atol=1e-5)
 
 
-def test_the_shift_of_keep_mode_is_the_ridge_regression_of_the_spread_of_scores():
+@pytest.mark.parametrize("by", ["the largest scores", "the spread of scores"])
+def test_the_shift_of_keep_mode_is_the_ridge_regression_of_hubness(by):
     rng = np.random.default_rng(4)
     documents = unit(rng.standard_normal((80, 6)) + 0.5)
     raw = rng.standard_normal((50, 6)) * [3, 2, 1, 1, 1, 0.5]
     queries = unit(raw)
-    centred = documents - documents.mean(axis=0)
-    spread = (raw @ centred.T).std(axis=0)  # of the scores that each document gets
-    hubness = np.median((queries @ centred.T).max(axis=1)) * np.log(spread)
+    if by == "the largest scores":
+        expected = np.sort(documents @ queries.T)[:, -10:].mean(axis=1)
+        h = hubness(documents.astype(np.float32), queries.astype(np.float32))
+    else:
+        centred = documents - documents.mean(axis=0)
+        spread = (raw @ centred.T).std(axis=0)  # of the scores that each document gets
+        expected = np.median((queries @ centred.T).max(axis=1)) * np.log(spread)
+        h = hubness_by_spread(documents, queries, np.cov(raw.T, bias=True))
     reg = 0.7
     variance = documents.var(axis=0).mean()
-    model = Ridge(alpha=reg * variance * len(documents)).fit(documents, hubness)
-    found = QueryPull.of(documents, queries, np.cov(raw.T, bias=True)).offset(0.5, reg)
+    model = Ridge(alpha=reg * variance * len(documents)).fit(documents, expected)
+    found = QueryPull.of(documents, h).offset(0.5, reg)
     np.testing.assert_allclose(found, -0.5 * model.coef_, atol=1e-5)
 
 
@@ -99,7 +105,8 @@ def test_the_shift_of_keep_mode_brings_its_ranking_nearer_to_that_of_shared_mode
     head = cca(spectrum, "keep", **setting).source
     asked, documents = head(x[:200]), y[:1000]
     covariance = head.weight.T @ spectrum.cxx @ head.weight
-    shift = QueryPull.of(documents, asked, covariance).offset(1.0, 0.03)
+    h = hubness_by_spread(documents, asked, covariance)
+    shift = QueryPull.of(documents, h).offset(1.0, 0.03)
     moved = shared.source(x[:200]) @ shared.target(documents).T
     agreeing = [
         float((np.argmax(queries @ documents.T, axis=1) == np.argmax(moved, axis=1)).mean())

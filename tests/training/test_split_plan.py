@@ -266,6 +266,8 @@ def test_texts_of_an_index_are_documents_of_the_index_that_judges():
     assert len(data.judging[0].queries.documents) == 110
     assert len(data.parts[0].queries.documents) == 110
     assert len(plan.unfitted(plan.parts[0])) == 30 + len(plan.parts[0].held_out)
+    assert plan.holds_others
     nameless = Pairs(source_vectors=free.source_vectors, target_vectors=free.target_vectors)
     plan = plan_split(pairs, validation=None, test=None, documents=[nameless], seed=0)
+    assert not plan.holds_others
     assert len(plan.pool) == 80  # a document without a text cannot be told from the others

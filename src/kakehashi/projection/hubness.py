@@ -89,6 +89,28 @@ def _mean_of_largest(products: Any) -> Any:
     return nearest.mean(axis=1)
 
 
+def hubness_by_spread(
+    documents: Float32Array, queries: Float32Array, covariance: FloatArray
+) -> FloatArray:
+    """Return h of (n, d) unit documents by the spread of their scores, (n,).
+
+    A document far from the middle scores high with many queries and low with many. So a score
+    counts in units of its document's spread (the z-norm of speaker verification: Reynolds,
+    Comparison of background normalization methods, 1997). Near the score t of a best document this
+    subtracts h(c) = t * log(spread of q . c over all queries q).
+
+    Args:
+        queries: (m, d) projected queries of unit length; they tell t.
+        covariance: (d, d) of projected queries before they get unit length.
+    """
+    centred = documents - documents.mean(axis=0, dtype=np.float64)
+    variance = np.einsum("ij,ij->i", centred @ covariance, centred)
+    floor = max(_LEAST_VARIANCE * float(variance.mean()), 1e-12)
+    best = float(np.median((queries @ centred.T).max(axis=1)))
+    h: FloatArray = best * np.log(np.maximum(variance, floor)) / 2
+    return h
+
+
 def spread_of(documents: Float32Array) -> Spread:
     """Return eigenvalues (d,) and eigenvectors (d, d) of the covariance of (n, d) documents."""
     centred = documents - documents.mean(axis=0, dtype=np.float64)
@@ -99,13 +121,6 @@ def spread_of(documents: Float32Array) -> Spread:
 @dataclass(frozen=True, eq=False)
 class QueryPull:
     """The correction of ``keep`` mode: a shift of the query that stands in for it.
-
-    A document far from the middle scores high with many queries and low with many: its scores
-    spread. So a score counts in units of its document's spread (the z-norm of speaker
-    verification: Reynolds, Comparison of background normalization methods, 1997). Near the score
-    t of a best document this subtracts
-
-        h(c) = t * log(spread of q . c over all queries q)
 
     Stored vectors must not change, but a query that moves by ``o`` changes the score of document c
     by ``o . c``. The best linear stand-in for ``-strength * h(c)`` is a ridge regression of h on
@@ -123,25 +138,12 @@ class QueryPull:
     slope: FloatArray
 
     @classmethod
-    def of(
-        cls,
-        documents: Float32Array,
-        queries: Float32Array,
-        covariance: FloatArray,
-        spread: Spread | None = None,
-    ) -> QueryPull:
-        """Regress h of (n, d) unit documents.
+    def of(cls, documents: Float32Array, h: FloatArray, spread: Spread | None = None) -> QueryPull:
+        """Regress the hubness h, (n,), of (n, d) unit documents.
 
         Args:
-            queries: (m, d) projected queries of unit length; they tell t.
-            covariance: (d, d) of projected queries before they get unit length.
             spread: that of the documents, where it is known.
         """
-        centred = documents - documents.mean(axis=0, dtype=np.float64)
-        variance = np.einsum("ij,ij->i", centred @ covariance, centred)
-        floor = max(_LEAST_VARIANCE * float(variance.mean()), 1e-12)
-        best = float(np.median((queries @ centred.T).max(axis=1)))
-        h = best * np.log(np.maximum(variance, floor)) / 2
         values, vectors = spread_of(documents) if spread is None else spread
         # The mean of the documents is a constant, of which h - h.mean() takes nothing.
         slope = vectors.T @ (documents.T @ (h - h.mean()) / len(documents))

@@ -11,11 +11,19 @@ from typing import Any
 import numpy as np
 
 from ..projection import Projection
-from ..projection.hubness import MAX_BANK, HubnessCorrection, QueryPull, Spread, spread_of
+from ..projection.hubness import (
+    MAX_BANK,
+    HubnessCorrection,
+    QueryPull,
+    Spread,
+    hubness,
+    hubness_by_spread,
+    spread_of,
+)
 from ..projection.hubness_model import HubnessModel
 from ..projection.moments import Matrix, Moments
 from ..types import SIDES, Mode, Side
-from ..vectors import Float32Array, drawn, thinned, unit_rows
+from ..vectors import Float32Array, FloatArray, drawn, thinned, unit_rows
 from .closed_forms import Parameters
 from .features import Documents
 
@@ -35,12 +43,14 @@ class Bank:
         documents: (k, d_y) float32 of the index, unit rows or their coordinates. Queries crowd
             around the documents that the map was fitted on; only beside others does that show.
         sums: over the training rows and over each source, with as how many pairs each counts.
+            None where the index holds hardly any document but those that pairs name: a map of few
+            pairs spreads their scores most, so a correction by spread would flee from them.
     """
 
     source: Float32Array
     target: Float32Array
     documents: Float32Array
-    sums: Sequence[tuple[Moments, float]]
+    sums: Sequence[tuple[Moments, float]] | None
 
     @classmethod
     def sample(
@@ -49,7 +59,7 @@ class Bank:
         target: Any,
         rows: Any,
         documents: Documents,
-        sums: Sequence[tuple[Moments, float]],
+        sums: Sequence[tuple[Moments, float]] | None,
         *,
         seed: int,
     ) -> Bank:
@@ -66,6 +76,7 @@ class Bank:
     @cached_property
     def covariance(self) -> Matrix:
         """The covariance of queries, (d_x, d_x): few pairs tell it poorly without the sources."""
+        assert self.sums is not None
         total = sum(weight for _, weight in self.sums)
         parts = [
             (weight / total) * (m.xx / m.n - np.outer(m.sum_x, m.sum_x) / m.n**2)
@@ -75,12 +86,16 @@ class Bank:
         return covariance
 
 
-def hubness_grid(mode: Mode) -> list[Parameters]:
-    """Return the strengths that the correction is tried with."""
+def hubness_grid(mode: Mode, *, by_spread: bool = False) -> list[Parameters]:
+    """Return the strengths that the correction is tried with.
+
+    Args:
+        by_spread: whether the spread of scores tells hubs, in ``keep`` mode.
+    """
     if mode == "keep":
+        regs = (0.03, 0.3) if by_spread else (0.1, 1.0)
         return [
-            {"strength": s, "offset_reg": reg}
-            for s, reg in itertools.product((0.5, 1.0), (0.03, 0.3))
+            {"strength": s, "offset_reg": reg} for s, reg in itertools.product((0.5, 1.0), regs)
         ]
     return [{"strength": s} for s in (0.35, 0.5, 0.7)]
 
@@ -102,9 +117,7 @@ def corrected(
             targets alone.
     """
     if mode == "keep":
-        asked = bank.source[thinned(len(bank.source), _ASKED)]
-        queries = _projected(projection, asked, "source")
-        pull = QueryPull.of(bank.documents, queries, _covariance(projection, bank), bank.spread)
+        pull = QueryPull.of(bank.documents, _hubness(projection, bank), bank.spread)
         return [
             Projection(projection.source, None, pull.offset(s["strength"], s["offset_reg"]), None)
             for s in settings
@@ -119,6 +132,15 @@ def corrected(
         )
         for s in settings
     ]
+
+
+def _hubness(projection: Projection, bank: Bank) -> FloatArray:
+    """Return h of the documents of a bank, by the spread of their scores where that is known."""
+    asked = bank.source[thinned(len(bank.source), MAX_DOCUMENTS if bank.sums is None else _ASKED)]
+    queries = _projected(projection, asked, "source")
+    if bank.sums is None:
+        return hubness(bank.documents, queries).astype(np.float64)
+    return hubness_by_spread(bank.documents, queries, _covariance(projection, bank))
 
 
 def _covariance(projection: Projection, bank: Bank) -> Matrix:

@@ -129,7 +129,8 @@ def tune_correction(
     name: str, data: FeatureData, plain: list[Candidate], metric: Metric
 ) -> list[Candidate]:
     """Score the hubness correction of the best plain settings; the best one of all comes first."""
-    grid = hubness_grid(data.features.mode)
+    by_spread = data.everything.bank.sums is not None
+    grid = hubness_grid(data.features.mode, by_spread=by_spread)
     candidates = []
     for start in plain:
         # One call for the whole grid: the similarities with the bank are computed once.

@@ -29,6 +29,8 @@ CHOOSING_CELLS = 3_000_000
 VALIDATION_SHARE, MAX_VALIDATION = 0.15, 2000
 CROSS_VALIDATE_BELOW = 2500
 FEW_PAIRS, FOLDS_OF_FEW, N_FOLDS = 600, 5, 3
+OTHERS = 0.2
+"""Documents of an index that no pair names, to one that a pair does: fewer are hardly any."""
 MAX_POOL, MAX_CELLS = MAX_NGRAM_PAIRS, 100_000_000
 """Documents of the index, and scores of one map, up to which every document is ranked."""
 
@@ -94,6 +96,12 @@ class SplitPlan:
         others = np.setdiff1d(others, answers)
         at_most = max(len(answers), CHOOSING_CELLS // sum(map(len, asking)) - len(answers))
         return np.union1d(answers, others[drawn(len(others), at_most, seed)])
+
+    @cached_property
+    def holds_others(self) -> bool:
+        """Whether the index holds more than a few documents that no pair of the caller's names."""
+        others = len(self.pool.without(self.pairs))
+        return others >= OTHERS * (len(self.pool) - others)
 
     @property
     def judged(self) -> list[Part]:

@@ -134,7 +134,8 @@ class _PlanReader:
         pairs, rows = sets[0]
         x, y = pairs.required_vectors("source"), pairs.required_vectors("target")
         weighed = [(moments, moments.n), *((each, AS_PAIRS) for each in sources.values())]
-        bank = Bank.sample(x, y, rows, self.documents, weighed, seed=self.seed)
+        sums_of_queries = weighed if self.plan.holds_others else None
+        bank = Bank.sample(x, y, rows, self.documents, sums_of_queries, seed=self.seed)
         training = TrainingRows(sets, self.seed, bool(self.features.basis))
         return TrainStatistics(self.features, moments, bank, training, sources)
 
