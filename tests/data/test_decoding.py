@@ -81,6 +81,7 @@ def test_a_csv_of_tabs_in_utf_16_is_read(tmp_path):
     [
         ("弁を締める", "cp932", "cp932"),
         ("日本", "cp932", "cp932"),
+        ("source,target\n弁を締める,close it", "cp932", "cp932"),  # the last line does not end
         ("排気弁,exhaust valve\n74HC595、シフトレジスタ", "cp932", "cp932"),
         ("弁を締める", "euc_jp", "euc_jp"),
         ("弁を締める", "utf-8", "utf-8"),

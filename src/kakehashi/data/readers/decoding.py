@@ -107,7 +107,8 @@ def likely_encoding(content: bytes) -> str | None:
         return name if _reads(content, name) else None
     if _reads(content, UTF_8):
         return UTF_8
-    content = content[: content.rfind(b"\n", 0, _LOOKED_AT) + 1] or content  # whole lines
+    if len(content) > _LOOKED_AT:
+        content = content[: content.rfind(b"\n", 0, _LOOKED_AT) + 1] or content  # whole lines
     # Letters with an accent stand between other letters. Two bytes make a Japanese character.
     high = len(_NOT_ASCII_BYTE.findall(content))
     if len(_ALONE.findall(content)) > 0.8 * high and _reads(content, "cp1252"):
