@@ -1,6 +1,7 @@
 """`kakehashi report` and `fit --report`: the page, its command, and what is refused before work."""
 
 import html
+import json
 import re
 import shlex
 
