@@ -12,6 +12,7 @@ MODULES = [
     "kakehashi",
     "kakehashi.encoders",
     "kakehashi.evaluation",
+    "kakehashi.pages",
     "kakehashi.pairing",
     "kakehashi.integrations.langchain",
     "kakehashi.integrations.llama_index",
