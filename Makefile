@@ -50,7 +50,8 @@ messages: setup
 
 # Refresh what the notebooks print; a test compares it with what they print now.
 notebooks: setup
-	$(BIN)/jupyter execute --inplace notebooks/*.ipynb
+	test -d notebooks/kakehashi-demo || (cd notebooks && ../$(BIN)/kakehashi demo)
+	$(BIN)/python notebooks/refresh.py
 
 # make bench DATA=folder [OUT=folder] [PEER_PYTHON=python of the LlamaIndex engine's environment]
 OUT ?= bench-out

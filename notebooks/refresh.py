@@ -1,0 +1,17 @@
+"""Run notebooks from a clean kernel, beside their data, and keep what they print: make notebooks."""
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).parent
+
+for path in [FOLDER / name for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")):
+    print(path.name)
+    notebook = nbformat.read(path, as_version=4)
+    beside = {"metadata": {"path": str(FOLDER)}}
+    # Without the times of the run, which would change every time.
+    NotebookClient(notebook, timeout=600, record_timing=False, resources=beside).execute()
+    nbformat.write(notebook, path)
