@@ -1,6 +1,7 @@
 """Spreadsheets as Excel and LibreOffice write them."""
 
 import datetime
+import struct
 import zipfile
 from pathlib import Path
 
@@ -102,7 +103,7 @@ def test_a_formula_is_read_as_its_last_result_and_is_empty_before_one(tmp_path):
 
 
 def copied(path, to, changed):
-    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w") as new:
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(to, "w", zipfile.ZIP_DEFLATED) as new:
         for name in old.namelist():
             new.writestr(name, changed.get(name, old.read(name)))
 
@@ -170,3 +171,16 @@ def test_an_archive_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_MAX_UNPACKED", 1000)
     with pytest.raises(ReaderError, match=r"would unpack to [\d,]+ bytes; save it as CSV"):
         read_pairs(path)
+
+
+def test_an_archive_that_understates_its_size_is_refused(tmp_path):
+    path, name = book(tmp_path / "x.xlsx", [HEADER, *ROWS]), "xl/worksheets/sheet1.xml"
+    sheet = zipfile.ZipFile(path).read(name)
+    spaces = sheet.replace(b"<sheetData>", b"<sheetData>" + b" " * 3_000_000)
+    copied(path, tmp_path / "y.xlsx", {name: spaces})
+    content = (tmp_path / "y.xlsx").read_bytes()
+    stated, less = (struct.pack("<I", size) for size in (len(spaces), len(sheet)))
+    assert content.count(stated) == 2
+    (tmp_path / "y.xlsx").write_bytes(content.replace(stated, less))
+    with pytest.raises(ReaderError, match=r"y\.xlsx is no spreadsheet that can be read"):
+        read_pairs(tmp_path / "y.xlsx")
