@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import kakehashi
 from kakehashi.cli import main
-from kakehashi.cli.app import _language, app
+from kakehashi.cli.app import app, spoken
 from kakehashi.cli.options import EXPERTS, READING, SOURCES
 
 COMMANDS = sorted(get_command(app).commands)
@@ -82,8 +82,8 @@ def test_where_japanese_cannot_be_printed_the_locale_gets_english(monkeypatch):
         monkeypatch.setenv(name, "")
     monkeypatch.setenv("LANG", "ja_JP.UTF-8")
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
-    assert _language(None) == "en"
-    assert _language("ja") == "ja"
+    assert spoken(None) == "en"
+    assert spoken("ja") == "ja"
 
 
 def test_a_language_without_messages_is_refused():

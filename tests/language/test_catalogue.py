@@ -2,6 +2,7 @@
 
 import ast
 from contextlib import suppress
+from inspect import cleandoc
 from pathlib import Path
 
 import polib
@@ -12,6 +13,14 @@ from kakehashi.language.catalogue import FOLDER, catalogue
 from kakehashi.language.template import Template
 
 CATALOGUES = sorted(FOLDER.glob("*/LC_MESSAGES/*.po"))
+OF_TYPER = {
+    "Options",
+    "Arguments",
+    "Commands",
+    "Show this message and exit.",
+    "Install completion for the current shell.",
+    "Show completion for the current shell, to copy it or customize the installation.",
+}
 SOURCE = Path(kakehashi.__file__).parent
 
 
@@ -36,8 +45,11 @@ def strings_of_source() -> set[str]:
             if isinstance(node, (ast.Constant, ast.JoinedStr)) and (text := parts(node)):
                 found |= {text, text.partition(" (")[0]}  # a finding of a file ends at its bracket
                 if isinstance(node, ast.Constant):
+                    paragraphs = cleandoc(text).split("\n\n")  # the help of a command
+                    found |= {" ".join(paragraph.split()) for paragraph in paragraphs}
                     with suppress(ValueError):  # braces that are no places
                         found.add(shape(text))
+    found |= OF_TYPER
     for path in SOURCE.rglob("*.html"):
         found.add(path.read_text(encoding="utf-8"))
     return found

@@ -34,3 +34,9 @@ def test_a_name_in_capitals_is_a_phrase():
         False,
         False,
     ]
+
+
+def test_a_message_of_hardly_any_words_is_not_looked_for():
+    assert not Template("{low} to {high}").is_telling
+    assert Template("{low:.2f} to {high:.2f}").is_telling
+    assert Template("{path} is not a file.").is_telling

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from rich.text import Text
@@ -26,13 +27,14 @@ from . import (  # noqa: F401  # importing a file registers its command
     search,
     starter,
 )
-from .app import app
+from .app import app, spoken
 from .console import plain_console
 
 
 def main() -> None:
     """Run the command line; bad input gives one line on standard error and exit code 2."""
     try:
+        spoken(os.environ.get("KAKEHASHI_LANG") or None)  # for --help, which comes before --lang
         app()
     except Exception as error:
         message = str(error)

@@ -9,8 +9,10 @@ import typer
 from .. import __version__
 from ..language import LANGUAGES, choose_language, language_of_environment
 from ..language.chosen import can_be_printed
+from .help_texts import Commands
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
     rich_markup_mode="markdown",  # which joins the lines of a paragraph
     pretty_exceptions_enable=False,
@@ -24,7 +26,7 @@ def _version(requested: bool) -> None:
         raise typer.Exit
 
 
-def _language(code: str | None) -> str:
+def spoken(code: str | None) -> str:
     """Choose the language: as asked, else that of the environment if the terminal can show it."""
     if code not in (None, *LANGUAGES):
         raise typer.BadParameter(f"{code!r} is none of {', '.join(LANGUAGES)}.")
@@ -40,7 +42,7 @@ def _app(
         str | None,
         typer.Option(
             metavar="|".join(LANGUAGES),
-            callback=_language,
+            callback=spoken,
             is_eager=True,
             envvar="KAKEHASHI_LANG",
             help="Language of tables and messages. By default that of the locale.",

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..evaluation.robustness.measure import PerturbedScores, RobustnessReport
-from ..language import current_language, translate, translate_sentence
+from ..language import translate, translate_sentence
 from ..metrics.ranking import METRICS
 from ..metrics.statistics import Scores
 from ..printable import printable
@@ -95,18 +95,13 @@ def print_verdict(verdict: str, reason: str) -> None:
     """Print a verdict in bold, and its reason behind it."""
     said = translate("verdict: {VERDICT}", VERDICT=printable(verdict))
     because = translate(" ({REASON})", REASON=printable(reason))
-    plain_console().print(Text.assemble((said, "bold"), because), soft_wrap=_terminal_wraps())
+    plain_console().print(Text.assemble((said, "bold"), because))
 
 
 def _print_lines(sentences: Iterable[str]) -> None:
     """Print finished sentences, a line each, in the chosen language."""
     for sentence in sentences:
-        plain_console().print(translate_sentence(sentence), soft_wrap=_terminal_wraps())
-
-
-def _terminal_wraps() -> bool:
-    """Whether lines are wrapped by the terminal: Japanese breaks anywhere, rich at spaces only."""
-    return current_language() == "ja"
+        plain_console().print(translate_sentence(sentence))
 
 
 def print_scores(title: str, rows: Mapping[str, Scores | None]) -> None:
@@ -163,7 +158,7 @@ def _print_perturbed(
 def print_table(title: str, table: Table) -> None:
     """Print a table below its title, which may be wider."""
     console = plain_console()
-    console.print(Text(title, "italic"), soft_wrap=_terminal_wraps())
+    console.print(Text(title, "italic"))
     console.print(table)
 
 

@@ -45,6 +45,11 @@ class Template:
         """The number of letters outside of places: of two that match, the heavier one is meant."""
         return sum(map(len, self.literals))
 
+    @cached_property
+    def is_telling(self) -> bool:
+        """Whether a sentence is known by it: ``"{a} to {b}"`` might be any."""
+        return self.weight >= 8 or any(p.is_number or p.is_phrase for p in self.places)
+
     def find(self, sentence: str) -> dict[str, str] | None:
         """Return what stands at each place of a finished sentence; None if it is another message.
 

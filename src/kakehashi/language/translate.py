@@ -85,5 +85,5 @@ def _joined(sentence: str, depth: int) -> str | None:
 def _templates(code: str) -> list[tuple[str, Template]]:
     """Return the messages of a language that have places, those with the most words first."""
     templates = [(message, Template(message)) for message in catalogue(code)]
-    with_places = [each for each in templates if each[1].places]
+    with_places = [each for each in templates if each[1].places and each[1].is_telling]
     return sorted(with_places, key=lambda each: -each[1].weight)
