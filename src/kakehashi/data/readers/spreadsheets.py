@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,10 +51,7 @@ def spreadsheet(path: Path, fields: dict[str, str], sheet: str | None = None) ->
             f"{path} is locked by a password. Save a copy without one, and read that."
         ) from error
     except python_calamine.CalamineError as error:
-        raise ReaderError(
-            f"{path} is no spreadsheet that can be read: {printable(error)}. Save it again as "
-            ".xlsx, or as CSV."
-        ) from error
+        raise _unreadable(path, printable(error)) from error
     place = f"{path}, sheet {printable(name)!r}"
     advice = ""
     if others:
@@ -128,10 +126,26 @@ def _text(cell: Any) -> str:
 
 
 def _refuse_bomb(path: Path) -> None:
-    """Raise ReaderError for an archive that unpacks to more than a sheet of texts can hold."""
+    """Raise ReaderError for an archive that unpacks to more than a sheet of texts can hold.
+
+    A file in it that holds more than it states fails its checksum, which is read here.
+    """
     if not zipfile.is_zipfile(path):
         return
-    with zipfile.ZipFile(path) as archive:
-        unpacked = sum(member.file_size for member in archive.infolist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            damaged = archive.testzip() if unpacked <= _MAX_UNPACKED else None
+    # RuntimeError: encrypted; NotImplementedError: an unknown compression
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError) as error:
+        raise _unreadable(path, printable(error)) from error
     if unpacked > _MAX_UNPACKED:
         raise ReaderError(f"{path} would unpack to {unpacked:,} bytes; save it as CSV.")
+    if damaged is not None:
+        raise _unreadable(path, f"{printable(damaged)} is damaged")
+
+
+def _unreadable(path: Path, fault: str) -> ReaderError:
+    return ReaderError(
+        f"{path} is no spreadsheet that can be read: {fault}. Save it again as .xlsx, or as CSV."
+    )
