@@ -58,3 +58,15 @@ def test_rows_that_are_all_equal_have_directions_of_finite_numbers():
     same = np.repeat(two_views(1, 100, 100)[0], 50, axis=0)
     for found in Spectrum(Moments.of(same, same)).whitened_svd(1.0, 1.0, 1.0, None):
         assert np.isfinite(found).all()
+
+
+def test_few_rows_that_are_left_of_many_are_whitened():
+    """Subtracting leaves the rounding of all rows: negative eigenvalues that outweigh the ridge."""
+    half = np.random.default_rng(0).standard_normal((3000, 12)).astype(np.float32)
+    rows = unit_rows(np.hstack([half, half]) + 3)
+    left = Moments.of(rows, rows) - Moments.of(rows, rows, np.arange(2998))
+    spectrum = Spectrum(left)
+    reg = 3e-6 / spectrum.scale_x
+    assert np.linalg.eigvalsh(spectrum.cxx)[0] < -3e-6
+    for found in spectrum.whitened_svd(reg, reg, 0.0, None):
+        assert np.isfinite(found).all()

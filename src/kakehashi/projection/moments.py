@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -243,13 +244,15 @@ def _whitening(covariance: Matrix, ridge: float) -> Matrix:
     """Return W with W (C + ridge I) W' = I; the inverse of a Cholesky factor, if rounding allows.
 
     Rounding may leave a covariance negative eigenvalues, which a tiny ridge does not make up for.
+    They grow where a fold leaves few of many rows: the sums of all rows were rounded.
     """
-    if ridge < _ROUNDING:
-        values, vectors = _eigen(covariance)
-        return (vectors / np.sqrt(values + ridge)).T
-    raised = covariance.copy()
-    raised.flat[:: len(raised) + 1] += ridge
-    return _inverse(np.asarray(np.linalg.cholesky(raised), np.float64))
+    if ridge >= _ROUNDING:
+        raised = covariance.copy()
+        raised.flat[:: len(raised) + 1] += ridge
+        with suppress(np.linalg.LinAlgError):
+            return _inverse(np.asarray(np.linalg.cholesky(raised), np.float64))
+    values, vectors = _eigen(covariance)
+    return (vectors / np.sqrt(values + ridge)).T
 
 
 def _inverse(lower: Matrix) -> Matrix:
