@@ -43,7 +43,8 @@ def name_of(page: Path) -> str:
 def folder(newcomer, tmp_path_factory) -> Path:
     """A copy of what the demo leaves, with every twelfth of its pairs as a CSV of Excel.
 
-    The cache that the guides name holds the demo's vectors.
+    The cache that the guides name holds the demo's vectors. Beside it lie tables as Excel on a
+    Japanese Windows saves them.
     """
     folder = tmp_path_factory.mktemp("guides")
     shutil.copytree(newcomer / "kakehashi-demo", folder / "kakehashi-demo")
@@ -53,7 +54,21 @@ def folder(newcomer, tmp_path_factory) -> Path:
         writer = csv.DictWriter(file, ["source", "target", "group"])
         writer.writeheader()
         writer.writerows(pairs)
+    test = [json.loads(line) for line in (folder / "kakehashi-demo/test.jsonl").open()][::10]
+    for name, rows in (("memo.csv", pairs), ("new.csv", test)):
+        write_japanese(folder / name, [("現場メモ", "仕様書", "文書名"), *map(columns_of, rows)])
+    documents = [(row["target"],) for row in (*pairs, *test)]
+    write_japanese(folder / "documents.csv", [("仕様書",), *documents])
     return folder
+
+
+def columns_of(row: dict) -> tuple:
+    return row["source"], row["target"], row["group"]
+
+
+def write_japanese(path: Path, rows: list[tuple]) -> None:
+    with path.open("w", encoding="cp932", errors="replace", newline="") as file:
+        csv.writer(file).writerows(rows)
 
 
 @beside_the_demo

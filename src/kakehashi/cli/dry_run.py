@@ -12,6 +12,7 @@ from rich.table import Table
 from ..encoders import Encoder
 from ..encoders.functions import FunctionEncoder
 from ..encoders.protocol import is_local
+from ..language import translate, translate_sentence
 from ..training.cost import Cost, cost_of_fit, cost_without_pairs
 from ..training.fit_inputs import FitInputs
 from ..training.sources import LearnFrom
@@ -24,8 +25,8 @@ _ESTIMATE = (
 )
 _ROLES = (
     "If an encoder has a way of its own for queries, which its answers will show, it is at most "
-    "{texts} texts, {tokens} tokens and {calls} calls: such a model of LangChain or LlamaIndex "
-    "takes one query in a call."
+    "{texts:,} texts, {tokens:,} tokens and {calls:,} calls: such a model of LangChain or "
+    "LlamaIndex takes one query in a call."
 )
 _NO_CACHE = "Pass --cache FILE: it keeps what was encoded, and another fit asks for nothing twice."
 _CACHE = "What {cache} holds already is not asked for again."
@@ -54,21 +55,21 @@ def print_cost(
         print_json({**rows, "total": _total(alike), "total_own_way": _total(own_way)})
         return
     console = plain_console()
-    table = Table(
-        "", "texts", "tokens", "calls", title="A fit asks for", box=box.SIMPLE_HEAD, show_edge=False
-    )
+    columns = map(translate, ("", "texts", "tokens", "calls"))
+    title = translate("A fit asks for")
+    table = Table(*columns, title=title, box=box.SIMPLE_HEAD, show_edge=False)
     for side, encoder in encoders.items():
         if encoder is not None:
-            note = ", which costs time only" if is_local(encoder) else ""
-            table.add_row(f"{side}: {encoder.name}{note}", "", "", "")
+            note = translate(", which costs time only") if is_local(encoder) else ""
+            table.add_row(f"{translate(side)}: {encoder.name}{note}", "", "", "")
             for cost in (cost for cost in alike if cost.side == side):
-                table.add_row(f"  {cost.purpose}", *_cells(asdict(cost)))
-    table.add_row("in all, at most", *_cells(_total(alike)))
+                table.add_row(f"  {translate_sentence(cost.purpose)}", *_cells(asdict(cost)))
+    table.add_row(translate("in all, at most"), *_cells(_total(alike)))
     console.print(table)
-    console.print(_ESTIMATE)
+    console.print(translate(_ESTIMATE))
     if any(e is not None and type(e) is not FunctionEncoder for e in encoders.values()):
-        console.print(_ROLES.format(**{k: f"{v:,}" for k, v in _total(own_way).items()}))
-    console.print(_NO_CACHE if cache is None else _CACHE.format(cache=cache))
+        console.print(translate(_ROLES, **_total(own_way)))
+    console.print(translate(_NO_CACHE) if cache is None else translate(_CACHE, cache=cache))
 
 
 def _total(costs: list[Cost]) -> dict[str, int]:

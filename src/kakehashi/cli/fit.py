@@ -128,8 +128,9 @@ def fit_command(
     Without PAIRS it is trained on texts of --index, on --starter pairs, or on both. Then nothing
     judges it: collect thirty questions with their documents, and run `evaluate`.
     """
-    check_folder(out, overwrite=overwrite)
-    if report is not None:
+    if not dry_run:  # which writes nothing
+        check_folder(out, overwrite=overwrite)
+    if report is not None and not dry_run:
         check_page(report, overwrite=overwrite)
     how_file = {"encoding": encoding, "sheet": sheet}
     names = {"source": source, "target": target, "group": group, "licence": licence, **how_file}
@@ -190,7 +191,7 @@ def fit_command(
         return
     print_report(aligner.report, all_candidates=all_candidates)
     known = loaded if isinstance(loaded, Pairs) else None
-    NextStep(aligner, out, encoders, test, how_file, known).print()
+    NextStep(aligner, out, encoders, test, how_file, known, report).print()
 
 
 def _questions(path: Path | None, column: str, how_file: dict[str, str | None]) -> list[str] | None:

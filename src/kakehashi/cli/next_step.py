@@ -31,6 +31,7 @@ class NextStep:
         test: the file of test pairs, if one was named.
         how_file: ``encoding`` and ``sheet``, by which the files of the fit were read.
         pairs: those of the fit, whose texts stand in the code to paste.
+        page: the report that the fit wrote, if it did.
     """
 
     aligner: Aligner
@@ -39,12 +40,16 @@ class NextStep:
     test: Path | None = None
     how_file: Mapping[str, str | None] = field(default_factory=dict)
     pairs: Pairs | None = None
+    page: Path | None = None
 
     def print(self) -> None:
         """Print the lines; none is wrapped, so that each can be copied."""
         console = plain_console()
         for line in self._lines():
             console.print(line, soft_wrap=True)
+        if self.page is not None:
+            at = translate("A page to show, open it in a browser: {path}", path=self.page)
+            console.print(at, soft_wrap=True)
 
     def _lines(self) -> Iterator[str]:
         advised, unchanged = self.aligner.advised, self.aligner.projection.is_identity
@@ -85,8 +90,9 @@ class NextStep:
             yield translate("Project the stored vectors once, and index the projected ones:")
             yield f"    kakehashi project {folder} VECTORS.npz PROJECTED.npz"
         yield from self._score()
-        yield translate("Write a page to show:")
-        yield f"    kakehashi report {folder}"
+        if self.page is None:
+            yield translate("Write a page to show:")
+            yield f"    kakehashi report {folder}"
 
     def _score(self) -> Iterator[str]:
         folder = shlex.quote(str(self.out))

@@ -13,7 +13,7 @@ import typer
 from ..aligner import Aligner
 from ..bundle import check_parent
 from ..data.readers import read_texts
-from ..language import current_language
+from ..language import current_language, translate
 from ..pages import check_extra, write_report
 from ..progress import show_progress
 from ..types import SIDES
@@ -112,7 +112,7 @@ def report_command(
             commands=[this_command()],
             cache=cache,
         )
-    plain_console().print(f"{out} is written.", soft_wrap=True)
+    plain_console().print(translate("{path} is written.", path=out), soft_wrap=True)
 
 
 def check_page(out: Path, *, overwrite: bool) -> None:
