@@ -46,6 +46,10 @@ def test_the_page_leads_with_how_many_first_answers_are_right(helped):
     assert re.search(r"\d+ of 72 questions", heading(helped)), heading(helped)
 
 
+def test_the_page_says_which_documents_were_not_searched_as_evaluate_does(helped):
+    assert "only documents of the pairs were searched, and a larger index finds less" in helped
+
+
 def test_headings_are_in_order_and_charts_have_a_title_and_a_text(helped):
     levels = Headings(helped).levels
     assert levels[0] == 1

@@ -91,7 +91,8 @@ def of_pairs(
         **(others or {}),
     }
     told = _standing(rows, served, judgement.verdict, judgement.reason)
-    return Standing(**{**vars(told), "warnings": judgement.warnings, "by_pairs": True})
+    warnings = (*judgement.warnings, *filter(None, [evaluation.note]))
+    return Standing(**{**vars(told), "warnings": warnings, "by_pairs": True})
 
 
 def _by_one_map(aligner: Aligner) -> str:
