@@ -21,6 +21,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     fit,
     gate,
     info,
+    init,
     project,
     report,
     robustness,

@@ -1,0 +1,1 @@
+"""A pilot project: the files that `kakehashi init` writes."""
