@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,16 @@ def test_every_command_is_on_its_page(site):
     page = (site / "reference/command_line.html").read_text()
     for name in get_command(app).commands:
         assert f'id="kakehashi-{name}"' in page
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "module",
+    ["", ".encoders", ".evaluation", ".pages", ".pairing"]
+    + [f".integrations.{name}" for name in ("langchain", "llama_index")],
+)
+def test_every_public_name_has_its_place_in_the_reference(module, site):
+    pages = "".join(page.read_text() for page in (site / "reference").glob("*.html"))
+    for name in import_module(f"kakehashi{module}").__all__:
+        places = {f'id="kakehashi{where}.{name}"' for where in (module, ".errors")}
+        assert any(place in pages for place in places), f"kakehashi{module}.{name}"
