@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...data.hashing import numbered
 from ...evaluation.parts import LENGTHS, lengths_of, scores_by
 from ...language import translate
-from ...metrics.relevance import groups_of
+from ...metrics.relevance import Clusters, groups_of
 from ...metrics.statistics import Scores
 from ...routing.scripts import script_of
 from ..blocks import Block, Case, Details, Heading, Section, Table, Text
@@ -49,10 +50,11 @@ def _parts(asked: Questions) -> list[Block]:
     pairs, ranks, pool = asked.pairs, asked.ranks, asked.pool
     clusters = groups_of(pairs)
     if pairs.groups is not None:
+        labels = _grouped(pairs.groups)
         tables += _table(
             translate("By group, the weakest first"),
             translate("Group"),
-            _weakest(scores_by(_grouped(pairs.groups), ranks, pool)),
+            _weakest(scores_by(labels, ranks, pool, units_of(labels, pairs.groups))),
         )
     if pairs.source_texts is not None:
         places = lengths_of(pairs.source_texts)
@@ -96,6 +98,15 @@ def _table(caption: str, first: str, parts: dict[str, Scores]) -> list[Block]:
 def _weakest(parts: dict[str, Scores]) -> dict[str, Scores]:
     in_order = sorted(parts, key=lambda label: parts[label].means["recall@1"])
     return {label: parts[label] for label in in_order[:_LABELS]}
+
+
+def units_of(labels: Sequence[str], groups: Sequence[str]) -> Clusters:
+    """Return what an interval counts, (n,): the questions of a group, and whole smaller groups."""
+    units = [
+        f"question {row}" if label == group else f"group {group}"
+        for row, (label, group) in enumerate(zip(labels, groups, strict=True))
+    ]
+    return numbered(units)
 
 
 def _grouped(groups: Sequence[str]) -> list[str]:
