@@ -56,6 +56,7 @@ with tempfile.TemporaryDirectory() as folder:
             test,
             Path(folder) / f"{language}.html",
             language=language,
+            index=kakehashi.read_index(f"chroma:{demo}/chroma?collection=english_manual"),
             trained_on=train,
             embed_again=True,
             cache=cache,
