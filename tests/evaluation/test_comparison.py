@@ -644,7 +644,7 @@ def test_an_aligner_that_reads_texts_reads_those_of_the_test_pairs(ngram_aligner
     metric = ngram_aligner.report.metric
     row = compare(train, test, ["bm25"], aligner=ngram_aligner).rows["aligner"]
     assert (row.ranks == ranks(q, d, metric, relevance=pool.relevance(test))).all()
-    assert len(set(row.ranks)) > 3
+    assert len(set(row.ranks)) >= 3
 
     given = with_vectors(test, ngram_aligner.encoders, None)
     task = Task(train, given, Pool.of([given]), ngram_aligner.encoders, "keep", 0, None)

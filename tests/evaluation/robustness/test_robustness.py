@@ -10,6 +10,7 @@ from support.toy_data import hashed_letters, machine_pairs, reversed_letters
 import kakehashi
 from kakehashi import Pairs
 from kakehashi.cli.tables import print_robustness
+from kakehashi.encoders.protocol import checked_encode
 from kakehashi.errors import DataError, EncoderError
 from kakehashi.evaluation.robustness.measure import measure_robustness
 from kakehashi.evaluation.robustness.perturbations import PERTURBATIONS
@@ -44,11 +45,11 @@ def test_the_report_is_that_of_the_ranks(kicad, use):
     relevance, documents = Relevance.of(test), list(test.target_texts)
     asking = {"modality": "source", "role": "query"}
     storing = {"modality": "target", "role": "document"}
-    y = fitted._encode(documents, **storing)
+    y = checked_encode(fitted.encoder("target"), documents, "document")
     stored = fitted.project(y, texts=documents, **storing)
 
     def scored(texts):
-        x = fitted._encode(texts, **asking)
+        x = checked_encode(fitted.encoder("source"), texts, "query")
         ours = fitted.project(x, texts=texts, **asking)
         both = {"base": (x, y), "aligned": (ours, stored)}
         metric = fitted.report.metric
@@ -84,7 +85,7 @@ def test_an_aligner_that_reads_texts_reads_the_perturbed_ones(english, ngram_ali
     y = ngram_aligner.embed_documents(documents, modality="target")
 
     def found(texts, read):
-        x = ngram_aligner._encode(texts, modality="source", role="query")
+        x = checked_encode(ngram_aligner.encoder("source"), texts, "query")
         asked = ngram_aligner.project(x, texts=read, modality="source", role="query")
         return per_query(ranks(asked, y, ngram_aligner.report.metric, relevance=relevance))
 
