@@ -170,7 +170,7 @@ def test_the_command_fits_without_pairs(index, tmp_path, monkeypatch):
     cost = run("--out", "a", *given, "--dry-run", "--json")
     purposes = {row["purpose"]: row["texts"] for row in json.loads(cost.stdout)["alike"]}
     assert purposes["questions"] == 80
-    assert purposes["index.txt: texts"] == purposes["index.txt: all documents"] == 140
+    assert purposes["index.txt: texts read"] == purposes["index.txt: all documents"] == 140
     done = run("--out", "a", *given)
     assert done.exit_code == 0, done.output
     assert "verdict: not judged" in done.stdout

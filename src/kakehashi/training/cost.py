@@ -145,7 +145,7 @@ def _of_sources(learn_from: LearnFrom, side: Side) -> Iterator[tuple[str, Role, 
             yield f"{name}: all documents", role, source.texts or ()
         elif side == "source" and source.source_vectors is None:
             different = list(dict.fromkeys(source.texts or ()))
-            yield f"{name}: texts", role, different[: _n_read(source)]
+            yield f"{name}: texts read", role, different[: _n_read(source)]
 
 
 def _n_read(index: IndexDocuments) -> int:
