@@ -1,5 +1,6 @@
 """Run notebooks from a clean kernel, beside their data, and keep what they print: make notebooks."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import nbformat
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).parent
+os.environ["KAKEHASHI_LANG"] = "en"  # whatever the locale says
 
 for path in [FOLDER / name for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")):
     print(path.name)
