@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import os
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..data.arguments import check_choice
 from ..data.pairs import Pairs
 from ..demo.inputs import split
 from ..language import LANGUAGES
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 _DOT = "dot."
 """In the package it stands for the dot of a hidden file: tools would read those where they lie."""
