@@ -222,8 +222,9 @@ def _about_index(prepared: Prepared) -> Iterator[str]:
             )
     if not inputs.indices:
         yield (
-            f"the index is taken to hold the {len(pool):,} documents that the pairs name; give "
-            "all others to be judged among them, too: with --index, or in learn_from="
+            f"the index is taken to hold the {len(pool):,} documents that the pairs name, and "
+            "documents beside them are found less often; give all others to learn from and to be "
+            "judged among: with --index, or in learn_from="
         )
 
 
