@@ -51,6 +51,32 @@ def test_the_questions_that_it_asks_for_would_tell():
     assert later.interval[0] == pytest.approx(0.8, abs=0.01)
 
 
+def test_a_few_questions_that_show_no_loss_do_not_prove_that_there_is_none():
+    """Resampling ten differences, of which one is above zero, never gives one below zero."""
+    few = decide(evaluation(9, 10), mode="keep", against=Other("o", evaluation(8, 10), False))
+    assert few.outcome == "cannot tell"
+    assert few.checks[0].interval[0] < -0.1
+    many = decide(evaluation(90), mode="keep", against=Other("o", evaluation(60), False))
+    assert many.outcome == "passes"
+
+
+def test_one_wrong_answer_leaves_more_room_than_resampling_gives():
+    [check] = decide(evaluation(99), [Demand("recall@1", 0.96)], mode="keep").checks
+    assert check.outcome == "cannot tell"
+    [check] = decide(evaluation(1), [Demand("recall@1", 0.035)], mode="keep").checks
+    assert check.outcome == "cannot tell"
+
+
+def test_equal_answers_ask_for_the_questions_that_would_tell():
+    ours, theirs = evaluation(80, 100), Other("o", evaluation(80, 100), False)
+    [check] = decide(ours, mode="keep", against=theirs).checks
+    more = int(check.reason.split("about ")[1].split()[0].replace(",", ""))
+    n = 100 + more
+    again = decide(evaluation(80, n), mode="keep", against=Other("o", evaluation(80, n), False))
+    assert again.outcome == "passes"
+    assert more < 110
+
+
 def test_a_value_at_the_bar_asks_for_no_end_of_questions():
     [check] = decide(evaluation(80), [Demand("recall@1", 0.8)], mode="keep").checks
     assert check.reason.endswith("more questions would hardly tell")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..metrics.ranking import METRICS
 from ..metrics.relevance import groups_of
-from ..metrics.statistics import Interval, intervals
+from ..metrics.statistics import Interval, intervals, with_unseen
 from ..report import BM25, RESCORED, TARGET_ENCODER, UNTOUCHED
 from ..training.held_out_ranks import mrr
 from ..training.verdict import MIN_QUERIES
@@ -130,7 +130,8 @@ def decide(
     """Check every demand. Without any, the aligner must be no worse than a search without it.
 
     The aligner is read as it serves: rescored, where it rescores. A demand passes where the whole
-    95% interval reaches the bar, and falls short where all of it lies below.
+    95% interval reaches the bar, and falls short where all of it lies below. The interval leaves
+    room for questions of a kind that was not asked: :func:`.metrics.statistics.with_unseen`.
 
     Args:
         mode: of the aligner.
@@ -142,8 +143,7 @@ def decide(
     Raises:
         DataError: a tolerance below 0 or above 1, or nothing to hold the aligner against.
     """
-    if not 0 <= tolerance <= 1:
-        raise DataError(f"tolerance={tolerance!r}: choose a number from 0 to 1.")
+    check_tolerance(tolerance)
     checks = [_least(evaluation, demand) for demand in demands]
     if no_worse or not (demands or against):
         checks += _without_it(evaluation, tolerance)
@@ -163,11 +163,19 @@ def decide(
     return Gate(tuple(checks), row, serves.n_queries, serves.pool, notes)
 
 
+def check_tolerance(tolerance: float) -> None:
+    """Raise DataError for a tolerance below 0 or above 1."""
+    if not 0 <= tolerance <= 1:
+        raise DataError(f"tolerance={tolerance!r}: choose a number from 0 to 1.")
+
+
 def _least(evaluation: Evaluation, demand: Demand) -> Check:
     scores, metric = evaluation.rescored or evaluation.aligned, demand.metric
-    interval, n = scores.intervals[metric], scores.n_queries
     words = f"{metric} of at least {demand.least:.3f}"
-    return _checked(words, metric, scores.means[metric], interval, demand.least, n)
+    found = _Measured(
+        scores.means[metric], scores.intervals[metric], _units(evaluation), (0.0, 1.0)
+    )
+    return _checked(words, metric, found, demand.least, scores.n_queries)
 
 
 def _without_it(evaluation: Evaluation, tolerance: float) -> Iterator[Check]:
@@ -192,38 +200,64 @@ def _difference(evaluation: Evaluation, ranks: Any, rival: str, tolerance: float
     pairs = evaluation.pairs
     assert pairs is not None
     gained = mrr(_served(evaluation)) - mrr(ranks)
-    found = intervals({DIFFERENCE: gained}, clusters=groups_of(pairs), seed=0, bounds=(-1.0, 1.0))
-    interval, mean = found[DIFFERENCE], float(gained.mean())
-    return _checked(f"no worse than {rival}", DIFFERENCE, mean, interval, -tolerance, len(pairs))
+    bounds = (-1.0, 1.0)
+    resampled = intervals({DIFFERENCE: gained}, clusters=groups_of(pairs), seed=0, bounds=bounds)
+    found = _Measured(float(gained.mean()), resampled[DIFFERENCE], _units(evaluation), bounds)
+    return _checked(f"no worse than {rival}", DIFFERENCE, found, -tolerance, len(pairs))
 
 
-def _checked(
-    demand: str, metric: str, measured: float, interval: Interval, bar: float, n: int
-) -> Check:
-    low, high = interval
+def _units(evaluation: Evaluation) -> int:
+    """Return the number of groups, or of questions where there are none."""
+    pairs = evaluation.pairs
+    assert pairs is not None
+    groups = groups_of(pairs)
+    return len(pairs) if groups is None else int(groups.max()) + 1
+
+
+class _Measured(NamedTuple):
+    """A mean of so many units, with the interval that resampling gives."""
+
+    mean: float
+    resampled: Interval
+    units: int
+    bounds: Interval
+
+    def interval(self, times: float = 1.0) -> Interval:
+        """Return the interval, or that of so many times the questions if the mean stays."""
+        shrunk = math.sqrt(times)
+        if np.allclose(self.resampled, self._unseen(1)):  # all are equal: nothing was resampled
+            shrunk = math.inf
+        low, high = (self.mean + (end - self.mean) / shrunk for end in self.resampled)
+        return self._unseen(times, (low, high))
+
+    def _unseen(self, times: float, around: Interval | None = None) -> Interval:
+        mean = self.mean
+        return with_unseen(around or (mean, mean), mean, round(self.units * times), self.bounds)
+
+
+def _checked(demand: str, metric: str, found: _Measured, bar: float, n: int) -> Check:
+    low, high = interval = found.interval()
     sign = "+" if metric == DIFFERENCE else ""
-    said = f"{measured:{sign}.3f}, 95% interval {low:{sign}.3f} to {high:{sign}.3f}"
+    said = f"{found.mean:{sign}.3f}, 95% interval {low:{sign}.3f} to {high:{sign}.3f}"
     if low >= bar:
         outcome, because = PASSES, "it reaches the bar"
     elif high < bar:
         outcome, because = FALLS_SHORT, "it stays below the bar"
     else:
-        outcome, because = CANNOT_TELL, _more(measured, interval, bar, n)
-    return Check(demand, metric, measured, interval, bar, outcome, f"{said}; {because}")
+        outcome, because = CANNOT_TELL, _more(found, bar, n)
+    return Check(demand, metric, found.mean, interval, bar, outcome, f"{said}; {because}")
 
 
-def _more(measured: float, interval: Interval, bar: float, n: int) -> str:
-    """Say about how many more questions would tell, if the measured value stays.
-
-    The half of an interval shrinks with the root of the number of questions.
-    """
-    half = measured - interval[0] if measured >= bar else interval[1] - measured
-    needed = n * (half / max(abs(measured - bar), 1e-9)) ** 2 - n
-    if needed > _MOST * n:
-        return "the value lies so near the bar that more questions would hardly tell"
-    digits = 10 ** max(0, len(str(int(needed))) - 2)
-    more = max(1, math.ceil(needed / digits) * digits)
-    return f"the bar lies inside: about {more:,} more questions would tell, if the value stays"
+def _more(found: _Measured, bar: float, n: int) -> str:
+    """Say about how many more questions would tell, if the measured value stays."""
+    for more in np.geomspace(1, _MOST * n, 400):
+        low, high = found.interval(1 + more / n)
+        if low >= bar or high < bar:
+            digits = 10 ** max(0, len(str(int(more))) - 2)
+            asked = math.ceil(more / digits) * digits
+            told = f"about {asked:,} more questions would tell"
+            return f"the bar lies inside: {told}, if the value stays"
+    return "the value lies so near the bar that more questions would hardly tell"
 
 
 def _doubt(evaluation: Evaluation) -> str | None:

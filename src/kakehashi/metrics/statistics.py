@@ -101,6 +101,16 @@ def _of_equal(mean: float, n: int, bounds: Interval) -> Interval:
     return low, high
 
 
+def with_unseen(interval: Interval, mean: float, n: int, bounds: Interval) -> Interval:
+    """Widen an interval by what n units cannot have shown, as :func:`_of_equal` bounds it.
+
+    A decision that is taken again and again needs this: ten questions of which one differs, and
+    that for the better, are resampled to a difference that is never below zero.
+    """
+    low, high = _of_equal(mean, n, bounds)
+    return min(low, interval[0]), max(high, interval[1])
+
+
 def _of_few(sums: NDArray[np.float64], sizes: NDArray[np.float64], bounds: Interval) -> Interval:
     """Return the t-interval of two to five units, from the spread between them.
 
