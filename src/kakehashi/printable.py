@@ -18,6 +18,8 @@ _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 separators of lines and paragraphs."""
 _JOINERS = "\u200c\u200d"
 """Persian and emoji need these two formats, which move nothing."""
+_NO_CHARACTERS = "\ufffe\uffff"
+"""Code points that are never characters, and that no XML may hold."""
 _MARKDOWN = re.compile(r"([\\`\[\]|])")
 
 
@@ -31,7 +33,9 @@ def printable(text: Any) -> str:
 
 
 def _seen(character: str) -> str:
-    if character in _JOINERS or unicodedata.category(character) not in _UNSEEN:
+    if character in _JOINERS:
+        return character
+    if unicodedata.category(character) not in _UNSEEN and character not in _NO_CHARACTERS:
         return character
     return character.encode("unicode_escape").decode("ascii")
 

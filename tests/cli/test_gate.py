@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from kakehashi.cli import app
 from kakehashi.cli.gate_files import Subject, junit_of, summary_of
+from kakehashi.errors import DataError
 from kakehashi.evaluation.gate import Check, Gate
 
 LETTERS = ("--source-encoder", "support.toy_data:hashed_letters")
@@ -81,7 +82,7 @@ def test_questions_that_cannot_tell_have_an_exit_code_of_their_own(gate):
 @slow
 def test_it_speaks_japanese(gate, tmp_path):
     done = gate(
-        "--lang", "ja", "--min", "recall@1=.5", "--no-worse", "--summary", tmp_path / "g.md"
+        "--lang", "ja", "--min", "recall@1=.4", "--no-worse", "--summary", tmp_path / "g.md"
     )
     assert done.exit_code == 0
     assert "\nゲート: 合格\n" in done.stdout
@@ -97,6 +98,35 @@ def test_what_is_wrong_with_a_command_ends_with_two(files):
     assert "--min 'recall@3=1' is no demand" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--summary", "missing"), "is a folder"),
+        (("--junit", "missing/../test.jsonl"), "is read by this command"),
+        (("--tolerance", "nan"), "tolerance=nan"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_before_anything_is_loaded(
+    options, said, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "missing").mkdir()
+    (tmp_path / "test.jsonl").write_text("mine")
+    command = ["gate", "no-aligner", "test.jsonl", *options]
+    with pytest.raises((OSError, DataError), match=said):
+        CliRunner().invoke(app, command, catch_exceptions=False)
+    assert (tmp_path / "test.jsonl").read_text() == "mine"
+
+
+@slow
+def test_a_summary_that_github_cannot_take_decides_nothing(gate, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "such" / "folder.md"))
+    done = gate("--min", "recall@1=.01", "--junit", tmp_path / "gate.xml")
+    assert done.exit_code == 0
+    assert "note: no summary for GitHub: " in done.stderr
+    assert (tmp_path / "gate.xml").exists()
+
+
 def gate_of(*outcomes, aligner="bridge"):
     checks = [
         Check(f"d{i}", "recall@1", 0.5, (0.4, 0.6), 0.55, outcome, f"because {i} \x1b[31m <b>")
@@ -106,7 +136,9 @@ def gate_of(*outcomes, aligner="bridge"):
 
 
 def test_junit_has_the_attributes_that_its_readers_ask_for():
-    subject = gate_of("passes", "falls short", "cannot tell", aligner="<&\x00\x1b")
+    subject = gate_of(
+        "passes", "falls short", "cannot tell", aligner="<&\x00\x1b\ufffe\uffff\ud800"
+    )
     suites = ElementTree.fromstring(junit_of(subject))
     [suite] = suites
     counts = {"tests": "3", "failures": "1", "errors": "0", "skipped": "1", "time": "0"}

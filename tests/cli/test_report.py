@@ -10,6 +10,8 @@ from support.cipher import cipher_aligner, ciphered
 from support.command_line import run
 from support.pairs_files import write_pairs
 
+from kakehashi.cli.saving import saying_what_is_saved
+
 pytestmark = pytest.mark.slow
 
 LETTERS = ("--source-encoder", "support.toy_data:hashed_letters")
@@ -74,3 +76,37 @@ def test_a_page_that_cannot_be_written_is_refused_before_the_fit(files, tmp_path
     assert done.returncode == 2
     assert not (tmp_path / "bridge").exists()
     assert (tmp_path / "r.html").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("report", "said"),
+    [
+        ("folder", "is a folder"),
+        ("bridge", "lies in the aligner's folder"),
+        ("train.jsonl", "is read by this command"),
+    ],
+)
+def test_no_place_of_the_report_costs_a_fit_or_a_file(report, said, tmp_path):
+    (tmp_path / "folder").mkdir()
+    write_pairs(tmp_path / "train.jsonl", ciphered(30))
+    before = (tmp_path / "train.jsonl").read_bytes()
+    command = ["fit", tmp_path / "train.jsonl", *LETTERS, "--out", tmp_path / "bridge"]
+    done = run(*command, "--report", tmp_path / report, "--overwrite")
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert (tmp_path / "train.jsonl").read_bytes() == before
+    assert not (tmp_path / "bridge").exists()
+
+
+def test_a_page_that_fails_after_the_fit_does_not_hide_the_aligner(tmp_path, capsys):
+    with pytest.raises(OSError, match="full"), saying_what_is_saved(tmp_path / "bridge"):
+        raise OSError("the disk is full")
+    assert "bridge holds the new aligner, whole" in capsys.readouterr().err.replace("\n", "")
+
+
+def test_questions_are_read_in_the_encoding_that_is_named(files, tmp_path):
+    (tmp_path / "q.txt").write_bytes("質問\n別の質問\n".encode("cp932"))
+    command = ["report", files / "bridge", *LETTERS, "--out", tmp_path / "r.html"]
+    done = run(*command, "--questions", tmp_path / "q.txt", "--encoding", "cp932")
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "別の質問" in (tmp_path / "r.html").read_text("utf-8")

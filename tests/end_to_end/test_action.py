@@ -67,6 +67,20 @@ def test_the_report_is_written_although_the_gate_stops_the_aligner(folder):
     assert '<html lang="ja">' in page
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        {"aligner": "--help", "options": LETTERS},
+        {"aligner": "my aligner", "options": f"{LETTERS} --trained-on 'open"},
+    ],
+)
+def test_no_input_turns_the_gate_into_a_command_that_passes(inputs, folder):
+    """A folder that is named like an option is none, and options are never left out in silence."""
+    done = run_step("Gate", folder, pairs="questions.jsonl", **inputs)
+    assert done.returncode not in (0, 3), done.stdout[-2000:]
+
+
 def test_inputs_reach_the_shell_as_variables_only():
     for step in STEPS.values():
         assert "${{" not in step["run"]

@@ -51,7 +51,7 @@ from .options import (
 )
 from .records import report_json
 from .report import check_page, this_command
-from .saving import check_folder, save_somewhere, saying_what_is_kept
+from .saving import check_folder, save_somewhere, saying_what_is_kept, saying_what_is_saved
 from .tables import print_report
 
 
@@ -131,7 +131,9 @@ def fit_command(
     if not dry_run:  # which writes nothing
         check_folder(out, overwrite=overwrite)
     if report is not None and not dry_run:
-        check_page(report, overwrite=overwrite)
+        check_page(report, pairs, validation, test, questions, overwrite=overwrite)
+        if out.resolve() in (report.resolve(), *report.resolve().parents):
+            raise FileExistsError(f"{report} lies in the aligner's folder; choose another place.")
     how_file = {"encoding": encoding, "sheet": sheet}
     names = {"source": source, "target": target, "group": group, "licence": licence, **how_file}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
@@ -185,7 +187,8 @@ def fit_command(
             )
             at_place = replace(aligner, path=out)
             language = current_language()
-            write_page(at_place, sets["test"], report, asked, language=language, cache=cache)
+            with saying_what_is_saved(out):
+                write_page(at_place, sets["test"], report, asked, language=language, cache=cache)
     if as_json:
         print_json({"out": str(out), **report_json(aligner.report)})
         return

@@ -9,11 +9,19 @@ from typing import Annotated
 import typer
 
 from ..aligner import Aligner
-from ..bundle import check_parent
 from ..data.arguments import check_choice
-from ..evaluation.gate import CANNOT_TELL, FALLS_SHORT, PASSES, TOLERANCE, Demand, Other, decide
+from ..evaluation.gate import (
+    CANNOT_TELL,
+    FALLS_SHORT,
+    PASSES,
+    TOLERANCE,
+    Demand,
+    Other,
+    check_tolerance,
+    decide,
+)
 from ..evaluation.scoring import Evaluation, evaluate
-from ..language import LANGUAGES, choose_language
+from ..language import LANGUAGES, choose_language, translate
 from ..progress import show_progress
 from ..types import SIDES
 from .app import app
@@ -36,6 +44,7 @@ from .options import (
     load_pairs,
     require_encoder,
 )
+from .saving import check_file
 
 _EXIT = {PASSES: 0, FALLS_SHORT: 1, CANNOT_TELL: 3}
 """Two is for errors of usage, as in every command."""
@@ -118,8 +127,9 @@ def gate_command(
     if lang is not None:
         check_choice("--lang", lang, LANGUAGES)
         choose_language(lang)
+    check_tolerance(tolerance)
     for path in filter(None, (summary, junit)):
-        check_parent(path)
+        check_file(path, pairs)
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     aligner = Aligner.load(folder).with_encoders(**encoders)
     other = None if against is None else Aligner.load(against).with_encoders(**encoders)
@@ -144,12 +154,12 @@ def gate_command(
         ours, demands, mode=aligner.mode, no_worse=no_worse, against=theirs, tolerance=tolerance
     )
     about = Subject(str(folder), str(pairs), result)
-    _write(about, summary, junit)
     if as_json:
         print_json({"aligner": str(folder), "pairs": str(pairs), **result.to_dict()})
     else:
         for line in lines_of(about):
             plain_console().print(line, soft_wrap=True)
+    _write(about, summary, junit)  # after what is printed, which a full disk then does not lose
     if result.outcome == CANNOT_TELL and cannot_tell == "pass":
         raise typer.Exit(0)
     raise typer.Exit(_EXIT[result.outcome])
@@ -167,8 +177,12 @@ def _write(about: Subject, summary: Path | None, junit: Path | None) -> None:
     text = summary_of(about)
     if summary is not None:
         summary.write_text(text, encoding="utf-8")
-    if of_github := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(of_github).open("a", encoding="utf-8") as file:
-            file.write(text)
     if junit is not None:
         junit.write_bytes(junit_of(about))
+    if of_github := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
+            with Path(of_github).open("a", encoding="utf-8") as file:
+                file.write(text)
+        except OSError as error:  # which nobody asked for: it decides nothing
+            said = translate("note: {NOTE}", NOTE=f"no summary for GitHub: {error}")
+            plain_console(stderr=True).print(said, soft_wrap=True)

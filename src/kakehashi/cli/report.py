@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from ..aligner import Aligner
-from ..bundle import check_parent
 from ..data.readers import read_texts
 from ..language import current_language, translate
 from ..pages import check_extra, write_report
@@ -34,7 +33,7 @@ from .options import (
     load_for,
     load_pairs,
 )
-from .saving import check_free
+from .saving import check_file, check_free
 
 
 @app.command("report")
@@ -85,7 +84,7 @@ def report_command(
 
     PAIRS judge it, which it was not trained on. Without them the page shows what the fit measured.
     """
-    check_page(out, overwrite=overwrite)
+    check_page(out, pairs, trained_on, questions, overwrite=overwrite)
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     loaded = Aligner.load(folder).with_encoders(**encoders)
     aligner = replace(loaded, path=folder)  # shown as it was named
@@ -97,7 +96,9 @@ def report_command(
             aligner, pairs, index, columns, group, encoding=encoding, sheet=sheet
         )
     fitted = None if trained_on is None else load_pairs(trained_on, **names)
-    texts = None if questions is None else read_texts(questions, column=names["source"])
+    texts = None
+    if questions is not None:
+        texts = read_texts(questions, column=names["source"], encoding=encoding, sheet=sheet)
     with show_progress(True):
         write_report(
             aligner,
@@ -115,16 +116,16 @@ def report_command(
     plain_console().print(translate("{path} is written.", path=out), soft_wrap=True)
 
 
-def check_page(out: Path, *, overwrite: bool) -> None:
+def check_page(out: Path, *read: Path | None, overwrite: bool) -> None:
     """Check that a page can be written, before the work.
 
     Raises:
         MissingExtraError: what draws it is not installed.
-        OSError: something is there, or nothing can be written there.
+        OSError: something is there, the command reads it, or nothing can be written there.
     """
     check_extra()
     check_free(out, overwrite=overwrite, kind="file")
-    check_parent(out)
+    check_file(out, *read)
 
 
 def this_command() -> str:

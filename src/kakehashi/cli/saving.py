@@ -11,8 +11,9 @@ from tempfile import gettempdir, mkdtemp
 import typer
 
 from ..aligner import Aligner
-from ..bundle import RECORD, check_place
+from ..bundle import RECORD, check_parent, check_place
 from ..encoders.protocol import kept_from
+from ..language import translate
 from .console import plain_console
 
 INTERRUPTED = 130
@@ -23,6 +24,23 @@ def check_free(out: Path, *, overwrite: bool, kind: str = "folder") -> None:
     """Raise FileExistsError where something is there and --overwrite is not passed."""
     if os.path.lexists(out) and not overwrite:
         raise FileExistsError(f"{out} exists; pass --overwrite or another {kind}.")
+
+
+def check_file(out: Path, *read: Path | None) -> None:
+    """Check that a file can be written, before the work, and is none of those that are read.
+
+    Raises:
+        OSError: it is a folder or read, or nothing can be written there.
+    """
+    check_parent(out)
+    if out.is_dir():
+        raise IsADirectoryError(f"{out} is a folder; name a file.")
+    if out.exists() and not os.access(out, os.W_OK):
+        raise PermissionError(f"{out} cannot be written: it is not ours to write to.")
+    if any(
+        path is not None and out.exists() and path.exists() and out.samefile(path) for path in read
+    ):
+        raise FileExistsError(f"{out} is read by this command; name another file to write.")
 
 
 def check_folder(out: Path, *, overwrite: bool, record: str = RECORD) -> None:
@@ -94,6 +112,17 @@ def saying_what_is_kept(out: Path, cache: Path | None) -> Iterator[None]:
             kept = f"{out} {as_before}. {vectors}"
         plain_console(stderr=True).print(f"stopped. {kept}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def saying_what_is_saved(out: Path) -> Iterator[None]:
+    """Say on standard error, where what follows a fit fails, that the aligner is saved."""
+    try:
+        yield
+    except Exception:
+        said = translate("{folder} holds the new aligner, whole.", folder=out)
+        plain_console(stderr=True).print(said, soft_wrap=True)
+        raise
 
 
 def _state(out: Path) -> tuple[int, int] | None:
