@@ -80,3 +80,12 @@ def test_without_pairs_it_shows_the_report_of_the_fit(aligner, tmp_path):
     right = round(scores.means["recall@1"] * scores.n_queries)
     assert f"{right} of {scores.n_queries} questions" in heading(page)
     assert "stored vectors" in page
+    top, _, rest = page.partition('id="systems"')
+    assert "the index is taken to hold" in top
+    assert "kakehashi fit " in rest
+
+
+def test_a_fit_that_writes_the_page_is_named_once(aligner, tmp_path):
+    line = "kakehashi fit pairs.csv --group page --out my-aligner"
+    page = write_report(aligner, None, tmp_path / "r.html", commands=[line]).read_text("utf-8")
+    assert page.count("kakehashi fit ") == 1

@@ -15,6 +15,7 @@ from ..training.verdict import FEW_QUERIES, MIN_QUERIES
 CaseName = Literal["helps", "does not help", "too few", "cannot judge", "not judged"]
 EMBEDDED_AGAIN = "embedded again"
 """The row of an index that the source encoder embedded anew."""
+_NO_INDEX = "the index is taken to hold"  # so the note begins (training/assemble.py)
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,9 @@ def of_fit(aligner: Aligner) -> Standing:
     unchanged = aligner.projection.is_identity and aligner.rescoring is None
     served = UNTOUCHED if unchanged else _as_served(aligner)
     rows |= _ways(report, served)
-    return _standing(rows, served, report.verdict, report.reason)
+    told = _standing(rows, served, report.verdict, report.reason)
+    searched = tuple(note for note in report.notes if note.startswith(_NO_INDEX))
+    return Standing(**{**vars(told), "warnings": searched})
 
 
 def of_pairs(

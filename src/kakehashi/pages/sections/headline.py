@@ -114,7 +114,7 @@ def _blocks(facts: ReportFacts) -> list[Block]:
             Text(
                 translate(
                     "With other questions of this kind the share is likely {INTERVAL} "
-                    "(95% interval). Every question searched the whole index: {pool:,} documents.",
+                    "(95% interval). Every question searched {pool:,} documents.",
                     INTERVAL=interval(after),
                     pool=after.pool,
                 ),
@@ -135,7 +135,11 @@ def _next(facts: ReportFacts) -> list[Block]:
     encoders = encoder_options(facts.aligner)
     if told.case == "helps":
         ask = command("search", folder, translate("QUESTION"), index="STORE", **encoders)
-        told_to = translate("What to do: serve it. This asks your index a question:")
+        told_to = translate(
+            "What to do: serve it. This asks your index a question; STORE is its address, such as "
+            "{ADDRESS}:",
+            ADDRESS="chroma:FOLDER?collection=NAME",
+        )
         return [Text(told_to), Commands(ask)]
     if told.case in ("too few", "not judged"):
         told_to = translate(

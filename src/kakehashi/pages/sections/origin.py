@@ -61,8 +61,12 @@ def origin(facts: ReportFacts) -> Section:
         notes = [translate_sentence(note) for note in report.notes]
         blocks.append(Details(translate("Notes of the fit"), [Points(notes)]))
     blocks.append(Heading(translate("Make it again")))
-    if report.judged:
-        told = translate("The fit, as far as the aligner records it; files may lie elsewhere now:")
+    by_the_fit = any(line.startswith("kakehashi fit ") for line in facts.commands)
+    if report.judged and not by_the_fit:
+        told = translate(
+            "The fit, as far as the aligner records it. Groups, the index and how the file was "
+            "read are not recorded:"
+        )
         blocks += [Text(told), Commands(fit_command(aligner))]
     if facts.commands:
         blocks += [Text(translate("This page:")), Commands("\n".join(facts.commands))]

@@ -23,8 +23,7 @@ def systems(facts: ReportFacts) -> Section | None:
     some = next(iter(rows.values()))
     table = Table(
         caption=translate(
-            "{n:,} questions in the whole index of {pool:,} documents; 95% intervals beside the "
-            "first column",
+            "{n:,} questions, each among {pool:,} documents; 95% intervals beside the first column",
             n=some.n_queries,
             pool=some.pool,
         ),
