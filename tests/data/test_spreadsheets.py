@@ -184,3 +184,36 @@ def test_an_archive_that_understates_its_size_is_refused(tmp_path):
     (tmp_path / "y.xlsx").write_bytes(content.replace(stated, less))
     with pytest.raises(ReaderError, match=r"y\.xlsx is no spreadsheet that can be read"):
         read_pairs(tmp_path / "y.xlsx")
+
+
+def test_a_cell_far_from_the_others_is_refused_before_room_is_made_for_all_between(tmp_path):
+    """Room for all cells of a sheet of Excel ended the process, which no error can tell."""
+    workbook = openpyxl.Workbook()
+    for row in [HEADER, *ROWS]:
+        workbook.active.append(row)
+    workbook.active["XFD1048576"] = "x"
+    workbook.save(tmp_path / "x.xlsx")
+    with pytest.raises(ReaderError, match=r"spans 17,179,869,184 cells.*CSV"):
+        read_pairs(tmp_path / "x.xlsx")
+
+
+def test_a_cell_that_is_repeated_without_end_is_refused(tmp_path):
+    plain = Path(__file__).parent / "spreadsheets" / "open.ods"
+    content = zipfile.ZipFile(plain).read("content.xml")
+    cell, row = b"<table:table-cell ", b"<table:table-row>"
+    many = content.replace(cell, cell + b'table:number-columns-repeated="16384" ', 1)
+    many = many.replace(row, b'<table:table-row table:number-rows-repeated="1048576">', 1)
+    assert len(many) > len(content) + 60
+    copied(plain, tmp_path / "x.ods", {"content.xml": many})
+    with pytest.raises(ReaderError, match=r"spans 17,\d{3},\d{3},\d{3} cells"):
+        read_pairs(tmp_path / "x.ods")
+
+
+def test_empty_cells_far_away_span_nothing(tmp_path):
+    """A format of whole columns leaves them."""
+    workbook = openpyxl.Workbook()
+    for row in [HEADER, *ROWS]:
+        workbook.active.append(row)
+    workbook.active["XFD1048576"].font = openpyxl.styles.Font(bold=True)
+    workbook.save(tmp_path / "x.xlsx")
+    assert len(read_pairs(tmp_path / "x.xlsx")) == len(ROWS)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import MissingExtraError, ReaderError
 from ...printable import printable
 from .columns import Contents, Row, as_in_file, columns_of
+from .sheet_extent import refuse_wide
 
 if TYPE_CHECKING:
     from python_calamine import CalamineSheet, CalamineWorkbook
@@ -20,6 +21,8 @@ _LOOKED_AT = 20
 """Rows in which the names of the columns are looked for, to say that a title stands above them."""
 _MAX_UNPACKED = 1 << 29
 """Half a gigabyte of XML: some ten million cells."""
+_MAX_CELLS = 20_000_000
+"""Of the rectangle around all filled cells, which the reader holds in memory whole."""
 
 
 def spreadsheet(path: Path, fields: dict[str, str], sheet: str | None = None) -> Contents:
@@ -40,6 +43,7 @@ def spreadsheet(path: Path, fields: dict[str, str], sheet: str | None = None) ->
     except ImportError as error:
         raise MissingExtraError("python-calamine", "readers") from error
     _refuse_bomb(path)
+    refuse_wide(path, _MAX_CELLS)
     try:
         with python_calamine.load_workbook(path) as workbook:
             name = _sheet_of(path, workbook, sheet)
