@@ -13,7 +13,6 @@ import typer
 from ..aligner import Aligner
 from ..bundle import RECORD, check_parent, check_place
 from ..encoders.protocol import kept_from
-from ..language import translate
 from .console import plain_console
 
 INTERRUPTED = 130
@@ -120,7 +119,7 @@ def saying_what_is_saved(out: Path) -> Iterator[None]:
     try:
         yield
     except Exception:
-        said = translate("{folder} holds the new aligner, whole.", folder=out)
+        said = f"{out} holds the new aligner, whole."
         plain_console(stderr=True).print(said, soft_wrap=True)
         raise
 
