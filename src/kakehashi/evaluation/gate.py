@@ -255,8 +255,10 @@ def _more(found: _Measured, bar: float, n: int) -> str:
         if low >= bar or high < bar:
             digits = 10 ** max(0, len(str(int(more))) - 2)
             asked = math.ceil(more / digits) * digits
-            told = f"about {asked:,} more questions would tell"
-            return f"the bar lies inside: {told}, if the value stays"
+            return (
+                f"the bar lies inside: about {asked:,} more questions would tell, "
+                "if the value stays"
+            )
     return "the value lies so near the bar that more questions would hardly tell"
 
 
