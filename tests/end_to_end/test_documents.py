@@ -141,7 +141,10 @@ def test_commands_run(folder):
         writer.writeheader()
         writer.writerows(pairs)
     printed = run(["bash", "-euo", "pipefail", "-c", block], folder)
-    assert f"pairs.csv, {len(pairs)} pairs" in printed
+    assert printed.splitlines()[-1] == "report.html is written."
+    page = (folder / "report.html").read_text(encoding="utf-8")
+    assert "pairs.csv" in page
+    assert str(len(pairs)) in page
 
 
 @beside_the_demo

@@ -17,6 +17,7 @@ from kakehashi.training.inputs import may_read_texts
 from kakehashi.training.split_plan import plan_split
 from kakehashi.training.sufficient_statistics import develop
 from kakehashi.types import SIDES
+from kakehashi.vectors import unit_rows
 
 QUICK = {"mode": "keep"}
 BOTH = {"source": CharacterNgrams(16), "target": CharacterNgrams(16)}
@@ -206,7 +207,8 @@ def test_a_fit_that_chose_n_grams_scores_as_it_serves(monkeypatch):
     assert aligner.report.chosen == "cca+ngrams"
     q = aligner.embed_queries(list(test.source_texts), modality="source")
     d = aligner.embed_documents(list(test.target_texts), modality="target")
-    recall = np.mean((q @ d.T).argmax(axis=1) == np.arange(len(test)))
+    assert aligner.report.metric == "cosine"
+    recall = np.mean((q @ unit_rows(d).T).argmax(axis=1) == np.arange(len(test)))
     scores = aligner.report.beside[ALONE][CHOSEN]
     assert aligner.report.describes == "the very weights that ship"
     assert recall == pytest.approx(scores.means["recall@1"])

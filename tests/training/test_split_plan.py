@@ -270,4 +270,8 @@ def test_texts_of_an_index_are_documents_of_the_index_that_judges():
     nameless = Pairs(source_vectors=free.source_vectors, target_vectors=free.target_vectors)
     plan = plan_split(pairs, validation=None, test=None, documents=[nameless], seed=0)
     assert not plan.holds_others
+    half = pairs.select(range(40))
+    assert not plan_split(
+        half, validation=None, test=pairs.select(range(40, 80)), seed=0
+    ).holds_others
     assert len(plan.pool) == 80  # a document without a text cannot be told from the others

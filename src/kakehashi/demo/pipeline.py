@@ -143,7 +143,11 @@ def _fit(
     """Fit once; save an aligner for the index as it is, and one for an index that is moved."""
     both: dict[str, Any] = {"source_encoder": japanese, "target_encoder": english}
     fitted = fit(train, **both, test=test, cache=cache)
-    by_mode = {"keep": fitted, "shared": fitted.as_shared()}
+    if fitted.rescoring is None:  # too few pairs have shown that it helps
+        shared = fit(train, **both, test=test, cache=cache, mode="shared")
+    else:
+        shared = fitted.as_shared()
+    by_mode = {"keep": fitted, "shared": shared}
     saved = {
         mode: aligner.save(folder / _FOLDERS[mode], overwrite=True)
         for mode, aligner in by_mode.items()

@@ -99,9 +99,12 @@ class SplitPlan:
 
     @cached_property
     def holds_others(self) -> bool:
-        """Whether the index holds more than a few documents that no pair of the caller's names."""
-        others = len(self.pool.without(self.pairs))
-        return others >= OTHERS * (len(self.pool) - others)
+        """Whether the index holds more than a few documents that no set of the caller's names."""
+        sets = [self.validation, None if self.test is None else self.test.held_out]
+        others = self.pool.without(self.pairs)
+        for named in filter(None, sets):
+            others = np.setdiff1d(others, self.pool.positions(named))
+        return len(others) >= OTHERS * (len(self.pool) - len(others))
 
     @property
     def judged(self) -> list[Part]:
