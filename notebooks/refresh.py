@@ -16,4 +16,5 @@ for path in [FOLDER / name for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ip
     beside = {"metadata": {"path": str(FOLDER)}}
     # Without the times of the run, which would change every time.
     NotebookClient(notebook, timeout=600, record_timing=False, resources=beside).execute()
+    notebook.metadata["language_info"] = {"name": "python"}  # without the version of this Python
     nbformat.write(notebook, path)

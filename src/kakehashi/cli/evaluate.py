@@ -29,6 +29,7 @@ from .options import (
     Sheet,
     SourceOfFit,
     TargetOfFit,
+    TrainedOn,
     load_for,
     load_pairs,
     require_encoder,
@@ -53,12 +54,7 @@ def evaluate_command(
     encoding: Encoding = None,
     sheet: Sheet = None,
     index: IndexAddress = None,
-    trained_on: Annotated[
-        Path | None,
-        typer.Option(
-            help="The pairs of the fit: their documents are searched, too, and near copies found."
-        ),
-    ] = None,
+    trained_on: TrainedOn = None,
     questions: Annotated[
         Path | None,
         typer.Option(help="File to write: a line of JSON for each question, with its ranks."),

@@ -28,7 +28,6 @@ from .app import app
 from .console import plain_console, print_json
 from .gate_files import Subject, junit_of, lines_of, summary_of
 from .options import (
-    READING,
     CacheFile,
     EncoderName,
     Encoding,
@@ -40,6 +39,7 @@ from .options import (
     Sheet,
     SourceOfFit,
     TargetOfFit,
+    TrainedOn,
     load_for,
     load_pairs,
     require_encoder,
@@ -108,13 +108,7 @@ def gate_command(
     group: GroupColumn = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
-    trained_on: Annotated[
-        Path | None,
-        typer.Option(
-            rich_help_panel=READING,
-            help="The pairs of the fit: their documents are searched, too, and near copies found.",
-        ),
-    ] = None,
+    trained_on: TrainedOn = None,
 ) -> None:
     """Let an aligner pass, or not, by PAIRS that it was not trained on.
 

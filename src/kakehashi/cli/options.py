@@ -120,6 +120,14 @@ TestFile = Annotated[
         help="Pairs to judge by. By default a part of PAIRS is held out.",
     ),
 ]
+TrainedOn = Annotated[
+    Path | None,
+    typer.Option(
+        "--trained-on",
+        rich_help_panel=READING,
+        help="The pairs of the fit: their documents are searched, too, and near copies found.",
+    ),
+]
 IndexAddress = Annotated[
     str | None,
     typer.Option(

@@ -30,6 +30,7 @@ from .options import (
     Sheet,
     SourceOfFit,
     TargetOfFit,
+    TrainedOn,
     load_for,
     load_pairs,
 )
@@ -54,12 +55,7 @@ def report_command(
     encoding: Encoding = None,
     sheet: Sheet = None,
     index: IndexAddress = None,
-    trained_on: Annotated[
-        Path | None,
-        typer.Option(
-            help="The pairs of the fit: their documents are searched, too, and near copies found."
-        ),
-    ] = None,
+    trained_on: TrainedOn = None,
     curve: Annotated[
         bool,
         typer.Option(

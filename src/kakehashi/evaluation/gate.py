@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -13,11 +12,12 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..metrics.ranking import METRICS
 from ..metrics.relevance import groups_of
-from ..metrics.statistics import Interval, intervals, with_unseen
+from ..metrics.statistics import Interval, intervals
 from ..report import BM25, RESCORED, TARGET_ENCODER, UNTOUCHED
 from ..training.held_out_ranks import mrr
 from ..training.verdict import MIN_QUERIES
 from .judgement import NO_VERDICT, served_ranks
+from .measured import Measured, more_questions
 from .scoring import Evaluation
 
 Outcome = Literal["passes", "falls short", "cannot tell"]
@@ -29,8 +29,6 @@ TOLERANCE = 0.02
 """How much less MRR@10 still counts as no worse. Two aligners that find alike differ by zero, and
 no number of questions shows that the true difference is not a hair below it."""
 _RIVALS = {"base": UNTOUCHED, "target_encoder": TARGET_ENCODER, "bm25": BM25}
-_MOST = 20
-"""More questions are not asked for than so many times those at hand."""
 
 
 class Demand(NamedTuple):
@@ -172,9 +170,7 @@ def check_tolerance(tolerance: float) -> None:
 def _least(evaluation: Evaluation, demand: Demand) -> Check:
     scores, metric = evaluation.rescored or evaluation.aligned, demand.metric
     words = f"{metric} of at least {demand.least:.3f}"
-    found = _Measured(
-        scores.means[metric], scores.intervals[metric], _units(evaluation), (0.0, 1.0)
-    )
+    found = Measured(scores.means[metric], scores.intervals[metric], _units(evaluation), (0.0, 1.0))
     return _checked(words, metric, found, demand.least, scores.n_queries)
 
 
@@ -202,7 +198,7 @@ def _difference(evaluation: Evaluation, ranks: Any, rival: str, tolerance: float
     gained = mrr(_served(evaluation)) - mrr(ranks)
     bounds = (-1.0, 1.0)
     resampled = intervals({DIFFERENCE: gained}, clusters=groups_of(pairs), seed=0, bounds=bounds)
-    found = _Measured(float(gained.mean()), resampled[DIFFERENCE], _units(evaluation), bounds)
+    found = Measured(float(gained.mean()), resampled[DIFFERENCE], _units(evaluation), bounds)
     return _checked(f"no worse than {rival}", DIFFERENCE, found, -tolerance, len(pairs))
 
 
@@ -214,28 +210,7 @@ def _units(evaluation: Evaluation) -> int:
     return len(pairs) if groups is None else int(groups.max()) + 1
 
 
-class _Measured(NamedTuple):
-    """A mean of so many units, with the interval that resampling gives."""
-
-    mean: float
-    resampled: Interval
-    units: int
-    bounds: Interval
-
-    def interval(self, times: float = 1.0) -> Interval:
-        """Return the interval, or that of so many times the questions if the mean stays."""
-        shrunk = math.sqrt(times)
-        if np.allclose(self.resampled, self._unseen(1)):  # all are equal: nothing was resampled
-            shrunk = math.inf
-        low, high = (self.mean + (end - self.mean) / shrunk for end in self.resampled)
-        return self._unseen(times, (low, high))
-
-    def _unseen(self, times: float, around: Interval | None = None) -> Interval:
-        mean = self.mean
-        return with_unseen(around or (mean, mean), mean, round(self.units * times), self.bounds)
-
-
-def _checked(demand: str, metric: str, found: _Measured, bar: float, n: int) -> Check:
+def _checked(demand: str, metric: str, found: Measured, bar: float, n: int) -> Check:
     low, high = interval = found.interval()
     sign = "+" if metric == DIFFERENCE else ""
     said = f"{found.mean:{sign}.3f}, 95% interval {low:{sign}.3f} to {high:{sign}.3f}"
@@ -244,22 +219,8 @@ def _checked(demand: str, metric: str, found: _Measured, bar: float, n: int) -> 
     elif high < bar:
         outcome, because = FALLS_SHORT, "it stays below the bar"
     else:
-        outcome, because = CANNOT_TELL, _more(found, bar, n)
+        outcome, because = CANNOT_TELL, more_questions(found, bar, n)
     return Check(demand, metric, found.mean, interval, bar, outcome, f"{said}; {because}")
-
-
-def _more(found: _Measured, bar: float, n: int) -> str:
-    """Say about how many more questions would tell, if the measured value stays."""
-    for more in np.geomspace(1, _MOST * n, 400):
-        low, high = found.interval(1 + more / n)
-        if low >= bar or high < bar:
-            digits = 10 ** max(0, len(str(int(more))) - 2)
-            asked = math.ceil(more / digits) * digits
-            return (
-                f"the bar lies inside: about {asked:,} more questions would tell, "
-                "if the value stays"
-            )
-    return "the value lies so near the bar that more questions would hardly tell"
 
 
 def _doubt(evaluation: Evaluation) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,6 +12,7 @@ from ..metrics.relevance import groups_of
 from ..projection.rescoring import Rescoring
 from ..report import CandidateResult, DataRecord, LearnedFrom, Report, SecondMapResult
 from .candidates import Candidate
+from .data_record import content_of, joined
 from .gradient.torch_state import import_failure
 from .guards import (
     copies_across_the_split,
@@ -233,16 +233,11 @@ def _data_record(prepared: Prepared) -> DataRecord:
     inputs = prepared.inputs
     sets = [part for part in (inputs.pairs, inputs.validation) if part is not None]
     given = [rows for name, rows in prepared.plan.sources if name != TARGETS]
-    hashes = [part.content_hash for part in (*sets, *given)]
-    content = hashes[0]
-    if len(hashes) > 1:
-        content = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
-    names = " + ".join(dict.fromkeys(part.name for part in sets if part.name))
-    licences = " + ".join(dict.fromkeys(part.licence for part in (*sets, *given) if part.licence))
+    every = (*sets, *given)
     return DataRecord(
-        names,
-        licences,
-        content,
+        joined([part.name for part in sets]),
+        joined([part.licence for part in every]),
+        content_of(every),
         sum(map(len, sets)),
         columns=inputs.pairs.columns,
         texts_hash=texts_hash(sets),

@@ -25,7 +25,7 @@ from .setting_search import (
     tune_correction,
     tune_head,
 )
-from .split_plan import Part
+from .split_plan import Part, SplitPlan
 from .sufficient_statistics import develop
 
 
@@ -55,16 +55,25 @@ def tune(prepared: Prepared) -> Tuned:
     if settings.trains_head:
         starts = [of_one[0] for of_one in families]
         families += tune_heads(starts, prepared.metric, settings.seed)
-    candidates = [of_one[0] for of_one in families]
+    chosen, judged = choose_and_judge(families, identity, plan)
+    return Tuned([of_one[0] for of_one in families], identity, chosen, judged)
+
+
+def choose_and_judge(
+    families: list[list[Candidate]], identity: Candidate | None, plan: SplitPlan
+) -> tuple[Candidate, list[Candidate]]:
+    """Return the candidate that all parts choose, and for each part that judges its own choice.
+
+    Args:
+        families: the settings of each kind of map, the best one first.
+    """
     clusters = clusters_of(*(part.questions for part in plan.parts))
-    chosen = choose(candidates, identity, clusters)
-    judged = [chosen]
-    if plan.test is None:
-        tried = [candidate for of_one in families for candidate in of_one]
-        judged = [
-            choose(tried, identity, clusters, by=others) for others in without_each(plan.parts)
-        ]
-    return Tuned(candidates, identity, chosen, judged)
+    chosen = choose([of_one[0] for of_one in families], identity, clusters)
+    if plan.test is not None:
+        return chosen, [chosen]
+    tried = [candidate for of_one in families for candidate in of_one]
+    by_others = without_each(plan.parts)
+    return chosen, [choose(tried, identity, clusters, by=others) for others in by_others]
 
 
 def without_each(parts: list[Part]) -> Iterator[NDArray[np.bool_]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..metrics.relevance import clusters_of
 from ..progress import track
 from .candidates import Candidate
 from .closed_forms import Parameters, form_near
 from .feature_data import FeatureData
-from .model_selection import Tuned, choose, without_each
+from .model_selection import Tuned, choose_and_judge
 from .prepare import Prepared
 from .setting_search import CORRECTED, timed, tune_closed_form, tune_correction
 from .sufficient_statistics import develop
@@ -42,14 +41,8 @@ def tune_second(prepared: Prepared, tuned: Tuned) -> SecondMap | None:
     families = []
     for features in track(prepared.second_feature_sets, "second map: closed forms"):
         families += _families(develop(plan, features, seed=seed), start, prepared)
-    candidates = [of_one[0] for of_one in families]
-    clusters = clusters_of(*(part.questions for part in plan.parts))
-    chosen = choose(candidates, None, clusters)
-    judged = [chosen]
-    if plan.test is None:
-        tried = [candidate for of_one in families for candidate in of_one]
-        judged = [choose(tried, None, clusters, by=others) for others in without_each(plan.parts)]
-    return SecondMap(candidates, chosen, judged)
+    chosen, judged = choose_and_judge(families, None, plan)
+    return SecondMap([of_one[0] for of_one in families], chosen, judged)
 
 
 def _families(data: FeatureData, start: Parameters, prepared: Prepared) -> list[list[Candidate]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from ..report import NOT_JUDGED, DataRecord, LearnedFrom, Report
 from ..types import Mode
 from ..vectors import Float32Array, thinned, unit_rows
 from .closed_forms import AS_PAIRS, FIXED
+from .data_record import content_of, joined
 from .features import Documents
 from .fit_inputs import FitSettings
 from .hubness_bank import FIXED_CORRECTION, MAX_DOCUMENTS, Bank, corrected
@@ -259,9 +259,11 @@ def _report(
 
 def _data_record(sources: tuple[Source, ...]) -> DataRecord:
     sets = [rows for _, rows in sources]
-    licences = " + ".join(dict.fromkeys(rows.licence for rows in sets if rows.licence))
-    content = hashlib.sha256(" ".join(rows.content_hash for rows in sets).encode()).hexdigest()
     starters = [rows for rows in sets if rows.source_texts and not _is_one_text_a_row(rows)]
     return DataRecord(
-        "", licences, content, 0, texts_sample=sample_of(starters) if starters else ""
+        "",
+        joined([rows.licence for rows in sets]),
+        content_of(sets),
+        0,
+        texts_sample=sample_of(starters) if starters else "",
     )
