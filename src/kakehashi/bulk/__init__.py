@@ -1,0 +1,1 @@
+"""Encoding and projecting files of millions of texts, block by block, on one machine or many."""

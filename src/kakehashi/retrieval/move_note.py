@@ -1,0 +1,52 @@
+"""The note that a migration leaves in the index that it fills, and that retrievers follow.
+
+It lies in the store, beside the record of the index (:mod:`.index_record`), so every process that
+searches the store sees the same state. The index that is moved holds no note: it is never written.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+NOTE_KEY = "kakehashi_move"
+"""The key under which a store keeps the note in its metadata."""
+MoveState = Literal["copying", "verified", "live", "rolled back"]
+"""``copying``: documents may be missing. ``verified``: all are there, and questions still go to the
+old index. ``live``: questions go to this one. ``rolled back``: they go to the old one again."""
+
+
+@dataclass(frozen=True)
+class MoveNote:
+    """Where the documents of an index come from, and how far a migration is.
+
+    Attributes:
+        source: the name of the collection that is moved, in the same store.
+        aligner: the fingerprint of the aligner that projects the vectors, of mode ``shared``.
+        state: see :data:`MoveState`.
+        rows: how many documents were there when the state was written.
+        at: when the state was written, as ISO 8601 in UTC.
+    """
+
+    source: str
+    aligner: str
+    state: MoveState
+    rows: int
+    at: str
+
+    def to_json(self) -> str:
+        """Return the note as one line of JSON: some stores keep flat metadata only."""
+        return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, value: Any) -> MoveNote | None:
+        """Return the note that a store kept; None where it is none of ours."""
+        try:
+            read = json.loads(value)
+            note = cls(**{field.name: read[field.name] for field in fields(cls)})
+        except (TypeError, ValueError, KeyError, RecursionError):
+            return None
+        kinds = {"rows": int}
+        whole = all(isinstance(v, kinds.get(n, str)) for n, v in asdict(note).items())
+        return note if whole and note.state in get_args(MoveState) else None
