@@ -52,6 +52,14 @@ class StoredIndex(Protocol):
         """Write a record into it; say whether the store can hold one."""
         ...
 
+    def kept(self, key: str) -> str | None:
+        """Return the text that it keeps under a key, as its store holds it now."""
+        ...
+
+    def keep(self, key: str, value: str) -> bool:
+        """Keep a text under a key, beside all others; say whether the store can."""
+        ...
+
     def sample(self, n: int) -> Sequence[StoredDocument]:
         """Return at most n of its documents."""
         ...

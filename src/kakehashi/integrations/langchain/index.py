@@ -12,13 +12,13 @@ import numpy as np
 from langchain_core.vectorstores import VectorStore
 
 from ...retrieval.document_modality import DocumentModality
-from ...retrieval.index_record import KEY, IndexRecord
+from ...retrieval.index_record import IndexRecord
 from ...retrieval.stored_index import StoredDocument, StoredIndex, declared_scale
 from .._caller import caller_of
 from .._modalities import Space
 from ..stores.checked import require_index, was_checked
 from ..stores.chroma import ChromaIndex
-from ..stores.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..stores.in_memory import InMemoryIndex, Keeper, faiss_scale, faiss_vector
 from ..stores.lancedb import LanceDBIndex
 from ..stores.qdrant import QdrantIndex
 from ..stores.unlisted import UnlistedIndex
@@ -62,9 +62,9 @@ def index_of(store: VectorStore, dimension: int) -> StoredIndex:
             faiss_scale(opened.index),
             list(opened.index_to_docstore_id),
             partial(_of_faiss, opened),
-            RecordKeeper(  # save_local pickles the docstore with its attributes
-                partial(getattr, opened.docstore, KEY, None),
-                partial(setattr, opened.docstore, KEY),
+            Keeper(  # save_local pickles the docstore with its attributes
+                lambda key: getattr(opened.docstore, key, None),
+                partial(setattr, opened.docstore),
             ),
         )
     return UnlistedIndex(type(store).__name__, dimension, partial(_search, opened))

@@ -14,12 +14,12 @@ from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.vector_stores.types import VectorStoreQuery
 
 from ...retrieval.document_modality import DocumentModality
-from ...retrieval.index_record import KEY, IndexRecord
+from ...retrieval.index_record import IndexRecord
 from ...retrieval.stored_index import StoredIndex, declared_scale
 from .._caller import caller_of
 from ..stores.checked import require_index, was_checked
 from ..stores.chroma import ChromaIndex
-from ..stores.in_memory import InMemoryIndex, RecordKeeper, faiss_scale, faiss_vector
+from ..stores.in_memory import InMemoryIndex, Keeper, faiss_scale, faiss_vector
 from ..stores.lancedb import LanceDBIndex
 from ..stores.qdrant import QdrantIndex
 from ..stores.unlisted import UnlistedIndex
@@ -174,20 +174,20 @@ class _Chroma(ChromaIndex):
         return None if distance is None else f"exp(-{distance})"
 
 
-def _keeper(index: VectorStoreIndex) -> RecordKeeper | None:
-    """Keep a record in the index store, under the id of the index: it is persisted with it."""
+def _keeper(index: VectorStoreIndex) -> Keeper | None:
+    """Keep texts in the index store, under the id of the index: it is persisted with it."""
     values: Any = getattr(index.storage_context.index_store, "_kvstore", None)
     struct = getattr(index, "_index_struct", None)  # an index has none while it is being built
     if values is None or struct is None:
         return None
 
-    def get() -> Any:
-        return (values.get(struct.index_id, KEY) or {}).get("record")
+    def get(key: str) -> Any:
+        return (values.get(struct.index_id, key) or {}).get("record")
 
-    def put(record: str) -> None:
-        values.put(struct.index_id, {"record": record}, KEY)
+    def put(key: str, text: str) -> None:
+        values.put(struct.index_id, {"record": text}, key)
 
-    return RecordKeeper(get, put)
+    return Keeper(get, put)
 
 
 def _search(

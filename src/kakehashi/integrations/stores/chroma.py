@@ -9,9 +9,10 @@ import numpy as np
 
 from ...data.index import IndexDocuments
 from ...errors import DataError, MissingExtraError
-from ...retrieval.index_record import KEY, IndexRecord
+from ...retrieval.index_record import IndexRecord
 from ...retrieval.stored_index import StoredDocument
 from .address import Address
+from .keeping import KeepingIndex
 from .rows import documents_of
 
 OUR_FUNCTION = "kakehashi"
@@ -24,7 +25,7 @@ TextOf = Callable[[str, Mapping[str, Any]], str]
 """Returns the text that was embedded, of the stored text and the stored metadata."""
 
 
-class ChromaIndex:
+class ChromaIndex(KeepingIndex):
     """A collection.
 
     Args:
@@ -66,18 +67,28 @@ class ChromaIndex:
             stated = IndexRecord.from_json(config.get("record"))
             # Collections of older releases name the fingerprint only.
             return stated or IndexRecord(config["fingerprint"], "", 0, "", "", "")
-        return IndexRecord.from_json((self._collection.metadata or {}).get(KEY))
+        return super().record()
 
-    def write(self, record: IndexRecord) -> bool:
-        """Write the record beside the metadata that are there.
+    def kept(self, key: str) -> str | None:
+        """Return the text under a key of the metadata."""
+        return self._metadata().get(key)
+
+    def keep(self, key: str, value: str) -> bool:
+        """Write a text beside the metadata that are there.
 
         Chroma replaces all metadata at once. It refuses a metric among them, which the
         configuration holds since Chroma 1.0.
         """
-        there = self._collection.metadata or {}
-        kept = {name: value for name, value in there.items() if not name.startswith("hnsw:")}
-        self._collection.modify(metadata={**kept, KEY: record.to_json()})
+        there = self._metadata()
+        kept = {name: text for name, text in there.items() if not name.startswith("hnsw:")}
+        self._collection.modify(metadata={**kept, key: value})
         return True
+
+    def _metadata(self) -> Mapping[str, Any]:
+        """Return the metadata as they are now: the collection at hand remembers its first ones."""
+        at = self._collection
+        named = {"name": at.name, "tenant": at.tenant, "database": at.database}
+        return at._client.get_collection(**named).metadata or {}
 
     def sample(self, n: int) -> Sequence[StoredDocument]:
         """Return documents from the beginning and from the end of the collection."""

@@ -8,19 +8,22 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from ...retrieval.index_record import IndexRecord
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
+from .keeping import KeepingIndex
 
 
-class RecordKeeper(NamedTuple):
-    """Reads and writes a record, as JSON, in an object that is saved with the store."""
+class Keeper(NamedTuple):
+    """Reads and writes a text under a key, in an object that is saved with the store.
 
-    get: Callable[[], Any]
-    put: Callable[[str], None]
+    Where nothing can be written, ``put`` is None.
+    """
+
+    get: Callable[[str], Any]
+    put: Callable[[str, str], None] | None
 
 
-class InMemoryIndex:
+class InMemoryIndex(KeepingIndex):
     """Documents that are listed by their ids.
 
     Args:
@@ -29,7 +32,7 @@ class InMemoryIndex:
         ids: the ids of all documents, in any order.
         document_of: returns a document with its vector; None where it is gone.
         by_cosine: whether its scores are cosines.
-        keeper: saved with the store; it keeps the record.
+        keeper: saved with the store; it keeps texts under keys.
     """
 
     def __init__(
@@ -38,22 +41,22 @@ class InMemoryIndex:
         scale: str | None,
         ids: Sequence[Any],
         document_of: Callable[[Any], StoredDocument | None],
-        keeper: RecordKeeper | None = None,
+        keeper: Keeper | None = None,
         *,
         by_cosine: bool = False,
     ) -> None:
         self.name, self.scale, self.by_cosine = name, scale, by_cosine
         self._ids, self._document_of, self._keeper = ids, document_of, keeper
 
-    def record(self) -> IndexRecord | None:
-        """Return the record that the keeper has."""
-        return None if self._keeper is None else IndexRecord.from_json(self._keeper.get())
+    def kept(self, key: str) -> str | None:
+        """Return the text that the keeper has under a key."""
+        return None if self._keeper is None else self._keeper.get(key)
 
-    def write(self, record: IndexRecord) -> bool:
-        """Give the keeper the record."""
-        if self._keeper is None:
+    def keep(self, key: str, value: str) -> bool:
+        """Give the keeper a text."""
+        if self._keeper is None or self._keeper.put is None:
             return False
-        self._keeper.put(record.to_json())
+        self._keeper.put(key, value)
         return True
 
     def sample(self, n: int) -> Sequence[StoredDocument]:

@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from ...retrieval.index_record import KEY, IndexRecord
 from ...retrieval.stored_index import StoredDocument
+from .keeping import KeepingIndex
 
 ReadRow = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
 """Returns the text that was embedded and the metadata, of a row."""
 
 
-class LanceDBIndex:
+class LanceDBIndex(KeepingIndex):
     """A table.
 
-    The record lies in the metadata of the column of vectors, which lancedb writes by itself. Those
-    of the table need another package. A copy of the table as Arrow or Parquet keeps both.
+    What is kept lies in the metadata of the column of vectors, which lancedb writes by itself.
+    Those of the table need another package. A copy of the table as Arrow or Parquet keeps both.
 
     Args:
         table: of lancedb.
@@ -37,17 +37,18 @@ class LanceDBIndex:
         """The name of the table."""
         return f"The table {self._table.name!r} of LanceDB"
 
-    def record(self) -> IndexRecord | None:
-        """Return the record in the metadata of the column of vectors."""
+    def kept(self, key: str) -> str | None:
+        """Return the text under a key of the metadata of the column of vectors."""
         metadata = self._table.schema.field(self._vector_column).metadata or {}
-        return IndexRecord.from_json(metadata.get(KEY.encode()))
+        value = metadata.get(key.encode())
+        return None if value is None else value.decode()
 
-    def write(self, record: IndexRecord) -> bool:
-        """Write the record beside the metadata that are there; lancedb can since 0.34."""
+    def keep(self, key: str, value: str) -> bool:
+        """Write a text beside the metadata that are there; lancedb can since 0.34."""
         update = getattr(self._table, "update_field_metadata", None)
         if update is None:
             return False
-        update({"path": self._vector_column, "metadata": {KEY: record.to_json()}})
+        update({"path": self._vector_column, "metadata": {key: value}})
         return True
 
     def sample(self, n: int) -> Sequence[StoredDocument]:

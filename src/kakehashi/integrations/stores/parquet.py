@@ -6,6 +6,7 @@ record: in the metadata of the column of vectors, as a table of LanceDB has it, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,24 +15,23 @@ import numpy as np
 from ...data.index import IndexDocuments
 from ...errors import MissingExtraError, ReaderError
 from ...printable import printable
-from ...retrieval.index_record import KEY
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 from .address import Address
-from .in_memory import InMemoryIndex, RecordKeeper
+from .in_memory import InMemoryIndex, Keeper
 from .rows import documents_of
 
 
 @dataclass(frozen=True, eq=False)
 class ParquetRows:
-    """The n rows of a file; ``vectors`` is (n, d), ``record`` as it was written, or None."""
+    """The n rows of a file; ``vectors`` is (n, d), ``kept`` the metadata of its schema."""
 
     name: str
     ids: list[str]
     vectors: Float32Array
     texts: list[str | None]
     metadata: list[dict[str, Any]]
-    record: bytes | None
+    kept: Mapping[str, str]
 
     def index(self) -> InMemoryIndex:
         """Return the rows as a check reads them."""
@@ -39,8 +39,8 @@ class ParquetRows:
         def document(row: int) -> StoredDocument:
             return StoredDocument(self.texts[row] or "", self.metadata[row], self.vectors[row])
 
-        keeper = RecordKeeper(lambda: self.record, lambda record: None)
-        return InMemoryIndex(self.name, None, range(len(self.ids)), document, keeper)
+        ids = range(len(self.ids))
+        return InMemoryIndex(self.name, None, ids, document, Keeper(self.kept.get, None))
 
 
 def parquet_rows(address: Address) -> ParquetRows:
@@ -67,13 +67,14 @@ def parquet_rows(address: Address) -> ParquetRows:
         given = columns.get("metadata", [None] * len(texts))
         # A struct has a place for what other rows name.
         metadata = [{n: v for n, v in (row or {}).items() if v is not None} for row in given]
-        kept = {**(schema.metadata or {}), **(schema.field("vector").metadata or {})}
+        stated = {**(schema.metadata or {}), **(schema.field("vector").metadata or {})}
+        kept = {name.decode(): value.decode(errors="replace") for name, value in stated.items()}
     except Exception as error:  # a damaged file raises whatever pyarrow raises
         raise ReaderError(
             f"{path} is no Parquet with a column 'vector' of equally long lists and a column "
             f"'text': {printable(error)}"
         ) from error
-    return ParquetRows(address.text, ids, vectors, texts, metadata, kept.get(KEY.encode()))
+    return ParquetRows(address.text, ids, vectors, texts, metadata, kept)
 
 
 def _vectors(column: Any) -> Float32Array:

@@ -11,10 +11,10 @@ import numpy as np
 
 from ...data.index import IndexDocuments
 from ...errors import DataError, KakehashiError
-from ...retrieval.index_record import KEY, IndexRecord
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 from .address import Address
+from .keeping import KeepingIndex
 from .rows import documents_of
 
 _SCALES = {"Cosine": "similarity", "Dot": "similarity", "Euclid": "l2"}
@@ -27,7 +27,7 @@ ReadPayload = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
 """Returns the text that was embedded and the metadata, of a payload."""
 
 
-class QdrantIndex:
+class QdrantIndex(KeepingIndex):
     """A collection.
 
     Args:
@@ -65,15 +65,16 @@ class QdrantIndex:
             vectors = vectors.get(self._vector_name)
         return str(getattr(getattr(vectors, "distance", None), "value", ""))
 
-    def record(self) -> IndexRecord | None:
-        """Return the record in the metadata, which servers keep since Qdrant 1.16."""
+    def kept(self, key: str) -> str | None:
+        """Return the text under a key of the metadata, which servers keep since Qdrant 1.16."""
         config = self._client.get_collection(self._collection).config
-        return IndexRecord.from_json((getattr(config, "metadata", None) or {}).get(KEY))
+        value: str | None = (getattr(config, "metadata", None) or {}).get(key)
+        return value
 
-    def write(self, record: IndexRecord) -> bool:
-        """Write the record into the metadata, where client and server know some."""
-        self._client.update_collection(self._collection, metadata={KEY: record.to_json()})
-        return self.record() is not None
+    def keep(self, key: str, value: str) -> bool:
+        """Write a text into the metadata, which merge, where client and server know some."""
+        self._client.update_collection(self._collection, metadata={key: value})
+        return self.kept(key) == value
 
     def sample(self, n: int) -> Sequence[StoredDocument]:
         """Return the first documents by id: ids are random, as frameworks make them."""

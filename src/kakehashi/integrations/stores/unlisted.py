@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...retrieval.index_record import IndexRecord
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
+from .keeping import KeepingIndex
 
 
-class UnlistedIndex:
+class UnlistedIndex(KeepingIndex):
     """A store that can be searched, and neither listed nor asked for vectors.
 
     Args:
@@ -32,11 +32,11 @@ class UnlistedIndex:
     ) -> None:
         self.name, self._dimension, self._search = name, dimension, search
 
-    def record(self) -> IndexRecord | None:
-        """Return None: nobody knows where such a store would keep one."""
+    def kept(self, key: str) -> str | None:
+        """Return None: nobody knows where such a store would keep a text."""
         return None
 
-    def write(self, record: IndexRecord) -> bool:
+    def keep(self, key: str, value: str) -> bool:
         """Write nothing."""
         return False
 
