@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from ...errors import DataError
 
@@ -31,6 +31,15 @@ class Address:
     folder: Path | None = None
     server: tuple[str, int | None] | None = None
     collection: str | None = None
+
+    def of_collection(self, name: str) -> Address:
+        """Return the address of a collection in the same store."""
+        place = quote(str(self.folder))
+        if self.server is not None:
+            host, port = self.server
+            place = f"//{host}" + (f":{port}" if port is not None else "")
+        text = f"{self.kind}:{place}?{urlencode({'collection': name})}"
+        return replace(self, text=text, collection=name)
 
     def required_folder(self) -> Path:
         """Return the folder.

@@ -1,0 +1,39 @@
+"""Opening a collection by its address, so that it can be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ....errors import DataError, KakehashiError, ReaderError
+from ..address import FORM, Address, parse_address
+from .chroma import open_chroma
+from .protocol import MovableCollection
+
+_OPENERS: dict[str, Callable[[Address], MovableCollection]] = {
+    "chroma": open_chroma,
+}
+
+
+def open_movable(address: str | Path) -> MovableCollection:
+    """Open the collection at an address; see :func:`kakehashi.read_index` for the forms.
+
+    Raises:
+        DataError: no such store or collection, or a file that no migration can move.
+        ReaderError: the store cannot be read.
+        MissingExtraError: the store's package is not installed.
+    """
+    parsed = parse_address(str(address))
+    if parsed is None or parsed.kind not in _OPENERS:
+        raise DataError(
+            f"{address} is no store that can be moved; give {FORM}, of {', '.join(_OPENERS)}."
+        )
+    try:
+        return _OPENERS[parsed.kind](parsed)
+    except KakehashiError:
+        raise
+    except Exception as error:  # a damaged store raises whatever its package raises
+        said = " ".join(str(error).split())
+        raise ReaderError(
+            f"{address} cannot be opened: {type(error).__name__}: {said:.200}"
+        ) from error

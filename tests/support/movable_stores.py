@@ -1,0 +1,98 @@
+"""Stores that a migration moves, each with what fills one: the contract suite runs over all.
+
+To add a store, write a context manager that yields a ``MovableStore`` and name it in ``STORES``.
+A server is started once, by ``servers.once``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from support.vector_stores import chroma_server, fresh
+
+
+class NewRow(NamedTuple):
+    """A document, as an application stores it."""
+
+    id: str
+    vector: np.ndarray
+    text: str | None
+    metadata: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class MovableStore:
+    """A store with an empty collection.
+
+    Attributes:
+        address: of the collection, as ``open_movable`` takes it.
+        fill: adds rows to it by the store's own client, as an application does. Ids are UUIDs.
+        without_text: whether a document may have no text and no metadata.
+        ordered: whether it gives the documents back in the order in which they were added.
+        settings: of its index that differ from what the store takes by default, as far as the
+            collection's own ``settings`` name them: a migration keeps them.
+    """
+
+    address: str
+    fill: Callable[[Sequence[NewRow]], None]
+    without_text: bool = True
+    ordered: bool = True
+    settings: Mapping[str, Any] | None = None
+
+
+class Servers(ExitStack):
+    """Servers that run until the end of the tests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._running: dict[str, Any] = {}
+
+    def once(self, name: str, start: Callable[[], AbstractContextManager[Any]]) -> Any:
+        """Return what starting this server gave; it is started for the first who asks."""
+        if name not in self._running:
+            self._running[name] = self.enter_context(start())
+        return self._running[name]
+
+
+_HNSW = {"space": "cosine", "ef_construction": 77, "max_neighbors": 24, "ef_search": 55}
+
+
+def _chroma(client: Any, place: str) -> MovableStore:
+    name = fresh()
+    collection = client.create_collection(
+        name, configuration={"hnsw": _HNSW}, metadata={"owner": "the docs team"}
+    )
+
+    def fill(rows: Sequence[NewRow]) -> None:
+        ids, vectors, texts, metadata = zip(*rows, strict=True)
+        fields = {"documents": texts, "metadatas": [each or None for each in metadata]}
+        given = {k: list(v) for k, v in fields.items() if any(each is not None for each in v)}
+        collection.upsert(ids=list(ids), embeddings=np.stack(vectors), **given)
+
+    return MovableStore(f"chroma:{place}?collection={name}", fill, settings={"hnsw": _HNSW})
+
+
+@contextmanager
+def chroma(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a collection in a folder."""
+    chromadb = pytest.importorskip("chromadb")
+    yield _chroma(chromadb.PersistentClient(str(folder / "chroma")), str(folder / "chroma"))
+
+
+@contextmanager
+def chroma_over_http(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a collection of ``chroma run``."""
+    client = servers.once("chroma", lambda: chroma_server(folder))
+    yield _chroma(client, f"//127.0.0.1:{client.get_settings().chroma_server_http_port}")
+
+
+STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]]] = {
+    "chroma": chroma,
+    "chroma over http": chroma_over_http,
+}
