@@ -16,6 +16,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     compare,
     curve,
     demo,
+    doctor,
     encoders,
     evaluate,
     fit,
