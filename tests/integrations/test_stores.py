@@ -185,7 +185,7 @@ def test_reads_files_of_texts_and_of_vectors(tmp_path):
     [
         ("chroma:", "names no folder"),
         ("chroma:nowhere", "does not exist"),
-        ("chroma:.?database=x", "unknown option 'database'; allowed is collection"),
+        ("chroma:.?database=x", "unknown option 'database'; allowed are collection"),
         ("chroma://host:port?collection=x", "Port could not be cast"),
         ("milvus://host", "unknown kind 'milvus'"),
         ("llama-index://host", "no server here"),

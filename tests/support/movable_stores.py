@@ -92,7 +92,36 @@ def chroma_over_http(folder: Path, servers: Servers) -> Iterator[MovableStore]:
     yield _chroma(client, f"//127.0.0.1:{client.get_settings().chroma_server_http_port}")
 
 
+@contextmanager
+def qdrant(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a collection of Qdrant's local mode."""
+    models = pytest.importorskip("qdrant_client").models
+    from kakehashi.integrations.stores.address import Address
+    from kakehashi.integrations.stores.qdrant_clients import QdrantAccess
+
+    (folder / "qdrant").mkdir()
+    (folder / "qdrant" / "meta.json").write_text('{"collections": {}, "aliases": {}}')
+    name = fresh()
+    # Local mode lets one client in: the application's is that of the migration.
+    access = QdrantAccess(Address("", "qdrant", folder / "qdrant"))
+    by = models.VectorParams(size=16, distance=models.Distance.COSINE)
+    access.client.create_collection(name, vectors_config=by, metadata={"owner": "the docs team"})
+
+    def fill(rows: Sequence[NewRow]) -> None:
+        points = []
+        for row in rows:
+            stored = {"page_content": row.text, "metadata": row.metadata}
+            payload = {field: value for field, value in stored.items() if value is not None}
+            vector = row.vector.tolist()
+            points.append(models.PointStruct(id=row.id, vector=vector, payload=payload))
+        access.client.upsert(name, points)
+
+    yield MovableStore(f"qdrant:{folder / 'qdrant'}?collection={name}", fill, ordered=False)
+    access.close()
+
+
 STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]]] = {
     "chroma": chroma,
     "chroma over http": chroma_over_http,
+    "qdrant": qdrant,
 }

@@ -6,7 +6,8 @@ from ...errors import DataError, KakehashiError
 from ...retrieval.rescore import Rescore
 from .._modalities import Space
 from ..stores.address import FORM, KINDS, Address, parse_address
-from ..stores.qdrant import is_node_of_llama_index, opened_qdrant
+from ..stores.qdrant_clients import opened_qdrant
+from ..stores.rows import is_node_of_llama_index
 from .hit import StoreHit
 
 

@@ -15,7 +15,7 @@ from ..stores.address import Address
 from ..stores.checked import require_index
 from ..stores.chroma import opened_chroma
 from ..stores.parquet import parquet_rows
-from ..stores.qdrant import opened_qdrant
+from ..stores.qdrant_clients import opened_qdrant
 from .hit import StoreHit
 
 

@@ -14,7 +14,7 @@ from ..llama_index import AlignedEmbedding, HybridRetriever, VectorSearch
 from ..llama_index.index import scale_of
 from ..stores.address import Address
 from ..stores.llama_index_storage import vectors_are_faiss
-from ..stores.qdrant import opened_qdrant
+from ..stores.qdrant_clients import opened_qdrant
 from .hit import StoreHit
 
 

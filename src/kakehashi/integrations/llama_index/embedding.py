@@ -15,6 +15,7 @@ from ...vectors import Float32Array, unit_rows
 from .._aligner_field import AlignedModel, with_encoders
 from .._call_value import CallValue
 from .._modalities import modalities_in_metadata
+from ..stores.node_text import text_without
 
 try:
     from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
@@ -247,9 +248,7 @@ class AlignedEmbedding(AlignedModel, BaseEmbedding):
         if modality is not None or self.modality_field not in node.metadata:
             return text
         # A template of the node's own writes it in another way.
-        hidden = [*node.excluded_embed_metadata_keys, self.modality_field]
-        bare = node.model_copy(update={"excluded_embed_metadata_keys": hidden})
-        return str(bare.get_content(metadata_mode=MetadataMode.EMBED))
+        return text_without(node, self.modality_field)
 
     def _kind(self) -> str:
         """Return the kind of the vectors of the current call, for the cache."""

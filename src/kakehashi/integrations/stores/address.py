@@ -11,7 +11,7 @@ from ...errors import DataError
 
 FORM = "KIND:FOLDER?collection=NAME, or KIND://HOST:PORT?collection=NAME for a server"
 KINDS = ("chroma", "qdrant", "llama-index", "langchain", "parquet")
-_OPTIONS = ("collection",)
+_OPTIONS = ("collection", "vector")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Address:
         folder: of a local store; a file, for Parquet or a dump of LangChain's in-memory store.
         server: host and port of a store that is a server.
         collection: None where it was not named.
+        vector: of Qdrant, the name of the vectors that a migration moves; None where not named.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Address:
     folder: Path | None = None
     server: tuple[str, int | None] | None = None
     collection: str | None = None
+    vector: str | None = None
 
     def of_collection(self, name: str) -> Address:
         """Return the address of a collection in the same store."""
@@ -38,8 +40,8 @@ class Address:
         if self.server is not None:
             host, port = self.server
             place = f"//{host}" + (f":{port}" if port is not None else "")
-        text = f"{self.kind}:{place}?{urlencode({'collection': name})}"
-        return replace(self, text=text, collection=name)
+        options = {"collection": name} | ({} if self.vector is None else {"vector": self.vector})
+        return replace(self, text=f"{self.kind}:{place}?{urlencode(options)}", collection=name)
 
     def required_folder(self) -> Path:
         """Return the folder.
@@ -89,15 +91,14 @@ def parse_address(text: str) -> Address | None:
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name in options:
         if name not in _OPTIONS:
-            raise DataError(f"{text}: unknown option {name!r}; allowed is collection.")
-    collection = options.get("collection")
+            raise DataError(f"{text}: unknown option {name!r}; allowed are {', '.join(_OPTIONS)}.")
+    collection, vector = options.get("collection"), options.get("vector")
     if parts.hostname is not None:
-        return Address(
-            text, kind, server=(parts.hostname, _port(text, parts)), collection=collection
-        )
+        server = (parts.hostname, _port(text, parts))
+        return Address(text, kind, server=server, collection=collection, vector=vector)
     if not parts.path:
         raise DataError(f"{text} names no folder; it is {FORM}.")
-    return Address(text, kind, Path(unquote(parts.path)), collection=collection)
+    return Address(text, kind, Path(unquote(parts.path)), collection=collection, vector=vector)
 
 
 def _port(text: str, parts: object) -> int | None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...data.index import IndexDocuments
-from ...errors import DataError, KakehashiError
+from ...errors import DataError
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 from .address import Address
 from .keeping import KeepingIndex
-from .rows import documents_of
+from .qdrant_clients import opened_qdrant
+from .rows import documents_of, is_node_of_llama_index
 
 _SCALES = {"Cosine": "similarity", "Dot": "similarity", "Euclid": "l2"}
 """By distance, the scale of Qdrant's scores of unit vectors."""
@@ -118,42 +118,6 @@ def vectors_in_qdrant(
     return [v.get(vector_name) if isinstance(v, dict) else v for v in vectors]
 
 
-@contextmanager
-def opened_qdrant(address: Address) -> Iterator[tuple[Any, str]]:
-    """Yield a client of a folder of local mode or of a server, and the name of the collection.
-
-    Raises:
-        DataError: the folder is none (a client would make a new database there), another process
-            has it open, or no such collection.
-        KakehashiError: qdrant-client is not installed.
-    """
-    client = _client(address)
-    try:
-        present = [each.name for each in client.get_collections().collections]
-        yield client, address.collection_of(present)
-    finally:
-        client.close()
-
-
-def _client(address: Address) -> Any:
-    try:
-        from qdrant_client import QdrantClient
-    except ImportError as error:
-        raise KakehashiError(
-            "qdrant-client is not installed; install it: pip install qdrant-client"
-        ) from error
-    if address.server is not None:
-        host, port = address.server
-        return QdrantClient(host=host, port=6333 if port is None else port)
-    folder = address.required_folder()
-    if not (folder / "meta.json").is_file():
-        raise DataError(f"{address.text}: {folder} holds no database of Qdrant's local mode.")
-    try:
-        return QdrantClient(path=str(folder))
-    except RuntimeError as error:  # one process at a time
-        raise DataError(f"{address.text}: {error}") from error
-
-
 def read_qdrant(address: Address) -> IndexDocuments:
     """Read the texts and vectors of a collection, page by page."""
     points: list[Any] = []
@@ -167,19 +131,15 @@ def read_qdrant(address: Address) -> IndexDocuments:
             if offset is None:
                 break
     ids = [str(point.id) for point in points]
-    texts = [_text(point.payload or {}) for point in points]
+    texts = [text_of(point.payload or {}) for point in points]
     vectors = [_vector(address, point.vector) for point in points]
-    metadata = [_metadata(point.payload or {}) for point in points]
+    metadata = [metadata_of(point.payload or {}) for point in points]
     stored = np.array(vectors, np.float32) if ids else None
     return documents_of(address.text, ids, texts, stored, metadata)
 
 
-def is_node_of_llama_index(payload: Mapping[str, Any]) -> bool:
-    """Whether LlamaIndex wrote the payload of a point."""
-    return "_node_content" in payload
-
-
-def _text(payload: dict[str, Any]) -> str | None:
+def text_of(payload: Mapping[str, Any]) -> str | None:
+    """Return the text of a payload; None where it has none."""
     for field in _TEXT_FIELDS:
         if isinstance(payload.get(field), str):
             return str(payload[field])
@@ -190,7 +150,7 @@ def _text(payload: dict[str, Any]) -> str | None:
     return None
 
 
-def _metadata(payload: dict[str, Any]) -> dict[str, Any]:
+def metadata_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the metadata of a document: LangChain has a field for them."""
     own = payload.get("metadata")
     return own if isinstance(own, dict) else payload

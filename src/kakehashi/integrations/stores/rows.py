@@ -23,6 +23,11 @@ def names_the_source(metadata: Mapping[str, Any]) -> bool:
     return metadata.get(_FIELD) == _SOURCE
 
 
+def is_node_of_llama_index(fields: Mapping[str, Any]) -> bool:
+    """Whether LlamaIndex wrote the fields of a document."""
+    return "_node_content" in fields
+
+
 def documents_of(
     name: str,
     ids: Sequence[str],

@@ -9,9 +9,11 @@ from ....errors import DataError, KakehashiError, ReaderError
 from ..address import FORM, Address, parse_address
 from .chroma import open_chroma
 from .protocol import MovableCollection
+from .qdrant import open_qdrant
 
 _OPENERS: dict[str, Callable[[Address], MovableCollection]] = {
     "chroma": open_chroma,
+    "qdrant": open_qdrant,
 }
 
 

@@ -1,0 +1,52 @@
+"""The record and the note of a collection, where its store keeps texts of ours."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from ....errors import KakehashiError
+from ....retrieval.index_record import KEY, IndexRecord
+from ....retrieval.move_note import NOTE_KEY
+
+
+class KeptCollection(ABC):
+    """A collection whose store keeps texts under keys."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Kind and name, for messages."""
+
+    @abstractmethod
+    def kept(self, key: str) -> str | None:
+        """Return the text under a key, as the store holds it now; None where there is none."""
+
+    @abstractmethod
+    def keep(self, key: str, value: str) -> bool:
+        """Write a text under a key; say whether the store can keep one."""
+
+    def record(self) -> IndexRecord | None:
+        """Return which aligner made the vectors, as it was recorded in the store."""
+        return IndexRecord.from_json(self.kept(KEY))
+
+    def write_record(self, record: IndexRecord) -> None:
+        """Record which aligner made the vectors."""
+        self._keep(KEY, record.to_json())
+
+    def note(self) -> str | None:
+        """Return the note that a migration left in the collection."""
+        return self.kept(NOTE_KEY)
+
+    def write_note(self, note: str) -> None:
+        """Leave a note in the collection."""
+        self._keep(NOTE_KEY, note)
+
+    def _keep(self, key: str, value: str) -> None:
+        if not self.keep(key, value):
+            raise KakehashiError(
+                f"{self.name} keeps no metadata, so neither a record nor the state of a migration: "
+                f"{self.remedy}"
+            )
+
+    remedy = "take a newer version of the store and of its package."
+    """The next step where a store cannot keep a text; the end of a sentence."""
