@@ -12,6 +12,7 @@ from ..errors import KakehashiError
 from ..language import translate, translate_sentence
 from ..printable import printable
 from . import (  # noqa: F401  # importing a file registers its command
+    bulk,
     combine,
     compare,
     curve,

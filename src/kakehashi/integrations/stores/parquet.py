@@ -1,4 +1,4 @@
-"""Parquet: a copy of an index, with the columns ``vector`` and ``text``.
+"""Parquet: a file or folder that is a copy of an index, with the columns ``vector`` and ``text``.
 
 The columns ``id`` and ``metadata`` (a struct) are read where they are there. The schema may hold a
 record: in the metadata of the column of vectors, as a table of LanceDB has it, or of the table.
@@ -44,7 +44,7 @@ class ParquetRows:
 
 
 def parquet_rows(address: Address) -> ParquetRows:
-    """Read the rows of a file.
+    """Read the rows of a file, or of the files of a folder.
 
     Raises:
         DataError: there is no file.
@@ -57,10 +57,10 @@ def parquet_rows(address: Address) -> ParquetRows:
         raise MissingExtraError("pyarrow", "readers") from error
     path = address.required_folder()
     try:
-        schema = pq.read_schema(path)
+        schema = pq.ParquetDataset(path).schema
         names = [n for n in ("id", "vector", "text", "metadata") if n in schema.names]
         table = pq.read_table(path, columns=names)
-        vectors = _vectors(table.column("vector").combine_chunks())
+        vectors = list_vectors(table.column("vector").combine_chunks())
         columns = table.drop_columns("vector").to_pydict()
         texts = columns["text"]
         ids = list(map(str, columns.get("id", range(len(texts)))))
@@ -77,8 +77,12 @@ def parquet_rows(address: Address) -> ParquetRows:
     return ParquetRows(address.text, ids, vectors, texts, metadata, kept)
 
 
-def _vectors(column: Any) -> Float32Array:
-    """Return (n, d) vectors of an Arrow array of lists, without a Python object for each number."""
+def list_vectors(column: Any) -> Float32Array:
+    """Return (n, d) vectors of an Arrow array of lists, without a Python object for each number.
+
+    Raises:
+        ValueError: lists of several lengths, or none in a row.
+    """
     import pyarrow.compute as pc
 
     lengths = pc.list_value_length(column).unique().to_pylist() or [0]

@@ -1,0 +1,122 @@
+"""The output: one file for each block, whose name says what it was made of.
+
+The folder is the only state. A file is there as a whole or not at all, and its name holds a hash
+of the input file, of the place in it and of the aligner. So a listing of the folder tells which
+blocks are done, and shows a file of another input or aligner.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import AlignerMismatchError, DataError
+from ..retrieval.index_record import KEY, IndexRecord
+from .blocks import Block
+from .job import MODALITY, ROLE
+
+_ABOUT = "kakehashi.bulk"
+"""The key of the schema's metadata that says what a file was made of."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """A folder of embedded blocks.
+
+    Attributes:
+        folder: where the files are written.
+        record: of the vectors, which every file holds.
+        from_vectors: whether stored vectors were projected; else texts were encoded.
+    """
+
+    folder: Path
+    record: IndexRecord
+    from_vectors: bool
+
+    def path(self, block: Block) -> Path:
+        """Return the file of a block; names sort as the rows of the input."""
+        made_of = (
+            *(block.state, block.row_group, block.start, block.stop, self.record.to_json()),
+            *(MODALITY, ROLE, self.from_vectors),
+        )
+        digest = hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
+        place = f"{block.row_group:06d}-{block.start:09d}"
+        return self.folder / f"{block.file.stem}-{place}-{digest}.parquet"
+
+    def missing(self, blocks: Iterable[Block]) -> list[Block]:
+        """Return the blocks that have no file yet."""
+        present = {path.name for path in self.folder.glob("*.parquet")}
+        return [block for block in blocks if self.path(block).name not in present]
+
+    def n_rows(self, blocks: Iterable[Block]) -> int:
+        """Return the rows of the files of these blocks, from their footers."""
+        import pyarrow.parquet as pq
+
+        return sum(int(pq.read_metadata(self.path(block)).num_rows) for block in blocks)
+
+    def write(self, block: Block, table: Any) -> None:
+        """Write the rows of a block beside their place, and move them there."""
+        import pyarrow.parquet as pq
+
+        path = self.path(block)
+        part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+        try:
+            with part.open("xb") as file:
+                pq.write_table(self._described(block, table), file, row_group_size=len(block))
+                file.flush()
+                os.fsync(file.fileno())  # a machine may go down, too
+            os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    def tidy(self) -> None:
+        """Delete the parts that killed processes left."""
+        for part in self.folder.glob(".*.part"):
+            with suppress(FileNotFoundError):
+                part.unlink()
+
+    def refuse_others(self, blocks: Iterable[Block]) -> None:
+        """Raise where the folder holds files that this job does not write.
+
+        Raises:
+            AlignerMismatchError: vectors of another aligner.
+            DataError: made of another input, or files of somebody else.
+        """
+        ours = {self.path(block).name for block in blocks}
+        others = sorted(p for p in self.folder.glob("*.parquet") if p.name not in ours)
+        if not others:
+            return
+        written = _record(others[0])
+        if written is not None and written.fingerprint != self.record.fingerprint:
+            raise AlignerMismatchError(
+                f"{self.folder} holds vectors of the aligner {written.fingerprint[:12]!r}, not "
+                f"{self.record.fingerprint[:12]!r}: vectors of the two do not mix. Name another "
+                "folder."
+            )
+        raise DataError(
+            f"{self.folder} holds {len(others)} files that this input does not give, such as "
+            f"{others[0].name}. Name another folder; or delete these files, if their input was "
+            "changed since, and run it again."
+        )
+
+    def _described(self, block: Block, table: Any) -> Any:
+        way = "projected from vectors" if self.from_vectors else "encoded from texts"
+        about = f"{block}, as {MODALITY} {ROLE}s, {way}"
+        kept = {**(table.schema.metadata or {}), KEY.encode(): self.record.to_json().encode()}
+        return table.replace_schema_metadata({**kept, _ABOUT.encode(): about.encode()})
+
+
+def _record(path: Path) -> IndexRecord | None:
+    """Return the record of a file; None where it has none, or is no Parquet."""
+    import pyarrow.parquet as pq
+
+    try:
+        return IndexRecord.from_json((pq.read_schema(path).metadata or {}).get(KEY.encode()))
+    except Exception:  # pyarrow raises many kinds over a damaged file
+        return None
