@@ -127,7 +127,24 @@ def parquet_of_lancedb(folder):
     return f"parquet:{folder / 'notes.parquet'}"
 
 
-STORES = [chroma, qdrant, qdrant_of_llama_index, langchain_dump, llama_index, llama_index_faiss]
+def lancedb(folder):
+    package = pytest.importorskip("lancedb")
+    from langchain_community.vectorstores import LanceDB
+
+    connection = package.connect(str(folder))
+    LanceDB(connection, Letters(), table_name="notes").add_texts(STORED, METADATA)
+    return str(folder)
+
+
+STORES = [
+    lancedb,
+    chroma,
+    qdrant,
+    qdrant_of_llama_index,
+    langchain_dump,
+    llama_index,
+    llama_index_faiss,
+]
 STORES += [parquet, parquet_of_lancedb]
 
 

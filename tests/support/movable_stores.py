@@ -120,8 +120,31 @@ def qdrant(folder: Path, servers: Servers) -> Iterator[MovableStore]:
     access.close()
 
 
+@contextmanager
+def lancedb(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a table of LanceDB, with an index of another column."""
+    package = pytest.importorskip("lancedb")
+    import pyarrow as pa
+    from lancedb.index import BTree
+
+    metadata = pa.struct({"page": pa.int64(), "書": pa.string(), "on": pa.bool_()})
+    vector = pa.list_(pa.float32(), 16)
+    columns = {"id": pa.string(), "vector": vector, "text": pa.string(), "metadata": metadata}
+    name = fresh()
+    table = package.connect(str(folder / "lancedb")).create_table(name, schema=pa.schema(columns))
+    table.create_index("id", config=BTree())
+
+    def fill(rows: Sequence[NewRow]) -> None:
+        table.merge_insert("id").when_matched_update_all().when_not_matched_insert_all().execute(
+            pa.Table.from_pylist([row._asdict() for row in rows], pa.schema(columns))
+        )
+
+    yield MovableStore(f"lancedb:{folder / 'lancedb'}?collection={name}", fill)
+
+
 STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]]] = {
     "chroma": chroma,
     "chroma over http": chroma_over_http,
     "qdrant": qdrant,
+    "lancedb": lancedb,
 }

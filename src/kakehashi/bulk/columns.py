@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import DataError
-from ..integrations.stores.parquet import list_vectors
+from ..integrations.stores.arrow import list_vectors
 from ..vectors import Float32Array
 
 

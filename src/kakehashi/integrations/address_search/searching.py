@@ -6,6 +6,7 @@ from ...errors import DataError, KakehashiError
 from ...retrieval.rescore import Rescore
 from .._modalities import Space
 from ..stores.address import FORM, KINDS, Address, parse_address
+from ..stores.lancedb import opened_lancedb
 from ..stores.qdrant_clients import opened_qdrant
 from ..stores.rows import is_node_of_llama_index
 from .hit import StoreHit
@@ -22,8 +23,8 @@ def search_address(
 ) -> list[StoreHit]:
     """Return the k best documents of a store for one question.
 
-    The store is opened by LangChain (Chroma, Qdrant, the dump of an in-memory store), or by
-    LlamaIndex where that filled it. Whether the aligner belongs to it is checked as at any first
+    The store is opened by LangChain (Chroma, Qdrant, LanceDB, the dump of an in-memory store), or
+    by LlamaIndex where that filled it. Whether the aligner belongs to it is checked as at any first
     search.
 
     Args:
@@ -52,9 +53,13 @@ def search_address(
 
 
 def _of_llama_index(address: Address) -> bool:
-    """Whether LlamaIndex filled the store: only it reads the texts of its points in Qdrant."""
-    if address.kind != "qdrant":
-        return address.kind == "llama-index"
-    with opened_qdrant(address) as (client, name):
-        points, _ = client.scroll(name, limit=1, with_payload=True)
-    return bool(points) and is_node_of_llama_index(points[0].payload or {})
+    """Whether LlamaIndex filled the store: only it reads the texts of its nodes there."""
+    if address.kind == "qdrant":
+        with opened_qdrant(address) as (client, name):
+            points, _ = client.scroll(name, limit=1, with_payload=True)
+        return bool(points) and is_node_of_llama_index(points[0].payload or {})
+    if address.kind == "lancedb":
+        connection, name = opened_lancedb(address)
+        rows = connection.open_table(name).head(1).to_pylist()
+        return bool(rows) and is_node_of_llama_index(rows[0].get("metadata") or {})
+    return address.kind == "llama-index"

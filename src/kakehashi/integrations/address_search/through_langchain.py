@@ -14,6 +14,7 @@ from ..langchain.index import scale_of
 from ..stores.address import Address
 from ..stores.checked import require_index
 from ..stores.chroma import opened_chroma
+from ..stores.lancedb import opened_lancedb, vector_column
 from ..stores.parquet import parquet_rows
 from ..stores.qdrant_clients import opened_qdrant
 from .hit import StoreHit
@@ -50,6 +51,8 @@ def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorS
 
         client, name = opened_chroma(address)
         yield Chroma(name, embeddings, client=client, create_collection_if_not_exists=False)
+    elif address.kind == "lancedb":
+        yield _of_lancedb(address, embeddings)
     else:
         from langchain_qdrant import QdrantVectorStore
 
@@ -61,6 +64,14 @@ def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorS
                 validate_embeddings=False,
                 validate_collection_config=False,
             )
+
+
+def _of_lancedb(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:
+    from langchain_community.vectorstores import LanceDB
+
+    connection, name = opened_lancedb(address)
+    vector = vector_column(connection.open_table(name).schema, address)
+    return LanceDB(connection, embeddings, table_name=name, vector_key=vector, mode="append")
 
 
 def _of_parquet(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:

@@ -13,6 +13,7 @@ from .._modalities import Space
 from ..llama_index import AlignedEmbedding, HybridRetriever, VectorSearch
 from ..llama_index.index import scale_of
 from ..stores.address import Address
+from ..stores.lancedb import opened_lancedb, vector_column
 from ..stores.llama_index_storage import vectors_are_faiss
 from ..stores.qdrant_clients import opened_qdrant
 from .hit import StoreHit
@@ -49,6 +50,16 @@ def _opened(address: Address, embedding: AlignedEmbedding) -> Iterator[Any]:
             store = FaissVectorStore.from_persist_dir(str(folder))
         context = StorageContext.from_defaults(vector_store=store, persist_dir=str(folder))
         yield load_index_from_storage(context, embed_model=embedding)
+        return
+    if address.kind == "lancedb":
+        from llama_index.vector_stores.lancedb import LanceDBVectorStore
+
+        connection, name = opened_lancedb(address)
+        vector = vector_column(connection.open_table(name).schema, address)
+        table = LanceDBVectorStore(
+            table_name=name, vector_column_name=vector, connection=connection, mode="append"
+        )
+        yield VectorStoreIndex.from_vector_store(table, embed_model=embedding)
         return
     from llama_index.vector_stores.qdrant import QdrantVectorStore
 

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from ...errors import DataError
 
 FORM = "KIND:FOLDER?collection=NAME, or KIND://HOST:PORT?collection=NAME for a server"
-KINDS = ("chroma", "qdrant", "llama-index", "langchain", "parquet")
+KINDS = ("chroma", "qdrant", "lancedb", "llama-index", "langchain", "parquet")
 _OPTIONS = ("collection", "vector")
 
 
@@ -24,7 +24,7 @@ class Address:
         folder: of a local store; a file, for Parquet or a dump of LangChain's in-memory store.
         server: host and port of a store that is a server.
         collection: None where it was not named.
-        vector: of Qdrant, the name of the vectors that a migration moves; None where not named.
+        vector: the name of the vectors, where Qdrant or a table has several; None where not named.
     """
 
     text: str
@@ -123,6 +123,7 @@ def _kind_of(path: Path) -> str | None:
     marks: dict[str, Callable[[], bool]] = {
         "chroma": (path / "chroma.sqlite3").exists,
         "qdrant": lambda: (path / "meta.json").exists() and (path / "collection").exists(),
+        "lancedb": lambda: any(path.glob("*.lance")),
         "llama-index": (path / "docstore.json").exists,
     }
     for kind, is_there in marks.items():

@@ -10,14 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ...data.index import IndexDocuments
 from ...errors import MissingExtraError, ReaderError
 from ...printable import printable
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 from .address import Address
+from .arrow import list_vectors
 from .in_memory import InMemoryIndex, Keeper
 from .rows import documents_of
 
@@ -75,20 +74,6 @@ def parquet_rows(address: Address) -> ParquetRows:
             f"'text': {printable(error)}"
         ) from error
     return ParquetRows(address.text, ids, vectors, texts, metadata, kept)
-
-
-def list_vectors(column: Any) -> Float32Array:
-    """Return (n, d) vectors of an Arrow array of lists, without a Python object for each number.
-
-    Raises:
-        ValueError: lists of several lengths, or none in a row.
-    """
-    import pyarrow.compute as pc
-
-    lengths = pc.list_value_length(column).unique().to_pylist() or [0]
-    if len(lengths) > 1 or lengths == [None]:
-        raise ValueError(f"lists of lengths {', '.join(map(str, lengths[:5]))}")
-    return np.asarray(column.flatten(), np.float32).reshape(len(column), lengths[0])
 
 
 def read_parquet(address: Address) -> IndexDocuments:

@@ -9,6 +9,7 @@ from ...data.index import IndexDocuments, read_index_file
 from ...errors import KakehashiError, ReaderError
 from .address import Address, parse_address
 from .chroma import read_chroma
+from .lancedb import read_lancedb
 from .langchain_dump import read_langchain_dump
 from .llama_index_storage import read_llama_index_storage
 from .parquet import read_parquet
@@ -17,6 +18,7 @@ from .qdrant import read_qdrant
 _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
     "chroma": read_chroma,
     "qdrant": read_qdrant,
+    "lancedb": read_lancedb,
     "llama-index": read_llama_index_storage,
     "langchain": read_langchain_dump,
     "parquet": read_parquet,

@@ -8,12 +8,14 @@ from pathlib import Path
 from ....errors import DataError, KakehashiError, ReaderError
 from ..address import FORM, Address, parse_address
 from .chroma import open_chroma
+from .lancedb import open_lancedb
 from .protocol import MovableCollection
 from .qdrant import open_qdrant
 
 _OPENERS: dict[str, Callable[[Address], MovableCollection]] = {
     "chroma": open_chroma,
     "qdrant": open_qdrant,
+    "lancedb": open_lancedb,
 }
 
 
