@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .data.readers import read_pairs
     from .integrations.reading import read_index
     from .multi_aligner import MultiAligner, load
+    from .retrieval.second_model import SecondModel
     from .training.fit import fit
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "KakehashiError",
     "MultiAligner",
     "Pairs",
+    "SecondModel",
     "fit",
     "load",
     "read_index",
@@ -33,6 +35,7 @@ __all__ = [
 _LAZY = {
     "Aligner": "aligner",
     "MultiAligner": "multi_aligner",
+    "SecondModel": "retrieval.second_model",
     "load": "multi_aligner",
     "fit": "training.fit",
     "read_index": "integrations.reading",

@@ -120,6 +120,7 @@ def test_the_public_api_is_what_all_says():
         "KakehashiError",
         "MultiAligner",
         "Pairs",
+        "SecondModel",
         "fit",
         "load",
         "read_index",

@@ -46,18 +46,19 @@ class VectorCache:
         self._path = Path(path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self.readable():
-            self._database = sqlite3.connect(self._path, timeout=60)
+            # Whoever shares one among threads takes turns (retrieval/side_table.py).
+            self.database = sqlite3.connect(self._path, timeout=60, check_same_thread=False)
             self._refuse_another()
-            self._database.executescript(_SCHEMA)
-            self._database.execute("SELECT id, name, dimension, probes FROM encoders LIMIT 1")
-            self._database.execute("SELECT encoder, role, text, vector FROM vectors LIMIT 1")
+            self.database.executescript(_SCHEMA)
+            self.database.execute("SELECT id, name, dimension, probes FROM encoders LIMIT 1")
+            self.database.execute("SELECT encoder, role, text, vector FROM vectors LIMIT 1")
 
     def _refuse_another(self) -> None:
         """Raise CacheError for the database of another program, before anything is added to it."""
-        rows = self._database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        rows = self.database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         tables = {name for (name,) in rows}
         if tables and not tables >= _TABLES:
-            self._database.close()
+            self.database.close()
             raise CacheError(
                 f"{self._path} is a database of something else (tables {', '.join(sorted(tables))})"
                 ", no cache of vectors. Give another name; a cache is made there."
@@ -65,7 +66,7 @@ class VectorCache:
 
     def encoder_id(self, identity: EncoderIdentity) -> int:
         """Return the number of this encoder; a changed model under an old name is a new one."""
-        rows = self._database.execute(
+        rows = self.database.execute(
             "SELECT id, probes FROM encoders WHERE name = ? AND dimension = ?",
             (identity.name, identity.dimension),
         )
@@ -77,8 +78,8 @@ class VectorCache:
             stored = EncoderIdentity(identity.name, identity.dimension, None, probes)
             if stored.matches(identity):
                 return int(number)
-        with self._database:
-            cursor = self._database.execute(
+        with self.database:
+            cursor = self.database.execute(
                 "INSERT INTO encoders (name, dimension, probes) VALUES (?, ?, ?)",
                 (identity.name, identity.dimension, identity.probes.astype("<f4").tobytes()),
             )
@@ -90,23 +91,22 @@ class VectorCache:
         """Return the stored vectors by text; a damaged vector is left out."""
         vectors = {}
         for text in texts:
-            row = self._database.execute(
+            row = self.database.execute(
                 "SELECT vector FROM vectors WHERE encoder = ? AND role = ? AND text = ?",
-                (encoder, role, _key(text)),
+                (encoder, role, key_of(text)),
             ).fetchone()
-            content = row[0] if row and isinstance(row[0], bytes) else b""
-            vector, digest = content[:-_DIGEST], content[-_DIGEST:]
-            if len(vector) == 4 * dimension and digest == _digest(text, vector):
-                vectors[text] = np.frombuffer(vector, dtype="<f4")
+            vector = entry_vector(key_of(text), row[0], dimension) if row else None
+            if vector is not None:
+                vectors[text] = vector
         return vectors
 
     def put(self, encoder: int, role: Role, texts: Sequence[str], vectors: Float32Array) -> None:
         """Store the vectors of these texts in one transaction."""
-        with self._database:
-            self._database.executemany(
+        with self.database:
+            self.database.executemany(
                 "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?, ?)",
                 [
-                    (encoder, role, _key(text), content + _digest(text, content))
+                    (encoder, role, key_of(text), content + _digest(key_of(text), content))
                     for text, content in zip(
                         texts, (v.astype("<f4").tobytes() for v in vectors), strict=True
                     )
@@ -126,11 +126,11 @@ class VectorCache:
 
     def __len__(self) -> int:
         """Return the number of vectors."""
-        return int(self._database.execute("SELECT COUNT(*) FROM vectors").fetchone()[0])
+        return int(self.database.execute("SELECT COUNT(*) FROM vectors").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
-        self._database.close()
+        self.database.close()
 
 
 def encode_texts(
@@ -218,10 +218,21 @@ def _encode_missing(
     return vectors
 
 
-def _digest(text: str, vector: bytes) -> bytes:
-    """Return a check of an entry, so that a damaged one is encoded again."""
-    return hashlib.blake2b(_key(text) + vector, digest_size=_DIGEST).digest()
-
-
-def _key(text: str) -> bytes:
+def key_of(text: str) -> bytes:
+    """Return the 32 bytes that a text is kept under, from which it cannot be read."""
     return hashlib.sha256(text.encode()).digest()
+
+
+def entry_vector(key: bytes, content: object, dimension: int) -> Float32Array | None:
+    """Return the vector of an entry; None where it is damaged, or of another dimension."""
+    if not isinstance(content, bytes):
+        return None
+    vector, digest = content[:-_DIGEST], content[-_DIGEST:]
+    if len(vector) != 4 * dimension or digest != _digest(key, vector):
+        return None
+    return np.frombuffer(vector, dtype="<f4")
+
+
+def _digest(key: bytes, vector: bytes) -> bytes:
+    """Return a check of an entry, so that a damaged one is encoded again."""
+    return hashlib.blake2b(key + vector, digest_size=_DIGEST).digest()

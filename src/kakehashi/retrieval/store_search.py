@@ -10,9 +10,10 @@ from typing import Any
 from .document_key import Merge
 from .document_modality import DocumentModality, search_store
 from .hits import Hit, SearchResult
-from .rescore import Rescorer
+from .rescore import Find, Rescorer
 from .score_scales import ScoreScale
 from .search import SearchRequest
+from .second_stage import AsHit, SecondStage
 
 ReadPart = Callable[[Any, int], list[Hit]]
 """Returns at most that many hits of a part of a store, as the store scores them. A part is told by
@@ -29,6 +30,7 @@ class StoreSearch:
         scale: makes similarities of the store's scores; None where nothing needs them.
         merge: which hits are one document.
         rescorer: orders the first hits again.
+        second: a second model, which orders the first of those once more.
         text_of: returns the embedded text of a payload.
     """
 
@@ -38,6 +40,7 @@ class StoreSearch:
     merge: Merge
     rescorer: Rescorer
     text_of: Callable[[Any], str]
+    second: SecondStage | None = None
 
     def find(
         self,
@@ -46,12 +49,14 @@ class StoreSearch:
         read: ReadPart,
         parts_of: Callable[[], Mapping[str, Any]],
         *,
+        as_hit: AsHit,
         per_modality: bool,
         rescore: bool = True,
     ) -> SearchResult:
         """Return about n hits of each modality, the best first.
 
         Args:
+            as_hit: makes a hit of a payload that this search did not return.
             parts_of: returns the restriction to each part, by name; none where the store cannot be
                 searched by parts. Called where modalities are searched one by one.
             rescore: whether its first hits may be ordered again.
@@ -69,7 +74,17 @@ class StoreSearch:
 
         if not rescore:
             return find(n, 0, per_modality)
-        return self.rescorer.search(request.query, request.k, find, n, per_modality=per_modality)
+        if self.second is None:
+            return self._first_order(request, find, n, per_modality)
+        n = max(n, self.second.n_hits(request.k))
+        first = self._first_order(request, find, n, per_modality)
+        return self.second.result(request, first, as_hit)
+
+    def _first_order(
+        self, request: SearchRequest, find: Find, n: int, per_modality: bool
+    ) -> SearchResult:
+        query, k = request.query, request.k
+        return self.rescorer.search(query, k, find, n, per_modality=per_modality)
 
     def _hits(
         self,

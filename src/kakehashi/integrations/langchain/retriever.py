@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import count
 from typing import Annotated, Any, Literal
 
 from langchain_core.documents import Document
@@ -27,6 +28,8 @@ from ...retrieval.query import Query
 from ...retrieval.rescore import Rescorer
 from ...retrieval.scores_by_place import with_scores_by_place
 from ...retrieval.search import SearchRequest
+from ...retrieval.second_model import SecondModel
+from ...retrieval.second_stage import SecondStage, check_options_of_second
 from .._aligner_field import index_may_need_moving
 from .filters import joined
 from .index import acheck, check
@@ -41,6 +44,7 @@ from .searches import (
     scored_search,
 )
 from .store_options import check_options
+from .stored_documents import second_stage
 from .vectorstore import AlignedVectorStore
 
 
@@ -71,6 +75,9 @@ class AlignedRetriever(ProjectingRetriever):
             ``score_threshold`` is then the least inner product of the second map, for every store;
             a document of another modality has the score of its place among those of the target.
             Not with ``"mmr"``, which chooses by the stored vectors.
+        rescore_with: a :class:`kakehashi.SecondModel`: a better or newer encoder, which orders the
+            first of them once more. The index stays as it is. Its scores are on a scale of their
+            own, so it goes with neither ``"mmr"`` nor a threshold.
         search_kwargs: passed on to the store: ``filter``, ``fetch_k``, ... (not ``k``). A
             ``filter`` that is a dictionary in the way of Chroma is translated for every store that
             :class:`VectorSearch` knows. An option that such a store does not know is refused.
@@ -84,6 +91,7 @@ class AlignedRetriever(ProjectingRetriever):
     score_threshold: float | None = None
     min_score: MinScore | None = None
     rescore: RescoreField = True
+    rescore_with: SecondModel | None = None
     _rescorer: tuple[Any, Rescorer] | None = PrivateAttr(None)
     _by_probability: tuple[Any, HybridSearch, VectorSearch] | None = PrivateAttr(None)
 
@@ -95,6 +103,9 @@ class AlignedRetriever(ProjectingRetriever):
             raise DataError(
                 f"rescore={self.rescore} has no meaning with search_type='mmr'; drop one."
             )
+        if self.rescore_with is not None:
+            by_score = self.score_threshold is not None or self.min_score is not None
+            check_options_of_second(by_score=by_score, mmr=self.search_type == "mmr")
         self._options({})
         self._prepared_rescorer()
         if self.min_score is not None:
@@ -111,15 +122,16 @@ class AlignedRetriever(ProjectingRetriever):
             return _found(hybrid.run([search], request))
         query, n, options = request.query, request.k, dict(request.options)
         vector, n_hits = query.vector.tolist(), self._n_hits(query, n)
+        second = second_stage(self.vectorstore, self.rescore_with, {})
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
             check(store, space, self._modality())
             if self.search_type == "mmr":
                 return store.max_marginal_relevance_search_by_vector(vector, k=n, **options)
-            if n_hits or self.score_threshold is not None:
-                wanted = bool(n_hits)
-                rows = rows_of(store, vector, max(n, n_hits), options, with_vectors=wanted)
-                return self._ordered(query, rows)[:n]
+            if n_hits or second is not None or self.score_threshold is not None:
+                wanted, depth = bool(n_hits), max(n_hits, second.n_hits(n) if second else n)
+                rows = rows_of(store, vector, depth, options, with_vectors=wanted)
+                return self._ordered(request, rows, second)[:n]
             return store.similarity_search_by_vector(vector, k=n, **options)
 
     async def _asearch(self, request: SearchRequest) -> list[Document]:
@@ -128,15 +140,17 @@ class AlignedRetriever(ProjectingRetriever):
             return _found(await hybrid.arun([search], request))
         query, n, options = request.query, request.k, dict(request.options)
         vector, n_hits = query.vector.tolist(), self._n_hits(query, n)
+        second = second_stage(self.vectorstore, self.rescore_with, {})
         space, store = self.embeddings.aligner, self.vectorstore
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
             await acheck(store, space, self._modality())
             if self.search_type == "mmr":
                 return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
-            if n_hits or self.score_threshold is not None:
-                wanted = bool(n_hits)
-                rows = await arows_of(store, vector, max(n, n_hits), options, with_vectors=wanted)
-                return (await run_in_executor(None, self._ordered, query, rows))[:n]
+            if n_hits or second is not None or self.score_threshold is not None:
+                wanted, depth = bool(n_hits), max(n_hits, second.n_hits(n) if second else n)
+                rows = await arows_of(store, vector, depth, options, with_vectors=wanted)
+                ordered = partial(self._ordered, request, rows, second)
+                return (await run_in_executor(None, ordered))[:n]
             return await store.asimilarity_search_by_vector(vector, k=n, **options)
 
     def _modality(self) -> DocumentModality:
@@ -148,20 +162,17 @@ class AlignedRetriever(ProjectingRetriever):
         check_options(self.vectorstore, options)
         return joined(self.vectorstore, options)
 
-    def _ordered(self, query: Query, rows: Sequence[Row]) -> list[Document]:
+    def _ordered(
+        self, request: SearchRequest, rows: Sequence[Row], second: SecondStage | None
+    ) -> list[Document]:
         """Return documents in their new order, those below the threshold left out."""
-        modality = self._modality()
-        hits = [
-            Hit(
-                str(row),
-                document,
-                modality.of(document.metadata, partial(str, document.page_content)),
-                "",
-                raw,
-                vector=stored,
-            )
-            for row, (document, raw, stored) in enumerate(rows)
-        ]
+        query, modality, keys = request.query, self._modality(), map(str, count())
+
+        def as_hit(document: Document, raw: float | None = None, stored: Any = None) -> Hit:
+            told = modality.of(document.metadata, partial(str, document.page_content))
+            return Hit(next(keys), document, told, "", raw, vector=stored)
+
+        hits = [as_hit(*row) for row in rows]
         if self._n_hits(query, 1):
             hits = with_scores_by_place(self._prepared_rescorer().rescored(query, hits) or hits)
         elif self.score_threshold is not None and scored_search(self.vectorstore) is None:
@@ -169,6 +180,8 @@ class AlignedRetriever(ProjectingRetriever):
                 f"{type(self.vectorstore).__name__} gives no scores by vector; leave "
                 "score_threshold out."
             )
+        if second is not None:
+            hits = second.ordered(request, hits, as_hit) or hits
         if self.score_threshold is not None:
             relevance = _relevance(self.vectorstore)
             hits = [hit for hit in hits if _score(hit, relevance) >= self.score_threshold]

@@ -17,7 +17,9 @@ from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer, check_rescore
 from ...retrieval.score_scales import ScoreScale
 from ...retrieval.search import SearchRequest
+from ...retrieval.second_model import SecondModel
 from ...retrieval.second_similarity import SecondSimilarity
+from ...retrieval.second_stage import check_fusion
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space
@@ -26,6 +28,7 @@ from .embeddings import AlignedEmbeddings
 from .filters import joined, kind_of
 from .index import check, scale_of
 from .store_options import check_options
+from .stored_documents import second_stage
 from .stored_vectors import search_with_vectors, stored_vectors
 from .vectorstore import AlignedVectorStore
 
@@ -147,6 +150,8 @@ class VectorSearch(BaseModel):
             ``kakehashi.retrieval.score_scales``. By default a few documents show it.
         rescore: order the first hits again by their stored vectors, where the aligner can: True
             for as many as the fit chose, or a number. The list then ends with them, or with k.
+        rescore_with: a :class:`kakehashi.SecondModel`, which orders the first of them once more.
+            The list then ends with its hits. Needs ``fusion="rank"``.
         search_kwargs: passed on to the store (not ``k``). A ``filter`` that is a dictionary in the
             way of Chroma is translated for those stores; any other is passed on as it is.
     """
@@ -162,6 +167,7 @@ class VectorSearch(BaseModel):
     split: Callable[[str], dict[str, Any]] | str | None = "auto"
     scores: str | None = None
     rescore: RescoreField = True
+    rescore_with: SecondModel | None = None
     search_kwargs: dict[str, Any] = {}
     _prepared: tuple[Space, StoreSearch] | None = PrivateAttr(None)
 
@@ -203,8 +209,13 @@ class VectorSearch(BaseModel):
         self.check_options({})
         search = self.model_copy(update={"modality_field": field})
         rescorer = rescorer_of(self.vectorstore, space, self.rescore, self.name)
+        check_fusion(self.rescore_with, calibrated=needs_similarity)
+        second = second_stage(self.vectorstore, self.rescore_with, self.search_kwargs)
         used = scale if needs_similarity else None
-        search._prepared = space, StoreSearch(self.name, modality, used, merge, rescorer, text_of)
+        search._prepared = (
+            space,
+            StoreSearch(self.name, modality, used, merge, rescorer, text_of, second),
+        )
         return search
 
     def check_options(self, options: Mapping[str, Any]) -> None:
@@ -219,27 +230,21 @@ class VectorSearch(BaseModel):
         # Of many hits, only the first need their vectors.
         few = 2 * search.rescorer.n_hits(request.query, request.k)
 
+        def as_hit(document: Document, raw: float | None = None, stored: Any = None) -> Hit:
+            modality = search.modality.of(document.metadata, partial(str, document.page_content))
+            key = key_of_document(document, search.merge)
+            return Hit(key, document, modality, self.name, raw, vector=stored)
+
         def read(restriction: Any, depth: int) -> list[Hit]:
             given = self.search_kwargs, request.options, restriction or {}
             options = joined(self.vectorstore, *given)
-            return [
-                Hit(
-                    key_of_document(document, search.merge),
-                    document,
-                    search.modality.of(document.metadata, partial(str, document.page_content)),
-                    self.name,
-                    raw,
-                    vector=stored,
-                )
-                for document, raw, stored in rows_of(
-                    self.vectorstore, vector, depth, options, with_vectors=depth <= few
-                )
-            ]
+            rows = rows_of(self.vectorstore, vector, depth, options, with_vectors=depth <= few)
+            return [as_hit(*row) for row in rows]
 
         parts = partial(self._parts, search)
         with index_may_need_moving(space, search.modality.possible[-1]):
             check(self.vectorstore, space, search.modality)
-            return search.find(request, n, read, parts, per_modality=per_modality)
+            return search.find(request, n, read, parts, as_hit=as_hit, per_modality=per_modality)
 
     def _parts(self, search: StoreSearch) -> dict[str, dict[str, Any]]:
         """Return what restricts the store to each part of its documents; nothing if nothing can."""

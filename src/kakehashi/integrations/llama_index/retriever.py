@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
+from itertools import count
 from typing import Any
 
 from llama_index.core.base.base_retriever import BaseRetriever
@@ -21,12 +22,15 @@ from ...retrieval.hits import Hit
 from ...retrieval.query import Query
 from ...retrieval.rescore import Rescore
 from ...retrieval.scores_by_place import with_scores_by_place
-from ...retrieval.search import check_k
+from ...retrieval.search import SearchRequest, check_k
+from ...retrieval.second_model import SecondModel
+from ...retrieval.second_stage import check_options_of_second
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
 from .hybrid_retriever import HybridRetriever
 from .index import acheck, check
 from .searches import VectorSearch, can_be_rescored, rescorer_of, retriever_of
+from .stored_nodes import second_stage
 
 
 class AlignedRetriever(BaseRetriever):
@@ -44,6 +48,9 @@ class AlignedRetriever(BaseRetriever):
         rescore: as of :class:`VectorSearch`: order the first hits again, where the aligner can. The
             scores of their nodes are then inner products of the second map; a node of another
             modality has the score of its place among them.
+        rescore_with: a :class:`kakehashi.SecondModel`: a better or newer encoder, which orders the
+            first of them once more. The index stays as it is. The scores of nodes are then its
+            cosines; where it fails, those of the order before.
         options: passed on to ``index.as_retriever``: ``filters``, ``node_ids``,
             ``vector_store_query_mode``, ``vector_store_kwargs``, ... LlamaIndex's stores of Chroma,
             FAISS and LanceDB pass over ``node_ids``; Chroma takes
@@ -61,6 +68,7 @@ class AlignedRetriever(BaseRetriever):
         similarity_top_k: int = 4,
         min_score: MinScore | None = None,
         rescore: Rescore = True,
+        rescore_with: SecondModel | None = None,
         **options: Any,
     ) -> None:
         check_k(similarity_top_k, "similarity_top_k")
@@ -71,6 +79,9 @@ class AlignedRetriever(BaseRetriever):
                 "VectorStoreIndex.from_vector_store(store, embed_model=embedding)). Several are "
                 "searched together by HybridRetriever(searches=[...])."
             )
+        if rescore_with is not None:
+            mmr = not can_be_rescored(options)
+            check_options_of_second(by_score=min_score is not None, mmr=mmr)
         self._above: HybridRetriever | None = None
         if min_score is not None:
             self._above = HybridRetriever(
@@ -91,6 +102,7 @@ class AlignedRetriever(BaseRetriever):
                 )
             self._rescorer = rescorer_of(index, self.embedding, False, "vectors")
         self._modality = self.embedding.modality_of_documents()
+        self._second = second_stage(index, self.embedding, rescore_with, options)
         super().__init__(
             callback_manager=self._retriever.callback_manager,
             object_map=self._retriever.object_map,
@@ -102,11 +114,12 @@ class AlignedRetriever(BaseRetriever):
         embedding = self.embedding
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
             check(self._index, embedding, self._modality)
-            if not self._rescorer.active:
+            if not self._rescorer.active and self._second is None:
                 rows: list[NodeWithScore] = self._retriever._retrieve(_without_vector(query_bundle))
                 return rows
             query = embedding.prepare_bundle(query_bundle)
-            return self._ordered(query, self._deeper(query)._retrieve(_with(query, query_bundle)))
+            rows = self._deeper(query)._retrieve(_with(query, query_bundle))
+            return self._ordered(query, query_bundle.query_str, rows)
 
     async def _aretrieve(self, query_bundle: QueryBundle) -> list[NodeWithScore]:
         if self._above is not None:
@@ -114,29 +127,34 @@ class AlignedRetriever(BaseRetriever):
         embedding = self.embedding
         with index_may_need_moving(embedding.aligner, embedding.resolved_document_modality):
             await acheck(self._index, embedding, self._modality)
-            if not self._rescorer.active:
+            if not self._rescorer.active and self._second is None:
                 bundle = _without_vector(query_bundle)
                 rows: list[NodeWithScore] = await self._retriever._aretrieve(bundle)
                 return rows
             query = await embedding.aprepare_bundle(query_bundle)
             rows = await self._deeper(query)._aretrieve(_with(query, query_bundle))
-            return await asyncio.to_thread(self._ordered, query, rows)
+            return await asyncio.to_thread(self._ordered, query, query_bundle.query_str, rows)
 
     def _deeper(self, query: Query) -> Any:
         """Return a retriever of as many nodes as are ordered again."""
         n = max(self._k, self._rescorer.n_hits(query, self._k))
+        n = n if self._second is None else max(n, self._second.n_hits(self._k))
         return retriever_of(self._index, self.embedding, {**self._options, "similarity_top_k": n})
 
-    def _ordered(self, query: Query, rows: list[NodeWithScore]) -> list[NodeWithScore]:
+    def _ordered(self, query: Query, text: str, rows: list[NodeWithScore]) -> list[NodeWithScore]:
         """Return the first nodes in their new order, with their new scores."""
-        if self._rescorer.n_hits(query, self._k):
-            hits = [
-                Hit(str(at), row.node, self._modality_of(row.node), "", row.score)
-                for at, row in enumerate(rows)
-            ]
+        keys, rescored = map(str, count()), self._rescorer.n_hits(query, self._k)
+
+        def as_hit(node: BaseNode, score: float | None = None) -> Hit:
+            return Hit(next(keys), node, self._modality_of(node), "", score)
+
+        hits = [as_hit(row.node, row.score) for row in rows]
+        if rescored:
             hits = with_scores_by_place(self._rescorer.rescored(query, hits) or hits)
-            rows = [NodeWithScore(node=hit.payload, score=_score(hit)) for hit in hits]
-        return rows[: self._k]
+        if self._second is not None:
+            request = SearchRequest(query, text, self._k)
+            hits = with_scores_by_place(self._second.ordered(request, hits, as_hit) or hits)
+        return [NodeWithScore(node=hit.payload, score=_score(hit)) for hit in hits[: self._k]]
 
     def _modality_of(self, node: BaseNode) -> str | None:
         return self._modality.of(node.metadata, partial(self.embedding.text_of, node))

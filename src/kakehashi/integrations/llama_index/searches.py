@@ -21,13 +21,16 @@ from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer
 from ...retrieval.score_scales import SCALES, ScoreScale
 from ...retrieval.search import SearchRequest
+from ...retrieval.second_model import SecondModel
 from ...retrieval.second_similarity import SecondSimilarity
+from ...retrieval.second_stage import check_fusion, check_options_of_second
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .bm25_search import BM25Search, check_texts, key_of_node
 from .embedding import AlignedEmbedding
 from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction
 from .index import check, scale_of
+from .stored_nodes import second_stage
 from .stored_vectors import stored_vectors
 
 _SET_BY_US = ("self", "index", "embed_model", "callback_manager", "object_map")
@@ -72,6 +75,8 @@ class VectorSearch:
         rescore: order the first hits again by their stored vectors, where the aligner can: True
             for as many as the fit chose, or a number. The list then ends with them, or with
             ``similarity_top_k``. Not where ``vector_store_query_mode`` is another than the default.
+        rescore_with: a :class:`kakehashi.SecondModel`, which orders the first of them once more.
+            The list then ends with its hits. Needs ``fusion="rank"``.
         options: passed on to ``index.as_retriever`` (not ``similarity_top_k``).
 
     Raises:
@@ -86,6 +91,7 @@ class VectorSearch:
     split: bool = True
     scores: str | None = None
     rescore: Rescore = True
+    rescore_with: SecondModel | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     _prepared: tuple[AlignedEmbedding, StoreSearch] | None = field(default=None, repr=False)
 
@@ -105,6 +111,8 @@ class VectorSearch:
         if not isinstance(self.options, Mapping):
             raise DataError(f"options={self.options!r:.80}; give a dictionary.")
         check_options(self.options)
+        if self.rescore_with is not None:
+            check_options_of_second(by_score=False, mmr=not can_be_rescored(self.options))
         if "similarity_top_k" in self.options:
             raise DataError("options hold similarity_top_k; give it to the retriever itself.")
 
@@ -130,7 +138,9 @@ class VectorSearch:
         used = scale if needs_similarity else None
         modality = embedding.modality_of_documents(self.name, self.modality)
         rescorer = rescorer_of(self.index, embedding, self.rescore, self.name)
-        search = StoreSearch(self.name, modality, used, merge, rescorer, embedding.text_of)
+        check_fusion(self.rescore_with, calibrated=needs_similarity)
+        second = second_stage(self.index, embedding, self.rescore_with, self.options)
+        search = StoreSearch(self.name, modality, used, merge, rescorer, embedding.text_of, second)
         return replace(self, _prepared=(embedding, search))
 
     def find(self, request: SearchRequest, n: int, *, per_modality: bool) -> SearchResult:
@@ -140,27 +150,30 @@ class VectorSearch:
         options = {**self.options, **request.options}
         filters = [self.options.get("filters"), request.options.get("filters")]
 
+        def as_hit(node: Any, raw: float | None = None) -> Hit:
+            modality = search.modality.of(node.metadata, partial(embedding.text_of, node))
+            return Hit(key_of_node(node, search.merge), node, modality, self.name, raw)
+
         def read(restriction: MetadataFilters | None, depth: int) -> list[Hit]:
             chosen = {"similarity_top_k": depth, "filters": all_of([*filters, restriction])}
             retriever = retriever_of(self.index, embedding, {**options, **chosen})
             # Each retriever writes its vector into the bundle, so each has its own bundle.
             bundle = QueryBundle(request.text, embedding=request.query.vector.tolist())
-            return [
-                Hit(
-                    key_of_node(row.node, search.merge),
-                    row.node,
-                    search.modality.of(row.node.metadata, partial(embedding.text_of, row.node)),
-                    self.name,
-                    row.score,
-                )
-                for row in _retrieve(retriever, bundle)
-            ]
+            return [as_hit(row.node, row.score) for row in _retrieve(retriever, bundle)]
 
         parts = partial(self._parts, embedding.modality_field, search, filters)
         with index_may_need_moving(embedding.aligner, search.modality.possible[-1]):
             check(self.index, embedding, search.modality)
             rescore = can_be_rescored(options)
-            return search.find(request, n, read, parts, per_modality=per_modality, rescore=rescore)
+            return search.find(
+                request,
+                n,
+                read,
+                parts,
+                as_hit=as_hit,
+                per_modality=per_modality,
+                rescore=rescore,
+            )
 
     def _parts(
         self,

@@ -1,0 +1,247 @@
+"""A second model: an encoder of the caller's that looks at the first hits of a search again.
+
+The index is not touched. The model embeds a document once, when a question first finds it, and the
+vector is kept beside the index (:mod:`.side_table`). So an index moves to a new model as it is
+asked. Questions are embedded by the same model, as they are.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..data.arguments import is_whole, text_problem
+from ..encoders.adapters import as_encoder
+from ..encoders.cache import BATCH_SIZE
+from ..encoders.identity import EncoderIdentity
+from ..encoders.protocol import checked_encode
+from ..errors import CacheError, DataError, DegradedWarning, SearchTimeoutError
+from ..projection.rescoring import MAX_HITS
+from ..types import Role
+from ..vectors import Float32Array, unit_rows
+from .side_table import Embedded, SideTable
+from .time_limit import call_within, check_timeout
+
+N_HITS = 20
+"""Hits that a second model orders, by default: so many texts at most does a query have to wait for.
+Measured with benchmarks/second_model.py."""
+_PAUSE = 30.0
+"""Seconds for which a model that failed is not asked again: each query would wait in vain."""
+
+Document = tuple[str | None, str]
+"""The id of a document in its index, None where it has none, and its text."""
+
+
+class Look(NamedTuple):
+    """What the second model says to one question.
+
+    Attributes:
+        similarities: cosine of each document with the question; None for one that is not embedded.
+        nearest: the best of all documents that were ever embedded.
+    """
+
+    similarities: list[float | None]
+    nearest: list[Embedded]
+
+
+class _ModelFailedError(Exception):
+    """The encoder raised the error that is the cause of this one."""
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    """Tell an error of the encoder from any other."""
+    try:
+        yield
+    except Exception as error:  # a service may raise anything
+        raise _ModelFailedError from error
+
+
+@contextmanager
+def _as_raised() -> Iterator[None]:
+    """Raise the encoder's own error."""
+    try:
+        yield
+    except _ModelFailedError as error:
+        raise error.__cause__ or error from None
+
+
+class SecondModel:
+    """An encoder that orders the first hits of a search again, and keeps their vectors in a file.
+
+    Pass it to a retriever of LangChain or LlamaIndex, or to one of its searches, as
+    ``rescore_with=``. Threads may share one, and processes may share its file.
+
+    Args:
+        encoder: reads questions and documents; as :func:`kakehashi.encoders.as_encoder` takes it.
+        path: of a SQLite file, one for an index. It may be a cache of a fit, whose vectors then
+            count.
+        n_hits: how many hits of a search are ordered again, or as many as are wanted if those are
+            more. A query embeds no more texts than that.
+        search_embedded: whether documents that were embedded before are found, too, where the first
+            search does not find them. Up to 100,000 are searched.
+        timeout: seconds that a query waits for the model; then the first order stays. What it
+            embeds is kept all the same.
+        max_texts: how many documents this object embeds at most; later ones keep their places.
+
+    Raises:
+        EncoderError: no encoder.
+        CacheError: the file is no cache of vectors.
+        DataError: a number that is none.
+    """
+
+    def __init__(
+        self,
+        encoder: Any,
+        path: str | Path,
+        *,
+        n_hits: int = N_HITS,
+        search_embedded: bool = True,
+        timeout: float | None = None,
+        max_texts: int | None = None,
+    ) -> None:
+        if not is_whole(n_hits) or not 1 <= n_hits <= MAX_HITS:
+            raise DataError(f"n_hits={n_hits!r:.40}; give a number of hits, 1 to {MAX_HITS}.")
+        if max_texts is not None and not (is_whole(max_texts) and max_texts >= 0):
+            raise DataError(f"max_texts={max_texts!r:.40}; give a number of texts, 0 or more.")
+        check_timeout(timeout)
+        self.encoder, self.path = as_encoder(encoder), Path(path)
+        self.n_hits, self.search_embedded = int(n_hits), search_embedded
+        self.timeout, self.max_texts = timeout, max_texts
+        self._begin()
+
+    def _begin(self) -> None:
+        self._table, self._lock = SideTable(self.path), threading.Lock()
+        self._ready, self._n_embedded, self._paused_until = False, 0, 0.0
+        self._said: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"SecondModel({self.encoder.name!r}, {str(self.path)!r}, n_hits={self.n_hits})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if not k.startswith("_")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._begin()
+
+    def __len__(self) -> int:
+        """Return how many documents of the index were embedded so far."""
+        with _as_raised():
+            return len(self._of_encoder())
+
+    def __bool__(self) -> bool:
+        return True  # also before the first document
+
+    def embed(self, ids: Sequence[str], texts: Sequence[str]) -> int:
+        """Embed documents ahead of any question, and return how many were new.
+
+        Args:
+            ids, texts: of n documents, as the index holds them.
+
+        Raises:
+            DataError: not one id for each text, or none of both.
+            Exception: of the encoder. What it embedded before is kept.
+        """
+        if isinstance(ids, str) or isinstance(texts, str) or len(ids) != len(texts):
+            raise DataError("embed() takes a list of ids and a list of texts, one for each.")
+        documents: list[Document] = list(zip(ids, texts, strict=True))
+        before = self._n_embedded
+        with _as_raised():
+            for start in range(0, len(documents), BATCH_SIZE):
+                self._vectors(documents[start : start + BATCH_SIZE])
+        return self._n_embedded - before
+
+    def look(self, question: str, documents: Sequence[Document], n_nearest: int) -> Look | None:
+        """Embed a question, and the documents that are new; None where that fails.
+
+        A warning says so once, until it works again. For half a minute the model is not asked.
+        """
+        if time.monotonic() < self._paused_until:
+            return None
+        ask = partial(self._look, question, documents, n_nearest)
+        try:
+            if self.timeout is None:
+                look = ask()
+            else:
+                look = call_within(self.timeout, ask, f"the model {self.encoder.name!r}")
+        except (_ModelFailedError, SearchTimeoutError, CacheError) as error:
+            self._paused_until = time.monotonic() + _PAUSE
+            self._warn("the first order stays", error.__cause__ or error)
+            return None
+        self._said.discard("the first order stays")
+        return look
+
+    def _look(self, question: str, documents: Sequence[Document], n_nearest: int) -> Look:
+        [asked] = unit_rows(self._encoded([question], "query"))
+        known = self._vectors(documents)
+        similarities = [
+            float(known[text] @ asked) if text in known else None for _, text in documents
+        ]
+        table = self._of_encoder()
+        return Look(similarities, table.nearest(asked, n_nearest) if self.search_embedded else [])
+
+    def _vectors(self, documents: Sequence[Document]) -> dict[str, Float32Array]:
+        """Return the unit vectors of documents by text; new ones are embedded and kept."""
+        table = self._of_encoder()
+        texts = [t for t in dict.fromkeys(text for _, text in documents) if not text_problem(t)]
+        known = table.get(texts)
+        new = self._within_budget([text for text in texts if text not in known])
+        made = self._made(new)
+        known |= zip(new, made, strict=True)
+        try:
+            if new:
+                table.put(new, made)
+            table.name([(name, text) for name, text in documents if name and text in known])
+        except CacheError as error:  # a full disk, say: the vectors are at hand
+            self._warn("its vectors are not kept", error)
+        return {text: unit_rows(vector[None])[0] for text, vector in known.items()}
+
+    def _within_budget(self, texts: list[str]) -> list[str]:
+        with self._lock:
+            left = len(texts) if self.max_texts is None else self.max_texts - self._n_embedded
+            taken = texts[: max(0, left)]
+            self._n_embedded += len(taken)
+        return taken
+
+    def _made(self, texts: list[str]) -> Float32Array:
+        """Embed n documents: (n, d) float32. Those of a failure do not count."""
+        if not texts:
+            return np.empty((0, 0), np.float32)
+        try:
+            return self._encoded(texts, "document")
+        except BaseException:
+            with self._lock:
+                self._n_embedded -= len(texts)
+            raise
+
+    def _of_encoder(self) -> SideTable:
+        """Return the table, after a look at who the encoder is."""
+        if not self._ready:
+            with _failing():
+                self._table.use(EncoderIdentity.of(self.encoder))
+            self._ready = True
+        return self._table
+
+    def _encoded(self, texts: list[str], role: Role) -> Float32Array:
+        with _failing():
+            return checked_encode(self.encoder, texts, role)
+
+    def _warn(self, what: str, error: BaseException) -> None:
+        if what in self._said:
+            return
+        self._said.add(what)
+        warnings.warn(
+            f"The second model {self.encoder.name!r} failed, and {what}. It is asked again in "
+            f"{_PAUSE:g} s. ({type(error).__name__}: {error})",
+            DegradedWarning,
+            stacklevel=2,
+        )
