@@ -15,6 +15,7 @@
     │   └── BundleTamperedError           a saved aligner must not be trusted
     ├── AlignerMismatchError              another aligner than the one recorded, or than the one
     │                                     that filled an index
+    ├── MigrationError                    an index could not be moved, or is not verified
     ├── SearchTimeoutError (TimeoutError) a search took longer than its limit
     └── MissingExtraError (ImportError)   an optional package is not installed
 
@@ -72,6 +73,13 @@ class BundleTamperedError(BundleError):
 
 class AlignerMismatchError(KakehashiError):
     """The aligner at hand is not the one that was recorded, or that filled an index."""
+
+
+class MigrationError(KakehashiError):
+    """An index could not be moved to the end, or what was moved is not verified.
+
+    The index that is moved is as it was; the same command goes on from where it stopped.
+    """
 
 
 class SearchTimeoutError(KakehashiError, TimeoutError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
@@ -33,13 +33,18 @@ def show_progress(shown: bool = True) -> Iterator[None]:
         _shown.reset(token)
 
 
-def track(items: Sequence[T], label: str) -> Iterator[T]:
+def track(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
     """Yield the items; inside :func:`show_progress`, with a bar on standard error.
+
+    Args:
+        total: about how many items there are, where they have no length.
 
     Where that is no terminal (a log, a pipe), the label is written once, before the first item: a
     bar would be written when all is done.
     """
-    if not _shown.get() or not items:
+    if total is None and isinstance(items, Sized):
+        total = len(items)
+    if not _shown.get() or total == 0:
         yield from items
         return
     label = translate_sentence(label)
@@ -51,7 +56,7 @@ def track(items: Sequence[T], label: str) -> Iterator[T]:
         # Labels name encoders and files; rich's own column would read brackets in them as markup.
         description = TextColumn("{task.description}", style="progress.description", markup=False)
         with Progress(description, *Progress.get_default_columns()[1:], console=console) as bar:
-            yield from bar.track(items, description=label)
+            yield from bar.track(items, total=total, description=label)
         return
     print(label, file=sys.stderr, flush=True)
     yield from items

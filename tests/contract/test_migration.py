@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from uuid import UUID
 
 import numpy as np
 import pytest
 from support.movable_stores import STORES, NewRow, Servers
+from support.toy_data import two_views
 from support.vector_stores import fresh
 
+from kakehashi import Pairs
 from kakehashi.errors import DataError
 from kakehashi.integrations.stores.movable.opening import open_movable
+from kakehashi.migration import clean_up, migrate, roll_back
 from kakehashi.retrieval.index_record import IndexRecord
 
 D = 16
 RECORD = IndexRecord("f" * 64, "shared", D, "source", "target", "document")
 
 
+def probes(rows, seed=0):
+    """Return pairs that ask for these documents, by vectors of the source."""
+    vectors, _, _ = two_views(len(rows), dy=D, seed=seed)
+    kept = [i for i, row in enumerate(rows) if row.text]
+    return Pairs(source_vectors=vectors[kept], target_texts=[rows[i].text for i in kept])
+
+
 def new_rows(n, *, seed=0, without_text=True):
-    """Return n documents; some have no text, some no metadata."""
-    rng = np.random.default_rng(seed)
-    vectors = rng.standard_normal((n, D)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    """Return n documents of the target of ``two_views``; some have no text, some no metadata."""
+    _, vectors, _ = two_views(n, dy=D, seed=seed)
     rows = []
     for i, vector in enumerate(vectors):
         text = None if without_text and i % 7 == 3 else f"段落 {seed}-{i}: the pump"
@@ -192,6 +201,68 @@ def test_drops_the_new_one_alone(filled, moved):
     made.drop()
     assert collection.beside(moved) is None
     assert collection.count() == len(rows)
+
+
+def contents(address, name=None):
+    """Return the documents by id, in order, and close: some stores let in one at a time."""
+    with closing(open_movable(address)) as opened:
+        found = opened if name is None else opened.beside(name)
+        return None if found is None else {row.id: row for row in all_rows(found)}
+
+
+@pytest.fixture
+def stored(store):
+    """The documents of the store, which is filled and closed again."""
+    rows = new_rows(30, without_text=store.without_text)
+    store.fill(rows)
+    return rows
+
+
+def test_moves_whole_and_back(store, stored, moved, aligner):
+    before = contents(store.address)
+    asked = {"to": moved, "probe": probes(stored)}
+    done = migrate(store.address, aligner, **asked)
+    assert done.written == len(stored)
+    assert done.recall.moved > 0.8
+    after = contents(store.address, moved)
+    assert {i: row.untouched for i, row in after.items()} == {
+        i: row.untouched for i, row in before.items()
+    }
+    vectors = np.stack([after[row.id].vector for row in stored])
+    projected = aligner.project([r.vector for r in stored], modality="target", role="document")
+    np.testing.assert_allclose(vectors, projected, atol=1e-5)
+    if store.ordered:
+        assert [*after] == [row.id for row in stored]
+    with closing(open_movable(store.address)) as opened:
+        assert opened.beside(moved).record() == IndexRecord.of(aligner, "document")
+    assert migrate(store.address, aligner, **asked, switch=True).written == 0
+    assert roll_back(store.address, to=moved).only_moved == 0
+    clean_up(store.address, to=moved, agree=lambda question: True)
+    assert contents(store.address, moved) is None
+    for name, row in contents(store.address).items():
+        assert row.untouched == before[name].untouched
+        np.testing.assert_array_equal(row.vector, before[name].vector)
+
+
+def test_completes_a_move_that_stopped_and_catches_up(store, stored, moved, aligner):
+    asked = {"to": moved, "probe": probes(stored)}
+    first = migrate(store.address, aligner, **asked)
+    with closing(open_movable(store.address)) as opened:
+        new = opened.beside(moved)
+        rows = all_rows(new)
+        new.delete([row.id for row in rows[5:9]])
+        new.write(rows[12:13], rows[0].vector[None])
+        new.finish()
+    again = migrate(store.address, aligner, **asked)
+    assert (again.written, again.checksum) == (5, first.checksum)
+    added = new_rows(3, seed=1, without_text=store.without_text)
+    with closing(open_movable(store.address)) as opened:
+        opened.delete([stored[0].id])
+        opened.finish()
+    store.fill(added)
+    done = migrate(store.address, aligner, **asked)
+    assert (done.rows, done.written, done.deleted) == (len(stored) + 2, 3, 1)
+    assert {*contents(store.address, moved)} == {row.id for row in [*stored[1:], *added]}
 
 
 def test_an_empty_collection_has_no_dimension_or_its_own(store):

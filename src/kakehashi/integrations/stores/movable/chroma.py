@@ -161,18 +161,11 @@ class ChromaCollection:
 
     def note(self) -> str | None:
         """Return the note in the metadata of the collection, as it is now."""
-        return self._metadata_now().get(NOTE_KEY)
+        return self._index.kept(NOTE_KEY)
 
     def write_note(self, note: str) -> None:
         """Write the note beside the metadata that are there."""
-        there = self._metadata_now().items()
-        kept = {name: value for name, value in there if not name.startswith("hnsw:")}
-        self._collection.modify(metadata={**kept, NOTE_KEY: note})
-
-    def _metadata_now(self) -> Mapping[str, Any]:
-        """Return the metadata of the collection, which another process may have changed."""
-        name = self._collection.name
-        return self._client.get_collection(name, embedding_function=None).metadata or {}
+        self._index.keep(NOTE_KEY, note)
 
     def close(self) -> None:
         """Let go of the folder, where it is one."""

@@ -1,0 +1,133 @@
+"""migrate(): a collection moved from its stored vectors, completed where it stopped, verified."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..aligner import Aligner
+from ..data.pairs import Pairs
+from ..errors import DataError
+from ..multi_aligner import MultiAligner, load
+from .copying import begin, copy_until_settled, require_ours
+from .direction import require_direction
+from .ends import Ends, Say
+from .new_vectors import NewVectors, shared_map
+from .one_pass import one_pass
+from .outcome import Migration
+from .probes import Probes
+from .stopwatch import Stopwatch
+from .survey import Survey, survey
+from .verification import verified_recall
+
+
+def migrate(
+    address: str | Path,
+    aligner: Aligner | str | Path,
+    *,
+    to: str | None = None,
+    probe: Pairs | str | Path | None = None,
+    switch: bool = False,
+    patience: float = 60.0,
+    say: Say = lambda line: None,
+) -> Migration:
+    """Move an index: project its stored vectors into a new collection beside it.
+
+    The collection that is moved is never written. Run the same call again where it stopped, for
+    whatever reason: it completes what is there. A call on a verified move compares both
+    collections again.
+
+    Args:
+        address: of a collection, as :func:`kakehashi.read_index` takes it.
+        aligner: of mode ``shared``, or of mode ``keep`` with a second map; or its folder.
+        to: the name of the new collection; by default that of the old one with ``_moved``.
+        probe: pairs whose targets are texts of documents; their recall is compared before and
+            after. Their questions are embedded, or come as vectors.
+        switch: let retrievers search the new collection, once it is verified.
+        patience: seconds to wait for a server that does not answer.
+        say: is told what a person should know meanwhile.
+
+    Raises:
+        AlignerMismatchError: nothing shows that the collection holds vectors that the map takes.
+        DataError: documents that cannot be moved, or a new collection that is another's.
+        MigrationError: the store fails, is still written to, or the result is not verified.
+    """
+    watch = Stopwatch()
+    given, shared = loaded(aligner)
+    ends = Ends.open(str(address), to, say, patience)
+    try:
+        return _moved(ends, given, shared, probe, switch, watch)
+    finally:
+        ends.close()
+
+
+def _moved(
+    ends: Ends,
+    aligner: Aligner,
+    shared: Aligner,
+    probe: Pairs | str | Path | None,
+    switch: bool,
+    watch: Stopwatch,
+) -> Migration:
+    require_ours(ends, shared)
+    found, probes = surveyed(ends, aligner, shared, probe)
+    evidence = require_direction(ends.source, aligner, shared, found.sample, probes)
+    ends.patiently(lambda: begin(ends, shared))
+    vectors = NewVectors(shared)
+    copied = copy_until_settled(ends, vectors, watch)
+    recall = None
+    if probes is not None:
+        asked = probes
+        recall = ends.patiently(lambda: verified_recall(ends, asked, aligner, shared))
+    ends.patiently(lambda: ends.write_note(shared.fingerprint, "verified"))
+    if switch:
+        ends.patiently(lambda: ends.write_note(shared.fingerprint, "live"))
+        # What was written to the old index until now is not lost.
+        late = ends.patiently(
+            lambda: one_pass(ends.source, ends.there(), vectors, watch, adds_only=True)
+        )
+        copied.written += late.written
+    return Migration(
+        ends.source.address,
+        ends.there().address,
+        "live" if switch else "verified",
+        copied.last.rows,
+        copied.written,
+        copied.deleted,
+        copied.passes,
+        f"{copied.last.moved_sum:064x}",
+        evidence,
+        recall,
+        watch.seconds,
+        watch.inside,
+    )
+
+
+def surveyed(
+    ends: Ends, aligner: Aligner, shared: Aligner, probe: Pairs | str | Path | None
+) -> tuple[Survey, Probes | None]:
+    """Read the index once, and return what it holds with the probe pairs that it answers.
+
+    Raises:
+        DataError: documents that cannot be moved, or probe pairs without an answer there.
+    """
+    probes = None if probe is None else Probes.read(probe, aligner)
+    answers = frozenset(() if probes is None else probes.answers)
+    found = ends.patiently(lambda: survey(ends.source, answers))
+    found.require_usable(ends.source.name, aligner, shared)
+    if probes is None:
+        return found, None
+    probes = probes.answered_by({row.text for row in found.sample})
+    if not probes.answers:
+        raise DataError(
+            f"No document of {ends.source.name} is the target of a probe pair. Give pairs whose "
+            "targets are texts of this index."
+        )
+    return found, probes
+
+
+def loaded(aligner: Aligner | MultiAligner | str | Path) -> tuple[Aligner, Aligner]:
+    """Return an aligner, and its map of mode ``shared``."""
+    read = load(aligner) if isinstance(aligner, (str, Path)) else aligner
+    shared = shared_map(read)
+    assert isinstance(read, Aligner)  # shared_map refuses any other
+    return read, shared

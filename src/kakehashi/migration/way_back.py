@@ -1,0 +1,120 @@
+"""The way back, and the end: rolling a move back, and deleting what is no longer needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError
+from ..retrieval.move_note import MoveNote
+from .ends import Ends, Say
+from .one_pass import ids_missing
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """What a way back leaves.
+
+    Attributes:
+        source, moved: the addresses of the two collections.
+        only_moved: documents that the new one holds and the old one does not: they were added
+            while the new one was live.
+    """
+
+    source: str
+    moved: str
+    only_moved: int
+
+
+@dataclass(frozen=True)
+class CleanedUp:
+    """What a clean-up deleted.
+
+    Attributes:
+        deleted: the address of the collection; None where the caller did not agree.
+        kept: the address of the other one.
+        rows: the documents of what was deleted, or would have been.
+    """
+
+    deleted: str | None
+    kept: str
+    rows: int
+
+
+def roll_back(
+    address: str | Path, *, to: str | None = None, say: Say = lambda line: None
+) -> RolledBack:
+    """Let retrievers search the old collection again, at once.
+
+    A move that was not live is given up by it.
+
+    Args:
+        address, to: as for :func:`.migrate`.
+
+    Raises:
+        DataError: there is no new collection that a migration filled.
+        MigrationError: the store fails.
+    """
+    ends = Ends.open(str(address), to, say)
+    try:
+        fingerprint = _note_of(ends).aligner
+        ends.patiently(lambda: ends.write_note(fingerprint, "rolled back"))
+        only = ends.patiently(lambda: ids_missing(ends.there(), ends.source))
+        return RolledBack(ends.source.address, ends.there().address, len(only))
+    finally:
+        ends.close()
+
+
+def _note_of(ends: Ends) -> MoveNote:
+    moved, note = ends.there(), ends.note()
+    if note is None or note.source != ends.source_name:
+        raise DataError(
+            f"{moved.name} holds no note that a migration filled it from this index. Name the one "
+            "that did with --to."
+        )
+    return note
+
+
+def clean_up(
+    address: str | Path,
+    *,
+    agree: Callable[[str], bool],
+    to: str | None = None,
+    say: Say = lambda line: None,
+) -> CleanedUp:
+    """Delete the collection that nobody needs any more.
+
+    Where the new one is live, that is the old one. Where the move was rolled back or not completed,
+    it is the new one.
+
+    Args:
+        address, to: as for :func:`.migrate`.
+        agree: is asked a question, and says whether to delete.
+
+    Raises:
+        DataError: there is no new collection, or it is verified and not live yet.
+        MigrationError: the store fails.
+    """
+    ends = Ends.open(str(address), to, say)
+    try:
+        state = _note_of(ends).state
+        if state == "verified":
+            raise DataError(
+                f"{ends.there().name} is verified and not live. Switch to it first (--switch), or "
+                "give it up (--rollback)."
+            )
+        old, new = ends.source, ends.there()
+        gone, kept = (old, new) if state == "live" else (new, old)
+        lost = len(ends.patiently(lambda: ids_missing(gone, kept)))
+        rows, addresses = gone.count(), (gone.address, kept.address)
+        question = (
+            f"Delete {gone.name} with {rows} documents? Questions go to {kept.name}, which holds "
+            f"{kept.count()}; {lost} of those that are deleted are not among them."
+        )
+        if not agree(question):
+            return CleanedUp(None, addresses[1], rows)
+        ends.patiently(gone.drop)
+        return CleanedUp(addresses[0], addresses[1], rows)
+    finally:
+        ends.close()

@@ -1,0 +1,169 @@
+"""A move of a Chroma collection: complete, with a way back, and never the wrong way round."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support.toy_data import hashed_letters, machine_pairs, reversed_letters
+
+from kakehashi.errors import AlignerMismatchError, DataError
+from kakehashi.migration import clean_up, migrate, roll_back
+from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
+
+chromadb = pytest.importorskip("chromadb")
+TEXTS = list(dict.fromkeys(machine_pairs().target_texts))
+PROBES = machine_pairs()
+
+
+@pytest.fixture
+def client(tmp_path):
+    return chromadb.PersistentClient(str(tmp_path / "db"))
+
+
+@pytest.fixture
+def address(tmp_path):
+    return f"chroma:{tmp_path / 'db'}?collection=manual"
+
+
+def filled(client, vectors, name="manual", **more):
+    made = client.create_collection(name, configuration={"hnsw": {"space": "cosine"}}, **more)
+    ids = [f"d{i}" for i in range(len(TEXTS))]
+    metadatas = [{"page": i} if i % 3 else None for i in range(len(TEXTS))]
+    made.add(ids=ids, embeddings=vectors, documents=TEXTS, metadatas=metadatas)
+    return made
+
+
+@pytest.fixture
+def manual(client):
+    """An index of the target encoder's vectors."""
+    return filled(client, reversed_letters(TEXTS))
+
+
+def state(client, name="manual_moved"):
+    return MoveNote.from_json(client.get_collection(name).metadata[NOTE_KEY]).state
+
+
+def everything(collection):
+    read = collection.get(include=["documents", "metadatas", "embeddings"])
+    return read["ids"], read["documents"], read["metadatas"], np.asarray(read["embeddings"])
+
+
+def names(client):
+    return {each.name for each in client.list_collections()}
+
+
+def test_moves_all_and_leaves_the_source(client, manual, address, keeping_aligner):
+    before = everything(manual)
+    done = migrate(address, keeping_aligner, probe=PROBES)
+    assert (done.state, done.rows, done.written) == ("verified", len(TEXTS), len(TEXTS))
+    moved = client.get_collection("manual_moved")
+    ids, texts, metadatas, vectors = everything(moved)
+    assert (ids, texts, metadatas) == before[:3]
+    shared = keeping_aligner.as_shared()
+    wanted = shared.project(before[3], modality="target", role="document")
+    np.testing.assert_allclose(vectors, wanted, atol=1e-6)
+    for old, now in zip(before, everything(client.get_collection("manual")), strict=True):
+        assert np.array_equal(old, now)
+    assert state(client) == "verified"
+    assert done.recall.questions == len(TEXTS)
+    assert done.recall.moved >= done.recall.rescored > 0.1
+
+
+def test_a_second_run_writes_nothing(manual, address, keeping_aligner):
+    first = migrate(address, keeping_aligner)
+    again = migrate(address, keeping_aligner)
+    assert (again.written, again.passes, again.checksum) == (0, 1, first.checksum)
+
+
+def test_completes_what_was_left_half_done(client, manual, address, keeping_aligner):
+    whole = migrate(address, keeping_aligner)
+    moved = client.get_collection("manual_moved")
+    moved.delete(ids=["d3", "d4", "d70"])
+    wrong = moved.get(ids=["d9"], include=["embeddings"])["embeddings"][0][::-1]
+    moved.update(ids=["d9"], embeddings=[wrong])
+    moved.update(ids=["d10"], documents=["another text"], embeddings=[wrong])
+    done = migrate(address, keeping_aligner)
+    assert (done.written, done.checksum) == (5, whole.checksum)
+
+
+def test_catches_up_with_what_was_written_meanwhile(client, manual, address, keeping_aligner):
+    migrate(address, keeping_aligner)
+    [vector] = reversed_letters(["a new text"])
+    manual.add(ids=["new"], embeddings=[vector], documents=["a new text"])
+    manual.delete(ids=["d5", "d6"])
+    manual.update(ids=["d7"], metadatas=[{"page": 700}])
+    done = migrate(address, keeping_aligner)
+    assert (done.written, done.deleted) == (2, 2)
+    moved = client.get_collection("manual_moved")
+    assert set(moved.get()["ids"]) == set(manual.get()["ids"])
+    assert moved.get(ids=["d7"])["metadatas"] == [{"page": 700}]
+
+
+def test_switches_rolls_back_and_cleans_up(client, manual, address, keeping_aligner):
+    asked = []
+
+    def agree(question):
+        asked.append(question)
+        return True
+
+    assert migrate(address, keeping_aligner, switch=True).state == state(client) == "live"
+    with pytest.raises(DataError, match="is live"):
+        migrate(address, keeping_aligner)
+    moved = client.get_collection("manual_moved")
+    moved.add(ids=["late"], embeddings=[[1.0] * len(everything(moved)[3][0])], documents=["late"])
+    assert roll_back(address).only_moved == 1
+    assert state(client) == "rolled back"
+    assert clean_up(address, agree=lambda question: False).deleted is None
+    assert names(client) == {"manual", "manual_moved"}
+    assert clean_up(address, agree=agree).rows == len(TEXTS) + 1
+    assert names(client) == {"manual"}
+    assert "1 of those that are deleted are not among them" in asked[0]
+    migrate(address, keeping_aligner, switch=True)
+    assert clean_up(address, agree=agree).kept.endswith("manual_moved")
+    assert names(client) == {"manual_moved"}
+
+
+def test_a_verified_move_is_not_cleaned_up(manual, address, keeping_aligner):
+    migrate(address, keeping_aligner)
+    with pytest.raises(DataError, match="not live"):
+        clean_up(address, agree=lambda question: True)
+
+
+def test_refuses_a_collection_that_it_did_not_fill(client, manual, address, keeping_aligner):
+    filled(client, reversed_letters(TEXTS), "manual_moved")
+    with pytest.raises(DataError, match="no migration wrote"):
+        migrate(address, keeping_aligner)
+    with pytest.raises(DataError, match="index itself"):
+        migrate(address, keeping_aligner, to="manual")
+    assert migrate(address, keeping_aligner, to="other").moved.endswith("other")
+
+
+def test_refuses_vectors_of_the_source_encoder(client, address, keeping_aligner):
+    filled(client, hashed_letters(TEXTS))
+    with pytest.raises(AlignerMismatchError, match="wrong way round"):
+        migrate(address, keeping_aligner)
+    assert names(client) == {"manual"}
+
+
+def test_refuses_vectors_of_another_encoder(client, address, keeping_aligner):
+    filled(client, hashed_letters(TEXTS)[:, :24] + 1e-3)
+    with pytest.raises(AlignerMismatchError, match="have others"):
+        migrate(address, keeping_aligner)
+
+
+def test_refuses_what_was_moved_already(client, manual, address, keeping_aligner):
+    migrate(address, keeping_aligner, switch=True)
+    clean_up(address, agree=lambda question: True)
+    with pytest.raises(AlignerMismatchError, match="a migration filled"):
+        migrate(address.replace("manual", "manual_moved"), keeping_aligner)
+
+
+def test_refuses_without_evidence(manual, address, keeping_aligner):
+    bare = replace(keeping_aligner, encoders={}, target_signature=None, path=None, _verified=set())
+    with pytest.raises(AlignerMismatchError, match="Nothing shows"):
+        migrate(address, bare)
+    vectors = hashed_letters(list(PROBES.source_texts))
+    probes = PROBES.with_vectors(vectors, None)
+    assert "probe pairs" in migrate(address, bare, probe=probes).evidence
