@@ -60,6 +60,7 @@ def _join(address: str, n_workers: int | None) -> None:
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == LOCAL:
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # a worker that is lost is no news
         ray.init(
             address=LOCAL,
             num_cpus=n_workers or os.cpu_count(),
@@ -93,7 +94,7 @@ def require_machines(job: Job, fingerprint: str, block: Block) -> None:
     mark = job.out / f".{secrets.token_hex(4)}.part"
     mark.touch()
     asked = {}
-    ask = ray.remote(num_cpus=0, max_calls=1, max_retries=0)(problem_here)
+    ask = ray.remote(num_cpus=0, max_retries=0)(problem_here)
     for node in ray.nodes():
         if node["Alive"] and node["Resources"].get("CPU"):
             there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)

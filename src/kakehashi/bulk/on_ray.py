@@ -68,7 +68,7 @@ def embed_on_ray(
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=min(n_workers, len(items))),
             num_cpus=1,
-            max_task_retries=_RETRIES,
+            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
         )
         for row in rows.iter_rows():
             if row["kind"]:

@@ -13,6 +13,7 @@ from ..progress import show_progress
 from .app import app
 from .console import plain_console, print_json
 from .options import EncoderName, Json
+from .saving import named
 
 
 @app.command("bulk")
@@ -58,7 +59,7 @@ def bulk_command(
     One file is written for each block of rows, as a whole or not at all. After an interruption,
     the same command writes only those that are missing.
     """
-    with show_progress(not as_json):
+    with named(out), show_progress(not as_json):
         result = embed_parquet(
             source,
             out,
