@@ -142,9 +142,36 @@ def lancedb(folder: Path, servers: Servers) -> Iterator[MovableStore]:
     yield MovableStore(f"lancedb:{folder / 'lancedb'}?collection={name}", fill)
 
 
+@contextmanager
+def parquet(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a folder of Parquet files, with a column of its own and several files."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    place = folder / "files"
+    place.mkdir()
+    metadata = pa.struct({"page": pa.int64(), "書": pa.string(), "on": pa.bool_()})
+    vector = pa.list_(pa.float32(), 16)
+    columns = {"id": pa.string(), "text": pa.string(), "vector": vector, "metadata": metadata}
+    schema = pa.schema({**columns, "when": pa.timestamp("us")})
+    pq.write_table(schema.empty_table(), place / "0.parquet")
+
+    def fill(rows: Sequence[NewRow]) -> None:
+        """Write the rows as an application does, which writes all its files again."""
+        old = [row for path in sorted(place.iterdir()) for row in pq.read_table(path).to_pylist()]
+        every = {row["id"]: row for row in old} | {row.id: row._asdict() for row in rows}
+        listed = list(every.values())
+        for number, start in enumerate(range(0, len(listed), 13)):
+            table = pa.Table.from_pylist(listed[start : start + 13], schema)
+            pq.write_table(table, place / f"{number}.parquet", compression="zstd")
+
+    yield MovableStore(f"parquet:{place}", fill)
+
+
 STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]]] = {
     "chroma": chroma,
     "chroma over http": chroma_over_http,
     "qdrant": qdrant,
     "lancedb": lancedb,
+    "parquet": parquet,
 }

@@ -12,9 +12,10 @@ from .._modalities import Space
 from ..langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
 from ..langchain.index import scale_of
 from ..stores.address import Address
+from ..stores.arrow import vector_column
 from ..stores.checked import require_index
 from ..stores.chroma import opened_chroma
-from ..stores.lancedb import opened_lancedb, vector_column
+from ..stores.lancedb import opened_lancedb
 from ..stores.parquet import parquet_rows
 from ..stores.qdrant_clients import opened_qdrant
 from .hit import StoreHit

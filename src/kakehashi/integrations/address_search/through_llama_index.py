@@ -13,7 +13,8 @@ from .._modalities import Space
 from ..llama_index import AlignedEmbedding, HybridRetriever, VectorSearch
 from ..llama_index.index import scale_of
 from ..stores.address import Address
-from ..stores.lancedb import opened_lancedb, vector_column
+from ..stores.arrow import vector_column
+from ..stores.lancedb import opened_lancedb
 from ..stores.llama_index_storage import vectors_are_faiss
 from ..stores.qdrant_clients import opened_qdrant
 from .hit import StoreHit

@@ -124,6 +124,7 @@ def _kind_of(path: Path) -> str | None:
         "chroma": (path / "chroma.sqlite3").exists,
         "qdrant": lambda: (path / "meta.json").exists() and (path / "collection").exists(),
         "lancedb": lambda: any(path.glob("*.lance")),
+        "parquet": lambda: any(path.glob("*.parquet")),
         "llama-index": (path / "docstore.json").exists,
     }
     for kind, is_there in marks.items():

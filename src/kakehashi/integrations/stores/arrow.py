@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
 
+from ...errors import DataError
 from ...retrieval.index_record import KEY
 from ...retrieval.move_note import NOTE_KEY
 from ...vectors import Float32Array
+from .address import Address
 
 _NOT_KEPT = (KEY.encode(), NOTE_KEY.encode(), b"embedding_functions")
 """Of the metadata of a schema: they belong to the old vectors, LanceDB's function among them."""
+
+_TEXT_COLUMNS = ("text", "page_content", "document")
+"""The first that a table has; both frameworks write ``text``."""
+
+
+def vector_column(schema: Any, address: Address) -> str:
+    """Return the name of the column of vectors: the one that is named, ``vector``, or the only one.
+
+    Args:
+        schema: of Arrow.
+
+    Raises:
+        DataError: none, or several to choose from.
+    """
+    import pyarrow as pa
+
+    numbers = [pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list]
+    found = [
+        field.name
+        for field in schema
+        if any(is_one(field.type) for is_one in numbers)
+        and pa.types.is_floating(field.type.value_type)
+    ]
+    wanted = address.vector or ("vector" if "vector" in found or len(found) != 1 else found[0])
+    if wanted not in found:
+        listed = ", ".join(map(repr, found)) or "none"
+        raise DataError(
+            f"{address.text}: no column {wanted!r} of vectors; there are: {listed}. Name one with "
+            "&vector=NAME."
+        )
+    return wanted
+
+
+def text_column(names: Container[str]) -> str | None:
+    """Return the column of the texts; None where there is none."""
+    return next((name for name in _TEXT_COLUMNS if name in names), None)
 
 
 def list_vectors(column: Any) -> Float32Array:
@@ -56,13 +94,6 @@ def vector_array(vectors: Float32Array, kind: Any) -> Any:
     return pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1]).cast(kind)
 
 
-def rows_without(table: Any, column: str) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Yield each row without a column: as a table of one row, and as values by name."""
-    rest = table.drop_columns(column)
-    for number, fields in enumerate(rest.to_pylist()):
-        yield rest.slice(number, 1), fields
-
-
 def schema_of(schema: Any, column: str, dimension: int) -> Any:
     """Return the schema of a table of vectors of another dimension, without our metadata."""
     import pyarrow as pa
@@ -72,9 +103,16 @@ def schema_of(schema: Any, column: str, dimension: int) -> Any:
     number = field.type.value_type
     number = number if pa.types.is_floating(number) else pa.float32()
     kind = pa.list_(number, dimension) if pa.types.is_fixed_size_list(field.type) else field.type
-    made = field.with_type(kind).with_metadata(_kept(field.metadata))
-    return schema.set(at, made).with_metadata(_kept(schema.metadata))
+    return without_ours(schema.set(at, field.with_type(kind)))
 
 
-def _kept(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes]:
-    return {name: value for name, value in (metadata or {}).items() if name not in _NOT_KEPT}
+def without_ours(schema: Any) -> Any:
+    """Return a schema without our metadata, and without those that belong to the old vectors."""
+    for at, field in enumerate(schema):
+        schema = schema.set(at, field.with_metadata(_kept(field.metadata)))
+    return schema.with_metadata(_kept(schema.metadata))
+
+
+def _kept(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes] | None:
+    there = metadata or {}
+    return {name: value for name, value in there.items() if name not in _NOT_KEPT} or None

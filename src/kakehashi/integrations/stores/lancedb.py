@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,10 @@ from ...data.index import IndexDocuments
 from ...errors import DataError, KakehashiError
 from ...retrieval.stored_index import StoredDocument
 from .address import Address
-from .arrow import list_vectors
+from .arrow import list_vectors, text_column, vector_column
 from .keeping import KeepingIndex
 from .rows import documents_of
 
-_TEXT_COLUMNS = ("text", "page_content", "document")
-"""The first that a table has; both frameworks write ``text``."""
 ReadRow = Callable[[Mapping[str, Any]], tuple[str, Mapping[str, Any]]]
 """Returns the text that was embedded and the metadata, of a row."""
 
@@ -85,39 +83,6 @@ def opened_lancedb(address: Address) -> tuple[Any, str]:
     folder = address.required_folder()
     tables = [each.stem for each in folder.glob("*.lance")]
     return lancedb.connect(str(folder)), address.collection_of(tables)
-
-
-def vector_column(schema: Any, address: Address) -> str:
-    """Return the name of the column of vectors: the one that is named, ``vector``, or the only one.
-
-    Args:
-        schema: of Arrow.
-
-    Raises:
-        DataError: none, or several to choose from.
-    """
-    import pyarrow as pa
-
-    numbers = [pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list]
-    found = [
-        field.name
-        for field in schema
-        if any(is_one(field.type) for is_one in numbers)
-        and pa.types.is_floating(field.type.value_type)
-    ]
-    wanted = address.vector or ("vector" if "vector" in found or len(found) != 1 else found[0])
-    if wanted not in found:
-        listed = ", ".join(map(repr, found)) or "none"
-        raise DataError(
-            f"{address.text}: no column {wanted!r} of vectors; there are: {listed}. Name one with "
-            "&vector=NAME."
-        )
-    return wanted
-
-
-def text_column(names: Container[str]) -> str | None:
-    """Return the column of the texts; None where there is none."""
-    return next((name for name in _TEXT_COLUMNS if name in names), None)
 
 
 def read_lancedb(address: Address) -> IndexDocuments:

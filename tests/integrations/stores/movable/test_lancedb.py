@@ -103,7 +103,7 @@ def test_quantisation_cuts_any_dimension():
 
 def test_a_table_without_ids_is_refused(tmp_path):
     lancedb.connect(str(tmp_path)).create_table("manual", [{"vector": [1.0, 2.0], "text": "x"}])
-    with pytest.raises(DataError, match="moved by its column 'id', and the columns are 'vector'"):
+    with pytest.raises(DataError, match="moved by their column 'id', and the columns are 'vector'"):
         open_movable(f"lancedb:{tmp_path}")
 
 
@@ -130,3 +130,17 @@ def test_the_text_of_a_node_is_as_it_was_embedded(tmp_path):
         assert row.text == f"page: {node.metadata['page']}\n\n{node.text}"
         assert row.metadata == node.metadata
     assert [r.untouched for r in rows_of(source)] == [r.untouched for r in rows_of(moved)]
+
+
+def test_ids_may_be_numbers_and_name_one_row_each(tmp_path):
+    rows = [{"id": i, "vector": [1.0, i], "text": f"text {i}"} for i in (3, 1)]
+    made = lancedb.connect(str(tmp_path)).create_table("manual", rows)
+    _, moved = copied(tmp_path)
+    assert [row.id for row in rows_of(moved)] == ["3", "1"]
+    assert list(moved.rows(["1", "7"])) == ["1"]
+    moved.delete(["3"])
+    assert [row.id for row in rows_of(moved)] == ["1"]
+    moved.drop()
+    made.add(rows[:1])
+    with pytest.raises(DataError, match="0 rows have no id, and 1 the id of another"):
+        copied(tmp_path)

@@ -8,17 +8,14 @@ from typing import Any
 from ....errors import DataError
 from ....vectors import Float32Array
 from ..address import Address
-from ..arrow import rows_without, schema_of, vector_array, vectors_of
-from ..lancedb import LanceDBIndex, opened_lancedb, text_column, vector_column
-from ..node_text import node_of
-from ..rows import is_node_of_llama_index
+from ..arrow import schema_of, vector_column
+from ..lancedb import LanceDBIndex, opened_lancedb
+from .arrow_rows import ID, require_ids, require_unique, rows_of, table_of
 from .kept import KeptCollection
 from .lancedb_indices import build_missing, stated
 from .protocol import StoredRow
-from .untouched import untouched_bytes
 
 _PAGE = 1000
-_ID = "id"
 
 
 class LanceDBCollection(KeptCollection):
@@ -81,25 +78,20 @@ class LanceDBCollection(KeptCollection):
 
         for batch in self._table().search().to_batches(_PAGE):
             if batch.num_rows:
-                yield self._rows(pa.Table.from_batches([batch]))
+                yield rows_of(pa.Table.from_batches([batch]), self._vector)
 
     def rows(self, ids: Sequence[str]) -> Mapping[str, StoredRow]:
         """Return the rows of these ids, as far as they are there."""
         if not ids:
             return {}
-        found = self._table().search().where(_among(ids)).limit(len(ids)).to_arrow()
-        return {row.id: row for row in self._rows(found)}
+        found = self._table().search().where(self._among(ids)).limit(len(ids)).to_arrow()
+        return {row.id: row for row in rows_of(found, self._vector)}
 
-    def _rows(self, page: Any) -> list[StoredRow]:
-        vectors = vectors_of(page.column(self._vector))
-        found = []
-        for vector, (payload, fields) in zip(
-            vectors, rows_without(page, self._vector), strict=True
-        ):
-            text, metadata = _document(fields)
-            untouched = untouched_bytes(fields)
-            found.append(StoredRow(fields[_ID], vector, text, metadata, untouched, payload))
-        return found
+    def _among(self, ids: Sequence[str]) -> str:
+        """Return the condition that a row has one of these ids."""
+        numbers = not _is_text(self._table().schema.field(ID).type)
+        quoted = (each if numbers else "'" + each.replace("'", "''") + "'" for each in ids)
+        return f"{ID} IN ({', '.join(quoted)})"
 
     def beside(self, name: str) -> LanceDBCollection | None:
         """Return the table of this name in the same folder; None where there is none."""
@@ -113,8 +105,15 @@ class LanceDBCollection(KeptCollection):
         """Create an empty table with the columns of this one, and their indices.
 
         That of the vectors learns from them, so ``finish`` builds it.
+
+        Raises:
+            DataError: see the protocol; or an id that several rows have.
         """
         origin = self._table()
+        require_unique(
+            (batch.column(ID) for batch in origin.search().select([ID]).to_batches(1 << 16)),
+            self.name,
+        )
         schema = schema_of(origin.schema, self._vector, dimension)
         try:
             made = self._connection.create_table(name, schema=schema)
@@ -127,22 +126,15 @@ class LanceDBCollection(KeptCollection):
 
     def write(self, rows: Sequence[StoredRow], vectors: Float32Array) -> None:
         """Write rows; one whose id is there is replaced."""
-        import pyarrow as pa
-
-        if not rows:
-            return
-        table = self._table()
-        field = table.schema.field(self._vector)
-        page = pa.concat_tables([row.payload for row in rows]).combine_chunks()
-        page = page.append_column(field, vector_array(vectors, field.type))
-        page = page.select(table.schema.names).cast(table.schema)
-        merge = table.merge_insert(_ID).when_matched_update_all().when_not_matched_insert_all()
-        merge.execute(page)
+        if rows:
+            table = self._table()
+            merge = table.merge_insert(ID).when_matched_update_all().when_not_matched_insert_all()
+            merge.execute(table_of(rows, vectors, table.schema, self._vector))
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete rows; those that are not there are no error."""
         if ids:
-            self._table().delete(_among(ids))
+            self._table().delete(self._among(ids))
 
     def finish(self) -> None:
         """Join the small files of many writes, and build the indices that the origin has."""
@@ -170,22 +162,10 @@ class LanceDBCollection(KeptCollection):
         """Do nothing: a folder of LanceDB is not locked."""
 
 
-def _document(fields: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
-    """Return the text as it was embedded, and the metadata, of a row."""
-    column = text_column(fields)
-    text = None if column is None else fields[column]
-    own = fields.get("metadata")
-    if isinstance(own, Mapping):
-        # A struct has a place for what other rows name.
-        metadata = {name: value for name, value in own.items() if value is not None}
-        return node_of(metadata, text) if is_node_of_llama_index(metadata) else (text, metadata)
-    return text, {n: v for n, v in fields.items() if n not in (_ID, column) and v is not None}
+def _is_text(kind: Any) -> bool:
+    import pyarrow as pa
 
-
-def _among(ids: Sequence[str]) -> str:
-    """Return the condition that a row has one of these ids."""
-    quoted = ("'" + each.replace("'", "''") + "'" for each in ids)
-    return f"{_ID} IN ({', '.join(quoted)})"
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def tables_of(connection: Any) -> list[str]:
@@ -204,10 +184,5 @@ def open_lancedb(address: Address) -> LanceDBCollection:
     """
     connection, name = opened_lancedb(address)
     table = connection.open_table(name)
-    fields = table.schema.names
-    if _ID not in fields:
-        raise DataError(
-            f"{address.text}: a table is moved by its column {_ID!r}, and the columns are "
-            f"{', '.join(map(repr, fields))}. Add one with a name for each row."
-        )
+    require_ids(table.schema.names, address.text)
     return LanceDBCollection(connection, address, name, vector_column(table.schema, address))

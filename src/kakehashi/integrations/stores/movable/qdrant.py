@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from ....errors import DataError
 from ....vectors import Float32Array
 from ..address import Address
-from ..node_text import node_of
-from ..qdrant import QdrantIndex, metadata_of, text_of
+from ..qdrant import QdrantIndex
 from ..qdrant_clients import QdrantAccess, resolved
-from ..rows import is_node_of_llama_index
 from .kept import KeptCollection
 from .protocol import StoredRow
+from .qdrant_points import point_id, point_of, row_of
 from .qdrant_settings import creation, dense_names, other_vectors, settings_of
-from .untouched import untouched_bytes
 
 _PAGE = 1000
 _NUMBERS = 1_000_000
 """Coordinates that are sent at once: a server takes 32 MB, and each is some 20 bytes of JSON."""
-
-
-class _Point(NamedTuple):
-    """What Qdrant stores beside the vector; ``others`` are vectors of other names."""
-
-    id: int | str
-    payload: Mapping[str, Any]
-    others: Mapping[str, Any]
 
 
 class QdrantCollection(KeptCollection):
@@ -104,38 +92,19 @@ class QdrantCollection(KeptCollection):
                 self._collection, limit=size, offset=offset, with_payload=True, with_vectors=True
             )
             if points:
-                yield [self._row(point, cosines) for point in points]
+                yield [row_of(point, self._vector, cosines) for point in points]
             if offset is None:
                 return
 
     def rows(self, ids: Sequence[str]) -> Mapping[str, StoredRow]:
         """Return the points of these ids, as far as they are there."""
-        known, cosines = (
-            [_point_id(each) for each in ids],
-            other_vectors(self._info(), self._vector),
-        )
-        if not known:
+        if not ids:
             return {}
+        cosines, known = other_vectors(self._info(), self._vector), list(map(point_id, ids))
         points = self._client.retrieve(
             self._collection, known, with_payload=True, with_vectors=True
         )
-        return {str(point.id): self._row(point, cosines) for point in points}
-
-    def _row(self, point: Any, cosines: frozenset[str]) -> StoredRow:
-        payload = point.payload or {}
-        vectors = point.vector if isinstance(point.vector, dict) else {"": point.vector}
-        others = {n: v for n, v in vectors.items() if n != self._vector and v is not None}
-        counted = {n: _counted(v, rounded=n in cosines) for n, v in others.items()}
-        text, metadata = node_of(payload) if is_node_of_llama_index(payload) else _document(payload)
-        vector = vectors.get(self._vector)
-        return StoredRow(
-            str(point.id),
-            None if vector is None else np.asarray(vector, np.float32),
-            text,
-            metadata,
-            untouched_bytes(str(point.id), payload, counted),
-            _Point(point.id, payload, others),
-        )
+        return {str(point.id): row_of(point, self._vector, cosines) for point in points}
 
     def beside(self, name: str) -> QdrantCollection | None:
         """Return the collection of this name in the same database; None where there is none."""
@@ -174,23 +143,15 @@ class QdrantCollection(KeptCollection):
 
     def write(self, rows: Sequence[StoredRow], vectors: Float32Array) -> None:
         """Write points; one that is there is replaced."""
-        from qdrant_client import models
-
-        points = []
-        for row, vector in zip(rows, vectors.tolist(), strict=True):
-            point: _Point = row.payload
-            named = {self._vector: vector, **point.others}
-            stored: Any = vector if [*named] == [""] else named
-            points.append(
-                models.PointStruct(id=point.id, payload=dict(point.payload), vector=stored)
-            )
+        pairs = zip(rows, vectors.tolist(), strict=True)
+        points = [point_of(row.payload, self._vector, vector) for row, vector in pairs]
         if points:
             self._client.upsert(self._collection, points, wait=True)
 
     def delete(self, ids: Sequence[str]) -> None:
         """Delete points; those that are not there are no error."""
         if ids:
-            self._client.delete(self._collection, [_point_id(each) for each in ids], wait=True)
+            self._client.delete(self._collection, [point_id(each) for each in ids], wait=True)
 
     def finish(self) -> None:
         """Make the indices of the payload, where a kill came before; a server indexes by itself."""
@@ -228,27 +189,6 @@ class QdrantCollection(KeptCollection):
     def close(self) -> None:
         """Let go of the folder, of this collection and of all beside it."""
         self._access.close()
-
-
-def _point_id(text: str) -> int | str:
-    """Return the id of a point: an unsigned number, or a UUID."""
-    return int(text) if text.isdigit() else text
-
-
-def _document(payload: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
-    return text_of(payload), metadata_of(payload)
-
-
-def _counted(vector: Any, *, rounded: bool) -> Any:
-    """Return the part of another vector that counts as untouched.
-
-    Args:
-        rounded: the store makes a unit vector of it at each write, so its last bits may change.
-    """
-    if hasattr(vector, "indices"):  # a sparse one
-        return [list(vector.indices), np.asarray(vector.values, np.float32).tolist()]
-    dense = np.asarray(vector, np.float32)
-    return list(dense.shape) if rounded else dense.tolist()
 
 
 def open_qdrant(address: Address) -> QdrantCollection:

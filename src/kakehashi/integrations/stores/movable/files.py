@@ -1,0 +1,69 @@
+"""Stores that are files: places beside each other."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import quote
+
+from ....errors import DataError
+from ..address import Address
+
+
+def beside_of(address: Address, name: str) -> Address:
+    """Return the address of a file or folder beside the one of an address.
+
+    Raises:
+        DataError: a name that leads elsewhere, or is hidden.
+    """
+    if not name or name != Path(name).name or name.startswith((".", "_")) or "\\" in name:
+        raise DataError(
+            f"{name!r} is no name of a file beside {address.folder}; give one without a slash "
+            "that starts with a letter or a digit."
+        )
+    path = address.required_folder().absolute().with_name(name)
+    return replace(address, text=f"{address.kind}:{quote(str(path))}", folder=path)
+
+
+def new_beside(address: Address, name: str) -> Address:
+    """Return the same of a place that is free.
+
+    Raises:
+        DataError: see :func:`beside_of`, or the name is taken.
+    """
+    found = beside_of(address, name)
+    if found.folder is not None and found.folder.exists():
+        raise DataError(f"{name!r} is taken: {found.folder} exists.")
+    return found
+
+
+@contextmanager
+def new_folder(address: Address) -> Iterator[Path]:
+    """Yield a hidden folder to fill, which then moves to the place of an address as a whole."""
+    place = address.folder
+    assert place is not None
+    hidden = _hidden(place)
+    hidden.mkdir()
+    try:
+        yield hidden
+        hidden.rename(place)
+    finally:
+        shutil.rmtree(hidden, ignore_errors=True)
+
+
+def remove(path: Path) -> None:
+    """Delete a file or a folder; nobody reads half of a folder."""
+    if path.is_dir():
+        hidden = _hidden(path)
+        path.rename(hidden)
+        shutil.rmtree(hidden)
+    else:
+        path.unlink()
+
+
+def _hidden(path: Path) -> Path:
+    return path.with_name(f".{path.name}-{secrets.token_hex(4)}")
