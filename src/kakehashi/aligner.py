@@ -33,6 +33,7 @@ from .projection.rescoring import Rescoring
 from .report import DataRecord, Report
 from .retrieval.calibration import Calibration
 from .retrieval.embedding_methods import EmbeddingMethods
+from .retrieval.encoded_query import EncodedQuery
 from .retrieval.query import QueryVectors
 from .routing import Router, ScriptRouter
 from .types import SIDES, Mode, Role, Side
@@ -162,13 +163,21 @@ class Aligner(EmbeddingMethods):
         vectors = await self._aencode(texts, side, role)
         return self.project(vectors, texts=texts, modality=side, role=role)
 
-    def _query_as(self, modality: str, text: str) -> QueryVectors:
+    def _query_as(self, modality: str, text: str, encoded: EncodedQuery) -> QueryVectors:
         side = checked_side(modality)
-        return self._projected(checked_encode(self.encoder(side), [text], "query"), side, text)
+        maker = self.identities[side] or self.encoders.get(side)
+        vector = encoded.get(maker)
+        if vector is None:
+            vector = encoded.put(maker, checked_encode(self.encoder(side), [text], "query"))
+        return self._projected(vector, side, text)
 
-    async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
+    async def _aquery_as(self, modality: str, text: str, encoded: EncodedQuery) -> QueryVectors:
         side = checked_side(modality)
-        return self._projected(await self._aencode([text], side, "query"), side, text)
+        maker = self.identities[side] or self.encoders.get(side)
+        vector = encoded.get(maker)
+        if vector is None:
+            vector = encoded.put(maker, await self._aencode([text], side, "query"))
+        return self._projected(vector, side, text)
 
     async def _aencode(self, texts: list[str], side: Side, role: Role) -> Float32Array:
         if side not in self._verified:

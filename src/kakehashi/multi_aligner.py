@@ -18,6 +18,7 @@ from .printable import printable
 from .projection.rescoring import Rescoring
 from .retrieval.calibration import Calibration
 from .retrieval.embedding_methods import EmbeddingMethods
+from .retrieval.encoded_query import EncodedQuery
 from .retrieval.multi_calibration import combine_calibrations
 from .retrieval.query import AUTO, QueryVectors
 from .routing.several_routers import route_among
@@ -178,13 +179,13 @@ class MultiAligner(EmbeddingMethods):
         aligner, side = self._serving(modality)
         return await aligner._aembed_as(side, texts, role)
 
-    def _query_as(self, modality: str, text: str) -> QueryVectors:
+    def _query_as(self, modality: str, text: str, encoded: EncodedQuery) -> QueryVectors:
         aligner, side = self._serving(modality)
-        return aligner._query_as(side, text)
+        return aligner._query_as(side, text, encoded)
 
-    async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
+    async def _aquery_as(self, modality: str, text: str, encoded: EncodedQuery) -> QueryVectors:
         aligner, side = self._serving(modality)
-        return await aligner._aquery_as(side, text)
+        return await aligner._aquery_as(side, text, encoded)
 
     def rescoring_of(self, modality: str) -> Rescoring | None:
         """Return the rescoring of queries of a modality; see :meth:`Aligner.rescoring_of`."""

@@ -15,6 +15,7 @@ import numpy as np
 from ..data.arguments import encodable_texts
 from ..types import Role
 from ..vectors import Float32Array
+from .encoded_query import EncodedQuery
 from .query import AUTO, Query, QueryVectors, rows_by_modality, told_modality
 
 
@@ -47,11 +48,11 @@ class EmbeddingMethods(ABC):
         """Do the same; the encoder is awaited."""
 
     @abstractmethod
-    def _query_as(self, modality: str, text: str) -> QueryVectors:
+    def _query_as(self, modality: str, text: str, encoded: EncodedQuery) -> QueryVectors:
         """Encode one query once: (d_out,) by the projection, and by the rescoring or None."""
 
     @abstractmethod
-    async def _aquery_as(self, modality: str, text: str) -> QueryVectors:
+    async def _aquery_as(self, modality: str, text: str, encoded: EncodedQuery) -> QueryVectors:
         """Do the same; the encoder is awaited."""
 
     def embed_query(self, text: str, *, modality: str | None = None) -> Float32Array:
@@ -102,11 +103,14 @@ class EmbeddingMethods(ABC):
         """Do the same; the encoder is awaited."""
         return await self._aembed(texts, self._of_documents(modality), "document")
 
-    def prepare_query(self, text: str, modality: str = AUTO) -> Query:
+    def prepare_query(
+        self, text: str, modality: str = AUTO, *, encoded: EncodedQuery | None = None
+    ) -> Query:
         """Encode one query, project it with both maps, and tell its modality.
 
         Args:
             modality: as for :meth:`embed_queries`.
+            encoded: what encoders have made of this text, for another aligner; it is added to.
 
         Raises:
             DataError: another modality; or ``"auto"`` and there is no router.
@@ -114,14 +118,16 @@ class EmbeddingMethods(ABC):
         """
         encodable_texts([text])
         modality, how = told_modality(self, text, modality)
-        vector, rescoring = self._query_as(modality, text)
+        vector, rescoring = self._query_as(modality, text, encoded or EncodedQuery())
         return Query(vector, modality, how, rescoring)
 
-    async def aprepare_query(self, text: str, modality: str = AUTO) -> Query:
+    async def aprepare_query(
+        self, text: str, modality: str = AUTO, *, encoded: EncodedQuery | None = None
+    ) -> Query:
         """Do the same; the encoder is awaited."""
         encodable_texts([text])
         modality, how = told_modality(self, text, modality)
-        vector, rescoring = await self._aquery_as(modality, text)
+        vector, rescoring = await self._aquery_as(modality, text, encoded or EncodedQuery())
         return Query(vector, modality, how, rescoring)
 
     def _of_queries(self, modality: str | None) -> str:

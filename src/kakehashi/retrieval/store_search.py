@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .document_key import Merge
+from .document_key import MergeParts
 from .document_modality import DocumentModality, search_store
 from .hits import Hit, SearchResult
 from .rescore import Find, Rescorer
@@ -37,7 +37,7 @@ class StoreSearch:
     name: str
     modality: DocumentModality
     scale: ScoreScale | None
-    merge: Merge
+    merge: MergeParts
     rescorer: Rescorer
     text_of: Callable[[Any], str]
     second: SecondStage | None = None

@@ -38,6 +38,10 @@ class StoredIndex(Protocol):
         """Its name, for messages."""
 
     @property
+    def collection(self) -> str | None:
+        """The name of its collection in the store; None where the store tells none."""
+
+    @property
     def scale(self) -> str | None:
         """The scale of its scores for unit vectors, as the store declares it; None if unknown."""
 

@@ -6,6 +6,8 @@ try:
     from .bm25_search import BM25Search
     from .embeddings import AlignedEmbeddings
     from .hybrid_retriever import HybridRetriever
+    from .parts import Part
+    from .parts_retriever import PartsRetriever
     from .retriever import AlignedRetriever
     from .searches import VectorSearch
     from .vectorstore import AlignedVectorStore
@@ -20,5 +22,7 @@ __all__ = [
     "AlignedVectorStore",
     "BM25Search",
     "HybridRetriever",
+    "Part",
+    "PartsRetriever",
     "VectorSearch",
 ]

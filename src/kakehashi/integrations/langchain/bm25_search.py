@@ -10,7 +10,7 @@ from langchain_core.documents import Document
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from ...errors import DataError
-from ...retrieval.document_key import Merge, key_of
+from ...retrieval.document_key import Merge, MergeParts, key_of
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.filters import lexical_filter
 from ...retrieval.hits import SearchResult
@@ -106,6 +106,10 @@ class BM25Search(BaseModel):
         return index.find(request.text, n, allowed)
 
 
-def key_of_document(document: Document, merge: Merge) -> str:
-    """Return the key of a document, equal for what is one document."""
-    return key_of(str(document.page_content), document.metadata, merge)
+def key_of_document(document: Document, merge: MergeParts, name: str | None = None) -> str:
+    """Return the key of a document, equal for what is one document.
+
+    Args:
+        name: its id in the store.
+    """
+    return key_of(str(document.page_content), document.metadata, merge, name)

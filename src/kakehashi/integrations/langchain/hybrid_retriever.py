@@ -17,10 +17,10 @@ from ...retrieval.hybrid_search import (
     HybridSearch,
     OnError,
     check_searches,
-    warn_of_failed,
 )
 from ...retrieval.search import Search, SearchRequest
 from .bm25_search import BM25Search
+from .found import documents_of
 from .projecting_retriever import ProjectingRetriever
 from .searches import VectorSearch, as_searches
 
@@ -108,15 +108,7 @@ class HybridRetriever(ProjectingRetriever):
         return self._prepared
 
     def _documents(self, result: HybridResult) -> list[Document]:
-        """Return copies of the documents: what is done to one is not done to what is stored."""
-        warn_of_failed(result.failed, stacklevel=4)
-        documents = []
-        for fused in result.documents:
-            metadata = dict(fused.payload.metadata)
-            if self.explain:
-                metadata["kakehashi"] = fused.described(self.fusion, result.failed)
-            documents.append(fused.payload.model_copy(update={"metadata": metadata}))
-        return documents
+        return documents_of(result, self.fusion, explain=self.explain)
 
     def _stores(self) -> Sequence[VectorStore]:
         return [s.vectorstore for s in self.searches if isinstance(s, VectorSearch)]

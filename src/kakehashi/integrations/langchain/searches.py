@@ -12,13 +12,14 @@ from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, field_validator
 
 from ...errors import DataError
-from ...retrieval.document_key import Merge
+from ...retrieval.document_key import MergeParts
+from ...retrieval.document_modality import DocumentModality
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer, check_rescore
 from ...retrieval.score_scales import ScoreScale
 from ...retrieval.search import SearchRequest
 from ...retrieval.second_model import SecondModel
-from ...retrieval.second_similarity import SecondSimilarity
+from ...retrieval.second_similarity import RescoringSpace, SecondSimilarity
 from ...retrieval.second_stage import check_fusion
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
@@ -28,7 +29,7 @@ from .embeddings import AlignedEmbeddings
 from .filters import joined, kind_of
 from .index import check, scale_of
 from .store_options import check_options
-from .stored_documents import second_stage
+from .stored_documents import id_of, second_stage
 from .stored_vectors import search_with_vectors, stored_vectors
 from .vectorstore import AlignedVectorStore
 
@@ -119,7 +120,7 @@ def text_of(document: Document) -> str:
     return str(document.page_content)
 
 
-def rescorer_of(store: VectorStore, space: Space, rescore: Any, search: str) -> Rescorer:
+def rescorer_of(store: VectorStore, space: RescoringSpace, rescore: Any, search: str) -> Rescorer:
     """Return what orders the hits of a search of a store again."""
     similarity = SecondSimilarity(
         space,
@@ -193,7 +194,7 @@ class VectorSearch(BaseModel):
         embeddings: AlignedEmbeddings,
         *,
         needs_similarity: bool,
-        merge: Merge,
+        merge: MergeParts,
     ) -> VectorSearch:
         """Return this search for embeddings, whose vectors show the scale of the store's scores.
 
@@ -232,7 +233,7 @@ class VectorSearch(BaseModel):
 
         def as_hit(document: Document, raw: float | None = None, stored: Any = None) -> Hit:
             modality = search.modality.of(document.metadata, partial(str, document.page_content))
-            key = key_of_document(document, search.merge)
+            key = key_of_document(document, search.merge, id_of(document))
             return Hit(key, document, modality, self.name, raw, vector=stored)
 
         def read(restriction: Any, depth: int) -> list[Hit]:
@@ -243,8 +244,12 @@ class VectorSearch(BaseModel):
 
         parts = partial(self._parts, search)
         with index_may_need_moving(space, search.modality.possible[-1]):
-            check(self.vectorstore, space, search.modality)
+            self._check(space, search.modality)
             return search.find(request, n, read, parts, as_hit=as_hit, per_modality=per_modality)
+
+    def _check(self, space: Space, modality: DocumentModality) -> None:
+        """Refuse a store whose vectors the aligner did not make."""
+        check(self.vectorstore, space, modality)
 
     def _parts(self, search: StoreSearch) -> dict[str, dict[str, Any]]:
         """Return what restricts the store to each part of its documents; nothing if nothing can."""

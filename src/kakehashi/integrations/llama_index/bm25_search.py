@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from llama_index.core.schema import BaseNode, MetadataMode
 
 from ...errors import DataError
-from ...retrieval.document_key import Merge, key_of
+from ...retrieval.document_key import Merge, MergeParts, key_of
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.hits import SearchResult
 from ...retrieval.lexical_search import LexicalSearch, Refreshed
@@ -137,9 +137,9 @@ def check_texts(*, name: Any, **optional: Any) -> None:
             raise DataError(f"{what}={value!r:.80}; give a text.")
 
 
-def key_of_node(node: BaseNode, merge: Merge) -> str:
+def key_of_node(node: BaseNode, merge: MergeParts) -> str:
     """Return the key of a node, equal for what is one node."""
-    return key_of(_text(node), node.metadata, merge)
+    return key_of(_text(node), node.metadata, merge, node.node_id)
 
 
 def _text(node: BaseNode) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
 from llama_index.core.base.base_retriever import BaseRetriever
-from llama_index.core.schema import BaseNode, NodeWithScore, QueryBundle
+from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from ...data.arguments import check_choice
 from ...retrieval.answer_probability import MinScore
@@ -17,11 +17,11 @@ from ...retrieval.hybrid_search import (
     HybridSearch,
     OnError,
     check_searches,
-    warn_of_failed,
 )
 from ...retrieval.search import SearchRequest, check_k
 from .bm25_search import BM25Search
 from .embedding import AlignedEmbedding
+from .found import nodes_with_scores
 from .searches import VectorSearch, as_searches, check_options
 
 
@@ -104,16 +104,4 @@ class HybridRetriever(BaseRetriever):
         return self._nodes(await self._hybrid_search.arun(self._searches, request))
 
     def _nodes(self, result: HybridResult) -> list[NodeWithScore]:
-        """Return copies of the nodes: what is done to one is not done to what is stored."""
-        warn_of_failed(result.failed, stacklevel=3)
-        rows = []
-        for fused in result.documents:
-            node: BaseNode = fused.payload
-            update: dict[str, Any] = {"metadata": dict(node.metadata)}
-            if self._explain:
-                update["metadata"]["kakehashi"] = fused.described(self._fusion, result.failed)
-                # The entry is for programs: neither an encoder nor a generator is to read it.
-                for name in ("excluded_embed_metadata_keys", "excluded_llm_metadata_keys"):
-                    update[name] = [*getattr(node, name), "kakehashi"]
-            rows.append(NodeWithScore(node=node.model_copy(update=update), score=fused.score))
-        return rows
+        return nodes_with_scores(result, self._fusion, explain=self._explain)

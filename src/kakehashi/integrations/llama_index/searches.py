@@ -16,13 +16,14 @@ from llama_index.core.vector_stores.types import VectorStoreQueryMode
 
 from ...data.arguments import check_choice
 from ...errors import DataError
-from ...retrieval.document_key import Merge
+from ...retrieval.document_key import MergeParts
+from ...retrieval.document_modality import DocumentModality
 from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer
 from ...retrieval.score_scales import SCALES, ScoreScale
 from ...retrieval.search import SearchRequest
 from ...retrieval.second_model import SecondModel
-from ...retrieval.second_similarity import SecondSimilarity
+from ...retrieval.second_similarity import RescoringSpace, SecondSimilarity
 from ...retrieval.second_stage import check_fusion, check_options_of_second
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
@@ -38,11 +39,19 @@ _SET_BY_US = ("self", "index", "embed_model", "callback_manager", "object_map")
 
 
 def rescorer_of(
-    index: VectorStoreIndex, embedding: AlignedEmbedding, rescore: Any, search: str
+    index: VectorStoreIndex,
+    embedding: AlignedEmbedding,
+    rescore: Any,
+    search: str,
+    space: RescoringSpace | None = None,
 ) -> Rescorer:
-    """Return what orders the hits of a search of an index again."""
+    """Return what orders the hits of a search of an index again.
+
+    Args:
+        space: whose second map does; by default the embedding's aligner.
+    """
     similarity = SecondSimilarity(
-        embedding.aligner,
+        space or embedding.aligner,
         partial(stored_vectors, index),
         embedding.text_of,
         search=search,
@@ -126,7 +135,7 @@ class VectorSearch:
         embedding: AlignedEmbedding,
         *,
         needs_similarity: bool,
-        merge: Merge,
+        merge: MergeParts,
     ) -> VectorSearch:
         """Return this search for an embedding, whose vectors show the scale of the store's scores.
 
@@ -163,7 +172,7 @@ class VectorSearch:
 
         parts = partial(self._parts, embedding.modality_field, search, filters)
         with index_may_need_moving(embedding.aligner, search.modality.possible[-1]):
-            check(self.index, embedding, search.modality)
+            self._check(embedding, search.modality)
             rescore = can_be_rescored(options)
             return search.find(
                 request,
@@ -174,6 +183,10 @@ class VectorSearch:
                 per_modality=per_modality,
                 rescore=rescore,
             )
+
+    def _check(self, embedding: AlignedEmbedding, modality: DocumentModality) -> None:
+        """Refuse an index whose vectors the embedding's aligner did not make."""
+        check(self.index, embedding, modality)
 
     def _parts(
         self,

@@ -34,7 +34,7 @@ class ChromaIndex(KeepingIndex):
     """
 
     def __init__(self, collection: Any, text_of: TextOf | None = None) -> None:
-        self._collection = collection
+        self._collection, self.collection = collection, collection.name
         self._text_of = text_of or (lambda text, metadata: text)
 
     @property

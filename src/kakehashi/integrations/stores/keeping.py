@@ -13,6 +13,9 @@ class KeepingIndex(ABC):
     A key of ours is read from the store each time, and written without a change of any other key.
     """
 
+    collection: str | None = None
+    """The name of the collection in its store; None where the store tells none."""
+
     @abstractmethod
     def kept(self, key: str) -> str | None:
         """Return the text under a key, as the store holds it now; None where there is none."""

@@ -36,6 +36,7 @@ class LanceDBIndex(KeepingIndex):
 
     def __init__(self, table: Any, vector_column: str, read_row: ReadRow) -> None:
         self._table, self._vector_column, self._read_row = table, vector_column, read_row
+        self.collection = table.name
 
     @property
     def name(self) -> str:

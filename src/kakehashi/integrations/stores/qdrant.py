@@ -41,6 +41,7 @@ class QdrantIndex(KeepingIndex):
         self, client: Any, collection: str, read_payload: ReadPayload, vector_name: str = ""
     ) -> None:
         self._client, self._collection, self._vector_name = client, collection, vector_name
+        self.collection = collection
         self._read_payload = read_payload
 
     @property

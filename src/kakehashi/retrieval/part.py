@@ -1,0 +1,64 @@
+"""A part of an index: where it lies, and what its scores are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, Protocol
+
+from ..data.hashing import hash_of
+from .document_key import MergeParts
+from .move_following import NotedPart
+from .part_queries import AskedPart
+from .search import Search
+
+
+class Part(AskedPart, NotedPart, Protocol):
+    """A part of an index, whichever framework reads it."""
+
+    @property
+    def map(self) -> str:
+        """What its similarities are inner products of; equal for parts of one scale."""
+
+    def search(self, *, moved: bool, needs_similarity: bool, merge: MergeParts) -> Search:
+        """Return the search of it.
+
+        Args:
+            moved: another part holds vectors of the second map, so every query is rescored.
+            needs_similarity: whether hits need a similarity.
+            merge: which hits are one document.
+        """
+        ...
+
+    def holds(self, payloads: Sequence[Any]) -> Sequence[bool]:
+        """Say of each document of another part whether this one holds it: id, text, metadata."""
+        ...
+
+
+def names_of(parts: Sequence[Part]) -> list[str]:
+    """Return a name for each part: its own, or that of its collection, or its number."""
+    told = []
+    for part in parts:
+        with suppress(Exception):  # a store that is out of reach tells none
+            told.append(part.name or part.collection())
+            continue
+        told.append(None)
+    return [
+        name if name and (part.name or told.count(name) == 1) else f"part {number}"
+        for number, (part, name) in enumerate(zip(parts, told, strict=True), 1)
+    ]
+
+
+def map_of(space: Any, *, rescored: bool) -> str:
+    """Return what the similarities of a part are inner products of, as :class:`Part` has it.
+
+    Args:
+        space: the aligner or multi aligner.
+        rescored: whether the second map orders its hits again.
+    """
+    projection, second = getattr(space, "projection", None), getattr(space, "rescoring", None)
+    if rescored and second is not None:
+        return f"map {second.fingerprint}"
+    if space.mode == "shared" and projection is not None:
+        return f"map {hash_of(*projection.state())}"
+    return f"space {space.fingerprint}{' rescored' if rescored else ''}"
