@@ -24,6 +24,7 @@ from . import (  # noqa: F401  # importing a file registers its command
     gate,
     info,
     init,
+    migrate,
     project,
     report,
     robustness,

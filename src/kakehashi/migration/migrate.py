@@ -69,7 +69,7 @@ def _moved(
     watch: Stopwatch,
 ) -> Migration:
     require_ours(ends, shared)
-    found, probes = surveyed(ends, aligner, shared, probe)
+    found, probes = surveyed(ends, aligner, shared, probe, watch)
     evidence = require_direction(ends.source, aligner, shared, found.sample, probes)
     ends.patiently(lambda: begin(ends, shared))
     vectors = NewVectors(shared)
@@ -103,7 +103,11 @@ def _moved(
 
 
 def surveyed(
-    ends: Ends, aligner: Aligner, shared: Aligner, probe: Pairs | str | Path | None
+    ends: Ends,
+    aligner: Aligner,
+    shared: Aligner,
+    probe: Pairs | str | Path | None,
+    watch: Stopwatch,
 ) -> tuple[Survey, Probes | None]:
     """Read the index once, and return what it holds with the probe pairs that it answers.
 
@@ -112,7 +116,7 @@ def surveyed(
     """
     probes = None if probe is None else Probes.read(probe, aligner)
     answers = frozenset(() if probes is None else probes.answers)
-    found = ends.patiently(lambda: survey(ends.source, answers))
+    found = ends.patiently(lambda: survey(ends.source, watch, answers))
     found.require_usable(ends.source.name, aligner, shared)
     if probes is None:
         return found, None

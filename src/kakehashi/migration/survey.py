@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from ..integrations.stores.movable.protocol import MovableCollection, StoredRow
 from ..progress import track
 from ..vectors import squared_norms
 from .new_vectors import is_source
+from .stopwatch import Stopwatch
 
 SAMPLE = 5000
 """Documents that are kept of a survey, spread evenly over the collection."""
@@ -30,6 +32,7 @@ class Survey:
         without_vector: documents whose vector is missing, all zeros or not finite.
         example: the id of one of these.
         bytes_beside: the size of all but the vectors: ids, texts and metadata, in UTF-8.
+        seconds: that reading took.
         sample: documents of the target, spread evenly, and those with a text that was asked for.
     """
 
@@ -40,6 +43,7 @@ class Survey:
     without_vector: int = 0
     example: str = ""
     bytes_beside: int = 0
+    seconds: float = 0.0
     sample: list[StoredRow] = field(default_factory=list)
 
     def require_usable(self, name: str, aligner: Aligner, shared: Aligner) -> None:
@@ -56,15 +60,16 @@ class Survey:
                 f"{name} holds {self.without_vector} documents without a usable vector, such as "
                 f"{self.example!r}. Delete them or embed them again, then run the same command."
             )
-        needing = self.without_text if shared.reads("target") else self.source_without_text
-        if needing:
+        if shared.reads("target") and self.without_text:
             raise DataError(
-                f"{name} holds {needing} documents without a text, and the map of this aligner "
-                "reads texts. Fit one that reads vectors only: "
+                f"{name} holds {self.without_text} documents without a text, and the map of this "
+                "aligner reads texts. Fit one that reads vectors only: "
                 "kakehashi.fit(..., ngrams=False)."
-                if shared.reads("target")
-                else f"{name} holds {needing} documents of the source without a text, which has "
-                "to be embedded again. Delete them, then run the same command."
+            )
+        if self.source_without_text:
+            raise DataError(
+                f"{name} holds {self.source_without_text} documents of the source without a text, "
+                "which has to be embedded again. Delete them, then run the same command."
             )
         if self.source_rows:
             try:
@@ -77,15 +82,20 @@ class Survey:
                 ) from error
 
 
-def survey(source: MovableCollection, texts: AbstractSet[str] = frozenset()) -> Survey:
+def survey(
+    source: MovableCollection, watch: Stopwatch, texts: AbstractSet[str] = frozenset()
+) -> Survey:
     """Read all documents of a collection.
 
     Args:
+        watch: measures what the store takes.
         texts: documents with one of these texts are kept in the sample.
     """
-    total = source.count()
+    started, total = time.perf_counter(), source.count()
     found, step = Survey(), max(1, -(-total // SAMPLE))
-    pages = track(source.pages(), "reading the index", -(-total // source.page_size))
+    pages = track(
+        watch.each(iter(source.pages())), "reading the index", -(-total // source.page_size)
+    )
     for row in (row for page in pages for row in page):
         number, found.rows = found.rows, found.rows + 1
         blank = not (row.text and row.text.strip())
@@ -99,6 +109,7 @@ def survey(source: MovableCollection, texts: AbstractSet[str] = frozenset()) -> 
             found.example = found.example or row.id
         elif number % step == 0 or row.text in texts:
             found.sample.append(row)
+    found.seconds = time.perf_counter() - started
     return found
 
 

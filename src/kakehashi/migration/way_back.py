@@ -81,6 +81,7 @@ def clean_up(
     *,
     agree: Callable[[str], bool],
     to: str | None = None,
+    may_lose: bool = True,
     say: Say = lambda line: None,
 ) -> CleanedUp:
     """Delete the collection that nobody needs any more.
@@ -91,9 +92,11 @@ def clean_up(
     Args:
         address, to: as for :func:`.migrate`.
         agree: is asked a question, and says whether to delete.
+        may_lose: whether to ask at all where documents would be lost.
 
     Raises:
-        DataError: there is no new collection, or it is verified and not live yet.
+        DataError: there is no new collection, or it is verified and not live yet; or documents
+            would be lost.
         MigrationError: the store fails.
     """
     ends = Ends.open(str(address), to, say)
@@ -107,10 +110,15 @@ def clean_up(
         old, new = ends.source, ends.there()
         gone, kept = (old, new) if state == "live" else (new, old)
         lost = len(ends.patiently(lambda: ids_missing(gone, kept)))
+        if lost and not may_lose:
+            raise DataError(
+                f"{lost} documents of {gone.name} are not in {kept.name}. Nothing was deleted; run "
+                "it without --yes to be asked."
+            )
         rows, addresses = gone.count(), (gone.address, kept.address)
         question = (
-            f"Delete {gone.name} with {rows} documents? Questions go to {kept.name}, which holds "
-            f"{kept.count()}; {lost} of those that are deleted are not among them."
+            f"Delete {gone.name} with {rows} documents, of which {lost} are nowhere else? "
+            f"Questions go to {kept.name}."
         )
         if not agree(question):
             return CleanedUp(None, addresses[1], rows)
