@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -134,10 +133,14 @@ def parts_of_local(source: Path, aligner: Path, out: Path, way: str) -> dict[str
 
 
 def peak_megabytes(source: Path, aligner: Path, out: Path) -> int:
-    """Run the command by itself, and return the most memory that it took."""
-    command = [sys.executable, "-m", "kakehashi.cli", "bulk", str(source), str(out)]
-    subprocess.run([*command, "--aligner", str(aligner), "--json"], check=True)
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1000
+    """Run the command by itself, and return the most memory that it took (Linux only)."""
+    arguments = ["bulk", str(source), str(out), "--aligner", str(aligner), "--json"]
+    code = (
+        f"from kakehashi.cli.app import app; app({arguments!r}, standalone_mode=False); "
+        "print([x for x in open('/proc/self/status') if x.startswith('VmHWM')][0].split()[1])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    return int(done.stdout.split()[-1]) // 1000
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
