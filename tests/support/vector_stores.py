@@ -12,6 +12,7 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
+from support.postgres_server import postgres_url
 
 
 def fresh() -> str:
@@ -78,6 +79,21 @@ def lc_milvus(embeddings, folder, server):
     return store
 
 
+def lc_postgres(embeddings, folder, server):
+    postgres = pytest.importorskip("langchain_postgres")
+    engine = postgres.PGEngine.from_connection_string(postgres_url("psycopg"))
+    name = fresh()
+    engine.init_vectorstore_table(name, embeddings.aligner.output_dimension)
+    return postgres.PGVectorStore.create_sync(engine, embeddings, name)
+
+
+def lc_postgres_collection(embeddings, folder, server):
+    postgres = pytest.importorskip("langchain_postgres")
+    return postgres.PGVector(
+        embeddings, connection=postgres_url("psycopg"), collection_name=fresh()
+    )
+
+
 def li_simple(embedding, folder, server):
     from llama_index.core.vector_stores import SimpleVectorStore
 
@@ -134,6 +150,8 @@ LANGCHAIN = {
     "qdrant": lc_qdrant,
     "lancedb": lc_lancedb,
     "milvus lite": lc_milvus,
+    "postgres": lc_postgres,
+    "postgres collection": lc_postgres_collection,
 }
 LLAMA_INDEX = {
     "simple": li_simple,

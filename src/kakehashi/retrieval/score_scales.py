@@ -25,6 +25,7 @@ a value that is far off, and no error."""
 
 SCALES: Mapping[str, Callable[[float], float]] = {
     "similarity": lambda s: s,
+    "negative similarity": lambda s: -s,
     "cosine distance": lambda d: 1 - d,
     "squared l2": lambda d: 1 - d / 2,
     "l2": lambda d: 1 - d * d / 2,

@@ -16,6 +16,7 @@ from langchain_core.vectorstores import VectorStore
 
 from ...errors import DataError
 from ...retrieval.filters import checked_filter, conditions, document_filter, matches
+from .postgres import columns_of, postgres_kind
 
 _FIELD = re.compile(r"[^\W\d]\w*(\.\w+)*")
 """A field whose name can stand in an expression."""
@@ -24,6 +25,8 @@ _FIELD = re.compile(r"[^\W\d]\w*(\.\w+)*")
 def kind_of(store: VectorStore) -> str | None:
     """Return the name of a store whose form of filters is known, or None."""
     names = {base.__name__ for base in type(store).__mro__}
+    if names & {"PGVectorStore", "PGVector"}:  # another package has stores of these names, too
+        return postgres_kind(store)
     return next((name for name in _TRANSLATIONS if name in names), None)
 
 
@@ -184,6 +187,39 @@ def _checked_field(field: str) -> str:
     return field
 
 
+def _postgres(wanted: dict[str, Any], store: Any) -> dict[str, Any]:
+    return {"filter": _with_absent(_where(wanted), columns_of(store))}
+
+
+def _with_absent(wanted: Mapping[str, Any], columns: Sequence[str]) -> dict[str, Any]:
+    """Name the documents without the field, which SQL returns to no comparison.
+
+    Args:
+        columns: fields that are columns, and have a type of their own. Any other is text, and is
+            converted to the type of the value: to that of fractions, where it is a number.
+    """
+    parts: list[dict[str, Any]] = []
+    for field, operator, value in conditions(wanted):
+        if not field:
+            parts.append(_all({operator: [_with_absent(part, columns) for part in value]}))
+            continue
+        name = _checked_field(field)
+        there, absent = ({name: {"$exists": exists}} for exists in (True, False))
+        # Theirs reads a list as one of texts, or by the type of its first value.
+        each = "$eq" if operator == "$in" else "$ne" if operator == "$nin" else operator
+        values = value if operator in ("$in", "$nin") else [value]
+        if name not in columns:
+            values = [float(v) if type(v) is int else v for v in values]
+        compared = [{name: {each: v}} for v in values]
+        if operator == "$in":
+            parts.append(_all({"$or": compared}) if compared else {"$and": [there, absent]})
+        elif each == "$ne":
+            parts.append({"$or": [absent, _all({"$and": [there, *compared]})]})
+        else:
+            parts += compared
+    return _all({"$and": parts})
+
+
 _SIGNS = {"$ne": "!=", "$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
 
 
@@ -228,4 +264,6 @@ _TRANSLATIONS: Mapping[str, Callable[[dict[str, Any], Any], dict[str, Any]]] = {
     },
     "Milvus": _milvus,
     "LanceDB": _lancedb,
+    "PGVectorStore": _postgres,
+    "PGVector": _postgres,
 }

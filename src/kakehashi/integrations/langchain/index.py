@@ -22,6 +22,7 @@ from ..stores.in_memory import InMemoryIndex, Keeper, faiss_scale, faiss_vector
 from ..stores.lancedb import LanceDBIndex
 from ..stores.qdrant import QdrantIndex
 from ..stores.unlisted import UnlistedIndex
+from .postgres import in_this_loop, index_of_postgres
 
 TEXT = "page_content"
 """The text of a document that LangChain embeds."""
@@ -67,6 +68,8 @@ def index_of(store: VectorStore, dimension: int) -> StoredIndex:
                 partial(setattr, opened.docstore),
             ),
         )
+    if (of_postgres := index_of_postgres(store)) is not None:
+        return of_postgres
     return UnlistedIndex(type(store).__name__, dimension, partial(_search, opened))
 
 
@@ -83,7 +86,8 @@ def check(store: VectorStore, space: Space, modality: DocumentModality) -> None:
 async def acheck(store: VectorStore, space: Space, modality: DocumentModality) -> None:
     """Do the same without blocking the event loop; a store that was checked needs no thread."""
     if not was_checked(store, space, modality):
-        await asyncio.to_thread(check, store, space, modality)
+        with in_this_loop():
+            await asyncio.to_thread(check, store, space, modality)
 
 
 def check_caller(space: Space, modality: DocumentModality) -> None:
@@ -109,7 +113,8 @@ async def anote_filling(space: Space, modality: DocumentModality) -> None:
     store = caller_of("VectorStore")
     if store is not None and not was_checked(store, space, modality):
         cached = _is_cached()  # here: a thread has no callers
-        await asyncio.to_thread(_check_or_record, store, space, modality, cached=cached)
+        with in_this_loop():
+            await asyncio.to_thread(_check_or_record, store, space, modality, cached=cached)
 
 
 def _is_cached() -> bool:

@@ -39,6 +39,7 @@ from .searches import (
     Row,
     VectorSearch,
     arows_of,
+    asynchronous,
     rescorer_of,
     rows_of,
     scored_search,
@@ -145,13 +146,14 @@ class AlignedRetriever(ProjectingRetriever):
         with index_may_need_moving(space, self.embeddings.resolved_document_modality):
             await acheck(store, space, self._modality())
             if self.search_type == "mmr":
-                return await store.amax_marginal_relevance_search_by_vector(vector, k=n, **options)
+                mmr = asynchronous(store, "max_marginal_relevance_search_by_vector")
+                return await mmr(vector, k=n, **options)
             if n_hits or second is not None or self.score_threshold is not None:
                 wanted, depth = bool(n_hits), max(n_hits, second.n_hits(n) if second else n)
                 rows = await arows_of(store, vector, depth, options, with_vectors=wanted)
                 ordered = partial(self._ordered, request, rows, second)
                 return (await run_in_executor(None, ordered))[:n]
-            return await store.asimilarity_search_by_vector(vector, k=n, **options)
+            return await asynchronous(store, "similarity_search_by_vector")(vector, k=n, **options)
 
     def _modality(self) -> DocumentModality:
         return self.embeddings.modality_of_documents()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Annotated, Any, ClassVar
 
@@ -115,6 +115,17 @@ async def arows_of(
     return [(document, None, None) for document in found]
 
 
+def asynchronous(store: Any, search: str) -> Callable[..., Awaitable[list[Document]]]:
+    """Return a search of a store that can be awaited.
+
+    A PGVector has one engine. With a synchronous one its own asynchronous searches fail.
+    """
+    if kind_of(store) == "PGVector":
+        return partial(run_in_executor, None, getattr(store, search))
+    found: Callable[..., Awaitable[list[Document]]] = getattr(store, f"a{search}")
+    return found
+
+
 def text_of(document: Document) -> str:
     """Return the text that is embedded of a document."""
     return str(document.page_content)
@@ -145,7 +156,7 @@ class VectorSearch(BaseModel):
             of the store's search (``lambda modality: {"filter": {"modality": modality}}``). Where
             one modality may be buried by another, the store is searched once for each. Such a
             search returns no document without a modality. ``"auto"`` knows Chroma, FAISS, Qdrant,
-            LanceDB, Milvus and the in-memory store, and returns those documents too. With None,
+            LanceDB, Milvus, PostgreSQL and the in-memory store, and returns those documents too. With None,
             and for any other store, the store is searched deeper.
         scores: the scale of the store's scores, one of ``SCALES`` in
             ``kakehashi.retrieval.score_scales``. By default a few documents show it.

@@ -18,6 +18,8 @@ _TAKEN_UNNAMED = {
     "InMemoryVectorStore": (),
     "LanceDB": ("fts", "metrics", "prefilter", "score"),
     "Milvus": ("consistency_level", "filter", "offset", "partition_names", "round_decimal"),
+    "PGVector": (),
+    "PGVectorStore": (),
     "QdrantVectorStore": ("lookup_from", "shard_key_selector", "timeout", "using"),
 }
 """By kind of store, options that its searches take without naming them, ``filter`` translated."""

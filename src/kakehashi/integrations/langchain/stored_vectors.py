@@ -17,6 +17,7 @@ from ..stores.in_memory import Positions, faiss_vector
 from ..stores.milvus import vectors_in_milvus
 from ..stores.qdrant import vectors_in_qdrant
 from .filters import kind_of
+from .postgres import gives_vectors, search_collection, search_table, stored_in_postgres
 
 Documents = Sequence[Document]
 Rows = list[tuple[Document, float, Any]]
@@ -66,6 +67,8 @@ _BY_KIND: Mapping[str, Callable[[Any, Documents], Sequence[Any]]] = {
     "Chroma": _in_chroma,
     "QdrantVectorStore": _in_qdrant,
     "Milvus": _in_milvus,
+    "PGVectorStore": stored_in_postgres,
+    "PGVector": stored_in_postgres,
 }
 
 
@@ -76,6 +79,8 @@ def search_with_vectors(store: Any) -> Callable[..., Rows] | None:
     """
     search = _WITH_SEARCH.get(kind_of(store) or "")
     if search is _search_memory and not hasattr(store, _OF_MEMORY):
+        return None
+    if search in (search_table, search_collection) and not gives_vectors(store):
         return None
     return None if search is None else partial(search, store)
 
@@ -141,4 +146,6 @@ _WITH_SEARCH: Mapping[str, Callable[..., Rows]] = {
     "LanceDB": _search_lancedb,
     "Chroma": _search_chroma,
     "QdrantVectorStore": _search_qdrant,
+    "PGVectorStore": search_table,
+    "PGVector": search_collection,
 }
