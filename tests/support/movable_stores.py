@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from langchain_core.embeddings import DeterministicFakeEmbedding
+from langchain_core.vectorstores import InMemoryVectorStore
 from support.vector_stores import chroma_server, fresh
 
 
@@ -168,10 +170,27 @@ def parquet(folder: Path, servers: Servers) -> Iterator[MovableStore]:
     yield MovableStore(f"parquet:{place}", fill)
 
 
+@contextmanager
+def langchain_dump(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a dump of LangChain's in-memory store."""
+    path, embeddings = str(folder / "dump.json"), DeterministicFakeEmbedding(size=16)
+    InMemoryVectorStore(embeddings).dump(path)
+
+    def fill(rows: Sequence[NewRow]) -> None:
+        store = InMemoryVectorStore.load(path, embeddings)
+        for row in rows:
+            entry = {"id": row.id, "vector": row.vector.tolist(), "text": row.text}
+            store.store[row.id] = {**entry, "metadata": dict(row.metadata or {})}
+        store.dump(path)
+
+    yield MovableStore(f"langchain:{folder / 'dump.json'}", fill)
+
+
 STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]]] = {
     "chroma": chroma,
     "chroma over http": chroma_over_http,
     "qdrant": qdrant,
     "lancedb": lancedb,
     "parquet": parquet,
+    "langchain's dump": langchain_dump,
 }

@@ -54,7 +54,7 @@ def write(
     blob = safetensors.numpy.save({k: np.ascontiguousarray(v) for k, v in tensors.items()})
     weights = {"file": WEIGHTS, "bytes": len(blob), "sha256": sha256(blob)}
     record = _record({"weights": weights, **document})
-    with _exchanged(folder) as made:
+    with exchanged(folder) as made:
         for name, content in ((WEIGHTS, blob), (RECORD, record), (CARD, card.encode())):
             _write(made / name, content)
     return folder
@@ -72,7 +72,7 @@ def write_multi_aligner(
         OSError: as :func:`check_place` raises it, or the system's own.
     """
     check_place(folder, overwrite=overwrite, record=MULTI_RECORD)
-    with _exchanged(folder) as made:
+    with exchanged(folder) as made:
         for name, save in parts.items():
             save(made / ALIGNERS / name)
         _write(made / MULTI_RECORD, _record(document))
@@ -94,8 +94,11 @@ def _write(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _exchanged(folder: Path) -> Iterator[Path]:
-    """Yield a new folder to write to; it takes its place when everything is written."""
+def exchanged(folder: Path) -> Iterator[Path]:
+    """Yield a new folder to write to; it takes its place when everything is written.
+
+    A reader finds the old folder or the new one, and never a half.
+    """
     import shutil
 
     folder.parent.mkdir(parents=True, exist_ok=True)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
+import numpy as np
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
 from ...retrieval.rescore import Rescore
+from ...retrieval.stored_index import StoredDocument
 from .._modalities import Space
 from ..langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
 from ..langchain.index import scale_of
@@ -15,6 +18,8 @@ from ..stores.address import Address
 from ..stores.arrow import vector_column
 from ..stores.checked import require_index
 from ..stores.chroma import opened_chroma
+from ..stores.in_memory import InMemoryIndex, Keeper
+from ..stores.kept_file import beside, kept_in
 from ..stores.lancedb import opened_lancedb
 from ..stores.parquet import parquet_rows
 from ..stores.qdrant_clients import opened_qdrant
@@ -44,7 +49,7 @@ def search(
 @contextmanager
 def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorStore]:
     if address.kind == "langchain":
-        yield InMemoryVectorStore.load(str(address.required_folder()), embeddings)
+        yield _of_dump(address, embeddings)
     elif address.kind == "parquet":
         yield _of_parquet(address, embeddings)
     elif address.kind == "chroma":
@@ -65,6 +70,24 @@ def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorS
                 validate_embeddings=False,
                 validate_collection_config=False,
             )
+
+
+def _of_dump(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:
+    """Return the store of a dump; its record, which lies beside the file, is checked here."""
+    path = address.required_folder()
+    store = InMemoryVectorStore.load(str(path), embeddings)
+
+    def document(name: str) -> StoredDocument:
+        row = store.store[name]
+        vector = np.asarray(row["vector"], np.float32)
+        return StoredDocument(row["text"] or "", row["metadata"] or {}, vector)
+
+    def index() -> InMemoryIndex:
+        keeper = Keeper(partial(kept_in, beside(path)), None)
+        return InMemoryIndex(f"The dump {str(path)!r}", None, list(store.store), document, keeper)
+
+    require_index(store, index, embeddings.aligner, embeddings.modality_of_documents())
+    return store
 
 
 def _of_lancedb(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from ...errors import DataError
 
 FORM = "KIND:FOLDER?collection=NAME, or KIND://HOST:PORT?collection=NAME for a server"
-KINDS = ("chroma", "qdrant", "lancedb", "llama-index", "langchain", "parquet")
+KINDS = ("chroma", "qdrant", "lancedb", "llama-index", "langchain", "faiss", "parquet")
 _OPTIONS = ("collection", "vector")
 
 
@@ -43,17 +43,26 @@ class Address:
         options = {"collection": name} | ({} if self.vector is None else {"vector": self.vector})
         return replace(self, text=f"{self.kind}:{place}?{urlencode(options)}", collection=name)
 
+    def required_place(self) -> Path:
+        """Return the path, of which nothing may be there.
+
+        Raises:
+            DataError: the address names a server.
+        """
+        if self.folder is None:
+            raise DataError(f"{self.text}: {self.kind} has no server here; give {self.kind}:FOLDER")
+        return self.folder
+
     def required_folder(self) -> Path:
         """Return the folder.
 
         Raises:
             DataError: the address names a server, or the folder is missing.
         """
-        if self.folder is None:
-            raise DataError(f"{self.text}: {self.kind} has no server here; give {self.kind}:FOLDER")
-        if not self.folder.exists():
-            raise DataError(f"{self.text}: {self.folder} does not exist.")
-        return self.folder
+        folder = self.required_place()
+        if not folder.exists():
+            raise DataError(f"{self.text}: {folder} does not exist.")
+        return folder
 
     def collection_of(self, present: list[str]) -> str:
         """Return the collection that is named, or the only one.
@@ -115,15 +124,11 @@ def _kind_of(path: Path) -> str | None:
         return "langchain" if path.suffix.lower() == ".json" else None
     if not path.is_dir():
         return None
-    if (path / "index.pkl").exists():
-        raise DataError(
-            f"{path} is a FAISS folder of LangChain: its texts are a pickle, which is never read "
-            "here. Save them as a file of texts, one a line of JSON (.jsonl)."
-        )
     marks: dict[str, Callable[[], bool]] = {
         "chroma": (path / "chroma.sqlite3").exists,
         "qdrant": lambda: (path / "meta.json").exists() and (path / "collection").exists(),
         "lancedb": lambda: any(path.glob("*.lance")),
+        "faiss": lambda: any(path.glob("*.faiss")),
         "parquet": lambda: any(path.glob("*.parquet")),
         "llama-index": (path / "docstore.json").exists,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,13 @@ class _Shared:
 
 _SHARED: dict[Path, _Shared] = {}
 _LOCK = Lock()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Close what was left open: a client of local mode cannot close while Python ends."""
+    for shared in _SHARED.values():
+        shared.client.close()
 
 
 class QdrantAccess:

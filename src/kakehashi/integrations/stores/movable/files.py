@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
@@ -39,20 +37,6 @@ def new_beside(address: Address, name: str) -> Address:
     if found.folder is not None and found.folder.exists():
         raise DataError(f"{name!r} is taken: {found.folder} exists.")
     return found
-
-
-@contextmanager
-def new_folder(address: Address) -> Iterator[Path]:
-    """Yield a hidden folder to fill, which then moves to the place of an address as a whole."""
-    place = address.folder
-    assert place is not None
-    hidden = _hidden(place)
-    hidden.mkdir()
-    try:
-        yield hidden
-        hidden.rename(place)
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def remove(path: Path) -> None:

@@ -9,6 +9,7 @@ from ....errors import DataError, KakehashiError, ReaderError
 from ..address import FORM, Address, parse_address
 from .chroma import open_chroma
 from .lancedb import open_lancedb
+from .langchain_dump import open_langchain_dump
 from .parquet import open_parquet
 from .protocol import MovableCollection
 from .qdrant import open_qdrant
@@ -18,6 +19,7 @@ _OPENERS: dict[str, Callable[[Address], MovableCollection]] = {
     "qdrant": open_qdrant,
     "lancedb": open_lancedb,
     "parquet": open_parquet,
+    "langchain": open_langchain_dump,
 }
 
 

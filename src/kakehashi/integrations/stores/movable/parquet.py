@@ -6,13 +6,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ....bundle.writing import exchanged
 from ....errors import DataError, MissingExtraError, ReaderError
 from ....printable import printable
 from ....vectors import Float32Array
 from ..address import Address
 from ..arrow import schema_of, vector_column, without_ours
+from ..replacing import remove_unfinished
 from .arrow_rows import require_ids, require_unique, rows_of, table_of
-from .files import beside_of, new_beside, new_folder, remove
+from .files import beside_of, new_beside, remove
 from .kept import KeptCollection
 from .parquet_parts import change_part, join_parts, next_part, remove_joined, write_part
 from .parquet_reading import (
@@ -28,7 +30,6 @@ from .parquet_reading import (
 )
 from .places import Places
 from .protocol import StoredRow
-from .replacing import remove_unfinished
 
 _PAGE = 1000
 
@@ -127,7 +128,7 @@ class ParquetCollection(KeptCollection):
         require_unique(ids, self.name)
         address = new_beside(self._address, name)
         schema = schema_of(self._schema, self._vector, dimension)
-        with new_folder(address) as folder:
+        with exchanged(address.required_place()) as folder:
             write_part(folder / HEAD, [], schema, self._compression)
         return self._at(address)
 

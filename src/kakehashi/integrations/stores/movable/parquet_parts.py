@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ..replacing import replace_file
 from .parquet_reading import HEAD, batches_of, n_rows, parts_of, span_of
-from .replacing import replace_file
 
 _ROWS_JOINED = 131_072
 """Rows of a joined file at most."""
