@@ -174,7 +174,7 @@ def test_scores_of_two_models_are_never_compared(plain, model, keeping_aligner):
             one_store(plain, store, 7, rescore_with=second, vector_store_query_mode="mmr")
     few = model(max_texts=3)
     found = plain.f.search(one_store(plain, store, 20, rescore_with=few), QUERY)
-    first = plain.texts(plain.f.search(one_store(plain, store, 20), QUERY))
+    first = plain.texts(plain.f.search(one_store(plain, store, few.n_hits), QUERY))[:20]
     assert plain.texts(found) == [*expected(first[:3])[0], *first[3:]]
     if not isinstance(plain.f, LangChain):
         scores = [row.score for row in found]
@@ -188,5 +188,5 @@ def test_queries_of_the_target_are_ordered_too(plain, model):
     driver.embeddings.query_modality = "target"
     shop = Shop(driver, plain.make, None, None, None)
     first = shop.texts(shop.f.search(one_store(shop, store, 20), QUERY))
-    found = shop.f.search(one_store(shop, store, 5, rescore_with=model()), QUERY)
+    found = shop.f.search(one_store(shop, store, 5, rescore_with=model(n_hits=20)), QUERY)
     assert shop.texts(found) == expected(first)[0][:5]

@@ -115,6 +115,7 @@ def compare_command(
     data = load_pairs(
         pairs,
         encoders if with_fit else None,
+        documents,
         source=source,
         target=target,
         group=group,

@@ -137,19 +137,19 @@ def fit_command(
     how_file = {"encoding": encoding, "sheet": sheet}
     names = {"source": source, "target": target, "group": group, "licence": licence, **how_file}
     encoders: dict[Side, str | None] = {"source": source_encoder, "target": target_encoder}
+    documents = load_index(index, target, learn, **how_file)
     sets = {
-        name: None if path is None else load_pairs(path, encoders, **names)
+        name: None if path is None else load_pairs(path, encoders, documents, **names)
         for name, path in (("validation", validation), ("test", test))
     }
     loaded: Pairs | list[str] | None
     loaded = (
         _questions(questions, source, how_file)
         if pairs is None
-        else load_pairs(pairs, encoders, **names)
+        else load_pairs(pairs, encoders, documents, **names)
     )
     if pairs is not None and questions is not None:
         raise DataError("--questions is for a fit without PAIRS; leave one of them out.")
-    documents = load_index(index, target, learn, **how_file)
     learn_from = as_sources(sources_of(documents, learn, starter))
     if dry_run:
         print_cost(

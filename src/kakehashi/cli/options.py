@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,7 @@ from ..errors import DataError, EncoderError
 from ..integrations.reading import read_index
 from ..language import translate_sentence
 from ..pairing.starters import starter_pairs
+from ..training.stored_targets import with_stored_targets
 from ..types import SIDES, Side
 from .console import plain_console
 
@@ -169,16 +171,25 @@ AllCandidates = Annotated[
 ]
 
 
-def load_pairs(path: Path, encoders: Mapping[Side, Any] | None = None, **names: Any) -> Pairs:
+def load_pairs(
+    path: Path,
+    encoders: Mapping[Side, Any] | None = None,
+    index: IndexDocuments | None = None,
+    /,
+    **names: Any,
+) -> Pairs:
     """Read pairs, drop rows that cannot be used, and print the findings on standard error.
+
+    Args:
+        index: holds the vectors of targets, where there is no target encoder.
 
     Raises:
         EncoderError: ``encoders`` are given, and one is missing for a side that has texts only.
     """
     pairs = read_pairs(path, **names, on_invalid="drop")
-    if pairs.validation.findings:
-        found = "\n".join(map(translate_sentence, str(pairs.validation).split("\n")))
-        plain_console(stderr=True).print(f"{path}: {found}")
+    _print_findings(path, pairs)
+    if encoders is not None and encoders["target"] is None:
+        pairs = _with_stored_targets(path, pairs, index)
     for side, encoder in (encoders or {}).items():
         if encoder is None and pairs.vectors(side) is None:
             raise EncoderError(
@@ -186,6 +197,22 @@ def load_pairs(path: Path, encoders: Mapping[Side, Any] | None = None, **names: 
                 f"--{side}-encoder."
             )
     return pairs
+
+
+def _with_stored_targets(path: Path, pairs: Pairs, index: IndexDocuments | None) -> Pairs:
+    """Return the pairs with the vectors of targets that the index holds; say which it lacks."""
+    with warnings.catch_warnings():  # the findings say it
+        warnings.simplefilter("ignore", UserWarning)
+        filled = with_stored_targets(pairs, [index], None)
+    if filled is not pairs:
+        _print_findings(path, filled)
+    return filled
+
+
+def _print_findings(path: Path, pairs: Pairs) -> None:
+    if pairs.validation.findings:
+        found = "\n".join(map(translate_sentence, str(pairs.validation).split("\n")))
+        plain_console(stderr=True).print(f"{path}: {found}")
 
 
 def load_for(
@@ -205,7 +232,10 @@ def load_for(
     names: dict[str, Any] = {side: named or fitted for side, named, fitted in both}
     names |= how_file
     documents = load_index(index, names["target"], None, **how_file)
-    return names, load_pairs(path, **names, group=group), documents
+    pairs = load_pairs(path, **names, group=group)
+    if not _at_hand(aligner, "target"):
+        pairs = _with_stored_targets(path, pairs, documents)
+    return names, pairs, documents
 
 
 def load_index(
@@ -243,6 +273,12 @@ def sources_of(
 
 def require_encoder(aligner: Aligner, side: Side) -> None:
     """Raise EncoderError where a needed encoder is neither passed nor recorded."""
+    if not _at_hand(aligner, side):
+        missing = missing_encoder(aligner.identities[side], side)
+        raise EncoderError(f"the {missing}; pass it with --{side}-encoder.")
+
+
+def _at_hand(aligner: Aligner, side: Side) -> bool:
+    """Whether an encoder is passed, or recorded by a name that can be loaded."""
     identity = aligner.identities[side]
-    if aligner.encoders.get(side) is None and (identity is None or identity.model is None):
-        raise EncoderError(f"the {missing_encoder(identity, side)}; pass it with --{side}-encoder.")
+    return aligner.encoders.get(side) is not None or bool(identity and identity.model)

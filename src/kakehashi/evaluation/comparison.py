@@ -24,6 +24,7 @@ from ..training.guards import few_groups, shared_groups
 from ..training.index_rows import index_rows
 from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MIN_PAIRS
+from ..training.stored_targets import with_stored_targets
 from ..types import SIDES, Mode, Side
 from .baselines import Aligned, Baseline, named
 from .comparison_result import BaselineResult, Comparison
@@ -86,11 +87,12 @@ def compare(
     encoders: dict[Side, Encoder | None] = {} if aligner is None else dict(aligner.encoders)
     passed = as_encoders(source_encoder, target_encoder)
     encoders = {s: encoders.get(s) if passed[s] is None else passed[s] for s in SIDES}
-    train, test = (with_vectors(part, encoders, cache, required=False) for part in (train, test))
-    documents = None
+    target, documents = encoders["target"], None
     if index is not None:
-        target = encoders["target"]
-        documents = index_rows(as_index(index), target, required=False, cache=cache)
+        read = as_index(index)
+        documents = index_rows(read, target, required=False, cache=cache)
+        train, test = (with_stored_targets(part, [read], target) for part in (train, test))
+    train, test = (with_vectors(part, encoders, cache, required=False) for part in (train, test))
     pool = _pool(train, test, documents)
     train, n_leaked = _without_leaks(train, test)
     task = Task(train, test, pool, encoders, mode, seed, cache)

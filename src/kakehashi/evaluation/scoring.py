@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ..aligner import Aligner
 from ..data.index import IndexDocuments, as_index
 from ..data.pairs import Pairs, check_pairs
+from ..encoders import Encoder
 from ..errors import DataError, EncoderError, EncoderMismatchError
 from ..metrics.pool import Pool
 from ..metrics.ranking import ranks
@@ -23,6 +24,7 @@ from ..training.guards import few_groups
 from ..training.index_rows import index_rows
 from ..training.inputs import ROLES, with_vectors
 from ..training.spaces import share_space
+from ..training.stored_targets import with_stored_targets
 from ..training.target_encoder import TargetEncoderQueries, encode_by_target_encoder
 from ..types import SIDES
 from ..vectors import Float32Array
@@ -102,8 +104,9 @@ def evaluate(
     """Score an aligner: each query searches all different documents.
 
     Every target that is paired with a query's text answers it, as in the report of
-    :func:`kakehashi.fit`. The aligner's encoders encode a side that has texts only. The metric is
-    that of the fit.
+    :func:`kakehashi.fit`. The aligner's encoders encode a side that has texts only. Without the
+    target encoder, the vectors of targets are those that ``index`` holds under their texts. The
+    metric is that of the fit.
 
     Args:
         pairs: pairs that the aligner was not fitted on. It recognises its own, and then gives no
@@ -123,10 +126,12 @@ def evaluate(
     """
     check_aligner(aligner)
     check_pairs(pairs, optional=[trained_on])
+    given = [] if index is None else [as_index(index)]
+    if pairs.target_vectors is None and given:
+        pairs = with_stored_targets(pairs, given, _target_encoder(aligner, given[0]))
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
     encoded = with_vectors(pairs, encoders, cache)
-    given = [] if index is None else [as_index(index)]
     if trained_on is not None:
         given.append(
             IndexDocuments(trained_on.target_texts, trained_on.target_vectors, name="trained_on")
@@ -217,17 +222,21 @@ def _may_differ(aligner: Aligner) -> bool:
 
 def searched_documents(aligner: Aligner, index: IndexDocuments, cache: str | Path | None) -> Pairs:
     """Return the documents of an index; stored vectors need no encoder, which may not be here."""
-    encoder = None
-    if index.texts is not None:
-        try:
-            encoder = aligner.encoder("target")
-        except EncoderMismatchError:
-            raise
-        except EncoderError:
-            if index.vectors is None:
-                raise
+    encoder = None if index.texts is None else _target_encoder(aligner, index)
     dimension, moved = aligner.dimensions["target"], aligner.mode == "shared"
     return index_rows(index, encoder, dimension=dimension, moved=moved, cache=cache)
+
+
+def _target_encoder(aligner: Aligner, index: IndexDocuments) -> Encoder | None:
+    """Return the target encoder; None where it is not at hand, and stored vectors serve."""
+    try:
+        return aligner.encoder("target")
+    except EncoderMismatchError:
+        raise
+    except EncoderError:
+        if index.vectors is None:
+            raise
+    return None
 
 
 _ONLY_PAIRS = (

@@ -10,7 +10,7 @@ from typing import Any
 from .document_key import MergeParts
 from .document_modality import DocumentModality, search_store
 from .hits import Hit, SearchResult
-from .rescore import Find, Rescorer
+from .rescore import Rescorer
 from .score_scales import ScoreScale
 from .search import SearchRequest
 from .second_stage import AsHit, SecondStage
@@ -74,17 +74,14 @@ class StoreSearch:
 
         if not rescore:
             return find(n, 0, per_modality)
-        if self.second is None:
-            return self._first_order(request, find, n, per_modality)
-        n = max(n, self.second.n_hits(request.k))
-        first = self._first_order(request, find, n, per_modality)
-        return self.second.result(request, first, as_hit)
+        k = self.n_ordered(request.k)
+        n = max(n, k)
+        first = self.rescorer.search(request.query, k, find, n, per_modality=per_modality)
+        return first if self.second is None else self.second.result(request, first, as_hit)
 
-    def _first_order(
-        self, request: SearchRequest, find: Find, n: int, per_modality: bool
-    ) -> SearchResult:
-        query, k = request.query, request.k
-        return self.rescorer.search(query, k, find, n, per_modality=per_modality)
+    def n_ordered(self, k: int) -> int:
+        """Return how many documents the first order has to hold, to return k of them."""
+        return k if self.second is None else self.second.n_hits(k)
 
     def _hits(
         self,

@@ -26,6 +26,7 @@ from .inputs import (
 from .sources import Source, check_sources, gather_sources, with_target_vectors
 from .spaces import share_space, store_metric
 from .split_plan import MIN_PAIRS, SplitPlan, plan_split, split_test
+from .stored_targets import with_stored_targets
 from .target_encoder import MAX_ASKED, TargetEncoderQueries, target_encoder_queries
 
 
@@ -121,6 +122,12 @@ def encode_inputs(
     if len(inputs.pairs) < MIN_PAIRS:  # before anything is encoded
         raise FitError(f"{len(inputs.pairs)} pairs are too few; at least {MIN_PAIRS} are needed.")
     encoders = as_encoders(source_encoder, target_encoder)
+    pairs, validation, test = (
+        part and with_stored_targets(part, inputs.indices, encoders["target"])
+        for part in (inputs.pairs, inputs.validation, inputs.test)
+    )
+    assert pairs is not None
+    inputs = replace(inputs, pairs=pairs, validation=validation, test=test)
     reads_texts = _reads_texts(inputs, encoders, settings)
     check_sources(inputs.learn_from, encoders)
     identities = identities_of(encoders)  # one that cannot be loaded is found before minutes go by

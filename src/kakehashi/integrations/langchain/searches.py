@@ -240,7 +240,7 @@ class VectorSearch(BaseModel):
         space, search = self._prepared
         vector = request.query.vector.tolist()
         # Of many hits, only the first need their vectors.
-        few = 2 * search.rescorer.n_hits(request.query, request.k)
+        few = 2 * search.rescorer.n_hits(request.query, search.n_ordered(request.k))
 
         def as_hit(document: Document, raw: float | None = None, stored: Any = None) -> Hit:
             modality = search.modality.of(document.metadata, partial(str, document.page_content))
