@@ -70,3 +70,26 @@ def test_few_rows_that_are_left_of_many_are_whitened():
     assert np.linalg.eigvalsh(spectrum.cxx)[0] < -3e-6
     for found in spectrum.whitened_svd(reg, reg, 0.0, None):
         assert np.isfinite(found).all()
+
+
+def test_coordinates_of_sums_are_sums_of_coordinates():
+    """Turned block by block: of vectors, and of n-grams beside them."""
+    rng = np.random.default_rng(0)
+    x, y = rng.random((60, 9)).astype(np.float32), rng.random((60, 7)).astype(np.float32)
+    blocks_x = [np.linalg.qr(rng.standard_normal(shape))[0] for shape in ((5, 3), (4, 2))]
+    blocks_y = [np.linalg.qr(rng.standard_normal((7, 4)))[0], np.empty((0, 0))]
+    turned = Moments.of(x, y, scaled=False).turned(blocks_x, blocks_y)
+    of_x = np.hstack([x[:, :5] @ blocks_x[0], x[:, 5:] @ blocks_x[1]])
+    expected = Moments.of(of_x, y @ blocks_y[0], scaled=False)
+    for name in ("n", "sum_x", "sum_y", "xx", "yy", "xy"):
+        np.testing.assert_allclose(getattr(turned, name), getattr(expected, name), rtol=1e-5)
+
+
+def test_settings_that_share_a_whitening_give_the_directions_of_their_own():
+    """A strength of one side, or a prior, leaves the other side's whitening as it is."""
+    x, y, _ = two_views(120, 12, 12)
+    shared = Spectrum(Moments.of(x, y))
+    for setting in [(1.0, 1.0, 0.0), (1.0, 1.0, 0.5), (1.0, 3.0, 0.0), (0.1, 3.0, 0.0)] * 2:
+        alone = Spectrum(Moments.of(x, y)).whitened_svd(*setting, None)
+        for found, expected in zip(shared.whitened_svd(*setting, None), alone, strict=True):
+            np.testing.assert_array_equal(found, expected)

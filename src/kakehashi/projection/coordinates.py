@@ -14,6 +14,7 @@ Where B spans all rows of a fit, this is the map that all d dimensions would hav
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,22 @@ class Basis:
 
     vectors: Float32Array | None = None
     ngrams: Float32Array | None = None
+
+    @cached_property
+    def rest(self) -> Matrix:
+        """The orthonormal directions that the vectors leave out, (d, d - r); all maps share it."""
+        return complement(self._vectors)
+
+    @cached_property
+    def outside(self) -> Matrix:
+        """What takes a vector to its part outside of the basis, (d, d): I - B B'."""
+        whole = self._vectors.astype(np.float64)
+        return np.eye(len(whole)) - whole @ whole.T
+
+    @property
+    def _vectors(self) -> Float32Array:
+        assert self.vectors is not None
+        return self.vectors
 
     def of(self, x: Float32Array, width: int) -> Float32Array:
         """Return the coordinates of (n, d + b) rows, of which ``width`` = d are the vectors."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..types import SIDES, Side
 from ..vectors import Float32Array
-from .coordinates import Basis, CoordinateHead, Matrix, complement
+from .coordinates import Basis, CoordinateHead, Matrix
 from .head import AffineHead
 from .hubness import HubnessCorrection
 from .projection import Projection
@@ -48,9 +48,7 @@ def _into_targets(
         if turn is not None:
             weight, bias = weight @ turn.T, turn @ bias
             if together and (outside := _outside(head)):
-                d = len(turn)
-                whole = turn.astype(np.float64)
-                weight[:d] += outside * (np.eye(d) - whole @ whole.T)
+                weight[: len(turn)] += outside * basis["target"].outside
         source = AffineHead.of(weight, bias)
     if turn is None:
         return replace(projection, source=source)
@@ -77,7 +75,7 @@ def _into_new_space(
     extra = 0
     more: dict[Side, Matrix] = {}
     if turn is not None and _outside(target):
-        rest = complement(turn)
+        rest = basis["target"].rest
         extra = rest.shape[1]
         more["target"] = _outside(target) * rest
         if together:

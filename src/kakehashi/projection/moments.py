@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +18,9 @@ from .head import AffineHead
 Matrix = NDArray[np.float64]
 
 _OVERSAMPLED, _POWER_STEPS, _NEGLIGIBLE = 32, 2, 1e-6
+_FEW = 3  # times the wanted directions: of fewer, all eigenvectors take less time than iterations
 _SVDS_KEPT = 8  # of 384 dimensions, 2.4 MB each, for every fold
+_WHITENINGS_KEPT = 4
 _SMALL = 64  # dimensions below which halves cost more than they save
 _ROUNDING = 1e-6  # ten times what single precision leaves in a covariance of unit rows
 
@@ -145,16 +147,27 @@ class Moments:
             self.xy * np.outer(x, y),
         )
 
-    def turned(self, x: Matrix, y: Matrix) -> Moments:
-        """Return the moments of the coordinates of the same rows: in (d_x, r_x), (d_y, r_y)."""
+    def turned(self, x: Sequence[Matrix], y: Sequence[Matrix]) -> Moments:
+        """Return the moments of the coordinates of the same rows.
+
+        Args:
+            x, y: of each side a basis (d, r) for one block of dimensions after the other.
+        """
         return Moments(
             self.n,
-            self.sum_x @ x,
-            self.sum_y @ y,
-            x.T @ self.xx @ x,
-            y.T @ self.yy @ y,
-            x.T @ self.xy @ y,
+            _turned(self.sum_x, x),
+            _turned(self.sum_y, y),
+            _turned(_turned(self.xx, x).T, x).T,
+            _turned(_turned(self.yy, y).T, y).T,
+            _turned(_turned(self.xy, y).T, x).T,
         )
+
+
+def _turned(rows: Matrix, bases: Sequence[Matrix]) -> Matrix:
+    """Return the coordinates of (..., d) rows, block by block."""
+    ends = np.cumsum([len(basis) for basis in bases])
+    blocks = np.split(rows, ends[:-1], axis=-1)
+    return np.concatenate([b @ basis for b, basis in zip(blocks, bases, strict=True)], axis=-1)
 
 
 class Spectrum:
@@ -188,6 +201,7 @@ class Spectrum:
         self.scale_x = max(float(np.trace(self.cxx)) / dx, 1e-12)
         self.scale_y = max(float(np.trace(self.cyy)) / dy, 1e-12)
         self._svds: dict[tuple[Any, ...], tuple[Matrix, Matrix, Matrix]] = {}
+        self._whitenings: dict[tuple[str, float], Matrix] = {}
 
     def head(self, weight: Matrix, bias: Matrix, outside: float = 0.0) -> AffineHead:
         """Make a head over the rows that these moments are of.
@@ -231,13 +245,21 @@ class Spectrum:
     ) -> tuple[Matrix, Matrix, Matrix]:
         # Any W whitens as the symmetric root does, up to a turn that the SVD undoes: A is W' U.
         # That of a Cholesky factor takes a quarter of the time of eigenvectors.
-        white_x = _whitening(self.cxx, reg_source * self.scale_x)
-        white_y = _whitening(self.cyy, reg_target * self.scale_y)
+        white_x = self._whitening("source", self.cxx, reg_source * self.scale_x)
+        white_y = self._whitening("target", self.cyy, reg_target * self.scale_y)
         cross = self.cxy
         if prior:
             cross = cross + prior * np.sqrt(self.scale_x * self.scale_y) * self.prior
         u, s, v = _leading(white_x @ cross @ white_y.T, directions)
         return white_x.T @ u, s, white_y.T @ v
+
+    def _whitening(self, side: str, covariance: Matrix, ridge: float) -> Matrix:
+        """Whiten a side; the last two of both are kept, for settings that differ in the rest."""
+        if (side, ridge) not in self._whitenings:
+            if len(self._whitenings) >= _WHITENINGS_KEPT:
+                self._whitenings.pop(next(iter(self._whitenings)))
+            self._whitenings[side, ridge] = _whitening(covariance, ridge)
+        return self._whitenings[side, ridge]
 
 
 def _whitening(covariance: Matrix, ridge: float) -> Matrix:
@@ -281,7 +303,7 @@ def _leading(matrix: Matrix, k: int | None) -> tuple[Matrix, Matrix, Matrix]:
     wanted, subspace iteration finds them from a seeded start (Halko, Martinsson & Tropp, SIAM
     Review 2011, algorithm 4.4).
     """
-    if k is None or 2 * k > min(matrix.shape):
+    if k is None or _FEW * k > min(matrix.shape):
         return _by_gram(matrix, k)
     # The basis is found in float32, in half the time: a slightly turned one still holds the leading
     # directions. The values within it are float64.

@@ -6,13 +6,14 @@ settings are scored again in all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..projection.coordinates import Basis, Matrix
 from ..projection.moments import Moments
-from ..types import SIDES
+from ..types import SIDES, Side
 from ..vectors import Float32Array, squared_norms, unit_rows
 from .feature_data import HeldOutPart, HeldOutQueries, TrainStatistics
 from .features import FeatureSet, prior_of
@@ -53,10 +54,10 @@ def narrowed(features: FeatureSet, parts: list[HeldOutPart], every: Moments) -> 
         ),
         dimensions=features.dimensions or (len(every.sum_x), len(every.sum_y)),
     )
-    turn = [_beside(vectors[s], ngrams[s]) for s in SIDES]
-    queries = _queries([part.queries for part in parts], features, *turn)
+    blocks = [(vectors[s], ngrams[s]) for s in SIDES]
+    queries = _queries([part.queries for part in parts], features, narrow)
     return [
-        HeldOutPart(_statistics(part.statistics, narrow, *turn), asked)
+        HeldOutPart(_statistics(part.statistics, narrow, *blocks), asked)
         for part, asked in zip(parts, queries, strict=True)
     ]
 
@@ -76,16 +77,8 @@ def _directions(second: Matrix, k: int) -> Matrix:
     return vectors[:, :k]
 
 
-def _beside(vectors: Matrix, ngrams: Matrix) -> Matrix:
-    """Return a basis of both: (d + b, r + k)."""
-    (d, r), (b, k) = vectors.shape, ngrams.shape
-    both = np.zeros((d + b, r + k))
-    both[:d, :r], both[d:, r:] = vectors, ngrams
-    return both
-
-
 def _statistics(
-    statistics: TrainStatistics, narrow: FeatureSet, of_x: Matrix, of_y: Matrix
+    statistics: TrainStatistics, narrow: FeatureSet, of_x: Sequence[Matrix], of_y: Sequence[Matrix]
 ) -> TrainStatistics:
     sources = {name: sums.turned(of_x, of_y) for name, sums in statistics.sources.items()}
     moments = statistics.moments.turned(of_x, of_y)
@@ -93,16 +86,20 @@ def _statistics(
 
 
 def _queries(
-    queries: list[HeldOutQueries], features: FeatureSet, of_x: Matrix, of_y: Matrix
+    queries: list[HeldOutQueries], features: FeatureSet, narrow: FeatureSet
 ) -> list[HeldOutQueries]:
     """Turn the questions of all parts, and once the documents that they share."""
     documents, lengths = queries[0].documents, queries[0].lengths
     if lengths is None:
         lengths = np.sqrt(squared_norms(documents))
-    turned = documents @ _single(of_y)
+
+    def coordinates(rows: Float32Array, side: Side) -> Float32Array:
+        return narrow.basis[side].of(rows, rows.shape[1] - features.n_ngrams(side))
+
+    turned = coordinates(documents, "target")
     return [
         HeldOutQueries(
-            (part.source if features.basis else unit_rows(part.source)) @ _single(of_x),
+            coordinates(part.source if features.basis else unit_rows(part.source), "source"),
             turned,
             part.relevance,
             lengths,
