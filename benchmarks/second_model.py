@@ -40,8 +40,8 @@ from setting import describe, setting, table, write
 
 from kakehashi import Aligner, Pairs, SecondModel, fit
 from kakehashi.encoders.cache import encode_texts
-from kakehashi.metrics.rescored import first_hits
 from kakehashi.metrics.relevance import groups_of
+from kakehashi.metrics.rescored import first_hits
 from kakehashi.metrics.statistics import paired_test
 from kakehashi.vectors import unit_rows
 

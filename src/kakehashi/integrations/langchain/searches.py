@@ -156,8 +156,8 @@ class VectorSearch(BaseModel):
             of the store's search (``lambda modality: {"filter": {"modality": modality}}``). Where
             one modality may be buried by another, the store is searched once for each. Such a
             search returns no document without a modality. ``"auto"`` knows Chroma, FAISS, Qdrant,
-            LanceDB, Milvus, PostgreSQL and the in-memory store, and returns those documents too. With None,
-            and for any other store, the store is searched deeper.
+            LanceDB, Milvus, PostgreSQL and the in-memory store, and returns those documents too.
+            With None, and for any other store, the store is searched deeper.
         scores: the scale of the store's scores, one of ``SCALES`` in
             ``kakehashi.retrieval.score_scales``. By default a few documents show it.
         rescore: order the first hits again by their stored vectors, where the aligner can: True
