@@ -6,6 +6,7 @@ A server is started once, by ``servers.once``.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
+from support.postgres_server import postgres_url
 from support.vector_stores import chroma_server, fresh
 
 
@@ -186,6 +188,70 @@ def langchain_dump(folder: Path, servers: Servers) -> Iterator[MovableStore]:
     yield MovableStore(f"langchain:{folder / 'dump.json'}", fill)
 
 
+def _table_like(name: str, columns: str) -> dict[str, Any]:
+    """Make a table with an index of its vectors; return its settings."""
+    import psycopg
+
+    with psycopg.connect(postgres_url(), autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE {name} ({columns})")
+        connection.execute(
+            f"CREATE INDEX ON {name} USING hnsw (embedding vector_cosine_ops) WITH (m = 24)"
+        )
+    return {"hnsw": {"(embedding vector_cosine_ops)": "m='24'"}}
+
+
+def _filling(table: str, columns: str, where: str = "") -> Callable[[Sequence[NewRow]], None]:
+    """Return what writes rows as LangChain does: id, text, metadata and vector."""
+
+    def fill(rows: Sequence[NewRow]) -> None:
+        import psycopg
+
+        names = [name.strip() for name in columns.split(",")]
+        updates = ", ".join(f"{name} = EXCLUDED.{name}" for name in names[1:])
+        with psycopg.connect(postgres_url(), autocommit=True) as connection:
+            connection.cursor().executemany(
+                f"INSERT INTO {table} ({columns}) VALUES (%s, %s, %s, %s{where})"
+                f" ON CONFLICT ({names[0]}) DO UPDATE SET {updates}",
+                [
+                    (row.id, row.text or "", json.dumps(row.metadata), str(row.vector.tolist()))
+                    for row in rows
+                ],
+            )
+
+    return fill
+
+
+@contextmanager
+def postgres(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a table as langchain-postgres makes one."""
+    name = fresh()
+    settings = _table_like(
+        name,
+        "langchain_id uuid PRIMARY KEY, content text NOT NULL, embedding vector(16) NOT NULL,"
+        " langchain_metadata json",
+    )
+    fill = _filling(name, "langchain_id, content, langchain_metadata, embedding")
+    yield MovableStore(postgres_url(query=f"?table={name}"), fill, settings=settings)
+
+
+@contextmanager
+def postgres_collection(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a collection of the older PGVector, which becomes a table."""
+    postgres = pytest.importorskip("langchain_postgres")
+    import psycopg
+
+    name = fresh()
+    postgres.PGVector(None, connection=postgres_url("psycopg"), collection_name=name)
+    with psycopg.connect(postgres_url()) as connection:
+        [uuid] = connection.execute(
+            "SELECT uuid FROM langchain_pg_collection WHERE name = %s", [name]
+        ).fetchone()
+    columns = "id, document, cmetadata, embedding, collection_id"
+    fill = _filling("langchain_pg_embedding", columns, f", '{uuid}'")
+    # The collections share a table, where one takes the room that another left.
+    yield MovableStore(postgres_url(query=f"?collection={name}"), fill, ordered=False)
+
+
 STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]]] = {
     "chroma": chroma,
     "chroma over http": chroma_over_http,
@@ -193,4 +259,6 @@ STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]
     "lancedb": lancedb,
     "parquet": parquet,
     "langchain's dump": langchain_dump,
+    "postgres": postgres,
+    "postgres collection": postgres_collection,
 }

@@ -11,6 +11,7 @@ from typing import Any
 
 from langchain_core.documents import Document
 
+from ..stores.postgres.catalogue import pgvector_table
 from ..stores.postgres.index import PostgresIndex, vectors_in_postgres
 from ..stores.postgres.table import Table
 from ..stores.postgres.transactions import Transaction, of_async_engine, of_engine
@@ -146,19 +147,6 @@ def _table(store: Any) -> Table:
         vector=asked.embedding_column,
         metadata=asked.metadata_json_column,
         also=tuple(asked.metadata_columns),
-    )
-
-
-def pgvector_table(schema: str | None, collection: str) -> Table:
-    """Return where the older PGVector has the rows of a collection."""
-    return Table(
-        schema,
-        "langchain_pg_embedding",
-        id="id",
-        text="document",
-        vector="embedding",
-        metadata="cmetadata",
-        collection=collection,
     )
 
 

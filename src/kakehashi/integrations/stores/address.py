@@ -2,82 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import DataError
+from .postgres_address import parse_postgres
+from .store_address import Address
+
+__all__ = ["FORM", "KINDS", "Address", "parse_address"]
 
 FORM = "KIND:FOLDER?collection=NAME, or KIND://HOST:PORT?collection=NAME for a server"
-KINDS = ("chroma", "qdrant", "lancedb", "llama-index", "langchain", "faiss", "parquet")
+KINDS = (
+    "chroma",
+    "qdrant",
+    "lancedb",
+    "postgres",
+    "llama-index",
+    "langchain",
+    "faiss",
+    "parquet",
+)
 _OPTIONS = ("collection", "vector")
-
-
-@dataclass(frozen=True)
-class Address:
-    """One store.
-
-    Attributes:
-        text: as it was given.
-        kind: one of ``KINDS``.
-        folder: of a local store; a file, for Parquet or a dump of LangChain's in-memory store.
-        server: host and port of a store that is a server.
-        collection: None where it was not named.
-        vector: the name of the vectors, where Qdrant or a table has several; None where not named.
-    """
-
-    text: str
-    kind: str
-    folder: Path | None = None
-    server: tuple[str, int | None] | None = None
-    collection: str | None = None
-    vector: str | None = None
-
-    def of_collection(self, name: str) -> Address:
-        """Return the address of a collection in the same store."""
-        place = quote(str(self.folder))
-        if self.server is not None:
-            host, port = self.server
-            place = f"//{host}" + (f":{port}" if port is not None else "")
-        options = {"collection": name} | ({} if self.vector is None else {"vector": self.vector})
-        return replace(self, text=f"{self.kind}:{place}?{urlencode(options)}", collection=name)
-
-    def required_place(self) -> Path:
-        """Return the path, of which nothing may be there.
-
-        Raises:
-            DataError: the address names a server.
-        """
-        if self.folder is None:
-            raise DataError(f"{self.text}: {self.kind} has no server here; give {self.kind}:FOLDER")
-        return self.folder
-
-    def required_folder(self) -> Path:
-        """Return the folder.
-
-        Raises:
-            DataError: the address names a server, or the folder is missing.
-        """
-        folder = self.required_place()
-        if not folder.exists():
-            raise DataError(f"{self.text}: {folder} does not exist.")
-        return folder
-
-    def collection_of(self, present: list[str]) -> str:
-        """Return the collection that is named, or the only one.
-
-        Raises:
-            DataError: there is none, no such one, or several to choose from.
-        """
-        listed = ", ".join(map(repr, sorted(present))) or "none"
-        if self.collection is None and len(present) == 1:
-            return present[0]
-        if self.collection is None:
-            raise DataError(f"{self.text}: name one with ?collection=NAME; there are: {listed}.")
-        if self.collection not in present:
-            raise DataError(f"{self.text}: no collection {self.collection!r}; there are: {listed}.")
-        return self.collection
+_PASSWORD = re.compile(r"//[^/]*@")
+"""The user and the password of an address."""
 
 
 def parse_address(text: str) -> Address | None:
@@ -90,8 +39,11 @@ def parse_address(text: str) -> Address | None:
         DataError: an unknown kind or option, or a folder that is no known store.
     """
     kind, colon, rest = text.partition(":")
+    if colon and kind.partition("+")[0] in ("postgres", "postgresql"):
+        return parse_postgres(text)
     if not colon or kind not in KINDS:
         if colon and "//" in rest[:2]:
+            text = _PASSWORD.sub("//", text)
             raise DataError(f"{text}: unknown kind {kind!r}; it is {FORM}, of {', '.join(KINDS)}.")
         path = Path(text)
         found = _kind_of(path)

@@ -13,12 +13,14 @@ from .lancedb import read_lancedb
 from .langchain_dump import read_langchain_dump
 from .llama_index_storage import read_llama_index_storage
 from .parquet import read_parquet
+from .postgres.reading import read_postgres
 from .qdrant import read_qdrant
 
 _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
     "chroma": read_chroma,
     "qdrant": read_qdrant,
     "lancedb": read_lancedb,
+    "postgres": read_postgres,
     "llama-index": read_llama_index_storage,
     "langchain": read_langchain_dump,
     "parquet": read_parquet,
@@ -43,5 +45,5 @@ def read_address(
     except Exception as error:  # a damaged store raises whatever its package raises
         said = " ".join(str(error).split())
         raise ReaderError(
-            f"{address} cannot be read: {type(error).__name__}: {said:.200}"
+            f"{parsed.text} cannot be read: {type(error).__name__}: {said:.200}"
         ) from error

@@ -11,6 +11,7 @@ from .chroma import open_chroma
 from .lancedb import open_lancedb
 from .langchain_dump import open_langchain_dump
 from .parquet import open_parquet
+from .postgres import open_postgres
 from .protocol import MovableCollection
 from .qdrant import open_qdrant
 
@@ -20,6 +21,7 @@ _OPENERS: dict[str, Callable[[Address], MovableCollection]] = {
     "lancedb": open_lancedb,
     "parquet": open_parquet,
     "langchain": open_langchain_dump,
+    "postgres": open_postgres,
 }
 
 
@@ -43,5 +45,5 @@ def open_movable(address: str | Path) -> MovableCollection:
     except Exception as error:  # a damaged store raises whatever its package raises
         said = " ".join(str(error).split())
         raise ReaderError(
-            f"{address} cannot be opened: {type(error).__name__}: {said:.200}"
+            f"{parsed.text} cannot be opened: {type(error).__name__}: {said:.200}"
         ) from error

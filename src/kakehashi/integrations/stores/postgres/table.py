@@ -71,7 +71,8 @@ class Table:
     def document(self, row: Sequence[Any]) -> tuple[str, Mapping[str, Any]]:
         """Return text and metadata of a row (text, metadata, and the columns ``also``)."""
         text, metadata, *values = row
-        return text or "", {**(metadata or {}), **dict(zip(self.also, values, strict=True))}
+        fields = metadata if isinstance(metadata, dict) else {}
+        return text or "", {**fields, **dict(zip(self.also, values, strict=True))}
 
     @property
     def columns_of_documents(self) -> str:
