@@ -164,34 +164,49 @@ LLAMA_INDEX = {
 }
 
 
-@contextmanager
-def chroma_server(folder):
-    """Run `chroma run` on a free port, and yield what makes a client of it."""
-    import chromadb
+class ChromaServer:
+    """`chroma run` over a folder, on a port that was free; it may be killed and started again."""
 
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = "import sys; from chromadb.cli.cli import app; sys.argv[0] = 'chroma'; app()"
-    where = ["run", "--path", str(folder), "--host", "127.0.0.1", "--port", str(port)]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-c", command, *where],
-            stdout=log,
-            stderr=log,
-            env=os.environ | {"ANONYMIZED_TELEMETRY": "False"},
-        )
-    try:
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self._folder, self._process = folder, None
+
+    def start(self):
+        """Start it, and return a client."""
+        import chromadb
+
+        command = "import sys; from chromadb.cli.cli import app; sys.argv[0] = 'chroma'; app()"
+        where = ["--path", str(self._folder), "--host", "127.0.0.1", "--port", str(self.port)]
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", command, "run", *where],
+                stdout=log,
+                stderr=log,
+                env=os.environ | {"ANONYMIZED_TELEMETRY": "False"},
+            )
         deadline = time.monotonic() + 60
         while True:
             try:
-                client = chromadb.HttpClient("127.0.0.1", port)
-                break
+                return chromadb.HttpClient("127.0.0.1", self.port)
             except Exception:
-                if time.monotonic() > deadline or process.poll() is not None:
-                    raise RuntimeError((folder / "log").read_text(errors="replace")) from None
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise RuntimeError((self._folder / "log").read_text(errors="replace")) from None
                 time.sleep(0.1)
-        yield client
+
+    def kill(self):
+        """End it without notice."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+@contextmanager
+def chroma_server(folder):
+    """Run `chroma run` on a free port, and yield a client of it."""
+    server = ChromaServer(folder)
+    try:
+        yield server.start()
     finally:
-        process.kill()
-        process.wait()
+        server.kill()

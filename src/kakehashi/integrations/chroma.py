@@ -12,7 +12,7 @@ from ..aligner import Aligner
 from ..errors import AlignerMismatchError, DataError, KakehashiError, MissingExtraError
 from ..multi_aligner import MultiAligner, load
 from ..retrieval.document_modality import DocumentModality
-from ..retrieval.index_record import IndexRecord
+from ..retrieval.index_record import KEY, IndexRecord
 from ..retrieval.query import AUTO
 from ._aligner_field import warn_unless_advised
 from ._caller import caller_of
@@ -245,6 +245,9 @@ def _require_ours(
     if stored.get("name") == OUR_FUNCTION:
         _require_same(stored["config"], function.get_config())
         return
+    record = IndexRecord.from_json((collection.metadata or {}).get(KEY))
+    if record is not None and record.fingerprint == function.get_config()["fingerprint"]:
+        return  # moved by `kakehashi migrate`, which writes vectors and the record alone
     maker = "no embedding function that Chroma recorded"
     if "name" in stored:
         maker = f"the embedding function {stored['name']!r}"

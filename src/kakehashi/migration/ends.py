@@ -127,9 +127,9 @@ class Ends:
 
 
 def _failed(error: Exception) -> str:
-    said = " ".join(str(error).split())
+    said = " ".join(str(error).split()).rstrip(".")
     return (
-        f"The store failed: {type(error).__name__}: {said:.300} The index that is moved is as it "
+        f"The store failed: {type(error).__name__}: {said:.300}. The index that is moved is as it "
         "was. Mend the cause (is the disk full?) and run the same command again: it goes on from "
         "there."
     )
