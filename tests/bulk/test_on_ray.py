@@ -18,7 +18,9 @@ from kakehashi.bulk.blocks import read_input
 from kakehashi.bulk.cluster import problem_here, ray_up
 from kakehashi.bulk.job import Job
 from kakehashi.bulk.on_ray import runs_of
+from kakehashi.bulk.output import Output
 from kakehashi.errors import DataError, VectorError
+from kakehashi.retrieval.index_record import IndexRecord
 
 on_ray = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
 TESTS = str(Path(__file__).parents[1])
@@ -113,6 +115,24 @@ def test_runs_hold_blocks_of_one_row_group_and_are_enough_for_all_workers(tmp_pa
     ]
     assert runs_of(large, 1000) == [(i, i + 1) for i in range(60)]
     assert runs_of(large[:5], 1) == [(i, i + 1) for i in range(5)]
+
+
+def test_a_block_that_kills_every_worker_is_given_up(tmp_path, text_aligner):
+    [block, other, *_] = read_input(write_texts(tmp_path / "a.parquet")).blocks
+    output = Output(tmp_path / "out", IndexRecord.of(text_aligner, ""), False)
+    output.folder.mkdir()
+    with output.begun(block):
+        killed = [output.begun(block) for _ in range(2)]
+        for each in killed:
+            each.__enter__()
+        with pytest.raises(DataError, match="rows 0 to 20: 3 workers were killed over it"):
+            output.begun(block).__enter__()
+        with output.begun(other):
+            pass
+    output.tidy()
+    with output.begun(block):
+        pass
+    assert not contents(output.folder)
 
 
 def test_a_machine_says_what_it_lacks(tmp_path, text_aligner):

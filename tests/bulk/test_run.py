@@ -18,6 +18,8 @@ from kakehashi.errors import (
     UncheckedIndexWarning,
     VectorError,
 )
+from kakehashi.integrations.address_search.searching import search_address
+from kakehashi.integrations.stores.movable.opening import open_movable
 from kakehashi.retrieval.index_record import KEY, IndexRecord
 
 
@@ -80,6 +82,13 @@ def test_the_folder_is_an_index_that_a_search_takes_with_its_aligner(texts, embe
     index = kakehashi.read_index(f"parquet:{out}")
     assert index.texts == tuple(many_texts(90))
     assert index.ids[:2] == ("d0", "d1")
+    opened = open_movable(str(out))
+    assert opened.record() == record
+    assert (opened.count(), opened.dimension) == (90, text_aligner.output_dimension)
+    hits = search_address(
+        str(out), text_aligner, many_texts(90)[30].lower(), modality="source", k=5, rescore=False
+    )
+    assert len(hits) == 5
 
 
 def test_a_second_run_writes_only_the_files_that_are_missing(texts, embed):

@@ -21,8 +21,6 @@ from .job import Job
 from .output import Output
 from .reader import BlockReader
 
-_RETRIES = 3
-"""A run of blocks is tried so often again: one that kills every worker must not do so forever."""
 _RUNS_OF_A_WORKER = 4
 """Runs that each worker gets at least, so that none waits long for the last one."""
 
@@ -40,7 +38,8 @@ class BlockWorker:
         kind = said = ""
         try:
             for block in self._output.missing(self._blocks[first:last]):
-                self._output.write(block, self._embedder(self._reader.read(block), block))
+                with self._output.begun(block):
+                    self._output.write(block, self._embedder(self._reader.read(block), block))
         except Exception as error:
             kind, said = _told(error)
         return {**runs, "kind": [kind], "said": [said]}
@@ -68,7 +67,6 @@ def embed_on_ray(
             batch_size=1,
             compute=ray.data.ActorPoolStrategy(size=min(n_workers, len(items))),
             num_cpus=1,
-            ray_remote_args_fn=lambda: {"max_task_retries": _RETRIES},
         )
         for row in rows.iter_rows():
             if row["kind"]:

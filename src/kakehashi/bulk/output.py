@@ -10,9 +10,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from .job import MODALITY, ROLE
 
 _ABOUT = "kakehashi.bulk"
 """The key of the schema's metadata that says what a file was made of."""
+_LOST = 3
+"""Workers that may be killed over one block. Ray would start new ones for ever."""
 
 
 @dataclass(frozen=True)
@@ -65,13 +68,34 @@ class Output:
         import pyarrow.parquet as pq
 
         path = self.path(block)
-        part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+        part = _part(path)
         try:
             with part.open("xb") as file:
                 pq.write_table(self._described(block, table), file, row_group_size=len(block))
                 file.flush()
                 os.fsync(file.fileno())  # a machine may go down, too
             os.replace(part, path)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @contextmanager
+    def begun(self, block: Block) -> Iterator[None]:
+        """Leave an empty part while a block is embedded, which stays where the worker is killed.
+
+        Raises:
+            DataError: several workers were killed over this block.
+        """
+        path = self.path(block)
+        lost = len(list(self.folder.glob(f".{escape(path.name)}-*.part")))
+        if lost >= _LOST:
+            raise DataError(
+                f"{block}: {lost} workers were killed over it, as by a lack of memory. Give each "
+                "more memory (fewer --workers on a machine), and run it again."
+            )
+        part = _part(path)
+        part.touch()
+        try:
+            yield
         finally:
             part.unlink(missing_ok=True)
 
@@ -110,6 +134,11 @@ class Output:
         about = f"{block}, as {MODALITY} {ROLE}s, {way}"
         kept = {**(table.schema.metadata or {}), KEY.encode(): self.record.to_json().encode()}
         return table.replace_schema_metadata({**kept, _ABOUT.encode(): about.encode()})
+
+
+def _part(path: Path) -> Path:
+    """Return a new hidden name beside a file, which no reader takes for one of the index."""
+    return path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
 
 
 def _record(path: Path) -> IndexRecord | None:

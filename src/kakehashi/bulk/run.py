@@ -147,6 +147,7 @@ def _write(
         return
     with ray_up(ray, workers) as n_workers:
         job.out.mkdir(parents=True, exist_ok=True)
+        output.tidy()  # parts of an earlier run say nothing about this one
         require_machines(job, aligner.fingerprint, blocks[0])
         _count(embed_on_ray(job, output, blocks, n_workers), blocks)
 

@@ -2,45 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ..integrations.stores.movable.opening import open_movable
 from ..integrations.stores.movable.protocol import MovableCollection
+from ..progress import track
 from .contents import look_at_fields, look_at_size, look_at_vectors
 from .copies import look_at_copies
 from .diagnosis import Diagnosis
 from .finding import Finding
+from .mixed import divided, look_at_models
+from .modalities import modalities_in
 from .reading import read
 from .recorded import look_at_note, look_at_record
+from .with_aligner import look_at_aligner, with_dimensions
+from .with_encoders import look_at_encoders
 
 
-def examine(index: str | Path | MovableCollection, *, everything: bool = False) -> Diagnosis:
+@dataclass(frozen=True)
+class Wanted:
+    """What to hold an index against.
+
+    Attributes:
+        everything: read every document, also where a store could be read in part.
+        aligners: by name, aligners or multi aligners that may have filled it.
+        encoders: encoders, or their names; without any, those that are installed.
+        field: of the metadata that names the modality.
+    """
+
+    everything: bool = False
+    aligners: Mapping[str, Any] = field(default_factory=dict)
+    encoders: Sequence[Any] = ()
+    field: str | None = None
+
+
+def examine(
+    index: str | Path | MovableCollection,
+    *,
+    everything: bool = False,
+    aligners: Mapping[str, Any] | None = None,
+    encoders: Sequence[Any] = (),
+    field: str | None = None,
+) -> Diagnosis:
     """Say what is in an index. Nothing is written into the store.
 
     Args:
         index: the address of a store, or an open collection.
         everything: read every document, also where a store could be read in part.
+        aligners: by name, aligners or multi aligners that may have filled it.
+        encoders: encoders that may have made its vectors, or their names. Without any, and without
+            an aligner, those that are installed here and give vectors of this dimension.
+        field: of the metadata, which names the modality of a document.
 
     Raises:
         DataError: no such store or collection.
         ReaderError: the store cannot be read.
         MissingExtraError: the store's package is not installed.
     """
+    wanted = Wanted(everything, aligners or {}, encoders, field)
     if not isinstance(index, (str, Path)):
-        return Diagnosis(index.address, index.name, tuple(_findings(index, everything)))
+        return Diagnosis(index.address, index.name, tuple(_findings(index, wanted)))
     collection = open_movable(index)
     try:
-        return examine(collection, everything=everything)
+        return Diagnosis(str(index), collection.name, tuple(_findings(collection, wanted)))
     finally:
         collection.close()
 
 
-def _findings(collection: MovableCollection, everything: bool) -> Iterator[Finding]:
-    reading = read(collection, everything=everything)
+def _findings(collection: MovableCollection, wanted: Wanted) -> Iterator[Finding]:
+    reading = read(collection, everything=wanted.everything)
+    census, sample = reading.census, reading.sample
     yield look_at_size(reading)
     yield look_at_fields(reading)
     yield from look_at_vectors(reading, collection.settings)
-    yield from look_at_record(collection, reading.census.dimension)
+    yield from look_at_record(collection, census.dimension)
     yield from look_at_note(collection, reading.total)
+    if not len(sample):
+        return
     yield from look_at_copies(reading)
+    parts = divided(sample)
+    yield look_at_models(sample, parts)
+    told = modalities_in(sample, wanted.field, next(iter(wanted.aligners.values()), None))
+    for name in track(list(wanted.aligners), "asking the aligners"):
+        space = wanted.aligners[name]
+        found = look_at_aligner(name, space, sample, parts, told, collection.record())
+        yield with_dimensions(found, space, census.dimensions)
+    if wanted.encoders or not wanted.aligners:
+        yield look_at_encoders(sample, parts, told, wanted.encoders)
