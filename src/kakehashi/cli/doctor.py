@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ..data.readers import read_texts
 from ..doctor import examine
 from ..doctor.diagnosis import AT_FAULT, CANNOT_TELL, HEALTHY
 from ..integrations._aligner_field import with_encoders
@@ -60,6 +61,14 @@ def doctor_command(
             "language or lang; else the router of the aligner, or the script of the letters.",
         ),
     ] = None,
+    questions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Real questions, one a line or a column `source`, for the language bias. Without "
+            "them, documents are the questions.",
+        ),
+    ] = None,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
     as_json: Json = False,
@@ -79,6 +88,7 @@ def doctor_command(
             },
             encoders=encoder or (),
             field=field,
+            questions=() if questions is None else read_texts(questions, column="source"),
         )
     if as_json:
         print_json(diagnosis.to_dict())

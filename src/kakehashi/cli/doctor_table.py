@@ -11,7 +11,7 @@ from ..printable import printable
 from .console import plain_console
 from .tables import plain_table
 
-_WIDTH = 80
+_WIDTH, _MOST = 80, 4
 _STYLES = {FAULT: "red", CANNOT_TELL: "yellow"}
 
 
@@ -26,6 +26,9 @@ def print_diagnosis(diagnosis: Diagnosis) -> None:
     for finding in diagnosis.findings:
         table.add_row(*_cells(finding))
     console.print(table, width=min(_WIDTH, console.width))
+    languages = diagnosis.about("languages")
+    if languages is not None and languages.evidence.get("places"):
+        _print_places(languages)
     outcome = translate("doctor: {OUTCOME}", OUTCOME=diagnosis.outcome)
     console.print(outcome, soft_wrap=True)
 
@@ -36,3 +39,19 @@ def _cells(finding: Finding) -> tuple[Text, Text, Text]:
         said.append("-> " + translate_sentence(printable(finding.next_step)))
     level = Text(translate_sentence(finding.level), _STYLES.get(finding.level, ""))
     return Text(translate_sentence(finding.about)), level, Text("\n".join(said))
+
+
+def _print_places(finding: Finding) -> None:
+    """Print the places that each modality gets for its own questions, a row for each remedy."""
+    console, rows = plain_console(), finding.evidence["places"]
+    names = list(finding.evidence["shares"])[:_MOST]
+    table = plain_table(translate("of the ten places for its own questions"))
+    for name in names:
+        table.add_column(printable(name), justify="right")
+    table.padding = (0, 2, 0, 0)
+    shares = finding.evidence["shares"]
+    table.add_row(translate("by its share"), *(f"{shares[name]:.1f}" for name in names))
+    for remedy, places in rows.items():
+        cells = [f"{places[n][n]:.1f}" if n in places else "" for n in names]
+        table.add_row(translate_sentence(remedy), *cells)
+    console.print(table)

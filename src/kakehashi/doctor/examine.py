@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..aligner import Aligner
 from ..integrations.stores.movable.opening import open_movable
 from ..integrations.stores.movable.protocol import MovableCollection
 from ..progress import track
+from .asked import questions_of, target_encoder_of
+from .bias import look_at_bias, measure_bias
 from .contents import look_at_fields, look_at_size, look_at_vectors
 from .copies import look_at_copies
 from .diagnosis import Diagnosis
 from .finding import Finding
 from .mixed import divided, look_at_models
-from .modalities import modalities_in
+from .modalities import modalities_in, modalities_of_texts
 from .reading import read
 from .recorded import look_at_note, look_at_record
 from .with_aligner import look_at_aligner, with_dimensions
@@ -31,12 +34,14 @@ class Wanted:
         aligners: by name, aligners or multi aligners that may have filled it.
         encoders: encoders, or their names; without any, those that are installed.
         field: of the metadata that names the modality.
+        questions: texts; without any, documents are the questions.
     """
 
     everything: bool = False
     aligners: Mapping[str, Any] = field(default_factory=dict)
     encoders: Sequence[Any] = ()
     field: str | None = None
+    questions: Sequence[str] = ()
 
 
 def examine(
@@ -46,6 +51,7 @@ def examine(
     aligners: Mapping[str, Any] | None = None,
     encoders: Sequence[Any] = (),
     field: str | None = None,
+    questions: Sequence[str] = (),
 ) -> Diagnosis:
     """Say what is in an index. Nothing is written into the store.
 
@@ -56,13 +62,14 @@ def examine(
         encoders: encoders that may have made its vectors, or their names. Without any, and without
             an aligner, those that are installed here and give vectors of this dimension.
         field: of the metadata, which names the modality of a document.
+        questions: real questions, for the language bias. Without any, documents are the questions.
 
     Raises:
         DataError: no such store or collection.
         ReaderError: the store cannot be read.
         MissingExtraError: the store's package is not installed.
     """
-    wanted = Wanted(everything, aligners or {}, encoders, field)
+    wanted = Wanted(everything, aligners or {}, encoders, field, questions)
     if not isinstance(index, (str, Path)):
         return Diagnosis(index.address, index.name, tuple(_findings(index, wanted)))
     collection = open_movable(index)
@@ -85,10 +92,28 @@ def _findings(collection: MovableCollection, wanted: Wanted) -> Iterator[Finding
     yield from look_at_copies(reading)
     parts = divided(sample)
     yield look_at_models(sample, parts)
-    told = modalities_in(sample, wanted.field, next(iter(wanted.aligners.values()), None))
+    first = next(iter(wanted.aligners.values()), None)
+    told = modalities_in(sample, wanted.field, first)
+    own_of, encoder = None, None
     for name in track(list(wanted.aligners), "asking the aligners"):
         space = wanted.aligners[name]
         found = look_at_aligner(name, space, sample, parts, told, collection.record())
         yield with_dimensions(found, space, census.dimensions)
+        if own_of is None and isinstance(space, Aligner) and _keeps_own(found):
+            own_of = space
     if wanted.encoders or not wanted.aligners:
-        yield look_at_encoders(sample, parts, told, wanted.encoders)
+        finding, encoder = look_at_encoders(sample, parts, told, wanted.encoders)
+        yield finding
+    asked = None
+    if wanted.questions:
+        of_questions = modalities_of_texts(wanted.questions, sample, told, first)
+        asked = questions_of(wanted.questions, of_questions, encoder or target_encoder_of(own_of))
+    bias = measure_bias(sample, told, own_of, asked)
+    if bias is not None:
+        yield look_at_bias(bias)
+
+
+def _keeps_own(finding: Finding) -> bool:
+    """Whether the documents of the target have their encoder's own vectors."""
+    of = finding.evidence
+    return bool(of.get("own")) and not of.get("shared") and not of.get("other")

@@ -22,7 +22,7 @@ _NAMED = 0.5
 _MOST = 12
 _JAPANESE = "kana or Han"
 _KANA, _EAST = re.compile("[\u3041-\u30ff]"), ("Han", "Hiragana", "Katakana")
-_FEW_KANA = 0.1
+_FEW_KANA, _ALMOST_ALL = 0.1, 0.9
 
 
 class Routes(Protocol):
@@ -94,6 +94,26 @@ def script_named(text: str) -> str:
         return _JAPANESE
     script = script_of(text)
     return _JAPANESE if script in _EAST else script or ""
+
+
+def modalities_of_texts(
+    texts: Sequence[str], sample: Sample, told: Modalities, space: Routes | None
+) -> Modalities:
+    """Tell the modality of questions, in the names that the documents have.
+
+    The router of an aligner tells its own names. Else a script stands for the modality that almost
+    all its documents have; where there is none, a question has no modality.
+    """
+    if space is not None and space.routes and {*told.names} <= {*space.modalities}:
+        return Modalities(tuple(modalities_of(space, list(texts))), "router")
+    of_script: dict[str, Counter[str]] = {}
+    for text, modality in zip(sample.texts, told.of, strict=True):
+        of_script.setdefault(script_named(text), Counter())[modality] += 1
+    names = {}
+    for script, counts in of_script.items():
+        modality, n = counts.most_common(1)[0]
+        names[script] = modality if n >= _ALMOST_ALL * counts.total() else ""
+    return Modalities(tuple(names.get(script_named(text), "") for text in texts), "script")
 
 
 def as_modality_of(space: Any, sample: Sample, told: Modalities) -> Modalities:

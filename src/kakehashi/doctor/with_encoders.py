@@ -36,19 +36,24 @@ def look_at_encoders(
     parts: NDArray[np.intp],
     told: Modalities,
     names: Sequence[Any] = (),
-) -> Finding:
+) -> tuple[Finding, Encoder | None]:
     """Say which encoder made the vectors of each part and modality.
 
     Args:
         names: of encoders, or encoders; without any, those that are installed here.
+
+    Returns:
+        the finding, and the encoder that made the vectors of the largest group, if it was found.
     """
     groups = _groups(sample, parts, told)
     if not groups:
-        return Finding("encoder", NOTE, ("no document has a text that could be embedded again",))
+        says = "no document has a text that could be embedded again"
+        return Finding("encoder", NOTE, (says,)), None
     tried, failed = _encoders(names or installed_encoders(sample.unit.shape[1]))
     if not tried and not names:
         says = f"no encoder of {sample.unit.shape[1]:,} dimensions is installed here"
-        return Finding("encoder", NOTE, (says,), "--encoder NAME embeds some documents again")
+        step = "--encoder NAME embeds some documents again"
+        return Finding("encoder", NOTE, (says,), step), None
     made: list[list[Made]] = [[] for _ in groups]
     for encoder in track(tried, "embedding some documents again"):
         for group, of_group in zip(groups, made, strict=True):
@@ -58,7 +63,11 @@ def look_at_encoders(
                 break
             of_group.append(answer)
     best = [max(each, key=lambda m: (m.is_it, m.cosine), default=None) for each in made]
-    return _finding(groups, best, failed, bool(names))
+    largest = best[int(np.argmax([group.size for group in groups]))]
+    by_name = {encoder.name: encoder for encoder in tried}
+    is_known = largest is not None and largest.is_it and largest.wording is AS_IT_IS
+    found = by_name[largest.encoder] if largest is not None and is_known else None
+    return _finding(groups, best, failed, bool(names)), found
 
 
 def _encoders(names: Sequence[Any]) -> tuple[list[Encoder], list[Failed]]:
