@@ -9,9 +9,11 @@ from itertools import product
 
 import numpy as np
 import pytest
+from langchain_tests.integration_tests import RetrieversIntegrationTests
 from support.parts import FRAMEWORKS, Row, id_of
 from support.toy_data import machine_pairs, rescoring_aligner, reversed_letters
 
+from kakehashi.integrations.langchain import PartsRetriever
 from kakehashi.retrieval.calibration import Calibration, ScoreWeights
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
@@ -141,3 +143,29 @@ def test_every_store_gives_the_list_of_the_moved_index(framework, store, every_h
         assert [driver.text(d) for d in found] == [driver.text(d) for d in expected]
         scores = [[driver.said(d)["similarity"] for d in one] for one in (found, expected)]
         np.testing.assert_allclose(*scores, atol=2e-3)
+
+
+class TestRetrieverOfLangChain(RetrieversIntegrationTests):
+    """The suite of LangChain, over an index of which a half was moved."""
+
+    @pytest.fixture(autouse=True)
+    def _parts(self, every_hit):
+        driver = FRAMEWORKS["langchain"]
+        make = driver.stores["in memory"]
+        moved = every_hit.as_shared()
+        self._made = [
+            driver.part(driver.filled(every_hit, ROWS[:40], make), every_hit),
+            driver.part(driver.filled(moved, ROWS[40:], make), moved),
+        ]
+
+    @property
+    def retriever_constructor(self):
+        return PartsRetriever
+
+    @property
+    def retriever_constructor_params(self):
+        return {"parts": self._made}
+
+    @property
+    def retriever_query_example(self):
+        return QUERIES[0]

@@ -24,6 +24,7 @@ MAKERS = (
     "evaluation/guards.py",
     "evaluation/judgement.py",
     "evaluation/comparison_verdict.py",
+    "evaluation/second_verdict.py",
     "evaluation/scoring.py",
     "evaluation/curve.py",
     "routing/swapped.py",

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from support.cipher import cipher_aligner, ciphered
+from support.toy_data import letters_apart
 
 import kakehashi
 from kakehashi.pages import write_report
@@ -55,6 +56,7 @@ def test_an_aligner_that_helps_on_other_pairs(helpful, tmp_path):
         curve=True,
         questions=ciphered(40, seed=5).source_texts,
         embed_again=True,
+        second_model=letters_apart,
     )
     assert lead(page)[0] == "Use it"
     assert re.fullmatch(
@@ -68,6 +70,8 @@ def test_an_aligner_that_helps_on_other_pairs(helpful, tmp_path):
     assert pairs.source_texts[40] in suspects
     assert len(re.findall("<svg ", page)) == 3
     assert "Whole index embedded again" in page
+    assert "Whole index embedded by the second model" in page
+    assert re.search(r"as a second model.*its cost: 60 questions embedded", page)
     assert len(page) < 3_000_000
 
 

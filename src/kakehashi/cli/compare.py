@@ -16,7 +16,8 @@ from ..evaluation.comparison import compare
 from ..evaluation.comparison_result import Comparison
 from ..evaluation.named_baselines import NAMES
 from ..evaluation.paper_metrics import INSTANT, POOL
-from ..language import translate
+from ..evaluation.second_look import AGAIN
+from ..language import translate, translate_sentence
 from ..printable import printable
 from ..progress import show_progress
 from ..training.fit import fit
@@ -24,7 +25,7 @@ from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MAX_TEST, TEST_SHARE
 from .app import app
 from .console import plain_console, print_json
-from .next_step import BOTH, after_comparison
+from .next_step import after_comparison
 from .options import (
     EXPERTS,
     CacheFile,
@@ -67,6 +68,13 @@ def compare_command(
     with_fit: Annotated[
         bool, typer.Option("--fit", help="Add the aligner that `fit` makes of the training part.")
     ] = False,
+    second_model: Annotated[
+        str | None,
+        typer.Option(
+            help="With --fit: an encoder that orders the first hits of the aligner again, and "
+            "another row where it embeds the whole index. The index stays as it is."
+        ),
+    ] = None,
     cache: CacheFile = None,
     as_json: Json = False,
     source: SourceColumn = "source",
@@ -105,6 +113,8 @@ def compare_command(
     for option, value in (("--learn", learn), ("--starter", starter or None)):
         if not with_fit and value is not None:
             raise DataError(f"{option} is for the aligner's row; pass --fit, too.")
+    if second_model is not None and not with_fit:
+        raise DataError("--second-model is for the hits of an aligner; pass --fit, too.")
     how_file = {"encoding": encoding, "sheet": sheet}
     documents = load_index(index, target, learn, **how_file)
     learn_from = sources_of(documents, learn, starter)
@@ -128,7 +138,12 @@ def compare_command(
     options |= {f"{side}_encoder": encoder for side, encoder in encoders.items()}
     with show_progress(not as_json):
         aligner = fit(train, test=test, learn_from=learn_from, **options) if with_fit else None
-        result = compare(train, test, rows, aligner=aligner, index=documents, **options)
+        others: dict[str, Any] = {
+            "aligner": aligner,
+            "second_model": second_model,
+            "index": documents,
+        }
+        result = compare(train, test, rows, **others, **options)
     assert result.verdict is not None
     given = {
         "source_encoder": source_encoder,
@@ -196,6 +211,8 @@ def _print(result: Comparison) -> None:
         *(translate("note: {NOTE}", NOTE=note) for note in result.notes),
         translate("verdict: {VERDICT}", VERDICT=str(result.verdict)),
     ]
+    if result.second is not None:
+        lines.append(translate_sentence(str(result.second)))
     for line in lines:
         console.print(line, soft_wrap=True)
 
@@ -209,4 +226,4 @@ def _rows(names: list[str] | None, encoders: list[str] | None) -> list[Baseline]
     for other in others:
         checked_encode(other, ["kakehashi"], "query")
     rows: list[Baseline] = [named(name) for name in names or NAMES]
-    return rows + [Both(f"{BOTH}{other.name}", other) for other in others]
+    return rows + [Both(f"{AGAIN}{other.name}", other) for other in others]

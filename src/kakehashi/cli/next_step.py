@@ -11,14 +11,12 @@ from typing import Any
 from ..aligner import Aligner
 from ..data.pairs import Pairs
 from ..evaluation.comparison_verdict import ALIGNER, ComparisonVerdict
+from ..evaluation.second_look import AGAIN, SECOND
 from ..language import translate
 from ..training.verdict import FEW_QUERIES
 from ..types import Side
 from .console import plain_console
 from .paste import blocks
-
-BOTH = "both: "
-"""Begins the name of the row of an encoder for both sides."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +125,11 @@ def after_comparison(verdict: ComparisonVerdict, pairs: Path, options: Mapping[s
         return f"hold an aligner against these: {_command('compare', pairs, options, fit=True)}"
     if verdict.leader == ALIGNER or not verdict.shown:
         return f"fit on all pairs: {_command('fit', pairs, shared, out='my-aligner')}"
-    if verdict.leader.startswith(BOTH):
-        encoder = verdict.leader.removeprefix(BOTH)
+    if verdict.leader.startswith(SECOND):
+        fit = _command("fit", pairs, shared, out="my-aligner")
+        return f"fit on all pairs, and give a retriever rescore_with=kakehashi.SecondModel: {fit}"
+    if verdict.leader.startswith(AGAIN):
+        encoder = verdict.leader.removeprefix(AGAIN)
         return f"fill the index with {encoder}, and ask it with {encoder}: that needs no aligner"
     return {
         "bm25": "search by words, too: HybridRetriever with a BM25Search beside the vectors",

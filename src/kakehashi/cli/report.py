@@ -73,6 +73,13 @@ def report_command(
             help="Measure what the source encoder finds if it embeds the whole index again.",
         ),
     ] = False,
+    second_model: Annotated[
+        str | None,
+        typer.Option(
+            help="An encoder that orders the first hits of the aligner again: measure what that "
+            "finds, and what it finds if it embeds the whole index.",
+        ),
+    ] = None,
     cache: CacheFile = None,
     overwrite: Overwrite = False,
 ) -> None:
@@ -106,6 +113,7 @@ def report_command(
             curve=curve,
             questions=texts,
             embed_again=embed_again,
+            second_model=second_model,
             commands=[this_command()],
             cache=cache,
         )

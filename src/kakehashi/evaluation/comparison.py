@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from ..data.arguments import checked_seed
 from ..data.duplicates import find_leaks
 from ..data.index import IndexDocuments, as_index
 from ..data.pairs import Pairs, check_pairs
-from ..encoders import Encoder
+from ..encoders import Encoder, as_encoder
 from ..errors import DataError, EncoderError, FitError, MissingExtraError
 from ..metrics.pool import Pool
 from ..metrics.relevance import Clusters, clusters_of, groups_of
@@ -26,12 +26,21 @@ from ..training.inputs import as_encoders, with_vectors
 from ..training.split_plan import MIN_PAIRS
 from ..training.stored_targets import with_stored_targets
 from ..types import SIDES, Mode, Side
-from .baselines import Aligned, Baseline, named
+from .baselines import Aligned, Baseline, Both, named
 from .comparison_result import BaselineResult, Comparison
 from .comparison_verdict import ALIGNER, KEPT, verdict_of
 from .named_baselines import NAMES
 from .paper_metrics import accuracy_in_pool, harmonic_mean
 from .scoring import check_aligner
+from .second_look import (
+    AGAIN,
+    SECOND,
+    Ranks,
+    Second,
+    SecondSystem,
+    second_verdict,
+)
+from .second_verdict import SecondVerdict
 from .task import CannotRunError, System, Task
 
 _TIMED = 50  # queries, evenly spaced over the test part
@@ -45,6 +54,7 @@ def compare(
     source_encoder: Any = None,
     target_encoder: Any = None,
     aligner: Aligner | None = None,
+    second_model: Any = None,
     index: IndexDocuments | Sequence[str] | None = None,
     mode: Mode = "keep",
     seed: int = 0,
@@ -66,6 +76,9 @@ def compare(
         aligner: scored as the row ``aligner``, and as ``aligner, not rescored`` where it rescores.
             Fit it on ``train`` with ``test=test``, which keeps the test targets out of
             ``learn_from``. Whether it has seen them cannot be checked here.
+        second_model: an encoder, scored where it orders the first hits of the aligner again, and
+            where it embeds the whole index (:class:`kakehashi.SecondModel`). It reads every
+            document once, and the result says whether it pays.
         index: the other documents of the index: texts, or what :func:`kakehashi.read_index` reads.
         mode: ``"keep"`` leaves target vectors as they are; ``"shared"`` also centres them.
         seed: of folds, initial weights, order of the batches, and intervals.
@@ -83,7 +96,8 @@ def compare(
     """
     check_pairs(train, test)
     seed = checked_seed(seed)
-    systems = _checked(baselines, aligner, mode)
+    second = None if second_model is None else as_encoder(second_model)
+    systems = _checked(baselines, aligner, mode, second)
     encoders: dict[Side, Encoder | None] = {} if aligner is None else dict(aligner.encoders)
     passed = as_encoders(source_encoder, target_encoder)
     encoders = {s: encoders.get(s) if passed[s] is None else passed[s] for s in SIDES}
@@ -98,15 +112,35 @@ def compare(
     task = Task(train, test, pool, encoders, mode, seed, cache)
     _check_dimensions(task)
     clusters = groups_of(test)
-    rows = {baseline.name: _row(baseline, task, clusters) for baseline in systems}
+    ran: dict[str, System] = {}
+    rows = {baseline.name: _row(baseline, task, clusters, ran) for baseline in systems}
     notes = (shared_groups(test, train, name="test", where="the pairs"), few_groups(test))
     scored = {name: row.ranks for name, row in rows.items() if not isinstance(row, str)}
     verdict = verdict_of(
         scored, clusters=clusters_of(test), n_queries=len(np.unique(test.keys("source")))
     )
     return Comparison(
-        rows, len(train), n_leaked, len(test), len(pool), tuple(filter(None, notes)), verdict
+        rows,
+        len(train),
+        n_leaked,
+        len(test),
+        len(pool),
+        tuple(filter(None, notes)),
+        verdict,
+        None if second is None else _second_verdict(second.name, scored, ran),
     )
+
+
+def _second_verdict(
+    name: str, ranks: Mapping[str, Ranks], systems: Mapping[str, System]
+) -> SecondVerdict | None:
+    """Return whether a second model pays; None where one of the rows could not be scored."""
+    mine, again = f"{SECOND}{name}", f"{AGAIN}{name}"
+    if not {mine, again, ALIGNER} <= ranks.keys():
+        return None
+    system = systems[mine]
+    assert isinstance(system, SecondSystem)
+    return second_verdict(system, ranks[mine], ranks[ALIGNER], ranks[again])
 
 
 def _pool(train: Pairs, test: Pairs, documents: Pairs | None) -> Pool:
@@ -137,7 +171,9 @@ def _without_leaks(train: Pairs, test: Pairs) -> tuple[Pairs, int]:
     return kept, len(leaked)
 
 
-def _checked(baselines: Sequence[str | Baseline], aligner: Any, mode: str) -> list[Baseline]:
+def _checked(
+    baselines: Sequence[str | Baseline], aligner: Any, mode: str, second: Encoder | None
+) -> list[Baseline]:
     if mode not in ("keep", "shared"):
         raise DataError(f"mode={mode!r} is not known; choose keep or shared.")
     if aligner is not None:
@@ -149,6 +185,13 @@ def _checked(baselines: Sequence[str | Baseline], aligner: Any, mode: str) -> li
         systems.append(Aligned(ALIGNER, aligner))
         if aligner.rescoring is not None:
             systems.append(Aligned(KEPT, replace(aligner, rescoring=None)))
+    if second is not None:
+        if aligner is None:
+            raise DataError(
+                "second_model= looks at the first hits of an aligner; pass aligner=, too (--fit)."
+            )
+        systems.append(Second(f"{SECOND}{second.name}", aligner, second))
+        systems += [Both(f"{AGAIN}{second.name}", second)]
     names = [baseline.name for baseline in systems]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise DataError(f"{sorted(repeated)} name two rows each; give every row its own name.")
@@ -172,7 +215,10 @@ def _check_dimensions(task: Task) -> None:
             )
 
 
-def _row(baseline: Baseline, task: Task, clusters: Clusters) -> BaselineResult | str:
+def _row(
+    baseline: Baseline, task: Task, clusters: Clusters, ran: dict[str, System]
+) -> BaselineResult | str:
+    """Score a baseline, and note its system; return why it cannot run, where it cannot."""
     try:
         started = time.perf_counter()
         index = baseline.fit(task)
@@ -182,6 +228,7 @@ def _row(baseline: Baseline, task: Task, clusters: Clusters) -> BaselineResult |
         system = index()
         ranks = system.ranks()
         latency = _latency(system, len(ranks))
+        ran[baseline.name] = system
     except (CannotRunError, MissingExtraError, EncoderError) as error:
         return str(error)
     top_1 = accuracy_in_pool(ranks, task.relevance)

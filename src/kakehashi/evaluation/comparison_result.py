@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ..metrics.statistics import Interval, Scores
 from .comparison_verdict import ComparisonVerdict
 from .paper_metrics import INSTANT, POOL
+from .second_verdict import SecondVerdict
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,7 @@ class Comparison:
         n_queries, pool: test queries, and documents of the whole index, which they search.
         notes: where the groups make the scores say another thing than they seem to.
         verdict: which row finds most, and whether it is shown to.
+        second: whether a second model pays; None where none was asked for, or it has no row.
     """
 
     rows: dict[str, BaselineResult | str]
@@ -59,6 +61,7 @@ class Comparison:
     pool: int
     notes: tuple[str, ...] = ()
     verdict: ComparisonVerdict | None = None
+    second: SecondVerdict | None = None
 
     def __str__(self) -> str:
         """Return a table (means, and the 95% interval of recall@1) with notes on its columns."""
@@ -92,6 +95,8 @@ class Comparison:
         ]
         if self.verdict is not None:
             lines.append(f"verdict: {self.verdict}")
+        if self.second is not None:
+            lines.append(str(self.second))
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -110,5 +115,6 @@ class Comparison:
             "pool": self.pool,
             "notes": self.notes,
             "verdict": None if self.verdict is None else str(self.verdict),
+            "second": None if self.second is None else asdict(self.second),
             "rows": rows,
         }

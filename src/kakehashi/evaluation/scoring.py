@@ -126,17 +126,13 @@ def evaluate(
     """
     check_aligner(aligner)
     check_pairs(pairs, optional=[trained_on])
-    given = [] if index is None else [as_index(index)]
-    if pairs.target_vectors is None and given:
-        pairs = with_stored_targets(pairs, given, _target_encoder(aligner, given[0]))
+    index = None if index is None else as_index(index)
+    if pairs.target_vectors is None and index is not None:
+        pairs = with_stored_targets(pairs, [index], _target_encoder(aligner, index))
     missing = [side for side in SIDES if pairs.vectors(side) is None]
     encoders = {side: aligner.encoder(side) if side in missing else None for side in SIDES}
     encoded = with_vectors(pairs, encoders, cache)
-    if trained_on is not None:
-        given.append(
-            IndexDocuments(trained_on.target_texts, trained_on.target_vectors, name="trained_on")
-        )
-    others = [searched_documents(aligner, each, cache) for each in given]
+    others = documents_beside(aligner, index, trained_on, cache)
     pool, clusters = Pool.of([encoded], others), clusters_of(encoded)
     relevance = pool.relevance(encoded)
     asked = _queries(aligner, encoded, cache)
@@ -218,6 +214,17 @@ def _may_differ(aligner: Aligner) -> bool:
     source, target = (aligner.identities[side] for side in SIDES)
     one = source is not None and target is not None and source.matches(target)
     return not aligner.report.judged and target is not None and not one
+
+
+def documents_beside(
+    aligner: Aligner, index: Any, trained_on: Pairs | None, cache: str | Path | None
+) -> list[Pairs]:
+    """Return what is searched beside the answers: the index, and targets of the fit."""
+    given = [] if index is None else [as_index(index)]
+    if trained_on is not None:
+        targets = (trained_on.target_texts, trained_on.target_vectors)
+        given.append(IndexDocuments(*targets, name="trained_on"))
+    return [searched_documents(aligner, each, cache) for each in given]
 
 
 def searched_documents(aligner: Aligner, index: IndexDocuments, cache: str | Path | None) -> Pairs:

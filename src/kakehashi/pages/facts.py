@@ -60,6 +60,7 @@ class ReportFacts:
         wrong_pairs: rows that look wrong, the farthest first.
         next_texts: questions to pair next, the most useful first; None where it was not asked.
         commands: that made the aligner and this page.
+        second_model: whether a second model pays, in English; None where it was not asked.
     """
 
     aligner: Aligner
@@ -72,3 +73,4 @@ class ReportFacts:
     wrong_pairs: Sequence[int] | None = None
     next_texts: Sequence[str] | None = None
     commands: Sequence[str] = field(default=())
+    second_model: str | None = None

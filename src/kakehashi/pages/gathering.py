@@ -19,6 +19,7 @@ from ..evaluation.curve import learning_curve
 from ..evaluation.curve_result import LearningCurve
 from ..evaluation.embedded_again import embedded_again
 from ..evaluation.scoring import Evaluation, check_aligner, evaluate
+from ..evaluation.second_look import second_look
 from ..evaluation.wrong_pairs import wrong_pairs
 from ..pairing import select_for_pairing
 from ..training.fit import Fitted
@@ -27,7 +28,7 @@ from ..training.target_encoder import encode_by_target_encoder
 from ..types import SIDES
 from ..vectors import Float32Array
 from .facts import Questions, ReportFacts, Spaces
-from .standing import EMBEDDED_AGAIN, of_fit, of_pairs
+from .standing import EMBEDDED_AGAIN, SECOND_AGAIN, SECOND_MODEL, of_fit, of_pairs
 
 N_NEXT = 20
 """Texts to pair next that are listed."""
@@ -42,6 +43,7 @@ class Asked:
     curve: bool = False
     questions: Sequence[str] | None = None
     embed_again: bool = False
+    second_model: Any = None
     commands: Sequence[str] = ()
     fitted: Fitted | None = None
 
@@ -54,6 +56,8 @@ def gather(
     check_pairs(optional=[pairs, asked.trained_on])
     if asked.curve and asked.trained_on is None:
         raise DataError("A curve needs the pairs of the fit: pass trained_on= (--trained-on).")
+    if asked.second_model is not None and pairs is None:
+        raise DataError("A second model is scored on pairs; give PAIRS that the fit has not seen.")
     with tempfile.TemporaryDirectory(prefix="kakehashi-") as folder:
         kept = Path(folder) / "vectors.sqlite" if cache is None else cache
         facts = ReportFacts(
@@ -75,6 +79,12 @@ def _judged(facts: ReportFacts, pairs: Pairs, asked: Asked, cache: str | Path) -
     others = {}
     if asked.embed_again:
         others[EMBEDDED_AGAIN] = embedded_again(aligner, encoded, **around, cache=cache)
+    told = None
+    if asked.second_model is not None:
+        model = asked.second_model
+        look = second_look(aligner, encoded, model, **around, cache=cache)
+        others |= {SECOND_MODEL: look.hits, SECOND_AGAIN: look.again}
+        told = str(look.verdict)
     after = by_heads(aligner, encoded)
     ranks = result.ranks.get("rescored", result.ranks["aligned"])
     return replace(
@@ -84,6 +94,7 @@ def _judged(facts: ReportFacts, pairs: Pairs, asked: Asked, cache: str | Path) -
         pairs=encoded,
         questions=Questions(encoded, ranks, result.found, result.aligned.pool),
         spaces=_spaces(_before(aligner, encoded, result, cache), encoded, after),
+        second_model=told,
         wrong_pairs=tuple(map(int, wrong_pairs(*after, encoded, ranks))),
     )
 

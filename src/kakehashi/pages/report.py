@@ -46,6 +46,7 @@ def write_report(
     curve: bool = False,
     questions: Sequence[str] | None = None,
     embed_again: bool = False,
+    second_model: Any = None,
     commands: Sequence[str] = (),
     cache: str | Path | None = None,
 ) -> Path:
@@ -61,6 +62,8 @@ def write_report(
         curve: whether to measure accuracy by number of pairs: some ten fits on ``trained_on``.
         questions: texts of the source without answers; those to pair next are listed.
         embed_again: whether to measure what the source encoder finds if it embeds every document.
+        second_model: an encoder: whether to measure what it finds over the first hits of the
+            aligner, and in an index that it embeds again (:class:`kakehashi.SecondModel`).
         commands: that made the aligner and the page, to be shown.
         cache: a file that keeps encoded vectors between runs.
 
@@ -75,7 +78,15 @@ def write_report(
     """
     check_extra()
     check_choice("language", language, LANGUAGES)
-    asked = Asked(index, trained_on, curve, questions, embed_again, commands)
+    asked = Asked(
+        index=index,
+        trained_on=trained_on,
+        curve=curve,
+        questions=questions,
+        embed_again=embed_again,
+        second_model=second_model,
+        commands=commands,
+    )
     return write_page(aligner, pairs, path, asked, language=language, cache=cache)
 
 

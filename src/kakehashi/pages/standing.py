@@ -15,6 +15,8 @@ from ..training.verdict import FEW_QUERIES, MIN_QUERIES
 CaseName = Literal["helps", "does not help", "too few", "cannot judge", "not judged"]
 EMBEDDED_AGAIN = "embedded again"
 """The row of an index that the source encoder embedded anew."""
+SECOND_MODEL, SECOND_AGAIN = "second model", "embedded again by the second model"
+"""The rows of a second model over the first hits, and of an index that it embedded anew."""
 _NO_INDEX = "the index is taken to hold"  # so the note begins (training/assemble.py)
 
 

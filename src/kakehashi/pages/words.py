@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..language import translate
 from ..metrics.statistics import Scores
 from ..report import BM25, KEEP, RESCORED, SHARED, TARGET_ENCODER, UNTOUCHED
-from .standing import EMBEDDED_AGAIN
+from .standing import EMBEDDED_AGAIN, SECOND_AGAIN, SECOND_MODEL
 
 _NAMES = {
     RESCORED: "Aligner, first hits rescored",
@@ -15,6 +15,8 @@ _NAMES = {
     TARGET_ENCODER: "The index's own encoder",
     BM25: "Words alone (BM25)",
     EMBEDDED_AGAIN: "Whole index embedded again",
+    SECOND_MODEL: "A second model over the first hits",
+    SECOND_AGAIN: "Whole index embedded by the second model",
 }
 _MEANINGS = {
     RESCORED: "Questions are projected; a second map orders the first hits again.",
@@ -24,6 +26,9 @@ _MEANINGS = {
     TARGET_ENCODER: "The encoder that made the index reads the questions itself.",
     BM25: "Shared words and pairs of letters; no encoder.",
     EMBEDDED_AGAIN: "The source encoder embeds every document again; nothing of the index stays.",
+    SECOND_MODEL: "The aligner finds the first hits, and another encoder orders them by vectors of "
+    "its own. The index stays as it is.",
+    SECOND_AGAIN: "The second model embeds every document; nothing of the index stays.",
 }
 
 

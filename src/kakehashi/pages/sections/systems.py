@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from ...language import translate
+from ...language import translate, translate_sentence
 from ...report import BM25, KEEP, RESCORED, SHARED, TARGET_ENCODER, UNTOUCHED
 from ..blocks import Block, Details, Section, Table, Text
 from ..charts.systems import systems_chart
 from ..facts import ReportFacts
-from ..standing import EMBEDDED_AGAIN
+from ..standing import EMBEDDED_AGAIN, SECOND_AGAIN, SECOND_MODEL
 from ..words import first_right, interval, meaning_of, name_of
 
-ORDER = (RESCORED, KEEP, SHARED, TARGET_ENCODER, UNTOUCHED, BM25, EMBEDDED_AGAIN)
+ORDER = (
+    RESCORED,
+    KEEP,
+    SHARED,
+    TARGET_ENCODER,
+    UNTOUCHED,
+    BM25,
+    EMBEDDED_AGAIN,
+    SECOND_MODEL,
+    SECOND_AGAIN,
+)
 
 
 def systems(facts: ReportFacts) -> Section | None:
@@ -62,6 +72,8 @@ def systems(facts: ReportFacts) -> Section | None:
             ],
         )
     )
+    if facts.second_model is not None:
+        blocks.append(Text(translate_sentence(facts.second_model)))
     if EMBEDDED_AGAIN not in rows:
         blocks.append(
             Text(
