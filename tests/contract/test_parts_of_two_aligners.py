@@ -144,6 +144,16 @@ def test_parts_without_probabilities_are_refused_or_fused_by_rank(plain, fitted,
         assert [[*driver.said(d)["searches"]] for d in found] == [["a"], ["b"]] * 3
 
 
+def test_a_part_that_is_not_rescored_has_no_probability(plain, pair, keeping_aligner):
+    driver, make = plain
+    rescoring = calibrated(keeping_aligner, 1.0, 0.0)
+    store = driver.filled(rescoring, OF_A, make)
+    others = parts_of(driver, make, pair)[1:]
+    driver.retriever([driver.part(store, rescoring), *others])
+    with pytest.raises(ValueError, match="rescore=False"):
+        driver.retriever([driver.part(store, rescoring, rescore=False), *others])
+
+
 def test_a_question_is_encoded_once_for_parts_of_one_encoder(plain, pair):
     driver, make = plain
     counted = Counted()

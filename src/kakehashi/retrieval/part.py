@@ -17,8 +17,8 @@ class Part(AskedPart, NotedPart, Protocol):
     """A part of an index, whichever framework reads it."""
 
     @property
-    def map(self) -> str:
-        """What its similarities are inner products of; equal for parts of one scale."""
+    def rescored(self) -> bool:
+        """Whether a second map orders its first hits again."""
 
     def search(self, *, moved: bool, needs_similarity: bool, merge: MergeParts) -> Search:
         """Return the search of it.
@@ -49,16 +49,21 @@ def names_of(parts: Sequence[Part]) -> list[str]:
     ]
 
 
-def map_of(space: Any, *, rescored: bool) -> str:
-    """Return what the similarities of a part are inner products of, as :class:`Part` has it.
+def map_of(part: Part) -> str:
+    """Return what the similarities of a part are inner products of; equal for parts of one scale.
 
-    Args:
-        space: the aligner or multi aligner.
-        rescored: whether the second map orders its hits again.
+    The second map of an aligner and its ``as_shared()`` are one map.
     """
+    space: Any = part.space
     projection, second = getattr(space, "projection", None), getattr(space, "rescoring", None)
-    if rescored and second is not None:
+    if part.rescored and second is not None:
         return f"map {second.fingerprint}"
     if space.mode == "shared" and projection is not None:
         return f"map {hash_of(*projection.state())}"
-    return f"space {space.fingerprint}{' rescored' if rescored else ''}"
+    return f"space {space.fingerprint}{' rescored' if part.rescored else ''}"
+
+
+def is_turned_off(part: Part) -> bool:
+    """Whether the aligner could rescore the part, and does not."""
+    space: Any = part.space
+    return not part.rescored and any(map(space.rescoring_of, space.modalities))

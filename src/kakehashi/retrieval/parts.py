@@ -19,7 +19,7 @@ from .fusion import fusion_of
 from .hybrid_search import HybridResult, HybridSearch, OnError
 from .merging import Fusion
 from .move_following import MoveFollower, Standing
-from .part import Part
+from .part import Part, is_turned_off, map_of
 from .part_queries import Question, aqueries_of, queries_of
 from .part_search import PartSearch
 from .parts_fusion import ByProbability, BySimilarity, FirstOfDoubles, Scale
@@ -65,7 +65,7 @@ class PartsSearch:
         self._searches: dict[tuple[str, bool, bool], Search] = {}
         self._scales: dict[str, list[Part]] = {}
         for part in parts:
-            self._scales.setdefault(part.map, []).append(part)
+            self._scales.setdefault(map_of(part), []).append(part)
         self.follower = MoveFollower(parts, follow_every, timeout)
         HybridSearch(self._fusion({}), on_error, timeout)
 
@@ -134,7 +134,7 @@ class PartsSearch:
         needs_similarity: bool,
     ) -> PartSearch:
         part, query = self._parts[name], queries[name]
-        beside = [p.name for p in self._scales[part.map] if p.space.mode == "shared"]
+        beside = [p.name for p in self._beside(part) if p.space.mode == "shared"]
         of_copies = [queries[other] for other in beside if other in queries]
         moved = part.space.mode == "keep" and bool(of_copies)
         if moved:  # the moved part is asked by the second map, whatever the modality
@@ -152,6 +152,10 @@ class PartsSearch:
             None if truth is None else self._parts[truth].holds,
             rescored=moved and needs_similarity,
         )
+
+    def _beside(self, part: Part) -> Sequence[Part]:
+        """Return the parts of the same scale, this one among them."""
+        return next(parts for parts in self._scales.values() if part in parts)
 
     def _fusion(self, modality_of: Mapping[str, str]) -> Fusion:
         """Return the fusion of parts that read a query as these modalities.
@@ -173,8 +177,30 @@ class PartsSearch:
         if len(scales) == 1:
             return scales[0].fusion
         for scale in scales:
-            _check_probabilities(scale)
+            self._check_probabilities(scale)
         return ByProbability(scales)
+
+    def _check_probabilities(self, scale: Scale) -> None:
+        """Refuse parts whose probability of an answer is not known.
+
+        Raises:
+            DataError: their aligner has learned none, or learned it on rescored hits alone.
+        """
+        off = next((name for name in scale.names if is_turned_off(self._parts[name])), None)
+        if off is not None:
+            raise DataError(
+                f"The part {off!r} says rescore=False, and its aligner learned the probability of "
+                "an answer on rescored hits. Drop that; or fuse by rank: fusion='rank'."
+            )
+        try:
+            scale.fusion.check_probabilities()
+        except DataError as error:
+            raise DataError(
+                f"The scores of the part {scale.names[0]!r} do not compare with those of the "
+                "others: each part has a map of its own, and this one's aligner has learned no "
+                "probability that a document answers. Fit it again on more pairs; or fuse by rank, "
+                "where the parts take turns: fusion='rank'."
+            ) from error
 
 
 def _fusion_within(method: str, parts: Sequence[Part]) -> Fusion:
@@ -184,18 +210,6 @@ def _fusion_within(method: str, parts: Sequence[Part]) -> Fusion:
     if method == "calibrated" and calibration is None:
         return BySimilarity()
     return fusion_of(method, calibration)
-
-
-def _check_probabilities(scale: Scale) -> None:
-    try:
-        scale.fusion.check_probabilities()
-    except DataError as error:
-        raise DataError(
-            f"The scores of the part {scale.names[0]!r} do not compare with those of the others: "
-            "each part has a map of its own, and this one's aligner has learned no probability "
-            "that a document answers. Fit it again on more pairs; or fuse by rank, where places "
-            "alone count: fusion='rank'."
-        ) from error
 
 
 def _with_unknown(result: HybridResult, standing: Standing) -> HybridResult:

@@ -14,7 +14,6 @@ from ...retrieval.document_key import MergeParts
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import check_index
 from ...retrieval.move_note import NOTE_KEY
-from ...retrieval.part import map_of
 from ...retrieval.second_map import EveryQuery
 from ...retrieval.stored_index import StoredDocument, StoredIndex
 from .._modalities import Space
@@ -55,10 +54,10 @@ class Part(VectorSearch):
         return self.embeddings.resolved_query_modality
 
     @property
-    def map(self) -> str:
-        """What its similarities are inner products of."""
+    def rescored(self) -> bool:
+        """Whether a second map orders its first hits again."""
         rescorer = rescorer_of(self.vectorstore, self.space, self.rescore, self.name)
-        return map_of(self.space, rescored=rescorer.active)
+        return rescorer.active
 
     def search(self, *, moved: bool, needs_similarity: bool, merge: MergeParts) -> Part:
         """Return the search of it; ``moved`` as :class:`kakehashi.retrieval.part.Part` has it."""
