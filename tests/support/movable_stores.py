@@ -252,6 +252,40 @@ def postgres_collection(folder: Path, servers: Servers) -> Iterator[MovableStore
     yield MovableStore(postgres_url(query=f"?collection={name}"), fill, ordered=False)
 
 
+@contextmanager
+def postgres_of_llama_index(folder: Path, servers: Servers) -> Iterator[MovableStore]:
+    """Yield a table as LlamaIndex makes one: ids of nodes are not its primary key."""
+    module = pytest.importorskip("llama_index.vector_stores.postgres")
+    from llama_index.core.schema import TextNode
+
+    name = fresh()
+    store = module.PGVectorStore.from_params(
+        connection_string=postgres_url("psycopg"),
+        async_connection_string=postgres_url("asyncpg"),
+        table_name=name,
+        embed_dim=16,
+        hnsw_kwargs={"hnsw_m": 9, "hnsw_ef_construction": 33, "hnsw_ef_search": 20},
+    )
+    store._initialize()
+
+    def fill(rows: Sequence[NewRow]) -> None:
+        store.add(
+            [
+                TextNode(
+                    id_=row.id,
+                    text=row.text or "",
+                    metadata=dict(row.metadata or {}),
+                    embedding=row.vector.tolist(),
+                    excluded_embed_metadata_keys=list(row.metadata or {}),
+                )
+                for row in rows
+            ]
+        )
+
+    settings = {"hnsw": {"(embedding vector_cosine_ops)": "m='9', ef_construction='33'"}}
+    yield MovableStore(postgres_url(query=f"?table=data_{name}"), fill, settings=settings)
+
+
 STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]]] = {
     "chroma": chroma,
     "chroma over http": chroma_over_http,
@@ -261,4 +295,5 @@ STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]
     "langchain's dump": langchain_dump,
     "postgres": postgres,
     "postgres collection": postgres_collection,
+    "postgres of llama index": postgres_of_llama_index,
 }

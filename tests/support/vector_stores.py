@@ -142,6 +142,19 @@ def li_milvus(embedding, folder, server):
     )
 
 
+def li_postgres(embedding, folder, server):
+    module = pytest.importorskip("llama_index.vector_stores.postgres")
+    from sqlalchemy.pool import NullPool
+
+    return module.PGVectorStore.from_params(
+        connection_string=postgres_url("psycopg"),
+        async_connection_string=postgres_url("asyncpg"),
+        table_name=fresh(),
+        embed_dim=embedding.aligner.output_dimension,
+        create_engine_kwargs={"poolclass": NullPool},  # each asyncio.run is another event loop
+    )
+
+
 LANGCHAIN = {
     "in memory": lc_in_memory,
     "chroma": lc_chroma,
@@ -161,6 +174,7 @@ LLAMA_INDEX = {
     "qdrant": li_qdrant,
     "lancedb": li_lancedb,
     "milvus lite": li_milvus,
+    "postgres": li_postgres,
 }
 
 

@@ -35,9 +35,9 @@ def equals_none_of(key: str, values: Sequence[str], *, without: str, store: str)
     if store == "LanceDBVectorStore":  # cannot say it, and has every node name what one names
         return equals(key, without)
     none_of = MetadataFilter(key=key, value=list(values), operator=FilterOperator.NIN)
-    if store != "QdrantVectorStore":
+    if store not in ("QdrantVectorStore", "PGVectorStore"):
         return MetadataFilters(filters=[none_of])
-    # Qdrant's "except" asks for a value.
+    # Qdrant's "except" and that of SQL ask for a value.
     empty = MetadataFilter(key=key, value=None, operator=FilterOperator.IS_EMPTY)
     return MetadataFilters(filters=[none_of, empty], condition=FilterCondition.OR)
 

@@ -25,6 +25,7 @@ from ..stores.qdrant import QdrantIndex
 from ..stores.unlisted import UnlistedIndex
 from .added_nodes import check_vectors, nodes_with_vectors
 from .nodes import EmbedsNodes, TextOfNode, document_of, read_payload, read_row, text_of_metadata
+from .postgres import index_of_postgres, is_postgres
 
 TEXT = "the text and the metadata that a node shows to encoders"
 """The text of a node that LlamaIndex embeds."""
@@ -74,6 +75,8 @@ def index_of(index: VectorStoreIndex, text_of: TextOfNode, dimension: int) -> St
             lambda at: named(nodes[at], faiss_vector(store._faiss_index, int(at))),
             _keeper(index),
         )
+    if is_postgres(store):
+        return index_of_postgres(store, text_of)
     return UnlistedIndex(type(store).__name__, dimension, partial(_search, index, text_of))
 
 

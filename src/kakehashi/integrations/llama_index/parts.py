@@ -106,7 +106,7 @@ class Part(VectorSearch):
 
     def _sample(self, vector: list[float], n: int) -> Sequence[StoredDocument]:
         chosen = {**self.options, "similarity_top_k": n}
-        retriever = retriever_of(self.index, self.embedding, chosen)
+        retriever = retriever_of(self.index, self.embedding, chosen, with_vectors=True)
         nodes = [row.node for row in retriever._retrieve(QueryBundle("", embedding=vector))]
         return [
             StoredDocument(

@@ -139,7 +139,8 @@ class AlignedRetriever(BaseRetriever):
         """Return a retriever of as many nodes as are ordered again."""
         n = max(self._k, self._rescorer.n_hits(query, self._k))
         n = n if self._second is None else max(n, self._second.n_hits(self._k))
-        return retriever_of(self._index, self.embedding, {**self._options, "similarity_top_k": n})
+        deeper, wanted = {**self._options, "similarity_top_k": n}, self._rescorer.active
+        return retriever_of(self._index, self.embedding, deeper, with_vectors=wanted)
 
     def _ordered(self, query: Query, text: str, rows: list[NodeWithScore]) -> list[NodeWithScore]:
         """Return the first nodes in their new order, with their new scores."""
@@ -153,8 +154,7 @@ class AlignedRetriever(BaseRetriever):
             hits = with_scores_by_place(self._rescorer.rescored(query, hits) or hits)
         if self._second is not None:
             request = SearchRequest(query, text, self._k)
-            ordered = self._second.ordered(request, hits, as_hit, wanted=self._k)
-            hits = with_scores_by_place(ordered or hits)
+            hits = with_scores_by_place(self._second.ordered(request, hits, as_hit) or hits)
         return [NodeWithScore(node=hit.payload, score=_score(hit)) for hit in hits[: self._k]]
 
     def _modality_of(self, node: BaseNode) -> str | None:

@@ -31,6 +31,7 @@ from .bm25_search import BM25Search, check_texts, key_of_node
 from .embedding import AlignedEmbedding
 from .filters import all_of, can_be_joined, equals, equals_none_of, is_conjunction
 from .index import check, scale_of
+from .postgres import WithVectors
 from .stored_nodes import second_stage
 from .stored_vectors import stored_vectors
 
@@ -158,6 +159,8 @@ class VectorSearch:
         embedding, search = self._prepared
         options = {**self.options, **request.options}
         filters = [self.options.get("filters"), request.options.get("filters")]
+        # Of many hits, only the first need their vectors.
+        few = 2 * search.rescorer.n_hits(request.query, request.k)
 
         def as_hit(node: Any, raw: float | None = None) -> Hit:
             modality = search.modality.of(node.metadata, partial(embedding.text_of, node))
@@ -165,7 +168,9 @@ class VectorSearch:
 
         def read(restriction: MetadataFilters | None, depth: int) -> list[Hit]:
             chosen = {"similarity_top_k": depth, "filters": all_of([*filters, restriction])}
-            retriever = retriever_of(self.index, embedding, {**options, **chosen})
+            retriever = retriever_of(
+                self.index, embedding, {**options, **chosen}, with_vectors=depth <= few
+            )
             # Each retriever writes its vector into the bundle, so each has its own bundle.
             bundle = QueryBundle(request.text, embedding=request.query.vector.tolist())
             return [as_hit(row.node, row.score) for row in _retrieve(retriever, bundle)]
@@ -228,9 +233,16 @@ def as_searches(values: Any) -> list[VectorSearch | BM25Search]:
 
 
 def retriever_of(
-    index: VectorStoreIndex, embedding: AlignedEmbedding, options: Mapping[str, Any]
+    index: VectorStoreIndex,
+    embedding: AlignedEmbedding,
+    options: Mapping[str, Any],
+    *,
+    with_vectors: bool = False,
 ) -> Any:
     """Return ``index.as_retriever(...)``; with ``node_ids``, which that does not take, as well.
+
+    Args:
+        with_vectors: whether its nodes have their vectors, where the store's search gives them.
 
     Raises:
         DataError: an option that it would pass over, or filters of another kind.
@@ -238,14 +250,18 @@ def retriever_of(
     check_options(options)
     if options.get("node_ids") is None:
         others = {name: value for name, value in options.items() if name != "node_ids"}
-        return index.as_retriever(embed_model=embedding, **others)
-    return VectorIndexRetriever(
-        index,
-        embed_model=embedding,
-        callback_manager=index._callback_manager,
-        object_map=index._object_map,
-        **options,
-    )
+        retriever: Any = index.as_retriever(embed_model=embedding, **others)
+    else:
+        retriever = VectorIndexRetriever(
+            index,
+            embed_model=embedding,
+            callback_manager=index._callback_manager,
+            object_map=index._object_map,
+            **options,
+        )
+    if with_vectors:
+        retriever._vector_store = WithVectors.of(retriever._vector_store)
+    return retriever
 
 
 def check_options(options: Mapping[str, Any]) -> None:

@@ -12,6 +12,7 @@ from ..stores.chroma import vectors_in_chroma
 from ..stores.in_memory import Positions, faiss_vector
 from ..stores.milvus import vectors_in_milvus
 from ..stores.qdrant import vectors_in_qdrant
+from .postgres import is_postgres, stored_in_postgres
 
 Ids = Sequence[str]
 _FAISS_POSITIONS = Positions()
@@ -24,6 +25,8 @@ def stored_vectors(index: VectorStoreIndex, nodes: Sequence[BaseNode]) -> Sequen
     """
     if all(node.embedding is not None for node in nodes):
         return [node.embedding for node in nodes]
+    if is_postgres(index.vector_store):
+        return stored_in_postgres(index, [node.node_id for node in nodes])
     names = [each.__name__ for each in type(index.vector_store).__mro__]
     read = next((_BY_STORE[name] for name in names if name in _BY_STORE), _of_nodes)
     return read(index, [node.node_id for node in nodes])
