@@ -138,7 +138,29 @@ def llama_index_lancedb(aligner, folder):
     return str(folder)
 
 
-STORES = [lancedb, llama_index_lancedb, chroma, chroma_of_open_collection, qdrant, dump, parquet]
+def faiss_folder(aligner, folder):
+    faiss = pytest.importorskip("faiss")
+    index = faiss.IndexFlatIP(aligner.output_dimension)
+    index.add(unit_rows(aligner.embed_documents(DOCUMENTS)))
+    faiss.write_index(index, str(folder / "manual.faiss"))
+    lines = [
+        json.dumps({"id": str(page), "text": text, "metadata": {"page": page}})
+        for page, text in enumerate(DOCUMENTS)
+    ]
+    (folder / "manual.jsonl").write_text("\n".join(lines))
+    return f"faiss:{folder}"
+
+
+STORES = [
+    lancedb,
+    faiss_folder,
+    llama_index_lancedb,
+    chroma,
+    chroma_of_open_collection,
+    qdrant,
+    dump,
+    parquet,
+]
 STORES += [llama_index, llama_index_faiss, llama_index_qdrant]
 
 

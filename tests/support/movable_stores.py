@@ -7,62 +7,19 @@ A server is started once, by ``servers.once``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
+from support.movable_files import faiss_folder, llama_index_faiss, llama_index_storage
+from support.movable_store import MovableStore, NewRow, Servers
 from support.postgres_server import postgres_url
 from support.vector_stores import chroma_server, fresh
-
-
-class NewRow(NamedTuple):
-    """A document, as an application stores it."""
-
-    id: str
-    vector: np.ndarray
-    text: str | None
-    metadata: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True)
-class MovableStore:
-    """A store with an empty collection.
-
-    Attributes:
-        address: of the collection, as ``open_movable`` takes it.
-        fill: adds rows to it by the store's own client, as an application does. Ids are UUIDs.
-        without_text: whether a document may have no text and no metadata.
-        ordered: whether it gives the documents back in the order in which they were added.
-        settings: of its index that differ from what the store takes by default, as far as the
-            collection's own ``settings`` name them: a migration keeps them.
-    """
-
-    address: str
-    fill: Callable[[Sequence[NewRow]], None]
-    without_text: bool = True
-    ordered: bool = True
-    settings: Mapping[str, Any] | None = None
-
-
-class Servers(ExitStack):
-    """Servers that run until the end of the tests."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._running: dict[str, Any] = {}
-
-    def once(self, name: str, start: Callable[[], AbstractContextManager[Any]]) -> Any:
-        """Return what starting this server gave; it is started for the first who asks."""
-        if name not in self._running:
-            self._running[name] = self.enter_context(start())
-        return self._running[name]
-
 
 _HNSW = {"space": "cosine", "ef_construction": 77, "max_neighbors": 24, "ef_search": 55}
 
@@ -296,4 +253,7 @@ STORES: dict[str, Callable[[Path, Servers], AbstractContextManager[MovableStore]
     "postgres": postgres,
     "postgres collection": postgres_collection,
     "postgres of llama index": postgres_of_llama_index,
+    "faiss": faiss_folder,
+    "llama-index's storage": llama_index_storage,
+    "llama-index's storage with faiss": llama_index_faiss,
 }

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
+from langchain_core.documents import Document
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
 
+from ...retrieval.index_record import KEY
+from ...retrieval.move_note import NOTE_KEY
 from ...retrieval.rescore import Rescore
 from ...retrieval.stored_index import StoredDocument
 from .._modalities import Space
@@ -18,6 +21,8 @@ from ..stores.address import Address
 from ..stores.arrow import vector_column
 from ..stores.checked import require_index
 from ..stores.chroma import opened_chroma
+from ..stores.faiss import entries_of, files_of, require_equal_length
+from ..stores.faiss_index import read_index_file
 from ..stores.in_memory import InMemoryIndex, Keeper
 from ..stores.kept_file import beside, kept_in
 from ..stores.lancedb import opened_lancedb
@@ -57,6 +62,8 @@ def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorS
 
         client, name = opened_chroma(address)
         yield Chroma(name, embeddings, client=client, create_collection_if_not_exists=False)
+    elif address.kind == "faiss":
+        yield _of_faiss(address, embeddings)
     elif address.kind == "lancedb":
         yield _of_lancedb(address, embeddings)
     else:
@@ -88,6 +95,28 @@ def _of_dump(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:
 
     require_index(store, index, embeddings.aligner, embeddings.modality_of_documents())
     return store
+
+
+def _of_faiss(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:
+    """Return the store of a folder; what is kept in the folder goes with the docstore."""
+    from langchain_community.docstore.in_memory import InMemoryDocstore
+    from langchain_community.vectorstores import FAISS
+    from langchain_community.vectorstores.utils import DistanceStrategy
+
+    folder = address.required_folder()
+    files = files_of(folder)
+    index, entries = read_index_file(files.vectors), entries_of(files)
+    require_equal_length(index.ntotal, entries, files)
+    documents = {
+        row["id"]: Document(row.get("text") or "", id=row["id"], metadata=row.get("metadata") or {})
+        for row in entries
+    }
+    docstore = InMemoryDocstore(documents)
+    for key in (KEY, NOTE_KEY):
+        setattr(docstore, key, kept_in(beside(folder), key))
+    strategies = (DistanceStrategy.MAX_INNER_PRODUCT, DistanceStrategy.EUCLIDEAN_DISTANCE)
+    metric = strategies[min(index.metric_type, 1)]
+    return FAISS(embeddings, index, docstore, dict(enumerate(documents)), distance_strategy=metric)
 
 
 def _of_lancedb(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:

@@ -76,6 +76,12 @@ def _kind_of(path: Path) -> str | None:
         return "langchain" if path.suffix.lower() == ".json" else None
     if not path.is_dir():
         return None
+    if (path / "index.pkl").exists() and not any(path.glob("*.jsonl")):
+        raise DataError(
+            f"{path} is a FAISS folder of LangChain: its texts are a pickle, which is never read "
+            'here. Write them as index.jsonl beside it, a line for each vector: {"id": "a", '
+            '"text": "...", "metadata": {}}.'
+        )
     marks: dict[str, Callable[[], bool]] = {
         "chroma": (path / "chroma.sqlite3").exists,
         "qdrant": lambda: (path / "meta.json").exists() and (path / "collection").exists(),

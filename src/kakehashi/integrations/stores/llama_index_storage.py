@@ -12,10 +12,11 @@ from ...data.index import IndexDocuments
 from ...errors import ReaderError
 from ...vectors import FloatArray
 from .address import Address
+from .faiss_index import read_index_file, vectors_of
 from .rows import documents_of
 
-_DOCUMENTS, _INDICES = "docstore.json", "index_store.json"
-_VECTORS = "default__vector_store.json"
+DOCUMENTS, INDICES = "docstore.json", "index_store.json"
+VECTORS = "default__vector_store.json"
 
 
 def read_llama_index_storage(address: Address) -> IndexDocuments:
@@ -25,7 +26,7 @@ def read_llama_index_storage(address: Address) -> IndexDocuments:
     """
     folder = address.required_folder()
     try:
-        nodes = json.loads((folder / _DOCUMENTS).read_text(encoding="utf-8"))["docstore/data"]
+        nodes = json.loads((folder / DOCUMENTS).read_text(encoding="utf-8"))["docstore/data"]
         data = {name: node["__data__"] for name, node in nodes.items()}
         ids, vectors = _vectors(folder, list(data))
         texts = [_text(data[name]) for name in ids]
@@ -40,7 +41,7 @@ def read_llama_index_storage(address: Address) -> IndexDocuments:
 
 def vectors_are_faiss(folder: Path) -> bool:
     """Whether the vectors of a storage are an index of FAISS, and no JSON."""
-    path = folder / _VECTORS
+    path = folder / VECTORS
     if not path.is_file():
         return False
     with path.open("rb") as file:
@@ -56,7 +57,7 @@ def _text(data: dict[str, Any]) -> str | None:
 
 def _vectors(folder: Path, nodes: list[str]) -> tuple[list[str], FloatArray | None]:
     """Return the ids of the nodes that are indexed, and their vectors as far as they are here."""
-    path = folder / _VECTORS
+    path = folder / VECTORS
     if not path.is_file():
         return nodes, None
     if vectors_are_faiss(folder):
@@ -69,17 +70,11 @@ def _vectors(folder: Path, nodes: list[str]) -> tuple[list[str], FloatArray | No
 
 def _faiss_vectors(folder: Path) -> tuple[list[str], FloatArray]:
     """Return the nodes by the position of their vectors in an index of FAISS."""
-    try:
-        import faiss
-    except ImportError as error:
-        raise ReaderError(
-            f"{folder / _VECTORS} is an index of FAISS; install it: pip install faiss-cpu"
-        ) from error
-    index = faiss.read_index(str(folder / _VECTORS))
-    indices = json.loads((folder / _INDICES).read_text(encoding="utf-8"))["index_store/data"]
+    index = read_index_file(folder / VECTORS)
+    indices = json.loads((folder / INDICES).read_text(encoding="utf-8"))["index_store/data"]
     structs = [json.loads(each["__data__"]) for each in indices.values()]
     if len(structs) != 1:
-        raise ValueError(f"{len(structs)} indices in {folder / _INDICES}; one is wanted")
+        raise ValueError(f"{len(structs)} indices in {folder / INDICES}; one is wanted")
     by_position: dict[str, str] = structs[0]["nodes_dict"]
     ids = [by_position[str(position)] for position in range(index.ntotal)]
-    return ids, np.asarray(index.reconstruct_n(0, index.ntotal), np.float32)
+    return ids, vectors_of(index, str(folder / VECTORS))

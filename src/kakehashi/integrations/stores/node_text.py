@@ -33,3 +33,22 @@ def node_of(fields: Mapping[str, Any], text: str | None = None) -> tuple[str, Ma
         raise MissingExtraError("llama-index-core", "llama-index") from error
     node = metadata_dict_to_node(dict(fields), text=text)
     return text_without(node, _FIELD), node.metadata
+
+
+def node_of_entry(entry: Any) -> tuple[str | None, Mapping[str, Any]]:
+    """Return the same of a node of a docstore; no text where the docstore lacks it.
+
+    Args:
+        entry: as the file of the docstore has it; None where it has none.
+
+    Raises:
+        MissingExtraError: LlamaIndex is not installed.
+    """
+    if entry is None:
+        return None, {}
+    try:
+        from llama_index.core.storage.docstore.utils import json_to_doc
+    except ImportError as error:
+        raise MissingExtraError("llama-index-core", "llama-index") from error
+    node = json_to_doc(entry)
+    return text_without(node, _FIELD), node.metadata

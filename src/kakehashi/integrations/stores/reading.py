@@ -9,6 +9,7 @@ from ...data.index import IndexDocuments, read_index_file
 from ...errors import KakehashiError, ReaderError
 from .address import Address, parse_address
 from .chroma import read_chroma
+from .faiss import read_faiss
 from .lancedb import read_lancedb
 from .langchain_dump import read_langchain_dump
 from .llama_index_storage import read_llama_index_storage
@@ -21,6 +22,7 @@ _READERS: dict[str, Callable[[Address], IndexDocuments]] = {
     "qdrant": read_qdrant,
     "lancedb": read_lancedb,
     "postgres": read_postgres,
+    "faiss": read_faiss,
     "llama-index": read_llama_index_storage,
     "langchain": read_langchain_dump,
     "parquet": read_parquet,

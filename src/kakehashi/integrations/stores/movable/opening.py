@@ -8,8 +8,10 @@ from pathlib import Path
 from ....errors import DataError, KakehashiError, ReaderError
 from ..address import FORM, Address, parse_address
 from .chroma import open_chroma
+from .faiss import open_faiss
 from .lancedb import open_lancedb
 from .langchain_dump import open_langchain_dump
+from .llama_index_storage import open_llama_index_storage
 from .parquet import open_parquet
 from .postgres import open_postgres
 from .protocol import MovableCollection
@@ -22,6 +24,8 @@ _OPENERS: dict[str, Callable[[Address], MovableCollection]] = {
     "parquet": open_parquet,
     "langchain": open_langchain_dump,
     "postgres": open_postgres,
+    "faiss": open_faiss,
+    "llama-index": open_llama_index_storage,
 }
 
 
