@@ -100,6 +100,11 @@ def ids_missing(of: MovableCollection, there: MovableCollection) -> list[str]:
     return missing
 
 
-def _add(total: int, parts: Iterable[bytes]) -> int:
+def checksum(parts: Iterable[bytes]) -> int:
+    """Return the sum of SHA-256 of all parts modulo 2^256: equal in any order."""
     digests = (hashlib.sha256(part).digest() for part in parts)
-    return (total + sum(int.from_bytes(digest, "big") for digest in digests)) % _MODULUS
+    return sum(int.from_bytes(digest, "big") for digest in digests) % _MODULUS
+
+
+def _add(total: int, parts: Iterable[bytes]) -> int:
+    return (total + checksum(parts)) % _MODULUS
