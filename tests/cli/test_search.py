@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from support.command_line import BOTH_ENCODERS
+from support.postgres_server import postgres_url
 from support.toy_data import machine_pairs
+from support.vector_stores import lc_postgres, lc_postgres_collection, li_postgres
 from typer.testing import CliRunner
 
 from kakehashi.cli.app import app
@@ -151,6 +153,26 @@ def faiss_folder(aligner, folder):
     return f"faiss:{folder}"
 
 
+def postgres(aligner, folder):
+    store = lc_postgres(of_langchain(aligner), folder, None)
+    store.add_documents(langchain_documents())
+    return postgres_url(query=f"?table={store.get_table_name()}")
+
+
+def postgres_collection(aligner, folder):
+    store = lc_postgres_collection(of_langchain(aligner), folder, None)
+    store.add_documents(langchain_documents())
+    return postgres_url(query=f"?collection={store.collection_name}")
+
+
+def llama_index_postgres(aligner, folder):
+    from kakehashi.integrations.llama_index import AlignedEmbedding
+
+    store = li_postgres(AlignedEmbedding(aligner=aligner), folder, None)
+    of_llama_index(aligner, store)
+    return postgres_url(query=f"?table=data_{store.table_name}")
+
+
 STORES = [
     lancedb,
     faiss_folder,
@@ -162,6 +184,8 @@ STORES = [
     parquet,
 ]
 STORES += [llama_index, llama_index_faiss, llama_index_qdrant]
+STORES += [postgres, postgres_collection, llama_index_postgres]
+RESCORED = [dump, parquet, qdrant, llama_index, llama_index_qdrant, postgres, llama_index_postgres]
 
 
 def search(aligner, *arguments):
@@ -194,7 +218,7 @@ def test_a_store_is_asked_by_its_address(fill, text_aligner, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("fill", [dump, parquet, qdrant, llama_index, llama_index_qdrant])
+@pytest.mark.parametrize("fill", RESCORED)
 def test_hits_are_rescored_by_the_vectors_of_the_store(fill, keeping_aligner, tmp_path):
     address = fill(keeping_aligner, tmp_path)
     query = keeping_aligner.prepare_query(QUESTION, "source")

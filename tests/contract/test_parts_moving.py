@@ -19,6 +19,7 @@ ROWS = [Row(number, text, {"team": "ab"[number % 2]}) for number, text in enumer
 QUERY = "check the valve 2"
 NOTED = [("langchain", "chroma"), ("langchain", "qdrant"), ("llama_index", "chroma")]
 NOTED += [("llama_index", "qdrant"), ("llama_index", "simple")]
+NOTED += [("langchain", "postgres"), ("llama_index", "postgres")]
 
 
 def unit_letters(texts):

@@ -7,6 +7,7 @@ from ...retrieval.rescore import Rescore
 from .._modalities import Space
 from ..stores.address import FORM, KINDS, Address, parse_address
 from ..stores.lancedb import opened_lancedb
+from ..stores.postgres.catalogue import is_of_llama_index, table_of
 from ..stores.qdrant_clients import opened_qdrant
 from ..stores.rows import is_node_of_llama_index
 from .hit import StoreHit
@@ -54,6 +55,9 @@ def search_address(
 
 def _of_llama_index(address: Address) -> bool:
     """Whether LlamaIndex filled the store: only it reads the texts of its nodes there."""
+    if address.kind == "postgres":
+        with table_of(address) as (_, table):
+            return is_of_llama_index(table)
     if address.kind == "qdrant":
         with opened_qdrant(address) as (client, name):
             points, _ = client.scroll(name, limit=1, with_payload=True)

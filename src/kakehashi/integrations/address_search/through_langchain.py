@@ -17,6 +17,7 @@ from ...retrieval.stored_index import StoredDocument
 from .._modalities import Space
 from ..langchain import AlignedEmbeddings, HybridRetriever, VectorSearch
 from ..langchain.index import scale_of
+from ..langchain.postgres_address import opened_postgres
 from ..stores.address import Address
 from ..stores.arrow import vector_column
 from ..stores.checked import require_index
@@ -66,6 +67,9 @@ def _opened(address: Address, embeddings: AlignedEmbeddings) -> Iterator[VectorS
         yield _of_faiss(address, embeddings)
     elif address.kind == "lancedb":
         yield _of_lancedb(address, embeddings)
+    elif address.kind == "postgres":
+        with opened_postgres(address, embeddings) as opened:
+            yield opened
     else:
         from langchain_qdrant import QdrantVectorStore
 

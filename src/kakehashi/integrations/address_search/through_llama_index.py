@@ -12,6 +12,7 @@ from ...retrieval.rescore import Rescore
 from .._modalities import Space
 from ..llama_index import AlignedEmbedding, HybridRetriever, VectorSearch
 from ..llama_index.index import scale_of
+from ..llama_index.postgres import opened_postgres
 from ..stores.address import Address
 from ..stores.arrow import vector_column
 from ..stores.lancedb import opened_lancedb
@@ -61,6 +62,10 @@ def _opened(address: Address, embedding: AlignedEmbedding) -> Iterator[Any]:
             table_name=name, vector_column_name=vector, connection=connection, mode="append"
         )
         yield VectorStoreIndex.from_vector_store(table, embed_model=embedding)
+        return
+    if address.kind == "postgres":
+        with opened_postgres(address) as opened:
+            yield VectorStoreIndex.from_vector_store(opened, embed_model=embedding)
         return
     from llama_index.vector_stores.qdrant import QdrantVectorStore
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -12,9 +13,12 @@ from llama_index.core.vector_stores.types import (
     VectorStoreQueryResult,
 )
 
+from ..stores.address import Address
+from ..stores.postgres.catalogue import PREFIX, table_of
 from ..stores.postgres.index import PostgresIndex, vectors_in_postgres
 from ..stores.postgres.table import Table
 from ..stores.postgres.transactions import of_engine
+from ..stores.postgres_address import PostgresAddress
 from .nodes import TextOfNode, text_of_metadata
 
 _PACKAGE = "llama_index.vector_stores.postgres"
@@ -60,6 +64,31 @@ def _table(store: Any) -> Table:
         metadata="metadata_",
         order="id",
     )
+
+
+@contextmanager
+def opened_postgres(address: Address) -> Iterator[Any]:
+    """Yield the store of a table that LlamaIndex filled, at an address."""
+    from llama_index.vector_stores.postgres import PGVectorStore
+
+    with table_of(address) as (sql, table):
+        declared = table.type_of(sql, table.vector)
+    assert isinstance(address, PostgresAddress)
+    kind, _, dimension = declared.partition("(")
+    store = PGVectorStore(
+        connection_string=address.engine_url(),
+        async_connection_string=address.engine_url("asyncpg"),
+        table_name=table.name.removeprefix(PREFIX),
+        schema_name=table.schema,
+        embed_dim=int(dimension.rstrip(")")),
+        use_halfvec=kind == "halfvec",
+        perform_setup=False,
+    )
+    try:
+        yield store
+    finally:
+        if store._engine is not None:
+            store._engine.dispose()
 
 
 class WithVectors:

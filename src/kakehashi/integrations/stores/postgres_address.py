@@ -74,6 +74,18 @@ class PostgresAddress(Address):
         }
         return {name: value for name, value in named.items() if value is not None} | {**self.libpq}
 
+    def engine_url(self, driver: str = "psycopg") -> str:
+        """Return the address as an engine of SQLAlchemy takes it, with the password."""
+        from sqlalchemy import URL
+
+        given = self.parameters
+        names = {"username": "user", "password": "password", "host": "host", "port": "port"}
+        parts = {ours: given.pop(theirs, None) for ours, theirs in names.items()}
+        url = URL.create(
+            f"postgresql+{driver}", database=given.pop("dbname", None), query=given, **parts
+        )
+        return str(url.render_as_string(hide_password=False))
+
     def connection(self) -> Any:
         """Return a connection of psycopg, in which every statement is a transaction.
 

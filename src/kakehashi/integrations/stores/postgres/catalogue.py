@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import NamedTuple
 
 from ....errors import DataError
 from ..postgres_address import PostgresAddress
+from ..store_address import Address
 from .table import Table
-from .transactions import Sql, quoted
+from .transactions import Sql, of_connection, quoted
 
 VECTORS = ("vector", "halfvec")
 """Types of pgvector whose vectors are read."""
@@ -17,6 +20,8 @@ _TEXTS = ("content", "text", "document", "page_content", "chunk")
 _METADATA = ("langchain_metadata", "metadata_", "metadata", "cmetadata")
 """Names of columns that LangChain, LlamaIndex and many users give."""
 OLDER, COLLECTIONS = "langchain_pg_embedding", "langchain_pg_collection"
+PREFIX = "data_"
+"""Of the tables of LlamaIndex, before the name that was given."""
 
 
 class Column(NamedTuple):
@@ -47,6 +52,24 @@ def columns_of(sql: Sql, schema: str, table: str) -> list[Column]:
         table=quoted(schema, table).replace("%%", "%"),
     )
     return [Column(*row) for row in rows]
+
+
+@contextmanager
+def table_of(address: Address) -> Iterator[tuple[Sql, Table]]:
+    """Yield the table at an address, and what reads its database for as long; it writes nothing.
+
+    Raises:
+        DataError: see :func:`table_at`.
+    """
+    assert isinstance(address, PostgresAddress)
+    with closing(address.connection()) as connection, of_connection(connection)() as sql:
+        sql("SET TRANSACTION READ ONLY")
+        yield sql, table_at(sql, address)
+
+
+def is_of_llama_index(table: Table) -> bool:
+    """Whether a table has the name and the columns that LlamaIndex gives."""
+    return table.name.startswith(PREFIX) and (table.id, table.metadata) == ("node_id", "metadata_")
 
 
 def table_at(sql: Sql, address: PostgresAddress) -> Table:
