@@ -82,6 +82,8 @@ def copy_until_settled(ends: Ends, vectors: NewVectors, watch: Stopwatch) -> Cop
         copied.written += copied.last.written
         copied.deleted += copied.last.deleted
         if copied.last.settled:
+            if not copied.written:  # a run that was killed may have written all, and finished none
+                ends.patiently(ends.there().finish)
             return copied
         if 0 < before.rows == before.written and copied.last.written == copied.last.rows:
             raise MigrationError(

@@ -51,7 +51,7 @@ class Ends:
         name = _name_of(source.address)
         if to == name:
             raise DataError(f"--to {to}: that is the index itself; give another name.")
-        to = to or f"{name}_moved"
+        to = to or _beside(name)
         return cls(source, source.beside(to), to, say, patience)
 
     def close(self) -> None:
@@ -154,6 +154,12 @@ def _is_lost_postgres(error: BaseException) -> bool:
         return False
     state = getattr(error, "sqlstate", None)
     return state is None or state.startswith(("57P", "08"))
+
+
+def _beside(name: str) -> str:
+    """Return the name of a new collection; that of a file keeps its ending."""
+    ending = ".json" if name.endswith(".json") else ""
+    return f"{name.removesuffix(ending)}_moved{ending}"
 
 
 def _name_of(address: str) -> str:

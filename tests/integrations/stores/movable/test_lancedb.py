@@ -4,10 +4,13 @@ import datetime
 
 import numpy as np
 import pytest
+from support.toy_data import two_views
 
+from kakehashi import Pairs
 from kakehashi.errors import DataError
 from kakehashi.integrations.stores.movable.lancedb_indices import sub_vectors
 from kakehashi.integrations.stores.movable.opening import open_movable
+from kakehashi.migration import migrate
 
 lancedb = pytest.importorskip("lancedb")
 pa = pytest.importorskip("pyarrow")
@@ -144,3 +147,27 @@ def test_ids_may_be_numbers_and_name_one_row_each(tmp_path):
     made.add(rows[:1])
     with pytest.raises(DataError, match="0 rows have no id, and 1 the id of another"):
         copied(tmp_path)
+
+
+@pytest.mark.slow
+def test_a_run_after_a_kill_before_the_last_step_builds_the_index(tmp_path, aligner, monkeypatch):
+    from kakehashi.integrations.stores.movable.lancedb import LanceDBCollection
+
+    x, y, _ = two_views(300)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(y.reshape(-1)), D)
+    made = table(tmp_path, 300, vector=vectors)
+    made.create_index("vector", config=lancedb.index.IvfFlat(distance_type="cosine"))
+    texts = made.to_arrow().column("text").to_pylist()
+    probe = Pairs(source_vectors=x[:50], target_vectors=y[:50], target_texts=texts[:50])
+
+    def killed(self):
+        raise KeyboardInterrupt
+
+    address = f"lancedb:{tmp_path}?collection=manual"
+    with monkeypatch.context() as patched:
+        patched.setattr(LanceDBCollection, "finish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            migrate(address, aligner, probe=probe)
+    assert migrate(address, aligner, probe=probe).written == 0
+    moved = open_movable(f"{address}_moved")
+    assert moved.settings == open_movable(address).settings
