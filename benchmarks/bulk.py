@@ -1,7 +1,7 @@
 """Measure `kakehashi bulk`: rows a second in one process, and on a Ray of two workers.
 
-    python benchmarks/bulk.py [--vectors 131072] [--texts 2048] [--workers 2] [--cache FILE]
-                              [--out JSON]
+    python benchmarks/bulk.py [--vectors 131072] [--texts 1024] [--only WAY] [--workers 2]
+                              [--cache FILE] [--out JSON]
 
 An aligner of mode shared is fitted on 300 of the demo's pairs (Universal Sentence Encoder into the
 space of all-MiniLM-L6-v2, 384 dimensions), without n-grams and with them. Its documents are then
@@ -77,18 +77,18 @@ def demo_pairs() -> kakehashi.Pairs:
     return kakehashi.read_pairs(str(path), on_invalid="drop")
 
 
-def make_aligners(folder: Path, cache: Path | None) -> dict[str, Path]:
-    """Fit and save an aligner for each way."""
+def make_aligners(folder: Path, ways: list[str], cache: Path | None) -> dict[str, Path]:
+    """Fit and save the aligner of each way."""
     pairs = demo_pairs()
     some = pairs.select(range(0, len(pairs), max(1, len(pairs) // PAIRS)))
     encoders = {"source_encoder": multilingual_encoder(), "target_encoder": english_model()}
-    saved = {}
-    for name, ngrams in (("vectors", False), ("vectors and texts", True)):
-        quick = {"mode": "shared", "ngrams": ngrams, "learned": False, "learn_from": []}
+    saved: dict[bool, Path] = {}
+    for reads in dict.fromkeys(way == "vectors and texts" for way in ways):
+        quick = {"mode": "shared", "ngrams": reads, "learned": False, "learn_from": []}
         aligner = kakehashi.fit(some, **encoders, **quick, cache=cache)
-        print(f"{name}: {aligner}", file=sys.stderr)
-        saved[name] = aligner.save(folder / name.replace(" ", "-"))
-    return saved | {"texts": saved["vectors"]}
+        print(aligner, file=sys.stderr)
+        saved[reads] = aligner.save(folder / ("reads-texts" if reads else "reads-vectors"))
+    return {way: saved[way == "vectors and texts"] for way in ways}
 
 
 def write_rows(path: Path, way: str, n: int, cache: Path | None) -> Path:
@@ -152,7 +152,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--vectors", type=int, default=131_072, help="rows of vectors")
-    parser.add_argument("--texts", type=int, default=2048, help="rows of texts")
+    parser.add_argument("--texts", type=int, default=1024, help="rows of texts")
+    parser.add_argument("--only", choices=GROUP_ROWS, action="append", help="a way; all by default")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--out", type=Path)
@@ -171,7 +172,7 @@ def main() -> None:
 def measured(place: Path, asked: argparse.Namespace) -> list[dict[str, Any]]:
     """Return a row for each way and place."""
     rows = []
-    aligners = make_aligners(place / "aligners", asked.cache)
+    aligners = make_aligners(place / "aligners", asked.only or [*GROUP_ROWS], asked.cache)
     sizes = {way: asked.texts if way == "texts" else asked.vectors for way in aligners}
     sources = {
         way: write_rows(place / f"{way}.parquet", way, n, asked.cache) for way, n in sizes.items()

@@ -10,6 +10,7 @@ _log = logging.getLogger(__name__)
 
 MODULES = [
     "kakehashi",
+    "kakehashi.bulk",
     "kakehashi.encoders",
     "kakehashi.evaluation",
     "kakehashi.pages",

@@ -101,12 +101,12 @@ def _files(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise DataError(f"{path} does not exist; name a Parquet file or a folder of them.")
-    found = [file for file in path.glob("*.parquet") if not file.name.startswith((".", "_"))]
-    if not found:
+    files = [file for file in path.glob("*.parquet") if not file.name.startswith((".", "_"))]
+    if not files:
         raise DataError(
             f"{path} holds no file *.parquet. Folders inside it are not read; name one of them."
         )
-    return sorted(found)
+    return sorted(files)
 
 
 def _blocks(file: Path, state: str, sizes: list[int]) -> Iterator[Block]:

@@ -93,16 +93,16 @@ def require_machines(job: Job, fingerprint: str, block: Block) -> None:
 
     mark = job.out / f".{secrets.token_hex(4)}.part"
     mark.touch()
-    asked = {}
+    answers = []
     ask = ray.remote(num_cpus=0, max_retries=0)(problem_here)
     for node in ray.nodes():
         if node["Alive"] and node["Resources"].get("CPU"):
-            there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            node_only = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
             name = node["NodeManagerHostname"]
             needed = (job, fingerprint, block, mark, __version__)
-            asked[name] = ask.options(scheduling_strategy=there).remote(*needed)
+            answers.append((name, ask.options(scheduling_strategy=node_only).remote(*needed)))
     try:
-        for name, answer in asked.items():
+        for name, answer in answers:
             try:
                 problem = ray.get(answer)
             except ray.exceptions.RayError as error:

@@ -1,4 +1,4 @@
-"""What is done to every block: one description, which a worker on another machine can read."""
+"""A job: how every block is embedded, as a worker on another machine reads it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,9 @@ class BlockWorker:
         [first], [last] = runs["first"], runs["last"]
         kind = said = ""
         try:
-            for block in self._output.missing(self._blocks[first:last]):
+            for block in self._blocks[first:last]:
+                if self._output.has(block):  # a worker before was lost after it
+                    continue
                 with self._output.begun(block):
                     self._output.write(block, self._embedder(self._reader.read(block), block))
         except Exception as error:

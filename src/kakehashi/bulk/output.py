@@ -1,7 +1,7 @@
 """The output: one file for each block, whose name says what it was made of.
 
-The folder is the only state. A file is there as a whole or not at all, and its name holds a hash
-of the input file, of the place in it and of the aligner. So a listing of the folder tells which
+The folder is the only state. A file is there as a whole or not at all. Its name holds a hash of
+the input file, of the place in it and of the aligner. So a listing of the folder tells which
 blocks are done, and shows a file of another input or aligner.
 """
 
@@ -52,6 +52,10 @@ class Output:
         place = f"{block.row_group:06d}-{block.start:09d}"
         return self.folder / f"{block.file.stem}-{place}-{digest}.parquet"
 
+    def has(self, block: Block) -> bool:
+        """Whether a block has its file."""
+        return self.path(block).exists()
+
     def missing(self, blocks: Iterable[Block]) -> list[Block]:
         """Return the blocks that have no file yet."""
         present = {path.name for path in self.folder.glob("*.parquet")}
@@ -68,7 +72,7 @@ class Output:
         import pyarrow.parquet as pq
 
         path = self.path(block)
-        part = _part(path)
+        part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
         try:
             with part.open("xb") as file:
                 pq.write_table(self._described(block, table), file, row_group_size=len(block))
@@ -80,30 +84,36 @@ class Output:
 
     @contextmanager
     def begun(self, block: Block) -> Iterator[None]:
-        """Leave an empty part while a block is embedded, which stays where the worker is killed.
+        """Leave a mark while a block is embedded, which stays where the worker is killed.
 
         Raises:
             DataError: several workers were killed over this block.
         """
-        path = self.path(block)
-        lost = len(list(self.folder.glob(f".{escape(path.name)}-*.part")))
+        name = self.path(block).stem
+        self._marks.mkdir(exist_ok=True)
+        lost = len(list(self._marks.glob(f"{escape(name)}.*")))
         if lost >= _LOST:
             raise DataError(
                 f"{block}: {lost} workers were killed over it, as by a lack of memory. Give each "
                 "more memory (fewer --workers on a machine), and run it again."
             )
-        part = _part(path)
-        part.touch()
+        mark = self._marks / f"{name}.{secrets.token_hex(4)}"
+        mark.touch()
         try:
             yield
         finally:
-            part.unlink(missing_ok=True)
+            mark.unlink(missing_ok=True)
+
+    @property
+    def _marks(self) -> Path:
+        return self.folder / ".begun"  # a small folder: it is listed for every block
 
     def tidy(self) -> None:
-        """Delete the parts that killed processes left."""
-        for part in self.folder.glob(".*.part"):
-            with suppress(FileNotFoundError):
-                part.unlink()
+        """Delete the parts and the marks that killed processes left."""
+        for path in (*self.folder.glob(".*.part"), *self._marks.glob("*")):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):
+            self._marks.rmdir()
 
     def refuse_others(self, blocks: Iterable[Block]) -> None:
         """Raise where the folder holds files that this job does not write.
@@ -134,11 +144,6 @@ class Output:
         about = f"{block}, as {MODALITY} {ROLE}s, {way}"
         kept = {**(table.schema.metadata or {}), KEY.encode(): self.record.to_json().encode()}
         return table.replace_schema_metadata({**kept, _ABOUT.encode(): about.encode()})
-
-
-def _part(path: Path) -> Path:
-    """Return a new hidden name beside a file, which no reader takes for one of the index."""
-    return path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
 
 
 def _record(path: Path) -> IndexRecord | None:

@@ -13,7 +13,7 @@ from ..bundle import check_parent
 from ..errors import DataError
 from ..progress import track
 from ..retrieval.index_record import IndexRecord
-from .blocks import Block, read_input
+from .blocks import Block, Input, read_input
 from .cluster import ray_up, require_machines
 from .columns import require_columns
 from .embedding import BlockEmbedder
@@ -87,8 +87,8 @@ def embed_parquet(
         workers: of Ray, with one CPU each; by default as many as there are CPUs.
 
     Raises:
-        DataError: the input cannot be used; ``out`` holds other files; or no Ray can be joined, or
-            one of its machines lacks what a worker needs.
+        DataError: the input cannot be used, or ``out`` holds other files. Or no Ray can be
+            joined, or one of its machines lacks something.
         ReaderError: a file is no Parquet.
         AlignerMismatchError: ``out`` was filled through another aligner; or the vectors are not
             the target encoder's own.
@@ -96,39 +96,39 @@ def embed_parquet(
         BundleError: the aligner cannot be loaded.
         MissingExtraError: pyarrow or Ray is not installed.
     """
-    given, folder = read_input(Path(source)), Path(out)
-    require_columns(given.schema, str(source))
+    parquet, folder = read_input(Path(source)), Path(out)
+    require_columns(parquet.schema, str(source))
     if folder.exists() and folder.samefile(source):
         raise DataError(f"{out} is the input; name another folder to write.")
     if workers is not None and ray is None:
         raise DataError(f"workers={workers} are Ray's; pass --ray local (ray='local'), too.")
-    job = Job(
-        folder.absolute(),
-        Path(aligner).absolute(),
-        second_map,
-        target_encoder,
-        "vector" in given.schema.names,
-    )
-    loaded = job.load()
-    if loaded.reads(MODALITY) and "text" not in given.schema.names:
-        raise DataError(
-            f"This aligner also reads the texts of documents, and {source} has no column 'text'."
-        )
-    output = Output(job.out, IndexRecord.of(loaded, "column text"), job.from_vectors)
     check_parent(folder)
-    output.refuse_others(given.blocks)
-    missing = output.missing(given.blocks)
+    from_vectors = "vector" in parquet.schema.names
+    places = folder.absolute(), Path(aligner).absolute()  # workers stand in other folders
+    job = Job(*places, second_map, target_encoder, from_vectors)
+    loaded = job.load()
+    output = Output(job.out, IndexRecord.of(loaded, "column text"), from_vectors)
+    output.refuse_others(parquet.blocks)
+    missing = output.missing(parquet.blocks)
     if missing:
-        if job.from_vectors:
-            with closing(BlockReader()) as reader:
-                rows = reader.read(missing[0]).slice(0, _COMPARED)
-            require_own_vectors(loaded, rows, str(source))
+        if from_vectors:
+            _check_vectors(loaded, parquet, missing[0], str(source))
         _write(job, loaded, output, missing, ray, workers)
     output.tidy()
-    rows_written = output.n_rows(given.blocks)
-    return BulkResult(
-        folder, rows_written, given.n_rows - rows_written, len(given.blocks), len(missing)
-    )
+    n_rows = output.n_rows(parquet.blocks)
+    n_blocks = len(parquet.blocks)
+    return BulkResult(folder, n_rows, parquet.n_rows - n_rows, n_blocks, len(missing))
+
+
+def _check_vectors(aligner: Aligner, parquet: Input, block: Block, name: str) -> None:
+    """Check before the first write what a projection of stored vectors needs."""
+    if aligner.reads(MODALITY) and "text" not in parquet.schema.names:
+        raise DataError(
+            f"This aligner also reads the texts of documents, and {name} has no column 'text'."
+        )
+    with closing(BlockReader()) as reader:
+        rows = reader.read(block).slice(0, _COMPARED)
+    require_own_vectors(aligner, rows, name)
 
 
 def _write(
