@@ -17,6 +17,7 @@ from .contents import look_at_fields, look_at_size, look_at_vectors
 from .copies import look_at_copies
 from .diagnosis import Diagnosis
 from .finding import Finding
+from .leftovers import look_at_leftovers
 from .mixed import divided, look_at_models
 from .modalities import modalities_in, modalities_of_texts
 from .reading import read
@@ -86,7 +87,8 @@ def _findings(collection: MovableCollection, wanted: Wanted) -> Iterator[Finding
     yield look_at_fields(reading)
     yield from look_at_vectors(reading, collection.settings)
     yield from look_at_record(collection, census.dimension)
-    yield from look_at_note(collection, reading.total)
+    yield from look_at_note(collection)
+    yield from look_at_leftovers(collection)
     if not len(sample):
         return
     yield from look_at_copies(reading)

@@ -39,7 +39,7 @@ def look_at_record(collection: MovableCollection, dimension: int) -> Iterator[Fi
         yield Finding("record", SOUND, (says,), "", evidence)
 
 
-def look_at_note(collection: MovableCollection, total: int) -> Iterator[Finding]:
+def look_at_note(collection: MovableCollection) -> Iterator[Finding]:
     """Say whether a move filled the index, and how far it came."""
     note = MoveNote.from_json(collection.note())
     if note is None:

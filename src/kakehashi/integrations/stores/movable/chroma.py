@@ -82,6 +82,10 @@ class ChromaCollection:
             yield rows
             offset += len(rows)
 
+    def part(self, start: int, n: int) -> Sequence[StoredRow]:
+        """Return at most n documents from a place in the order of the store."""
+        return self._read(limit=n, offset=start)
+
     def rows(self, ids: Sequence[str]) -> Mapping[str, StoredRow]:
         """Return the documents of these ids, as far as they are there."""
         return {row.id: row for row in self._read(ids=list(ids))} if ids else {}

@@ -1,0 +1,74 @@
+"""What interrupted runs have left beside an index: copies of a move, and half-written files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ..integrations.stores.address import parse_address
+from ..integrations.stores.movable.protocol import MovableCollection
+from ..printable import printable
+from ..retrieval.move_note import MoveNote
+from .finding import NOTE, Finding
+
+_SUFFIX = "_moved"
+"""What `kakehashi migrate` adds to the name of an index, unless it is told another one."""
+_LISTED = 3
+
+
+def look_at_leftovers(
+    collection: MovableCollection, copies: tuple[str, ...] = ()
+) -> Iterator[Finding]:
+    """Say what lies beside the index: a copy that is not complete or not used, and files.
+
+    Args:
+        copies: names of new collections, beside the one that a move makes by default.
+    """
+    for name in dict.fromkeys([f"{name_of(collection.address)}{_SUFFIX}", *copies]):
+        beside = collection.beside(name)
+        note = None if beside is None else MoveNote.from_json(beside.note())
+        if note is not None and note.source == name_of(collection.address):
+            yield _copy(name, note)
+    files = half_written(collection.address)
+    if files:
+        listed = ", ".join(printable(path.name) for path in files[:_LISTED])
+        says = f"{len(files):,} half-written files of a run that was stopped: {listed}"
+        step = "delete them, once no program writes here"
+        yield Finding("leftovers", NOTE, (says,), step, {"files": [path.name for path in files]})
+
+
+def _copy(name: str, note: MoveNote) -> Finding:
+    says = f"{printable(name)!r} is a copy of this index: {note.state} since {printable(note.at)}"
+    steps = {
+        "copying": "kakehashi migrate goes on; --clean-up deletes the copy, after a question",
+        "verified": "kakehashi migrate --switch lets searches follow",
+        "live": "searches follow the copy; --clean-up deletes this index, after a question",
+        "rolled back": "kakehashi migrate --clean-up deletes the copy, after a question",
+    }
+    evidence = {"copy": name, "state": note.state, "rows": note.rows, "at": note.at}
+    return Finding("copy", NOTE, (says,), steps[note.state], evidence)
+
+
+def half_written(address: str) -> list[Path]:
+    """Return files and folders that a run has left hidden in or beside a store of files."""
+    parsed = parse_address(address)
+    if parsed is None or parsed.folder is None or not parsed.folder.exists():
+        return []
+    place = parsed.folder.absolute()
+    inside = place.glob(".*.part") if place.is_dir() else ()
+    return sorted({*inside, *place.parent.glob(f".{_literal(place.name)}-*")})
+
+
+def _literal(name: str) -> str:
+    """Return a name as a pattern that fits it alone."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
+
+
+def name_of(address: str) -> str:
+    """Return the name of a collection by its address: of a file, that of the file."""
+    parsed = parse_address(address)
+    if parsed is None:
+        return Path(address).name
+    if parsed.collection is not None:
+        return parsed.collection
+    return "" if parsed.folder is None else parsed.folder.name
