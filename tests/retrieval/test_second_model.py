@@ -62,7 +62,7 @@ def stage(model, index=INDEX):
 def ordered(model, ids, k=4, index=INDEX, **options):
     request = SearchRequest(Query(np.ones(2, np.float32), "source", "declared"), QUERY, k, options)
     hits = [as_hit(name, 0.5 - place / 100) for place, name in enumerate(ids)]
-    return stage(model, index).ordered(request, hits, as_hit)
+    return stage(model, index).ordered(request, hits, as_hit, wanted=k)
 
 
 def brute_force(ids, index=INDEX):

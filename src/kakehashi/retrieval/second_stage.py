@@ -54,11 +54,11 @@ class SecondStage:
 
     def result(self, request: SearchRequest, result: SearchResult, as_hit: AsHit) -> SearchResult:
         """Return a result in the new order; it ends with the hits that were ordered again."""
-        hits = self.ordered(request, result.hits, as_hit)
+        hits = self.ordered(request, result.hits, as_hit, wanted=self.n_hits(request.k))
         return result if hits is None else result._replace(hits=hits, last_hits={})
 
     def ordered(
-        self, request: SearchRequest, hits: Sequence[Hit], as_hit: AsHit
+        self, request: SearchRequest, hits: Sequence[Hit], as_hit: AsHit, *, wanted: int
     ) -> list[Hit] | None:
         """Return the first hits in their new order; None where the model fails, or has seen none.
 
@@ -66,6 +66,7 @@ class SecondStage:
 
         Args:
             as_hit: makes a hit of a payload that the search did not return.
+            wanted: the index is asked only for documents that may stand among so many first ones.
         """
         n = self.n_hits(request.k)
         keys = set(list(dict.fromkeys(hit.key for hit in hits))[:n])
@@ -75,7 +76,6 @@ class SecondStage:
         look = self.model.look(request.text, list(zip(ids, texts, strict=True)), n)
         if look is None:
             return None
-        others = [each for each in look.nearest if each.id not in ids]
         known: list[Hit] = []
         kept: dict[int, Hit] = {}
         for row, (hit, similarity) in enumerate(zip(first, look.similarities, strict=True)):
@@ -84,6 +84,12 @@ class SecondStage:
                 kept[row] = scored
             else:
                 known.append(scored)
+        least = sorted((hit.similarity or 0.0 for hit in known), reverse=True)[wanted - 1 : wanted]
+        others = [
+            each
+            for each in look.nearest
+            if each.id not in ids and (not least or each.similarity > least[0])
+        ]
         known += self._others(others, request.options, as_hit)
         return _at_their_places(kept, _in_order(known)) if known else None
 

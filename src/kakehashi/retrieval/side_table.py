@@ -73,6 +73,7 @@ class SideTable:
         self._ids: list[str] = []
         self._texts: list[bytes] = []
         self._row_of: dict[str, int] = {}
+        self._row_with: dict[bytes, int] = {}
         self._matrix = np.empty((0, 0), np.float32)
         self._last = 0
 
@@ -99,9 +100,19 @@ class SideTable:
         return self._identity.dimension
 
     def get(self, texts: Sequence[str]) -> dict[str, Float32Array]:
-        """Return the vectors that are there, by text; a damaged one is left out."""
+        """Return the vectors that are there, by text; a damaged one is left out.
+
+        Those of named documents are in memory, at unit length.
+        """
         with self._using() as file:
-            return file.get(self._encoder, "document", texts, self.dimension)
+            self._read_new(file)
+            known = {}
+            for text in texts:
+                row = self._row_with.get(key := key_of(text), -1)
+                if row >= 0 and self._texts[row] == key:  # another text may have taken its place
+                    known[text] = self._matrix[row].copy()
+            missing = [text for text in texts if text not in known]
+            return known | file.get(self._encoder, "document", missing, self.dimension)
 
     def put(self, texts: Sequence[str], vectors: Float32Array) -> None:
         """Keep the (n, d) vectors of n texts."""
@@ -156,6 +167,7 @@ class SideTable:
                 self._ids.append(name)
                 self._texts.append(key)
             self._texts[row] = key
+            self._row_with[key] = row
             self._room_for(row + 1)[row] = unit_rows(vector[None])[0]
 
     def _room_for(self, n: int) -> Float32Array:
