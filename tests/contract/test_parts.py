@@ -169,3 +169,8 @@ class TestRetrieverOfLangChain(RetrieversIntegrationTests):
     @property
     def retriever_query_example(self):
         return QUERIES[0]
+
+    def test_names_its_stores_and_models_for_tracing(self, retriever):
+        params = retriever._get_ls_params()
+        assert params["ls_vector_store_provider"] == "InMemoryVectorStore"
+        assert params["ls_embedding_model"].count("kakehashi-") == 2

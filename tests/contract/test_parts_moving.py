@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
+from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
+from support import vector_stores
 from support.parts import FRAMEWORKS, Row, id_of, note, write_note
 from support.toy_data import machine_pairs, rescoring_aligner, reversed_letters
 
@@ -267,3 +269,24 @@ def test_parts_that_cannot_be_rescored_are_not_mixed(chroma, monkeypatch):
         chroma.texts(retriever)
     with pytest.warns(DegradedWarning, match="search 'old' failed"):
         assert len(chroma.texts(chroma.retriever(on_error="degrade"))) == 5
+
+
+@pytest.mark.parametrize("framework", ["langchain", "llama_index"])
+def test_a_server_that_goes_leaves_the_other_part(framework, aligner, moved, tmp_path):
+    """Each part lies on a server of its own; the one of the new part is killed."""
+    driver, make = FRAMEWORKS[framework], FRAMEWORKS[framework].stores["chroma over http"]
+    stack = ExitStack()
+    with vector_stores.chroma_server(tmp_path) as first, stack:
+        (tmp_path / "second").mkdir()
+        second = stack.enter_context(vector_stores.chroma_server(tmp_path / "second"))
+        old = driver.filled(aligner, ROWS[:40], make, server=lambda: first)
+        new = driver.filled(moved, ROWS[40:], make, server=lambda: second)
+        parts = [driver.part(old, aligner, name="old"), driver.part(new, moved, name="new")]
+        retriever = driver.retriever(parts, k=80, on_error="degrade", follow_every=0)
+        assert len(driver.ask(retriever, QUERY)) == 80
+        stack.close()
+        with pytest.warns(DegradedWarning, match="search 'new' failed"):
+            found = driver.ask(retriever, QUERY)
+        assert {driver.id(d) for d in found} == {row.id for row in ROWS[:40]}
+        with pytest.raises(Exception, match=r"(?i)connect"):
+            driver.ask(driver.retriever(parts, follow_every=0), QUERY)

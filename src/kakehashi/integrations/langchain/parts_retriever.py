@@ -9,7 +9,7 @@ from langchain_core.callbacks import (
     CallbackManagerForRetrieverRun,
 )
 from langchain_core.documents import Document
-from langchain_core.retrievers import BaseRetriever
+from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
 from ...retrieval.document_key import MergeParts
@@ -104,6 +104,15 @@ class PartsRetriever(BaseRetriever):
     ) -> list[Document]:
         n, options = check_k(self.k if k is None else k), self._options(kwargs)
         return self._documents(await self._search().arun(Question(query, modality), n, options))
+
+    def _get_ls_params(self, **kwargs: Any) -> LangSmithRetrieverParams:
+        params = super()._get_ls_params(**kwargs)
+        stores = dict.fromkeys(type(part.vectorstore).__name__ for part in self.parts)
+        models = dict.fromkeys(part.space.fingerprint[:12] for part in self.parts)
+        params["ls_vector_store_provider"] = "+".join(stores)
+        params["ls_embedding_provider"] = "AlignedEmbeddings"
+        params["ls_embedding_model"] = "+".join(f"kakehashi-{model}" for model in models)
+        return params
 
     def _options(self, of_call: dict[str, Any]) -> dict[str, Any]:
         """Return the options for every part; a part that cannot read one refuses it."""
