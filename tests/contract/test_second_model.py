@@ -170,6 +170,9 @@ def test_scores_of_two_models_are_never_compared(plain, model, keeping_aligner):
         with pytest.raises(ValueError, match="a search by similarity"):
             one_store(plain, store, 7, rescore_with=second, search_type="mmr")
     else:
+        for refused in (plain.f.vectors, lambda index, **o: one_store(plain, index, 7, **o)):
+            with pytest.raises(DataError, match=r"give kakehashi\.SecondModel\(encoder, path\)"):
+                refused(store, rescore_with=letters_apart)
         with pytest.raises(DataError, match="a search by similarity"):
             one_store(plain, store, 7, rescore_with=second, vector_store_query_mode="mmr")
     few = model(max_texts=3)

@@ -8,6 +8,7 @@ import warnings
 
 import numpy as np
 import pytest
+from support.embedding_server import EmbeddingServer
 from support.toy_data import hashed_letters, letters_apart, machine_pairs, other_letters
 
 from kakehashi.encoders.cache import encode_texts, key_of
@@ -207,7 +208,7 @@ def test_vectors_of_another_encoder_are_never_taken(encoder, path):
     assert len(SecondModel(encoder, path)) == 5
 
 
-def test_a_cache_of_a_fit_serves_as_its_file(encoder, path):
+def test_a_cache_of_a_comparison_serves_as_its_file(encoder, path):
     encode_texts(encoder, TEXTS[:20], "document", cache=path)
     encoder.seen.clear()
     model = SecondModel(encoder, path, n_hits=20)
@@ -221,6 +222,33 @@ def test_a_file_of_something_else_is_refused(encoder, path):
         database.execute("CREATE TABLE orders (number INTEGER)")
     with pytest.raises(CacheError, match="orders"):
         SecondModel(encoder, path)
+
+
+@pytest.mark.slow  # the client takes seconds to import
+def test_a_hosted_model_is_paid_for_a_document_once(path, monkeypatch):
+    openai = pytest.importorskip("langchain_openai")
+    clock = [100.0]
+    monkeypatch.setattr(second_model.time, "monotonic", lambda: clock[0])
+    with EmbeddingServer(lambda texts, model: letters_apart(texts)) as service:
+        hosted = openai.OpenAIEmbeddings(
+            model="letters",
+            base_url=service.url,
+            api_key="none",
+            max_retries=0,
+            check_embedding_ctx_length=False,
+        )
+        model = SecondModel(hosted, path, n_hits=8)
+        first = [*INDEX][:8]
+        assert names(ordered(model, first)) == brute_force(first)
+        assert service.calls[-2:] == [[QUERY], TEXTS[:8]]
+        n_calls = len(service.calls)
+        assert names(ordered(model, first))[:8] == brute_force(first)
+        assert service.calls[n_calls:] == [[QUERY]]
+        service.answers = [503]
+        with pytest.warns(DegradedWarning, match="503"):
+            assert ordered(model, first) is None
+        clock[0] += 31
+        assert names(ordered(model, first)) == brute_force(first)
 
 
 def test_texts_that_no_encoder_reads_keep_their_places(encoder, path):

@@ -82,8 +82,8 @@ class SecondModel:
 
     Args:
         encoder: reads questions and documents; as :func:`kakehashi.encoders.as_encoder` takes it.
-        path: of a SQLite file, one for an index. It may be a cache of a fit, whose vectors then
-            count.
+        path: of a SQLite file, one for an index. It may be a cache (``cache=``, ``--cache``), whose
+            vectors then count.
         n_hits: how many hits of a search are ordered again, or as many as are wanted if those are
             more. A query embeds no more texts than that.
         search_embedded: whether documents that were embedded before are found, too, where the first
@@ -181,12 +181,12 @@ class SecondModel:
         return look
 
     def _look(self, question: str, documents: Sequence[Document], n_nearest: int) -> Look:
+        table = self._of_encoder()
         [asked] = unit_rows(self._encoded([question], "query"))
         known = self._vectors(documents)
         similarities = [
             float(known[text] @ asked) if text in known else None for _, text in documents
         ]
-        table = self._of_encoder()
         return Look(similarities, table.nearest(asked, n_nearest) if self.search_embedded else [])
 
     def _vectors(self, documents: Sequence[Document]) -> dict[str, Float32Array]:

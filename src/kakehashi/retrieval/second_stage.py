@@ -124,12 +124,17 @@ def check_fusion(model: SecondModel | None, *, calibrated: bool) -> None:
         )
 
 
-def check_options_of_second(*, by_score: bool, mmr: bool) -> None:
+def check_options_of_second(model: Any, *, by_score: bool, mmr: bool) -> None:
     """Refuse options of a retriever over one store that have no meaning with a second model.
 
     Raises:
-        DataError: a threshold of scores, or a search by MMR or by words.
+        DataError: no SecondModel; a threshold of scores, or a search by MMR or by words.
     """
+    if not isinstance(model, SecondModel):
+        raise DataError(
+            f"rescore_with={model!r:.80}; give kakehashi.SecondModel(encoder, path), whose path is "
+            "that of a file for its vectors."
+        )
     if by_score:
         raise DataError(
             "rescore_with= goes without a threshold of scores: where the model fails, the scores "

@@ -106,7 +106,9 @@ class AlignedRetriever(ProjectingRetriever):
             )
         if self.rescore_with is not None:
             by_score = self.score_threshold is not None or self.min_score is not None
-            check_options_of_second(by_score=by_score, mmr=self.search_type == "mmr")
+            check_options_of_second(
+                self.rescore_with, by_score=by_score, mmr=self.search_type == "mmr"
+            )
         self._options({})
         self._prepared_rescorer()
         if self.min_score is not None:

@@ -81,7 +81,7 @@ class AlignedRetriever(BaseRetriever):
             )
         if rescore_with is not None:
             mmr = not can_be_rescored(options)
-            check_options_of_second(by_score=min_score is not None, mmr=mmr)
+            check_options_of_second(rescore_with, by_score=min_score is not None, mmr=mmr)
         self._above: HybridRetriever | None = None
         if min_score is not None:
             self._above = HybridRetriever(

@@ -122,7 +122,8 @@ class VectorSearch:
             raise DataError(f"options={self.options!r:.80}; give a dictionary.")
         check_options(self.options)
         if self.rescore_with is not None:
-            check_options_of_second(by_score=False, mmr=not can_be_rescored(self.options))
+            mmr = not can_be_rescored(self.options)
+            check_options_of_second(self.rescore_with, by_score=False, mmr=mmr)
         if "similarity_top_k" in self.options:
             raise DataError("options hold similarity_top_k; give it to the retriever itself.")
 
