@@ -12,8 +12,9 @@ from support.embedding_server import EmbeddingServer
 from support.toy_data import hashed_letters, letters_apart, machine_pairs, other_letters
 
 from kakehashi.encoders.cache import encode_texts, key_of
+from kakehashi.encoders.identity import EncoderIdentity
 from kakehashi.errors import CacheError, DataError, DegradedWarning
-from kakehashi.retrieval import second_model
+from kakehashi.retrieval import second_encoder, second_model
 from kakehashi.retrieval.hits import Hit
 from kakehashi.retrieval.query import Query
 from kakehashi.retrieval.search import SearchRequest
@@ -33,11 +34,15 @@ class Letters:
 
     def __init__(self):
         self.seen, self.error, self.wait = [], None, None
+        self.asked, self.refuses = 0, set()
 
     def encode(self, texts, role="document"):
         if self.error is not None:
             raise self.error
         if role == "document" and texts[0] in INDEX.values():
+            self.asked += 1
+            if self.refuses & {*texts}:
+                raise ValueError("400: a text is too long")
             self.seen += texts
             if self.wait is not None:
                 self.wait.wait(10)
@@ -133,7 +138,7 @@ def test_a_document_that_was_deleted_or_changed_is_not_found_by_its_old_text(enc
     assert encoder.seen[-1] != "ANOTHER TEXT ALTOGETHER."  # not in INDEX, so not counted
     assert len(model) == len(INDEX)
     table = SideTable(path)
-    table.use(second_model.EncoderIdentity.of(encoder))
+    table.use(EncoderIdentity.of(encoder))
     nearest = table.nearest(letters_apart(["ANOTHER TEXT ALTOGETHER."])[0], 1)
     assert (nearest[0].id, nearest[0].text) == (second, key_of("ANOTHER TEXT ALTOGETHER."))
 
@@ -151,27 +156,58 @@ def test_a_spent_budget_leaves_documents_at_their_places_and_without_a_score(enc
 
 
 def test_a_model_that_fails_leaves_the_first_order_with_one_warning(encoder, path, monkeypatch):
-    clock = [100.0]
+    clock, first = [100.0], [*INDEX][:5]
     monkeypatch.setattr(second_model.time, "monotonic", lambda: clock[0])
     model = SecondModel(encoder, path)
     encoder.error = ConnectionError("no route")
     with pytest.warns(DegradedWarning, match="'letters' failed.*ConnectionError: no route"):
-        assert ordered(model, [*INDEX][:5]) is None
-    encoder.error = None
+        assert ordered(model, first) is None
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert ordered(model, [*INDEX][:5]) is None  # it is not asked for a while
+        assert ordered(model, first) is None
+        encoder.error = None
+        assert ordered(model, first) is None  # after two in a row it is not asked for a while
         clock[0] += 31
-        assert names(ordered(model, [*INDEX][:5])) == brute_force([*INDEX][:5])
+        assert names(ordered(model, first)) == brute_force(first)
     encoder.error = ConnectionError("again")
     with pytest.warns(DegradedWarning, match="again"):
-        ordered(model, [*INDEX][:5])
-    clock[0] += 31
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert ordered(model, [*INDEX][:5]) is None
+        ordered(model, first)
+    encoder.error = None
+    assert names(ordered(model, first)) == brute_force(first)  # one failure is no pause
+    encoder.error = ConnectionError("again")
     with pytest.raises(ConnectionError):
         model.embed(["x"], ["a new text"])
+
+
+def test_a_document_that_the_model_refuses_keeps_its_place_and_costs_no_other(encoder, path):
+    first = [*INDEX][:6]
+    encoder.refuses = {TEXTS[1], TEXTS[4]}
+    found = ordered(SecondModel(encoder, path), first)
+    embedded = brute_force([name for name in first if name not in ("d1", "d4")])
+    assert names(found) == [embedded[0], "d1", embedded[1], embedded[2], "d4", embedded[3]]
+    model = SecondModel(encoder, path)
+    ordered(model, first)
+    tries = encoder.asked
+    for _ in range(3):
+        assert names(ordered(model, first))[1] == "d1"
+    assert encoder.asked == tries  # it is not asked for them again
+
+
+def test_a_document_that_is_refused_alone_costs_nothing_and_is_tried_again_later(
+    encoder, path, monkeypatch
+):
+    clock = [100.0]
+    monkeypatch.setattr(second_encoder.time, "monotonic", lambda: clock[0])
+    model = SecondModel(encoder, path)
+    model.embed(["d0", "d1"], TEXTS[:2])
+    encoder.refuses = {TEXTS[2]}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert names(ordered(model, ["d2", "d0", "d1"]))[0] == "d2"
+        encoder.refuses = set()
+        assert ordered(model, ["d2", "d0", "d1"])[0].similarity is None
+        clock[0] += 601
+        assert names(ordered(model, ["d2", "d0", "d1"])) == brute_force(["d0", "d1", "d2"])
 
 
 def test_a_model_that_takes_too_long_is_not_waited_for_and_its_vectors_are_kept(encoder, path):
@@ -225,10 +261,8 @@ def test_a_file_of_something_else_is_refused(encoder, path):
 
 
 @pytest.mark.slow  # the client takes seconds to import
-def test_a_hosted_model_is_paid_for_a_document_once(path, monkeypatch):
+def test_a_hosted_model_is_paid_for_a_document_once(path):
     openai = pytest.importorskip("langchain_openai")
-    clock = [100.0]
-    monkeypatch.setattr(second_model.time, "monotonic", lambda: clock[0])
     with EmbeddingServer(lambda texts, model: letters_apart(texts)) as service:
         hosted = openai.OpenAIEmbeddings(
             model="letters",
@@ -247,7 +281,6 @@ def test_a_hosted_model_is_paid_for_a_document_once(path, monkeypatch):
         service.answers = [503]
         with pytest.warns(DegradedWarning, match="503"):
             assert ordered(model, first) is None
-        clock[0] += 31
         assert names(ordered(model, first)) == brute_force(first)
 
 

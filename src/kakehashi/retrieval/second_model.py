@@ -10,8 +10,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,20 +20,22 @@ import numpy as np
 from ..data.arguments import is_whole, text_problem
 from ..encoders.adapters import as_encoder
 from ..encoders.cache import BATCH_SIZE
-from ..encoders.identity import EncoderIdentity
-from ..encoders.protocol import checked_encode
 from ..errors import CacheError, DataError, DegradedWarning, SearchTimeoutError
 from ..projection.rescoring import MAX_HITS
-from ..types import Role
 from ..vectors import Float32Array, unit_rows
+from .second_encoder import ModelFailedError, SecondEncoder, as_raised
 from .side_table import Embedded, SideTable
 from .time_limit import call_within, check_timeout
 
 N_HITS = 50
 """Hits that a second model orders, by default. With 20, .03 to .05 fewer answers came first
 (benchmarks/second_model.py)."""
-_PAUSE = 30.0
-"""Seconds for which a model that failed is not asked again: each query would wait in vain."""
+_PAUSE, _IN_A_ROW = 30.0, 2
+"""Seconds for which a model is not asked that failed so often in a row: each query would wait."""
+_RUNNING = 16
+"""Calls that may run at a time under a limit of seconds: one that hangs cannot be ended."""
+
+_DEGRADED = "the first order stays"
 
 Document = tuple[str | None, str]
 """The id of a document in its index, None where it has none, and its text."""
@@ -50,28 +51,6 @@ class Look(NamedTuple):
 
     similarities: list[float | None]
     nearest: list[Embedded]
-
-
-class _ModelFailedError(Exception):
-    """The encoder raised the error that is the cause of this one."""
-
-
-@contextmanager
-def _failing() -> Iterator[None]:
-    """Tell an error of the encoder from any other."""
-    try:
-        yield
-    except Exception as error:  # a service may raise anything
-        raise _ModelFailedError from error
-
-
-@contextmanager
-def _as_raised() -> Iterator[None]:
-    """Raise the encoder's own error."""
-    try:
-        yield
-    except _ModelFailedError as error:
-        raise error.__cause__ or error from None
 
 
 class SecondModel:
@@ -120,7 +99,9 @@ class SecondModel:
 
     def _begin(self) -> None:
         self._table, self._lock = SideTable(self.path), threading.Lock()
-        self._ready, self._n_embedded, self._paused_until = False, 0, 0.0
+        self._asks = SecondEncoder(self.encoder, self.max_texts)
+        self._ready, self._paused_until = False, 0.0
+        self._failed, self._running = 0, 0
         self._said: set[str] = set()
 
     def __repr__(self) -> str:
@@ -135,7 +116,7 @@ class SecondModel:
 
     def __len__(self) -> int:
         """Return how many documents of the index were embedded so far."""
-        with _as_raised():
+        with as_raised():
             return len(self._of_encoder())
 
     def __bool__(self) -> bool:
@@ -154,35 +135,53 @@ class SecondModel:
         if isinstance(ids, str) or isinstance(texts, str) or len(ids) != len(texts):
             raise DataError("embed() takes a list of ids and a list of texts, one for each.")
         documents: list[Document] = list(zip(ids, texts, strict=True))
-        before = self._n_embedded
-        with _as_raised():
+        before = self._asks.n_embedded
+        with as_raised():
             for start in range(0, len(documents), BATCH_SIZE):
                 self._vectors(documents[start : start + BATCH_SIZE])
-        return self._n_embedded - before
+        return self._asks.n_embedded - before
 
     def look(self, question: str, documents: Sequence[Document], n_nearest: int) -> Look | None:
         """Embed a question, and the documents that are new; None where that fails.
 
-        A warning says so once, until it works again. For half a minute the model is not asked.
+        A warning says so once, until it works again. After two failures in a row the model is not
+        asked for half a minute.
         """
-        if time.monotonic() < self._paused_until:
+        if time.monotonic() < self._paused_until or self._running >= _RUNNING:
             return None
         ask = partial(self._look, question, documents, n_nearest)
         try:
-            if self.timeout is None:
-                look = ask()
-            else:
-                look = call_within(self.timeout, ask, f"the model {self.encoder.name!r}")
-        except (_ModelFailedError, SearchTimeoutError, CacheError) as error:
-            self._paused_until = time.monotonic() + _PAUSE
-            self._warn("the first order stays", error.__cause__ or error)
+            look = ask() if self.timeout is None else self._within(self.timeout, ask)
+        except SearchTimeoutError as error:
+            self._warn("a question did not wait for it", error)
             return None
-        self._said.discard("the first order stays")
+        except (ModelFailedError, CacheError) as error:
+            self._failed += 1
+            if self._failed >= _IN_A_ROW:
+                self._paused_until = time.monotonic() + _PAUSE
+            self._warn(_DEGRADED, error.__cause__ or error)
+            return None
+        self._failed = 0
+        self._said.discard(_DEGRADED)
         return look
+
+    def _within(self, seconds: float, ask: Callable[[], Look]) -> Look:
+        """Ask for so long; what is embedded later is kept."""
+
+        def counted() -> Look:
+            try:
+                return ask()
+            finally:
+                with self._lock:
+                    self._running -= 1
+
+        with self._lock:
+            self._running += 1
+        return call_within(seconds, counted, f"the model {self.encoder.name!r}")
 
     def _look(self, question: str, documents: Sequence[Document], n_nearest: int) -> Look:
         table = self._of_encoder()
-        [asked] = unit_rows(self._encoded([question], "query"))
+        [asked] = unit_rows(self._asks.query(question)[None])
         known = self._vectors(documents)
         similarities = [
             float(known[text] @ asked) if text in known else None for _, text in documents
@@ -194,54 +193,30 @@ class SecondModel:
         table = self._of_encoder()
         texts = [t for t in dict.fromkeys(text for _, text in documents) if not text_problem(t)]
         known = table.get(texts)
-        new = self._within_budget([text for text in texts if text not in known])
-        made = self._made(new)
-        known |= zip(new, made, strict=True)
+        made = self._asks.documents([text for text in texts if text not in known])
+        known |= made
         try:
-            if new:
-                table.put(new, made)
+            if made:
+                table.put(list(made), np.stack(list(made.values())))
             table.name([(name, text) for name, text in documents if name and text in known])
         except CacheError as error:  # a full disk, say: the vectors are at hand
             self._warn("its vectors are not kept", error)
         return {text: unit_rows(vector[None])[0] for text, vector in known.items()}
 
-    def _within_budget(self, texts: list[str]) -> list[str]:
-        with self._lock:
-            left = len(texts) if self.max_texts is None else self.max_texts - self._n_embedded
-            taken = texts[: max(0, left)]
-            self._n_embedded += len(taken)
-        return taken
-
-    def _made(self, texts: list[str]) -> Float32Array:
-        """Embed n documents: (n, d) float32. Those of a failure do not count."""
-        if not texts:
-            return np.empty((0, 0), np.float32)
-        try:
-            return self._encoded(texts, "document")
-        except BaseException:
-            with self._lock:
-                self._n_embedded -= len(texts)
-            raise
-
     def _of_encoder(self) -> SideTable:
         """Return the table, after a look at who the encoder is."""
         if not self._ready:
-            with _failing():
-                self._table.use(EncoderIdentity.of(self.encoder))
+            self._table.use(self._asks.identity())
             self._ready = True
         return self._table
-
-    def _encoded(self, texts: list[str], role: Role) -> Float32Array:
-        with _failing():
-            return checked_encode(self.encoder, texts, role)
 
     def _warn(self, what: str, error: BaseException) -> None:
         if what in self._said:
             return
         self._said.add(what)
         warnings.warn(
-            f"The second model {self.encoder.name!r} failed, and {what}. It is asked again in "
-            f"{_PAUSE:g} s. ({type(error).__name__}: {error})",
+            f"The second model {self.encoder.name!r} failed, and {what}. "
+            f"({type(error).__name__}: {error})",
             DegradedWarning,
             stacklevel=2,
         )
