@@ -27,6 +27,8 @@ MAKERS = (
     "evaluation/second_verdict.py",
     "evaluation/scoring.py",
     "evaluation/curve.py",
+    *(f"doctor/{name}.py" for name in ("contents", "copies", "recorded", "leftovers", "mixed")),
+    *(f"doctor/{name}.py" for name in ("with_aligner", "with_encoders", "bias", "whereabouts")),
     "routing/swapped.py",
     "routing/routing_report.py",
 )

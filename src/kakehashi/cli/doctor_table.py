@@ -47,7 +47,7 @@ def _print_places(finding: Finding) -> None:
     names = list(finding.evidence["shares"])[:_MOST]
     table = plain_table(translate("of the ten places for its own questions"))
     for name in names:
-        table.add_column(printable(name), justify="right")
+        table.add_column(translate_sentence(printable(name)), justify="right")
     table.padding = (0, 2, 0, 0)
     shares = finding.evidence["shares"]
     table.add_row(translate("by its share"), *(f"{shares[name]:.1f}" for name in names))

@@ -75,19 +75,18 @@ def look_at_bias(bias: Bias) -> Finding:
         why = "no encoder of the questions is at hand"
         return Finding("languages", CANNOT_TELL, (why,), "--encoder NAME embeds the questions")
     first = next(iter(bias.rows))
-    whose = "documents as questions" if bias.asked.are_documents else "questions"
-    says = [
-        f"{len(bias.asked.texts):,} {whose}, {bias.pool:,} documents searched, "
-        f"modality by {bias.told_by}"
-    ]
+    n, by = len(bias.asked.texts), bias.told_by
+    says = [f"{n:,} questions, {bias.pool:,} documents searched, modality by {by}"]
+    if bias.asked.are_documents:
+        says = [f"{n:,} documents as questions, {bias.pool:,} searched, modality by {by}"]
     biased = False
-    for name, n in own(bias.rows[first]).items():
+    for name, got in own(bias.rows[first]).items():
         share = bias.shares.get(name, 0.0)
         says.append(
-            f"{printable(name)}: {n:.1f} of ten places for its own questions, {share:.1f} by its "
+            f"{printable(name)}: {got:.1f} of ten places for its own questions, {share:.1f} by its "
             "share"
         )
-        biased = biased or n - share > _BIASED * (K - share)
+        biased = biased or got - share > _BIASED * (K - share)
     step = ""
     if biased:
         step = "a HybridRetriever over an aligner fuses by calibrated scores"

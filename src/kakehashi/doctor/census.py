@@ -26,7 +26,7 @@ class Census:
         n_rows: rows that were read.
         dimensions: the number of vectors of each dimension.
         faulty: ids of some rows by what is wrong with them; the counts are in ``counts``.
-        counts: rows ``without text``, ``without vector``, ``all zeros``, ``not finite``.
+        counts: rows ``no_text``, ``no_vector``, ``zeros``, ``not_finite``.
     """
 
     n_rows: int = 0
@@ -42,9 +42,9 @@ class Census:
         self.n_rows += len(rows)
         for row in rows:
             if row.text is None or not row.text.strip():
-                self._mark("without text", row)
+                self._mark("no_text", row)
             if row.vector is None:
-                self._mark("without vector", row)
+                self._mark("no_vector", row)
             else:
                 self.dimensions[len(row.vector)] += 1
         whole = [row for row in rows if row.vector is not None]
@@ -59,9 +59,9 @@ class Census:
         finite = np.isfinite(squares)
         for row, is_finite, square in zip(rows, finite, squares, strict=True):
             if not is_finite:
-                self._mark("not finite", row)
+                self._mark("not_finite", row)
             elif square == 0:
-                self._mark("all zeros", row)
+                self._mark("zeros", row)
         usable = finite & (squares > 0)
         self._norms.append(np.sqrt(squares[usable]))
         self._vector_keys.append(vector_keys(vectors[usable]))

@@ -43,18 +43,18 @@ def look_at_size(reading: Reading) -> Finding:
 def look_at_fields(reading: Reading) -> Finding:
     """Say which documents lack a text or a vector."""
     counts, n = reading.census.counts, reading.census.n_rows
-    without_text, without_vector = counts["without text"], counts["without vector"]
+    without_text, without_vector = counts["no_text"], counts["no_vector"]
     evidence = {"without_text": without_text, "without_vector": without_vector}
     says = []
     if without_vector:
         says.append(
             f"{without_vector:,} of {n:,} documents have no vector: no search finds them "
-            f"(ids {_ids(reading, 'without vector')})"
+            f"(ids {_ids(reading, 'no_vector')})"
         )
     if without_text:
         says.append(
             f"{without_text:,} of {n:,} documents have no text: nothing can embed them again "
-            f"(ids {_ids(reading, 'without text')})"
+            f"(ids {_ids(reading, 'no_text')})"
         )
     if without_vector == n:
         return Finding("fields", CANNOT_TELL, ("the store returns no vectors",), "", evidence)
@@ -72,7 +72,7 @@ def look_at_vectors(reading: Reading, settings: Mapping[str, Any]) -> Iterator[F
         return
     yield _dimension(reading)
     norms, metric = census.norms, metric_of(settings)
-    zero, broken = census.counts["all zeros"], census.counts["not finite"]
+    zero, broken = census.counts["zeros"], census.counts["not_finite"]
     low, middle, high = np.percentile(norms, (5, 50, 95)).tolist() if len(norms) else (0, 0, 0)
     evidence = {
         "metric": metric,
@@ -86,9 +86,9 @@ def look_at_vectors(reading: Reading, settings: Mapping[str, Any]) -> Iterator[F
     if zero or broken:
         kinds = []
         if zero:
-            kinds.append(f"{zero:,} vectors are all zeros (ids {_ids(reading, 'all zeros')})")
+            kinds.append(f"{zero:,} vectors are all zeros (ids {_ids(reading, 'zeros')})")
         if broken:
-            named = _ids(reading, "not finite")
+            named = _ids(reading, "not_finite")
             kinds.append(f"{broken:,} vectors hold NaN or infinite values (ids {named})")
         step = "embed these documents again; an encoder that failed leaves such vectors"
         yield Finding("lengths", FAULT, (*kinds, said_metric), step, evidence)
@@ -101,11 +101,15 @@ def look_at_vectors(reading: Reading, settings: Mapping[str, Any]) -> Iterator[F
 def _other_lengths(
     low: float, high: float, metric: str | None, said_metric: str, evidence: Mapping[str, Any]
 ) -> Finding:
-    lengths = f"vectors have lengths of {low:.3g} to {high:.3g}"
+    low_said, high_said = f"{low:.3g}", f"{high:.3g}"
+    lengths = f"vectors have lengths of {low_said} to {high_said}"
     by_length = metric is not None and any(kind in metric.lower() for kind in _BY_LENGTH)
     if high <= _SPREAD * low or not by_length:
         return Finding("lengths", SOUND, (lengths, said_metric), "", evidence)
-    says = f"{lengths}, and this metric prefers some lengths to others"
+    says = (
+        f"vectors have lengths of {low_said} to {high_said}, and this metric prefers some lengths "
+        "to others"
+    )
     step = (
         "if the encoder does not mean it so, store unit vectors, or make the collection by cosine"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -65,7 +65,7 @@ def look_at_aligner(
         parts: of the documents, by the habits of their vectors.
     """
     groups = _groups(space, sample, parts, as_modality_of(space, sample, told))
-    says = [f"{name}: {_recorded(space, record)}", *map(_said, groups)]
+    says = [_recorded(name, space, record), *(said for group in groups for said in _said(group))]
     counts: Counter[str] = sum((group.counts for group in groups), Counter())
     level, step = _judged(space, groups, counts)
     if _half_moved(counts):
@@ -79,13 +79,15 @@ def look_at_aligner(
     return Finding("aligner", level, tuple(says), step, {"aligner": name, **counts})
 
 
-def _said(group: _Part) -> str:
-    who = f"{len(group.rows):,} documents ({printable(group.modality)})"
-    if group.only is not None:
-        return f"{who} are {_SAID[group.only]} ({group.found.by})"
-    kinds, n = Counter(group.found.kinds), len(group.found.kinds)
-    listed = ", ".join(f"{count:,} of {n:,} are {_SAID[kind]}" for kind, count in kinds.items())
-    return f"{who}: {listed} ({group.found.by})"
+def _said(group: _Part) -> Iterator[str]:
+    n, by = len(group.rows), group.found.by
+    modality = printable(group.modality)
+    for kind, count in group.counts.items():
+        what = _SAID[kind]
+        if group.only is not None:
+            yield f"{n:,} documents ({modality}) are {what} ({by})"
+        else:
+            yield f"of {n:,} documents ({modality}) about {count:,} are {what} ({by})"
 
 
 def _groups(space: Any, sample: Sample, parts: NDArray[np.intp], names: Modalities) -> list[_Part]:
@@ -110,14 +112,14 @@ def _reconsidered(space: Any, sample: Sample, group: _Part, groups: list[_Part])
     return group
 
 
-def _recorded(space: Any, record: IndexRecord | None) -> str:
+def _recorded(name: str, space: Any, record: IndexRecord | None) -> str:
     if record is None:
-        return "the store names no aligner"
+        return f"{name}: the store names no aligner"
     if record.fingerprint == space.fingerprint:
-        return "the store names this aligner"
+        return f"{name}: the store names this aligner"
     if getattr(space, "rescoring", None) and record.fingerprint == space.as_shared().fingerprint:
-        return "the store names its second map"
-    return f"the store names another aligner, {printable(record.fingerprint)[:12]}"
+        return f"{name}: the store names its second map"
+    return f"{name}: the store names another aligner, {printable(record.fingerprint)[:12]}"
 
 
 def _half_moved(counts: Counter[str]) -> bool:

@@ -90,11 +90,15 @@ def _groups(sample: Sample, parts: NDArray[np.intp], told: Modalities) -> list[_
                 rows = np.intersect1d(rows, told.rows(modality))
             probes = probes_of(sample, rows, _PROBES)
             if len(probes) >= _LEAST:
-                label = ", ".join(
-                    filter(None, (f"part {part + 1}" if several else "", printable(modality)))
-                )
-                found.append(_Group(label or "all", len(rows), sample.take(probes)))
+                label = _label(part + 1 if several else None, printable(modality))
+                found.append(_Group(label, len(rows), sample.take(probes)))
     return found
+
+
+def _label(part: int | None, modality: str) -> str:
+    if part is None:
+        return modality or "all"
+    return f"part {part}, {modality}" if modality else f"part {part}"
 
 
 def _finding(
@@ -152,10 +156,10 @@ def _said(group: _Group, made: Made | None) -> str:
     who = f"{group.label} ({group.size:,})"
     if made is None:
         return f"{who}: no encoder could be compared"
-    name, tried = printable(made.encoder), f"{made.agreeing} of {made.judged}"
+    name = printable(made.encoder)
     if made.is_it:
-        how = "" if made.wording is AS_IT_IS else f" {made.wording.said}"
-        return f"{who}: {tried} vectors are those of {name}{how}"
+        how = made.wording.said
+        return f"{who}: {made.agreeing} of {made.judged} vectors are those of {name}, {how}"
     if made.related:
         return (
             f"{who}: near to {name} (median cosine {made.cosine:.3f}) and not equal: another "
