@@ -21,11 +21,13 @@ def look_at_record(collection: MovableCollection, dimension: int) -> Iterator[Fi
         yield Finding("record", NOTE, ("the store holds no record of an aligner",))
         return
     evidence = {"fingerprint": record.fingerprint, "mode": record.mode}
-    says = f"filled through the aligner {printable(record.fingerprint)[:12]}"
+    made = printable(record.fingerprint)[:12]
+    says = f"filled through the aligner {made}"
     if record.mode:
-        says += (
-            f" ({printable(record.mode)}, {printable(record.source_encoder)} into "
-            f"{printable(record.target_encoder)}, {record.dimension:,} dimensions)"
+        mode, d = printable(record.mode), record.dimension
+        source, target = printable(record.source_encoder), printable(record.target_encoder)
+        says = (
+            f"filled through the aligner {made} ({mode}, {source} into {target}, {d:,} dimensions)"
         )
     if record.dimension and dimension and record.dimension != dimension:
         yield Finding(
