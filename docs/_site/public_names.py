@@ -13,6 +13,7 @@ MODULES = [
     "kakehashi.bulk",
     "kakehashi.encoders",
     "kakehashi.evaluation",
+    "kakehashi.migration",
     "kakehashi.pages",
     "kakehashi.pairing",
     "kakehashi.integrations.langchain",

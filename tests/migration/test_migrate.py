@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.toy_data import hashed_letters, machine_pairs, reversed_letters
+from support.toy_data import hashed_letters, machine_pairs, rescoring_aligner, reversed_letters
 
-from kakehashi.errors import AlignerMismatchError, DataError
+from kakehashi.errors import AlignerMismatchError, DataError, MigrationError
 from kakehashi.migration import clean_up, migrate, roll_back
 from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
 
@@ -123,6 +123,57 @@ def test_switches_rolls_back_and_cleans_up(client, manual, address, keeping_alig
     migrate(address, keeping_aligner, switch=True)
     assert clean_up(address, agree=agree).kept.endswith("manual_moved")
     assert names(client) == {"manual_moved"}
+
+
+def test_a_clean_up_that_is_not_asked_loses_nothing(client, manual, address, keeping_aligner):
+    migrate(address, keeping_aligner, switch=True)
+    manual.add(ids=["late"], embeddings=reversed_letters(["late"]), documents=["late"])
+    with pytest.raises(DataError, match=r"1 documents of .* are not in"):
+        clean_up(address, agree=lambda question: True, may_lose=False)
+    assert names(client) == {"manual", "manual_moved"}
+
+
+def test_documents_of_the_source_are_embedded_again(client, manual, address, keeping_aligner):
+    [old] = keeping_aligner.embed_documents(["check the lamp 9"], modality="source")
+    about = {"modality": "source"}
+    manual.add(ids=["s"], embeddings=[old], documents=["check the lamp 9"], metadatas=[about])
+    bare = replace(
+        keeping_aligner,
+        encoders={"source": None, "target": reversed_letters},
+        identities={**keeping_aligner.identities, "source": None},
+        path=None,
+        _verified=set(),
+    )
+    with pytest.raises(DataError, match="holds 1 documents of the source"):
+        migrate(address, bare, to="without")
+    assert names(client) == {"manual"}
+    assert migrate(address, keeping_aligner).rows == len(TEXTS) + 1
+    moved = client.get_collection("manual_moved")
+    found = moved.get(ids=["s"], include=["embeddings"])["embeddings"][0]
+    [wanted] = keeping_aligner.as_shared().embed_documents(["check the lamp 9"], modality="source")
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+def test_a_map_that_reads_texts_refuses_documents_without(
+    client, manual, address, text_aligner, tmp_path
+):
+    reading = rescoring_aligner(text_aligner, tmp_path / "reading", reads=True)
+    assert migrate(address, reading, to="whole").rows == len(TEXTS)
+    manual.add(ids=["bare"], embeddings=reversed_letters(["no text"]))
+    with pytest.raises(DataError, match="1 documents without a text"):
+        migrate(address, reading)
+    assert "manual_moved" not in names(client)
+
+
+def test_recall_that_falls_is_not_verified(client, manual, address, keeping_aligner):
+    second = keeping_aligner.rescoring
+    heads = (second.projection.source, second.projection.target)
+    few = [replace(head, weight=head.weight * (np.arange(20) < 3)) for head in heads]
+    source, target = few
+    worse = replace(second, projection=replace(second.projection, source=source, target=target))
+    with pytest.raises(MigrationError, match="not verified"):
+        migrate(address, replace(keeping_aligner, rescoring=worse, path=None), probe=PROBES)
+    assert state(client) == "copying"
 
 
 def test_a_verified_move_is_not_cleaned_up(manual, address, keeping_aligner):

@@ -45,6 +45,8 @@ def require_ours(ends: Ends, shared: Aligner) -> None:
     if note is None:
         if ends.moved.count():
             raise DataError(f"{name} holds documents that no migration wrote. {other}")
+        if ends.moved.settings != ends.source.settings:
+            raise DataError(f"{name} was made by another program. {other}")
         return
     if note.source != ends.source_name:
         raise DataError(f"{name} was filled from {note.source!r}, not from this index. {other}")

@@ -20,7 +20,7 @@ from ..vectors import Float32Array, drawn
 from .nearest import Nearest
 from .new_vectors import NewVectors, is_source
 
-_QUESTIONS = 200
+_QUESTIONS = 500
 """Pairs that are asked at most, drawn evenly."""
 Pages = Iterable[Sequence[StoredRow]]
 Hits = NDArray[np.float64]

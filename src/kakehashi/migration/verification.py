@@ -20,7 +20,8 @@ def verified_recall(ends: Ends, probes: Probes, aligner: Aligner, shared: Aligne
     moved = probes.ask_moved(shared, ends.there().pages())
     if aligner.mode == "keep":
         before, rescored = probes.ask_old(aligner, ends.source.pages())
-    best = before if rescored is None else rescored
+    old = [hits for hits in (before, rescored) if hits is not None]
+    best = max(old, key=lambda hits: float(hits.mean()), default=None)
     if best is not None and paired_test(moved, best).worse:
         raise MigrationError(
             f"The move is not verified: of {len(moved)} probe pairs, {int(moved.sum())} find their "
