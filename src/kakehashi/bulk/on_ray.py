@@ -60,9 +60,9 @@ def embed_on_ray(
     cuts = runs_of(blocks, n_workers)
     items = [{"first": first, "last": last} for first, last in cuts]
     logging.getLogger("ray.data").setLevel(logging.ERROR)
-    context = ray.data.DataContext.get_current().copy()
-    context.enable_progress_bars = False
-    with ray.data.DataContext.current(context):
+    context = ray.data.DataContext.get_current()
+    shown, context.enable_progress_bars = context.enable_progress_bars, False
+    try:
         rows = ray.data.from_items(items, override_num_blocks=len(items)).map_batches(
             BlockWorker,
             fn_constructor_args=(job, output, list(blocks)),
@@ -74,6 +74,8 @@ def embed_on_ray(
             if row["kind"]:
                 raise _raised(row["kind"], row["said"])
             yield from blocks[row["first"] : row["last"]]
+    finally:
+        context.enable_progress_bars = shown
 
 
 def runs_of(blocks: Sequence[Block], n_workers: int) -> list[tuple[int, int]]:
