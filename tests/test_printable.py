@@ -5,7 +5,16 @@ import json
 
 import pytest
 
-from kakehashi.printable import markdown, printable, printable_json, printable_lines
+from kakehashi.cli.report import this_command
+from kakehashi.data.index import as_index
+from kakehashi.errors import DataError
+from kakehashi.printable import (
+    markdown,
+    printable,
+    printable_json,
+    printable_lines,
+    without_password,
+)
 
 ESCAPE = "\x1b[2J\x1b]52;c;aGk=\x07"
 """Clears a terminal and writes to the clipboard."""
@@ -59,3 +68,26 @@ def test_markdown_shows_a_string_as_it_stands(text):
     rendered = markdown_it.MarkdownIt("commonmark", {"html": True}).renderInline(markdown(text))
     assert not any(tag in rendered for tag in ("<script", "<a ", "<img", "<code", "<h1"))
     assert html.unescape(rendered) == printable(text)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("postgres://me:secret@h:5432/db?table=t", "postgres://me@h:5432/db?table=t"),
+        ("postgres://me:sec/r@t@h/db", "postgres://me@h/db"),
+        ("postgres://me@h/db?password=secret&table=t", "postgres://me@h/db?password=&table=t"),
+        ("postgres://me@h:5432/db?table=a", "postgres://me@h:5432/db?table=a"),
+        ("chroma://h:8000?collection=x", "chroma://h:8000?collection=x"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(given, shown):
+    assert without_password(given) == shown
+
+
+def test_a_command_on_a_page_holds_no_password(monkeypatch):
+    command = ["kakehashi", "fit", "pairs.csv", "--index", "postgres://me:secret@h/db?table=t"]
+    monkeypatch.setattr("sys.argv", command)
+    assert this_command() == "kakehashi fit pairs.csv --index 'postgres://me@h/db?table=t'"
+    with pytest.raises(DataError) as caught:
+        as_index(command[-1], "index")
+    assert "secret" not in str(caught.value)

@@ -21,6 +21,8 @@ _JOINERS = "\u200c\u200d"
 _NO_CHARACTERS = "\ufffe\uffff"
 """Code points that are never characters, and that no XML may hold."""
 _MARKDOWN = re.compile(r"([\\`\[\]|])")
+_PASSWORD = re.compile(r"(\w://[^/:@\s]*):\S*@")
+_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&\s]*")
 
 
 def printable(text: Any) -> str:
@@ -61,3 +63,12 @@ def _json_seen(character: str) -> str:
 def markdown(text: Any) -> str:
     """Return a printable string that Markdown shows as it stands: no HTML, link, code or cell."""
     return _MARKDOWN.sub(r"\\\1", html.escape(printable(text), quote=False))
+
+
+def without_password(text: str) -> str:
+    """Return an address, or a word of a command that holds one, without a password.
+
+    More than the password may be left out where its ``@`` or ``/`` are not written as ``%40`` and
+    ``%2F``.
+    """
+    return _PASSWORD_OPTION.sub(r"\1", _PASSWORD.sub(r"\1@", text))

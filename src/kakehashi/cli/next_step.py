@@ -13,6 +13,7 @@ from ..data.pairs import Pairs
 from ..evaluation.comparison_verdict import ALIGNER, ComparisonVerdict
 from ..evaluation.second_look import AGAIN, SECOND
 from ..language import translate
+from ..printable import without_password
 from ..training.verdict import FEW_QUERIES
 from ..types import Side
 from .console import plain_console
@@ -147,5 +148,5 @@ def _command(name: str, pairs: Path, options: Mapping[str, Any], **others: Any) 
         for value in given if isinstance(given, list) else [given]:
             if value is not None and value is not False:
                 words.append(f"--{option.replace('_', '-')}")
-                words += [] if value is True else [str(value)]
+                words += [] if value is True else [without_password(str(value))]
     return shlex.join(words)

@@ -14,6 +14,7 @@ from ..aligner import Aligner
 from ..data.readers import read_texts
 from ..language import current_language, translate
 from ..pages import check_extra, write_report
+from ..printable import without_password
 from ..progress import show_progress
 from ..types import SIDES
 from .app import app
@@ -134,4 +135,4 @@ def check_page(out: Path, *read: Path | None, overwrite: bool) -> None:
 
 def this_command() -> str:
     """Return the command that is running, to be shown and pasted."""
-    return shlex.join(["kakehashi", *sys.argv[1:]])
+    return shlex.join(["kakehashi", *map(without_password, sys.argv[1:])])

@@ -19,6 +19,7 @@ from ..integrations.address_search.hit import StoreHit
 from ..integrations.address_search.searching import search_address
 from ..language import translate
 from ..multi_aligner import load
+from ..printable import without_password
 from ..projection.rescoring import MAX_HITS
 from ..retrieval.query import AUTO
 from .app import app
@@ -78,7 +79,12 @@ def search_command(
         hits = search_address(index, space, question, modality=read_as, k=k, rescore=n_hits)
     if as_json:
         found = [{"rank": rank, **asdict(hit)} for rank, hit in enumerate(hits, 1)]
-        about = {"question": question, "modality": read_as, "how": how, "index": index}
+        about = {
+            "question": question,
+            "modality": read_as,
+            "how": how,
+            "index": without_password(index),
+        }
         print_json({**about, "hits": found})
         return
     console = plain_console()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DataError, ReaderError
+from ..printable import without_password
 from ..vectors import FloatArray
 from .arguments import in_order, is_whole
 from .readers import open_npz, read_texts, texts_beside
@@ -89,9 +90,9 @@ def as_index(value: Any, what: str = "index") -> IndexDocuments:
     if isinstance(value, IndexDocuments):
         return value
     if isinstance(value, (str, Path)):
+        address = without_password(str(value))
         raise DataError(
-            f"{what}={str(value)!r} is an address; read it with "
-            f"kakehashi.read_index({str(value)!r})."
+            f"{what}={address!r} is an address; read it with kakehashi.read_index({address!r})."
         )
     if isinstance(value, Sequence) or hasattr(value, "__array__"):
         return IndexDocuments(texts=tuple(in_order(value, what)), name="texts")

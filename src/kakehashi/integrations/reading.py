@@ -39,14 +39,15 @@ def read_index(
         index: a vector store of LangChain, a ``VectorStoreIndex`` of LlamaIndex or a collection
             of Chroma. Or the address of a store: ``chroma:FOLDER?collection=NAME``,
             ``chroma://HOST:PORT?collection=NAME`` or ``qdrant:...`` in the same forms,
-            ``lancedb:FOLDER?collection=TABLE``, ``llama-index:FOLDER`` (a persisted storage),
-            ``langchain:FILE.json`` (the dump of an in-memory store), ``faiss:FOLDER`` (an index,
-            and a file ``.jsonl`` of id, text and metadata beside it) or ``parquet:FILE``, or a
-            folder of such files (with the columns ``vector`` and ``text``). The collection may be
-            left out where there is only one, and the kind where the folder shows it. Or a file of
-            texts (``.txt``, ``.jsonl``, ``.csv``, ``.xlsx``, ...) or of vectors and texts
-            (``.npz`` with ``target`` and ``target_texts``, and perhaps ``source``: the same texts
-            as the source encoder sees them).
+            ``lancedb:FOLDER?collection=TABLE``,
+            ``postgres://USER@HOST/DATABASE?table=NAME``, ``llama-index:FOLDER`` (a persisted
+            storage), ``langchain:FILE.json`` (the dump of an in-memory store), ``faiss:FOLDER``
+            (an index, and a file ``.jsonl`` of id, text and metadata beside it) or
+            ``parquet:FILE``, or a folder of such files (with the columns ``vector`` and
+            ``text``). The collection may be left out where there is only one, and the kind where
+            the folder shows it. Or a file of texts (``.txt``, ``.jsonl``, ``.csv``, ``.xlsx``,
+            ...) or of vectors and texts (``.npz`` with ``target`` and ``target_texts``, and
+            perhaps ``source``: the same texts as the source encoder sees them).
         column: of a file: the column or array of the documents.
         learn: how many texts a fit learns from at most, drawn evenly. By default 5,000 where the
             source encoder has to read them.

@@ -49,7 +49,7 @@ def search_address(
         return search(parsed, space, question, modality=modality, k=k, rescore=rescore)
     except ModuleNotFoundError as error:
         raise KakehashiError(
-            f"{address}: the package {error.name} is not installed, which opens such a store."
+            f"{parsed.text}: the package {error.name} is not installed, which opens such a store."
         ) from error
 
 

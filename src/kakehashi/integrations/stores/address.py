@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from ...errors import DataError
+from ...printable import without_password
 from .postgres_address import parse_postgres
 from .store_address import Address
 
@@ -25,8 +25,6 @@ KINDS = (
     "parquet",
 )
 _OPTIONS = ("collection", "vector")
-_PASSWORD = re.compile(r"//[^/]*@")
-"""The user and the password of an address."""
 
 
 def parse_address(text: str) -> Address | None:
@@ -43,7 +41,7 @@ def parse_address(text: str) -> Address | None:
         return parse_postgres(text)
     if not colon or kind not in KINDS:
         if colon and "//" in rest[:2]:
-            text = _PASSWORD.sub("//", text)
+            text = without_password(text)
             raise DataError(f"{text}: unknown kind {kind!r}; it is {FORM}, of {', '.join(KINDS)}.")
         path = Path(text)
         found = _kind_of(path)

@@ -64,7 +64,9 @@ class RawRows:
         fields: dict[str, Any] = dict(zip(self._stored, payload, strict=True))
         text = fields[self._table.text]
         written = None if text is None else bytes(text).decode()
-        metadata = {**self._metadata(fields), **json.loads(also or b"{}")}
+        metadata = self._metadata(fields)
+        if also is not None:
+            metadata |= json.loads(bytes(also).decode())
         if is_node_of_llama_index(metadata):
             written, shown = node_of(metadata, written)
             metadata = dict(shown)
@@ -82,7 +84,9 @@ class RawRows:
         stored = None if column is None else fields[column]
         if stored is None:
             return {}
-        read = json.loads(stored[1:] if self._kinds[str(column)] == "jsonb" else stored)
+        # A jsonb begins with the number of its version.
+        written = stored[1:] if self._kinds[str(column)] == "jsonb" else stored
+        read = json.loads(bytes(written).decode())  # of bytes, it would guess the encoding
         return read if isinstance(read, dict) else {}
 
     @property
