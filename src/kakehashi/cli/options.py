@@ -137,9 +137,9 @@ IndexAddress = Annotated[
         metavar="ADDRESS",
         rich_help_panel=SOURCES,
         help="The index that is searched: its documents stand beside the answers that PAIRS names. "
-        "A store (chroma:FOLDER?collection=NAME, qdrant:..., llama-index:FOLDER, "
-        "langchain:DUMP.json, parquet:FILE), a file of texts (.txt, .jsonl, .csv, ...), or an "
-        ".npz with target and target_texts.",
+        "A store (chroma:FOLDER?collection=NAME, qdrant:..., lancedb:..., postgres:..., "
+        "faiss:FOLDER, llama-index:FOLDER, langchain:DUMP.json, parquet:FILE), a file of texts "
+        "(.txt, .jsonl, .csv, ...), or an .npz with target and target_texts.",
     ),
 ]
 Learn = Annotated[

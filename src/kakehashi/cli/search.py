@@ -36,8 +36,9 @@ def search_command(
         typer.Option(
             metavar="ADDRESS",
             help="The store: chroma:FOLDER?collection=NAME, qdrant:FOLDER?collection=NAME, "
-            "llama-index:FOLDER, langchain:DUMP.json or parquet:FILE; chroma://HOST:PORT for a "
-            "server. The kind may be left out where the folder shows it.",
+            "lancedb:..., postgres:..., faiss:FOLDER, llama-index:FOLDER, langchain:DUMP.json or "
+            "parquet:FILE; chroma://HOST:PORT for a server. The kind may be left out where the "
+            "folder shows it.",
         ),
     ],
     k: Annotated[int, typer.Option("-k", metavar="N", min=1, help="Number of documents.")] = 5,

@@ -1,6 +1,8 @@
 """Folders with an index of FAISS, as a migration reads and writes them."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,3 +90,23 @@ def test_texts_that_are_not_those_of_the_vectors_are_refused(tmp_path):
     (tmp_path / "old" / "docs.faiss").unlink()
     with pytest.raises(ReaderError, match=r"holds 0 files \*.faiss"):
         open_movable(address)
+
+
+def test_texts_of_langchain_are_written_as_the_documents_say(tmp_path, monkeypatch):
+    community = pytest.importorskip("langchain_community.vectorstores")
+    from langchain_core.embeddings import DeterministicFakeEmbedding
+
+    texts = ["一つ", "two"]
+    embeddings = DeterministicFakeEmbedding(size=D)
+    store = community.FAISS.from_texts(texts, embeddings, [{"page": 1}, {}], ids=["a", "b"])
+    store.save_local(str(tmp_path / "faiss"))
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DataError, match="its texts are a pickle, which is never read"):
+        open_movable("faiss")
+    page = Path(__file__).parents[4] / "docs" / "reference" / "moving_stores.md"
+    [block] = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    exec(block, {"store": store})
+    rows = open_movable("faiss").rows(["a", "b"])
+    assert [row.text for row in rows.values()] == texts
+    assert rows["a"].metadata == {"page": 1}
+    np.testing.assert_allclose(rows["b"].vector, embeddings.embed_query("two"), atol=1e-6)
