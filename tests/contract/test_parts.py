@@ -10,10 +10,13 @@ from itertools import product
 import numpy as np
 import pytest
 from langchain_tests.integration_tests import RetrieversIntegrationTests
+from llama_index.core.schema import QueryBundle
 from support.parts import FRAMEWORKS, Row, id_of
 from support.toy_data import machine_pairs, rescoring_aligner, reversed_letters
 
+from kakehashi.integrations import llama_index
 from kakehashi.integrations.langchain import PartsRetriever
+from kakehashi.multi_aligner import MultiAligner
 from kakehashi.retrieval.calibration import Calibration, ScoreWeights
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
@@ -121,6 +124,33 @@ def test_a_list_is_exact_where_the_best_are_among_the_rescored_hits(plain, every
             if met[-1]:
                 assert_same(driver, found, expected)
     assert 0.2 < np.mean(met) < 1
+
+
+def test_parts_of_one_multi_aligner_share_a_scale(plain, every_hit):
+    driver, make = plain
+    several = MultiAligner({"small": every_hit}, target="capitals")
+    whole = driver.retriever([driver.part(driver.filled(several, ROWS, make), several, "small")])
+    halves = [driver.filled(several, rows, make) for rows in (ROWS[:30], ROWS[30:])]
+    parted = driver.retriever([driver.part(half, several, "small") for half in halves])
+    for query in QUERIES:
+        assert_same(driver, driver.ask(parted, query), driver.ask(whole, query))
+
+
+def test_texts_in_place_of_a_query_are_embedded_for_every_part(every_hit):
+    """As LlamaIndex's HyDE gives them: the vector is their mean."""
+    driver = FRAMEWORKS["llama_index"]
+    make, moved = driver.stores["simple"], every_hit.as_shared()
+    whole = driver.part(driver.filled(moved, ROWS, make), moved)
+    parts = [
+        driver.part(driver.filled(every_hit, ROWS[:50], make), every_hit),
+        driver.part(driver.filled(moved, ROWS[50:], make), moved),
+    ]
+    bundle = QueryBundle(QUERIES[0], custom_embedding_strs=QUERIES[1:])
+    expected = driver.retriever([whole]).retrieve(bundle)
+    assert_same(driver, driver.retriever(parts).retrieve(bundle), expected)
+    plain = llama_index.AlignedRetriever(whole.index, moved, similarity_top_k=5)
+    assert [driver.id(n) for n in plain.retrieve(bundle)] == [driver.id(n) for n in expected]
+    assert expected != driver.ask(driver.retriever([whole]), QUERIES[0])
 
 
 @pytest.mark.parametrize(("framework", "store"), STORES)
