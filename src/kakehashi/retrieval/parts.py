@@ -15,16 +15,14 @@ from typing import Any, get_args
 from ..data.arguments import check_choice
 from ..errors import DataError
 from .document_key import MergeParts
-from .fusion import fusion_of
 from .hybrid_search import HybridResult, HybridSearch, OnError
-from .merging import Fusion
 from .move_following import MoveFollower, Standing
-from .part import Part, is_turned_off, map_of
+from .part import Part
 from .part_queries import Question, aqueries_of, queries_of
+from .part_scales import PartScales
 from .part_search import PartSearch
-from .parts_fusion import ByProbability, BySimilarity, FirstOfDoubles, Scale
+from .parts_fusion import FirstOfDoubles
 from .query import Query
-from .rank_fusion import RankFusion
 from .search import Search, SearchRequest
 from .search_threads import in_search_thread
 
@@ -59,15 +57,13 @@ class PartsSearch:
         if not parts or len(self._parts) < len(parts):
             names = ", ".join(part.name for part in parts) or "none"
             raise DataError(f"parts are {names}; give at least one, and each its own name=.")
-        self._method, self._on_error, self._timeout = fusion, on_error, timeout
+        self._on_error, self._timeout = on_error, timeout
         check_choice("merge", merge, get_args(MergeParts))
         self._merge = merge
         self._searches: dict[tuple[str, bool, bool], Search] = {}
-        self._scales: dict[str, list[Part]] = {}
-        for part in parts:
-            self._scales.setdefault(map_of(part), []).append(part)
+        self._scales = PartScales(parts, fusion)
         self.follower = MoveFollower(parts, follow_every, timeout)
-        HybridSearch(self._fusion({}), on_error, timeout)
+        HybridSearch(self._scales.fusion({}), on_error, timeout)
 
     def run(self, question: Question, k: int, options: Mapping[str, Any]) -> HybridResult:
         """Return the best k documents of the parts that answer.
@@ -114,7 +110,7 @@ class PartsSearch:
         k: int,
         options: Mapping[str, Any],
     ) -> tuple[HybridSearch, Sequence[Search], SearchRequest]:
-        fusion = self._fusion({name: query.modality for name, query in queries.items()})
+        fusion = self._scales.fusion({name: query.modality for name, query in queries.items()})
         # A copy comes behind the part that is the truth.
         order = sorted(standing.answering, key=lambda name: name in standing.copied_from)
         searches = [
@@ -134,11 +130,10 @@ class PartsSearch:
         needs_similarity: bool,
     ) -> PartSearch:
         part, query = self._parts[name], queries[name]
-        beside = [p.name for p in self._beside(part) if p.space.mode == "shared"]
-        of_copies = [queries[other] for other in beside if other in queries]
-        moved = part.space.mode == "keep" and bool(of_copies)
-        if moved:  # the moved part is asked by the second map, whatever the modality
-            query = query._replace(rescoring=of_copies[0].vector)
+        of_copy = self._query_of_copy(part, queries)
+        moved = of_copy is not None
+        if of_copy is not None:  # it is asked by the second map, whatever the modality
+            query = query._replace(rescoring=of_copy.vector)
         truth = standing.copied_from.get(name)
         truth = truth if truth in standing.answering else None
         key = name, moved, needs_similarity
@@ -153,63 +148,16 @@ class PartsSearch:
             rescored=moved and needs_similarity,
         )
 
-    def _beside(self, part: Part) -> Sequence[Part]:
-        """Return the parts of the same scale, this one among them."""
-        return next(parts for parts in self._scales.values() if part in parts)
-
-    def _fusion(self, modality_of: Mapping[str, str]) -> Fusion:
-        """Return the fusion of parts that read a query as these modalities.
-
-        Args:
-            modality_of: by name of the part; empty to check the options alone.
-        """
-        if self._method == "rank":
-            return RankFusion()
-        fusions = {key: _fusion_within(self._method, parts) for key, parts in self._scales.items()}
-        told_first = next(iter(modality_of.values()), "")  # for parts that do not answer
-        names_of: dict[tuple[str, str], list[str]] = {}
-        for key, parts in self._scales.items():
-            for part in parts:
-                names_of.setdefault((key, modality_of.get(part.name, told_first)), []).append(
-                    part.name
-                )
-        scales = [Scale(names, fusions[key], told) for (key, told), names in names_of.items()]
-        if len(scales) == 1:
-            return scales[0].fusion
-        for scale in scales:
-            self._check_probabilities(scale)
-        return ByProbability(scales)
-
-    def _check_probabilities(self, scale: Scale) -> None:
-        """Refuse parts whose probability of an answer is not known.
-
-        Raises:
-            DataError: their aligner has learned none, or learned it on rescored hits alone.
-        """
-        off = next((name for name in scale.names if is_turned_off(self._parts[name])), None)
-        if off is not None:
-            raise DataError(
-                f"The part {off!r} says rescore=False, and its aligner learned the probability of "
-                "an answer on rescored hits. Drop that; or fuse by rank: fusion='rank'."
-            )
-        try:
-            scale.fusion.check_probabilities()
-        except DataError as error:
-            raise DataError(
-                f"The scores of the part {scale.names[0]!r} do not compare with those of the "
-                "others: each part has a map of its own, and this one's aligner has learned no "
-                "probability that a document answers. Fit it again on more pairs; or fuse by rank, "
-                "where the parts take turns: fusion='rank'."
-            ) from error
-
-
-def _fusion_within(method: str, parts: Sequence[Part]) -> Fusion:
-    """Return the fusion of parts of one map."""
-    known = (part.space.calibration for part in parts)
-    calibration = next((each for each in known if each is not None), None)
-    if method == "calibrated" and calibration is None:
-        return BySimilarity()
-    return fusion_of(method, calibration)
+    def _query_of_copy(self, part: Part, queries: Mapping[str, Query]) -> Query | None:
+        """Return the query of a part that the second map of this one has moved; None for none."""
+        if part.space.mode != "keep":
+            return None
+        for other in self._scales.beside(part):
+            asked = queries.get(other.name)
+            same_query = asked is not None and asked.modality == queries[part.name].modality
+            if same_query and other.space.mode == "shared":
+                return asked
+        return None
 
 
 def _with_unknown(result: HybridResult, standing: Standing) -> HybridResult:
