@@ -9,6 +9,7 @@ import pytest
 from support.toy_data import hashed_letters, machine_pairs, rescoring_aligner, reversed_letters
 
 from kakehashi.errors import AlignerMismatchError, DataError, MigrationError
+from kakehashi.integrations.stores.movable.chroma import ChromaCollection
 from kakehashi.migration import clean_up, migrate, roll_back
 from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
 
@@ -99,6 +100,41 @@ def test_catches_up_with_what_was_written_meanwhile(client, manual, address, kee
     moved = client.get_collection("manual_moved")
     assert set(moved.get()["ids"]) == set(manual.get()["ids"])
     assert moved.get(ids=["d7"])["metadatas"] == [{"page": 700}]
+
+
+def test_what_is_written_during_the_run_is_caught_up(
+    client, manual, address, keeping_aligner, monkeypatch
+):
+    write, heard = ChromaCollection.write, []
+
+    def meanwhile(self, rows, vectors):
+        write(self, rows, vectors)
+        if "new" not in manual.get()["ids"]:
+            manual.add(ids=["new"], embeddings=reversed_letters(["new"]), documents=["new"])
+            manual.delete(ids=["d8"])
+
+    monkeypatch.setattr(ChromaCollection, "write", meanwhile)
+    done = migrate(address, keeping_aligner, say=heard.append)
+    assert (done.rows, done.written, done.deleted) == (len(TEXTS), len(TEXTS) + 1, 1)
+    assert set(client.get_collection("manual_moved").get()["ids"]) == set(manual.get()["ids"])
+    assert heard == [
+        "The index was written to meanwhile: 1 documents were added or changed, 1 deleted."
+    ]
+
+
+def test_what_is_written_before_the_switch_is_not_lost(
+    client, manual, address, keeping_aligner, monkeypatch
+):
+    write_note = ChromaCollection.write_note
+
+    def meanwhile(self, note):
+        if '"live"' in note:
+            manual.add(ids=["late"], embeddings=reversed_letters(["late"]), documents=["late"])
+        write_note(self, note)
+
+    monkeypatch.setattr(ChromaCollection, "write_note", meanwhile)
+    migrate(address, keeping_aligner, switch=True)
+    assert client.get_collection("manual_moved").get(ids=["late"])["documents"] == ["late"]
 
 
 def test_switches_rolls_back_and_cleans_up(client, manual, address, keeping_aligner):

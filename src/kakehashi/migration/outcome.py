@@ -38,7 +38,7 @@ class Migration:
 
     Attributes:
         source, moved: the addresses of the two collections.
-        state: see :data:`kakehashi.retrieval.move_note.MoveState`.
+        state: ``"verified"``, or ``"live"`` after a switch.
         rows: the documents of both.
         written: documents that this run wrote; a run that went on wrote fewer.
         deleted: documents that it deleted, since the source no longer holds them.

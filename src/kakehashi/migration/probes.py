@@ -83,10 +83,16 @@ class Probes:
         first = self._hits([rows[:1] for rows in lists])
         if second is None:
             return first, None
-        queries, best = second.query(self.vectors, texts=self.questions), []
-        for query, rows in zip(queries, lists, strict=True):
-            projected = second.documents(_stored(rows), texts=[row.text or "" for row in rows])
-            best.append([rows[int(np.argmax(projected @ query))]])
+        found = {row.id: row for rows in lists for row in rows}
+        projected = second.documents(
+            _stored([*found.values()]), texts=[row.text or "" for row in found.values()]
+        )
+        new, best = dict(zip(found, projected, strict=True)), []
+        for query, rows in zip(
+            second.query(self.vectors, texts=self.questions), lists, strict=True
+        ):
+            scores = np.stack([new[row.id] for row in rows]) @ query
+            best.append([rows[int(np.argmax(scores))]])
         return first, self._hits(best)
 
     def ask_moved(self, shared: Aligner, pages: Pages) -> Hits:
