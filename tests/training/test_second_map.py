@@ -10,7 +10,9 @@ from kakehashi import Aligner, Pairs, fit
 from kakehashi.cli.records import report_json
 from kakehashi.cli.tables import print_report
 from kakehashi.metrics.rescored import FirstHits
+from kakehashi.projection.cca import cca
 from kakehashi.report import KEEP, RESCORED, SHARED, Report
+from kakehashi.training import narrowing
 from kakehashi.training.closed_forms import form_near
 from kakehashi.training.features import FeatureSet
 from kakehashi.training.fit_inputs import FitInputs, FitSettings
@@ -19,6 +21,8 @@ from kakehashi.training.model_selection import tune
 from kakehashi.training.prepare import prepare
 from kakehashi.training.rescored_search import N_HITS, choose_n_hits
 from kakehashi.training.second_map import tune_second
+from kakehashi.training.split_plan import plan_split
+from kakehashi.training.sufficient_statistics import develop
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +54,25 @@ def test_one_fit_makes_both_maps_and_reports_three_ways_to_serve(fitted, tmp_pat
     loaded = Aligner.load(fitted.save(tmp_path / "bridge"))
     assert loaded.report == report
     assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+
+
+@pytest.mark.parametrize("kind", ["parts", "judging", "narrow"])
+def test_both_modes_read_the_same_of_vectors(pairs, kind, monkeypatch):
+    """The sums of the first maps serve for the second ones: as if they were read again."""
+    monkeypatch.setattr(narrowing, "NARROW_VECTORS", 12)
+    plan = plan_split(pairs, validation=None, test=None, seed=0)
+    keep, shared = (develop(plan, FeatureSet(mode), seed=0) for mode in ("keep", "shared"))
+    found = keep.in_mode("shared")
+    assert found.features.mode == "shared"
+    assert [part.statistics for part in found.parts] == [p.statistics for p in found.judging]
+    setting = {"reg_source": 1.0, "reg_target": 1.0, "power": 1.0}
+    for ours, theirs in zip(getattr(found, kind), getattr(shared, kind), strict=True):
+        assert ours.statistics.features.mode == "shared"
+        maps = [cca(each.statistics.spectrum(), "shared", **setting) for each in (ours, theirs)]
+        for side in ("source", "target"):
+            a, b = (getattr(made, side).weight for made in maps)
+            np.testing.assert_array_equal(a, b)
+        np.testing.assert_array_equal(ours.queries.source, theirs.queries.source)
 
 
 def test_the_commands_show_all_three(fitted, capsys):

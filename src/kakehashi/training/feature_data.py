@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from ..data.pairs import Pairs, concatenated
 from ..data.splits import Rows
 from ..metrics.relevance import Clusters, Relevance
 from ..projection.moments import Moments, Spectrum
-from ..types import SIDES
+from ..types import SIDES, Mode
 from ..vectors import Float32Array, drawn
 from .features import FeatureSet
 from .hubness_bank import Bank
@@ -145,6 +145,28 @@ class FeatureData:
     everything: TrainStatistics
     narrow: list[HeldOutPart] = field(default_factory=list)
     clusters: Clusters = None
+
+    def in_mode(self, mode: Mode) -> FeatureData:
+        """Return the same for maps of another mode, which read the same: vectors alone."""
+        made: dict[TrainStatistics, TrainStatistics] = {}  # a part that chooses may also judge
+
+        def of_mode(statistics: TrainStatistics) -> TrainStatistics:
+            if statistics not in made:
+                features = replace(statistics.features, mode=mode)
+                made[statistics] = replace(statistics, features=features, _spectra={})
+            return made[statistics]
+
+        def parts(given: list[HeldOutPart]) -> list[HeldOutPart]:
+            return [replace(part, statistics=of_mode(part.statistics)) for part in given]
+
+        return FeatureData(
+            replace(self.features, mode=mode),
+            parts(self.parts),
+            parts(self.judging),
+            of_mode(self.everything),
+            parts(self.narrow),
+            self.clusters,
+        )
 
     def forget(self) -> None:
         """Drop what was decomposed, once settings are chosen."""

@@ -46,6 +46,12 @@ class Tuned:
     chosen: Candidate
     judged: list[Candidate]
 
+    @property
+    def over_vectors(self) -> FeatureData | None:
+        """What the maps that read vectors alone were tuned on."""
+        every = (candidate.data for candidate in self.candidates)
+        return next((data for data in every if not data.features.ngrams), None)
+
 
 def tune(prepared: Prepared) -> Tuned:
     """Tune every candidate map on the validation parts, and choose among them."""

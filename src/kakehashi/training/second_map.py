@@ -40,7 +40,9 @@ def tune_second(prepared: Prepared, tuned: Tuned) -> SecondMap | None:
         return None
     families = []
     for features in track(prepared.second_feature_sets, "second map: closed forms"):
-        families += _families(develop(plan, features, seed=seed), start, prepared)
+        read = None if features.ngrams else tuned.over_vectors
+        data = develop(plan, features, seed=seed) if read is None else read.in_mode(features.mode)
+        families += _families(data, start, prepared)
     chosen, judged = choose_and_judge(families, None, plan)
     return SecondMap([of_one[0] for of_one in families], chosen, judged)
 
