@@ -9,7 +9,7 @@ from support.toy_data import ENCODERS, letters_apart, machine_pairs
 from kakehashi.data.index import IndexDocuments
 from kakehashi.encoders.functions import FunctionEncoder
 from kakehashi.errors import DataError
-from kakehashi.evaluation import compare
+from kakehashi.evaluation import Both, compare
 from kakehashi.evaluation.second_look import Second, second_look
 from kakehashi.evaluation.second_verdict import SecondVerdict
 from kakehashi.metrics.statistics import PairedTest
@@ -62,10 +62,18 @@ def test_compare_says_what_it_brings_and_costs(keeping_aligner, model):
     encoder, seen = model
     index = IndexDocuments(tuple(f"SPARE PART {n}." for n in range(40)))
     result = compare(
-        TRAIN, TEST, ["bm25"], aligner=keeping_aligner, second_model=encoder, index=index
+        TRAIN,
+        TEST,
+        ["bm25", Both("both: letters", encoder)],
+        aligner=keeping_aligner,
+        second_model=encoder,
+        index=index,
     )
     assert {*result.rows} >= {"aligner", "second model: letters", "both: letters"}
-    assert len({*seen}) == 120
+    # Each once; then the hits of five questions on the clock, and probe texts.
+    documents = {*PAIRS.target_texts, *index.texts}
+    assert {*seen} >= documents
+    assert sum(text in documents for text in seen) <= 120 + 8 * 50
     second = result.second
     assert (second.n_documents, second.n_queries, second.n_hits) == (120, 40, 50)
     assert 50 <= second.n_embedded <= 120

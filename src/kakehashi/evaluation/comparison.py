@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,7 @@ from .comparison_verdict import ALIGNER, KEPT, verdict_of
 from .named_baselines import NAMES
 from .paper_metrics import accuracy_in_pool, harmonic_mean
 from .scoring import check_aligner
-from .second_look import (
-    AGAIN,
-    SECOND,
-    Ranks,
-    Second,
-    SecondSystem,
-    second_verdict,
-)
-from .second_verdict import SecondVerdict
+from .second_look import AGAIN, SECOND, Second, kept_for, verdict_of_rows
 from .task import CannotRunError, System, Task
 
 _TIMED = 50  # queries, evenly spaced over the test part
@@ -109,11 +101,11 @@ def compare(
     train, test = (with_vectors(part, encoders, cache, required=False) for part in (train, test))
     pool = _pool(train, test, documents)
     train, n_leaked = _without_leaks(train, test)
-    task = Task(train, test, pool, encoders, mode, seed, cache)
-    _check_dimensions(task)
-    clusters = groups_of(test)
-    ran: dict[str, System] = {}
-    rows = {baseline.name: _row(baseline, task, clusters, ran) for baseline in systems}
+    clusters, ran = groups_of(test), dict[str, System]()
+    with kept_for(second, cache) as kept:
+        task = Task(train, test, pool, encoders, mode, seed, kept)
+        _check_dimensions(task)
+        rows = {baseline.name: _row(baseline, task, clusters, ran) for baseline in systems}
     notes = (shared_groups(test, train, name="test", where="the pairs"), few_groups(test))
     scored = {name: row.ranks for name, row in rows.items() if not isinstance(row, str)}
     verdict = verdict_of(
@@ -127,20 +119,8 @@ def compare(
         len(pool),
         tuple(filter(None, notes)),
         verdict,
-        None if second is None else _second_verdict(second.name, scored, ran),
+        None if second is None else verdict_of_rows(second.name, scored, ran),
     )
-
-
-def _second_verdict(
-    name: str, ranks: Mapping[str, Ranks], systems: Mapping[str, System]
-) -> SecondVerdict | None:
-    """Return whether a second model pays; None where one of the rows could not be scored."""
-    mine, again = f"{SECOND}{name}", f"{AGAIN}{name}"
-    if not {mine, again, ALIGNER} <= ranks.keys():
-        return None
-    system = systems[mine]
-    assert isinstance(system, SecondSystem)
-    return second_verdict(system, ranks[mine], ranks[ALIGNER], ranks[again])
 
 
 def _pool(train: Pairs, test: Pairs, documents: Pairs | None) -> Pool:
@@ -191,7 +171,9 @@ def _checked(
                 "second_model= looks at the first hits of an aligner; pass aligner=, too (--fit)."
             )
         systems.append(Second(f"{SECOND}{second.name}", aligner, second))
-        systems += [Both(f"{AGAIN}{second.name}", second)]
+        again = f"{AGAIN}{second.name}"
+        if again not in [baseline.name for baseline in systems]:  # it may be asked for, too
+            systems.append(Both(again, second))
     names = [baseline.name for baseline in systems]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise DataError(f"{sorted(repeated)} name two rows each; give every row its own name.")

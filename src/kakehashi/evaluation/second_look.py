@@ -8,9 +8,12 @@ has embedded), and the row of the index embedded again is where it ends.
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -27,6 +30,7 @@ from ..retrieval.second_model import N_HITS
 from ..training.held_out_ranks import mrr
 from ..vectors import Float32Array, thinned, unit_rows
 from .baselines import Aligned, Both
+from .comparison_verdict import ALIGNER
 from .scoring import documents_beside
 from .second_verdict import SecondVerdict
 from .systems import TwoStage
@@ -132,6 +136,28 @@ def second_verdict(
         n_hits=system.top,
         seconds_new=system.seconds_of_new_hits(),
     )
+
+
+@contextmanager
+def kept_for(second: Encoder | None, cache: str | Path | None) -> Iterator[str | Path | None]:
+    """Yield the cache; without one, a file for a second model, whose two rows share its vectors."""
+    if second is None or cache is not None:
+        yield cache
+        return
+    with TemporaryDirectory(prefix="kakehashi-") as folder:
+        yield Path(folder) / "vectors.sqlite"
+
+
+def verdict_of_rows(
+    name: str, ranks: Mapping[str, Ranks], systems: Mapping[str, System]
+) -> SecondVerdict | None:
+    """Return whether a second model pays; None where one of the rows could not be scored."""
+    mine, again = f"{SECOND}{name}", f"{AGAIN}{name}"
+    if not {mine, again, ALIGNER} <= ranks.keys():
+        return None
+    system = systems[mine]
+    assert isinstance(system, SecondSystem)
+    return second_verdict(system, ranks[mine], ranks[ALIGNER], ranks[again])
 
 
 class SecondLook(NamedTuple):
