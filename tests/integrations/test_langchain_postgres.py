@@ -16,6 +16,7 @@ from kakehashi.integrations.langchain import AlignedEmbeddings, AlignedRetriever
 from kakehashi.integrations.langchain.filters import joined, kind_of
 from kakehashi.integrations.langchain.index import index_of, scale_of
 from kakehashi.integrations.langchain.searches import rows_of
+from kakehashi.integrations.langchain.stored_documents import documents_by_ids
 from kakehashi.integrations.langchain.stored_vectors import stored_vectors
 from kakehashi.projection.head import AffineHead
 from kakehashi.retrieval.index_record import KEY
@@ -183,6 +184,30 @@ def test_filters_of_nothing_and_of_columns(embeddings):
         rows = rows_of(store, vector, 6, joined(store, {"filter": wanted}), with_vectors=True)
         assert len(rows) == n, wanted
     assert {row[0].metadata["page"] for row in rows} == {0, 1, 2}
+
+
+def test_operators_of_the_store_itself_are_passed_on(make, embeddings):
+    store = make(embeddings)
+    store.add_documents([Document(t, metadata={"title": t}) for t in TEXTS])
+    of_its_own = {"$and": [{"title": {"$ilike": "RESET%"}}, {"title": {"$like": "%a%"}}]}
+    beside = {"title": {"$ne": "reset the a 1"}}
+    options = joined(store, {"filter": of_its_own}, {"filter": beside})
+    assert len(rows_of(store, [0.3] * 24, 16, options)) == 3
+
+
+WANTED = [{"page": {"$nin": [1, 2]}}, {"part": {"$ne": "x"}}, {"page": {"$gte": 3}}]
+WANTED += [{"$not": {"on": True}}, {"$or": [{"part": "x"}, {"page": {"$in": [5]}}]}]
+
+
+@pytest.mark.parametrize("wanted", WANTED, ids=str)
+def test_documents_by_their_ids_are_filtered_as_a_search_is(wanted, make, embeddings):
+    store = make(embeddings)
+    metadata = [{"page": i, "on": i > 2, **({"part": "x"} if i % 2 else {})} for i in range(6)]
+    ids = store.add_texts(TEXTS[:6], metadata)
+    options = joined(store, {"filter": wanted})
+    found = documents_by_ids(store, ids, options)
+    searched = rows_of(store, [0.3] * 24, 6, options)
+    assert {d.id for d in found} == {row[0].id for row in searched} != set()
 
 
 def test_a_store_with_an_asynchronous_engine_alone_is_searched_as_any_other(embeddings):

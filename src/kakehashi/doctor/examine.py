@@ -10,6 +10,7 @@ from typing import Any
 from ..aligner import Aligner
 from ..integrations.stores.movable.opening import open_movable
 from ..integrations.stores.movable.protocol import MovableCollection
+from ..printable import without_password
 from ..progress import track
 from .asked import questions_of, target_encoder_of
 from .bias import look_at_bias, measure_bias
@@ -73,9 +74,9 @@ def examine(
     wanted = Wanted(everything, aligners or {}, encoders, field, questions)
     if not isinstance(index, (str, Path)):
         return Diagnosis(index.address, index.name, tuple(_findings(index, wanted)))
-    collection = open_movable(index)
+    collection, shown = open_movable(index), without_password(str(index))
     try:
-        return Diagnosis(str(index), collection.name, tuple(_findings(collection, wanted)))
+        return Diagnosis(shown, collection.name, tuple(_findings(collection, wanted)))
     finally:
         collection.close()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,7 +16,8 @@ from langchain_core.vectorstores import VectorStore
 
 from ...errors import DataError
 from ...retrieval.filters import checked_filter, conditions, document_filter, matches
-from .postgres import columns_of, postgres_kind
+from .postgres import KINDS as POSTGRES
+from .postgres import OWN_OPERATORS, columns_of, postgres_kind
 
 _FIELD = re.compile(r"[^\W\d]\w*(\.\w+)*")
 """A field whose name can stand in an expression."""
@@ -63,10 +64,19 @@ def _translated(options: Mapping[str, Any], store: VectorStore) -> dict[str, Any
     rest = {name: value for name, value in options.items() if name != "filter"}
     if not wanted:
         return rest
+    if kind in POSTGRES and _names(wanted, OWN_OPERATORS):
+        return dict(options)  # in the form of the store already
     translated = _TRANSLATIONS[kind](checked_filter(wanted), store)
     if kind == "Milvus" and rest.get("expr") is not None:
         translated["expr"] = _both(rest["expr"], translated["expr"])
     return rest | translated
+
+
+def _names(wanted: Any, operators: Collection[str]) -> bool:
+    """Whether a filter names one of these operators, however deep."""
+    if isinstance(wanted, dict):
+        return any(n in operators or _names(value, operators) for n, value in wanted.items())
+    return isinstance(wanted, list) and any(_names(each, operators) for each in wanted)
 
 
 def _both(one: Any, other: Any) -> Any:

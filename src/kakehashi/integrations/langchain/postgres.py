@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 from langchain_core.documents import Document
 
+from ...retrieval.filters import matches
 from ..stores.postgres.catalogue import pgvector_table
 from ..stores.postgres.index import PostgresIndex, vectors_in_postgres
 from ..stores.postgres.table import Table
@@ -18,6 +19,9 @@ from ..stores.postgres.transactions import Transaction, of_async_engine, of_engi
 
 KINDS = ("PGVectorStore", "PGVector")
 """Its stores: one with a table for each, and the older one, whose collections share a table."""
+OWN_OPERATORS = ("$between", "$exists", "$like", "$ilike")
+"""Operators of their filters that other stores have not."""
+_UNREAD = {"$between", "$like", "$ilike"}
 _SCALES = {
     "COSINE_DISTANCE": "cosine distance",
     "COSINE": "cosine distance",
@@ -122,6 +126,27 @@ def columns_of(store: Any) -> Sequence[str]:
     if not hasattr(asked, "table_name"):
         return ()
     return [asked.id_column, asked.content_column, *asked.metadata_columns]
+
+
+def lets_through(wanted: Mapping[str, Any], metadata: Mapping[str, Any]) -> bool:
+    """Whether a filter in the form of these stores lets a document through.
+
+    Of their own operators it knows ``$exists`` alone; a document that others may let through is
+    taken for shut out.
+    """
+    for name, value in wanted.items():
+        if name in ("$and", "$or"):
+            join = all if name == "$and" else any
+            met = join(lets_through(each, metadata) for each in value)
+        elif name == "$not" or (isinstance(value, dict) and value.keys() & _UNREAD):
+            return False
+        elif isinstance(value, dict) and "$exists" in value:
+            met = (metadata.get(name) is not None) == value["$exists"]
+        else:
+            met = metadata.get(name) is not None and matches({name: value}, metadata)
+        if not met:
+            return False
+    return True
 
 
 def gives_vectors(store: Any) -> bool:

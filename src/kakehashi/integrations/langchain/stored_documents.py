@@ -11,6 +11,8 @@ from langchain_core.vectorstores import VectorStore
 from ...retrieval.second_model import SecondModel
 from ...retrieval.second_stage import Payloads, SecondStage
 from .filters import joined, kind_of
+from .postgres import KINDS as POSTGRES
+from .postgres import lets_through
 
 _OF_QDRANT = "_id"
 
@@ -93,6 +95,7 @@ _BY_KIND: Mapping[str, Callable[[Any, Sequence[str], Any], Sequence[Document]]] 
 _LETS_THROUGH: Mapping[str, Callable[[Any, Document], bool]] = {
     "FAISS": lambda wanted, document: bool(wanted(document.metadata)),
     "InMemoryVectorStore": lambda wanted, document: bool(wanted(document)),
+    **dict.fromkeys(POSTGRES, lambda wanted, document: lets_through(wanted, document.metadata)),
 }
 
 

@@ -9,6 +9,7 @@ from support.postgres_server import postgres_url
 from support.vector_stores import fresh
 
 import kakehashi
+from kakehashi.doctor.examine import examine
 from kakehashi.errors import DataError, KakehashiError, ReaderError
 from kakehashi.integrations.stores.address import parse_address
 from kakehashi.integrations.stores.movable.opening import open_movable
@@ -173,6 +174,20 @@ def test_a_password_is_never_shown(address, read):
     shown = [str(caught.value), repr(caught.value)]
     assert not any("s3cret" in text or "word" in text for text in shown if "password" not in text)
     assert "s3cret" not in "".join(shown)
+
+
+def test_results_hold_no_password(sql):
+    name = fresh()
+    sql(f"CREATE TABLE {name} (id int PRIMARY KEY, text text, embedding vector(2))")
+    sql(f"INSERT INTO {name} VALUES (1, 'x', '[1,2]')")
+    sql(f"CREATE INDEX ON {name} USING hnsw (embedding vector_cosine_ops)")
+    bare = postgres_url(query=f"?table={name}")
+    address = bare.replace("postgres@", "postgres:s3cret@")
+    with closing(open_movable(address)) as source:
+        assert source.settings["metric"] == "cosine"
+        assert source.address == bare
+    assert kakehashi.read_index(address).name == bare
+    assert examine(address).address == bare
 
 
 def test_an_address_without_its_password_opens_in_this_process():

@@ -15,6 +15,7 @@ from .transactions import Sql, quoted
 
 _LONGEST = 63
 """Bytes of a name: PostgreSQL cuts off the rest."""
+_METRIC = re.compile(r"(?:vector|halfvec)_(cosine|l2|ip)_ops")
 _DIMENSION = re.compile(r"\b(vector|halfvec|bit)\(\d+\)")
 
 
@@ -65,13 +66,18 @@ def exists(sql: Sql, table: Table) -> bool:
 
 
 def settings_of(sql: Sql, table: Table, origin: Table | None) -> Mapping[str, Any]:
-    """Return the indices of the vectors by their method, those that are still to be built too."""
-    found: dict[str, dict[str, str]] = {}
+    """Return the indices of the vectors by their method, those that are still to be built too.
+
+    Where they agree on a metric, it is named: cosine, l2 or ip.
+    """
+    found: dict[str, Any] = {}
+    metrics: set[str] = set()
     for stated in _stated(sql, table) | (_stated(sql, origin) if origin is not None else set()):
         method, _, rest = stated.partition(" ")
         columns, _, options = rest.partition(" WITH ")
         found.setdefault(method, {})[columns] = options.strip("()")
-    return found
+        metrics |= {*_METRIC.findall(columns)}
+    return found | ({"metric": metrics.pop()} if len(metrics) == 1 else {})
 
 
 def build_missing(sql: Sql, table: Table, origin: Table | None, dimension: int) -> None:
