@@ -55,7 +55,7 @@ nitpick_ignore_regex = [
     # Parts of an aligner, and types inside of signatures, that no caller makes or calls.
     (
         r"py:class",
-        r"kakehashi\.(projection|routing|retrieval\.(hits|embedding_methods|calibration))\..*",
+        r"kakehashi\.(projection|routing|retrieval\.(hits|embedding_methods|encoded_query|calibration))\..*",
     ),
     (r"py:class", r"kakehashi\.(encoders\.signature|evaluation\.task|integrations)\..*"),
     (r"py:class", r"kakehashi\.progress\.T"),

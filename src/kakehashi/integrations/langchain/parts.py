@@ -60,7 +60,13 @@ class Part(VectorSearch):
         return rescorer.active
 
     def search(self, *, moved: bool, needs_similarity: bool, merge: MergeParts) -> Part:
-        """Return the search of it; ``moved`` as :class:`kakehashi.retrieval.part.Part` has it."""
+        """Return the search of it.
+
+        Args:
+            moved: another part holds vectors of the second map, so every query is rescored.
+            needs_similarity: whether hits need a similarity.
+            merge: which hits are one document.
+        """
         search = self.prepared(self.embeddings, needs_similarity=needs_similarity, merge=merge)
         assert isinstance(search, Part)
         assert search._prepared is not None
