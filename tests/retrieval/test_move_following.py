@@ -66,6 +66,12 @@ def test_the_source_is_known_by_its_collection_or_else_by_its_name():
     assert answering(renamed) == ["manual", "b"]
 
 
+def test_a_source_that_is_out_of_reach_is_known_by_its_name():
+    old = Part("old")
+    old.collection = Part("", OSError("no route")).note
+    assert answering([old, Part("new", note("live"))]) == ["new"]
+
+
 def test_a_part_that_is_no_source_answers_beside_a_live_one():
     assert answering([Part("other"), Part("new", note("live"))]) == ["other", "new"]
 

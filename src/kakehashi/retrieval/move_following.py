@@ -187,9 +187,17 @@ def _warn_of_last(part: NotedPart, last: MoveNote | None, error: Exception) -> N
     )
 
 
+def _collection_of(part: NotedPart) -> str | None:
+    """Return the name of a part in its store; None where the store is out of reach."""
+    try:
+        return part.collection()
+    except Exception:  # a store may raise anything; the part's own name may do
+        return None
+
+
 def _source(note: MoveNote, copy: NotedPart, parts: Sequence[NotedPart]) -> str | None:
     """Return the name of the part that a note calls its source."""
     others = [part for part in parts if part.name != copy.name]
-    by_store = [part.name for part in others if part.collection() == note.source]
+    by_store = [part.name for part in others if _collection_of(part) == note.source]
     by_name = [part.name for part in others if part.name == note.source]
     return next(iter([*by_store, *by_name]), None)
