@@ -2,6 +2,8 @@
 
 import signal
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.command_line import run
 from support.killing import ORDER
@@ -30,6 +32,17 @@ def test_a_killed_command_goes_on_and_writes_the_same_bytes(tmp_path, text_align
     done = run("bulk", *options, "--json")
     assert '"rows": 170, "left_out": 0, "blocks": 9, "written": 4' in done.stdout
     assert contents(out) == contents(whole.out)
+
+
+@pytest.mark.slow
+def test_a_command_that_is_stopped_says_how_to_go_on(tmp_path, text_aligner):
+    ids = [str(row) for row in range(36)]
+    table = pa.table({"id": ids, "text": [f"{row} PUMPS" for row in ids]})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=20)
+    options = ["--aligner", text_aligner.path, "--target-encoder", "support.command_line:stopped"]
+    stopped = run("bulk", tmp_path / "a.parquet", tmp_path / "out", *options)
+    assert stopped.returncode == 130
+    assert f"stopped. {tmp_path / 'out'} keeps 1 files; the same command goes on" in stopped.stderr
 
 
 def test_a_part_is_no_file_of_the_index_whenever_its_writing_stops(

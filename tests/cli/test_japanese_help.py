@@ -10,7 +10,7 @@ from kakehashi.cli.app import app
 
 JAPANESE = re.compile("[\u3040-\u30ff\u4e00-\u9fff]")
 ENGLISH = re.compile(r"\b(the|of|is|are|and|that|with|by|to|for)\b")
-OPERATORS = ("fit", "evaluate", "info", "search", "compare", "curve", "migrate")
+OPERATORS = ("bulk", "fit", "evaluate", "info", "search", "compare", "curve", "migrate")
 
 
 def help_of(*command):

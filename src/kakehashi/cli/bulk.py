@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,7 @@ from ..progress import show_progress
 from .app import app
 from .console import plain_console, print_json
 from .options import EncoderName, Json
-from .saving import named
+from .saving import INTERRUPTED, named
 
 
 @app.command("bulk")
@@ -59,7 +61,7 @@ def bulk_command(
     One file is written for each block of rows, as a whole or not at all. After an interruption,
     the same command writes only those that are missing.
     """
-    with named(out), show_progress(not as_json):
+    with _saying_how_to_go_on(out), named(out), show_progress(not as_json):
         result = embed_parquet(
             source,
             out,
@@ -82,3 +84,18 @@ def bulk_command(
     )
     if result.left_out:
         console.print(translate("{n:,} rows without a text were left out", n=result.left_out))
+
+
+@contextmanager
+def _saying_how_to_go_on(out: Path) -> Iterator[None]:
+    """Say after Ctrl-C what is there, and end with exit code 130."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = translate(
+            "stopped. {out} keeps {n:,} files; the same command goes on from there.",
+            out=out,
+            n=len(list(out.glob("*.parquet"))),
+        )
+        plain_console(stderr=True).print(said, soft_wrap=True)
+        raise typer.Exit(INTERRUPTED) from None
