@@ -2,11 +2,12 @@
 
     python benchmarks/kills.py KIND [--kills N] [--rows N] [--seed N] [--out JSON]
 
-KIND is chroma, qdrant or postgres. A process migrates a collection of N documents of 48 dimensions,
-and is killed (SIGKILL) after a time that is drawn evenly from the time that a whole migration
-takes. It is started and killed again, four times, and then left to end. Every document must then be
-there once, all but its vector equal by checksum, and its vector that of the map. The new collection
-is dropped, and the next round begins. Anything that is wrong ends with exit code 1.
+KIND is chroma, qdrant, postgres, lancedb or parquet. A process migrates a collection of N documents
+of 48 dimensions, and is killed (SIGKILL) after a time that is drawn evenly from the time that a
+whole migration takes. It is started and killed again, four times, and then left to end. Every
+document must then be there once, all but its vector equal by checksum, and its vector that of the
+map. The new collection is dropped, and the next round begins. Anything that is wrong ends with exit
+code 1.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def drop(address: str) -> None:
 
 def source_name(source: Any) -> str:
     """Return the name of a collection, from its address."""
-    return str(source.address.partition("=")[2])
+    place, _, name = str(source.address).partition("=")
+    return name or Path(place.partition(":")[2]).name
 
 
 def main() -> None:

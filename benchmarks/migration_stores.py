@@ -1,4 +1,4 @@
-"""Stores that the benchmarks of a migration fill: Chroma, Qdrant's local mode and PostgreSQL."""
+"""Stores that the benchmarks of a migration fill, by each store's own client."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 NAME = "manual"
-KINDS = ("chroma", "qdrant", "postgres")
+KINDS = ("chroma", "qdrant", "postgres", "lancedb", "parquet")
 _BATCH = 1000
 
 
@@ -19,7 +19,13 @@ def fill(kind: str, folder: Path, vectors: Any, texts: list[str]) -> str:
     """Write documents by the store's own client, close it, and return the address."""
     ids = [str(uuid.UUID(int=i + 1)) for i in range(len(texts))]
     metadata: list[dict[str, Any]] = [{"page": i, "part": f"p{i % 7}"} for i in range(len(texts))]
-    writers = {"chroma": _chroma, "qdrant": _qdrant, "postgres": _postgres}
+    writers = {
+        "chroma": _chroma,
+        "qdrant": _qdrant,
+        "postgres": _postgres,
+        "lancedb": _lancedb,
+        "parquet": _parquet,
+    }
     return writers[kind](folder, ids, np.asarray(vectors, np.float32), texts, metadata)
 
 
@@ -73,6 +79,34 @@ def _postgres(folder: Path, ids: Any, vectors: Any, texts: Any, metadata: Any) -
             cursor.executemany(f"INSERT INTO {name} VALUES (%s, %s, %s, %s)", list(rows))
         connection.execute(f"CREATE INDEX ON {name} USING hnsw (embedding vector_cosine_ops)")
     return str(postgres_url(query=f"?table={name}"))
+
+
+def _lancedb(folder: Path, ids: Any, vectors: Any, texts: Any, metadata: Any) -> str:
+    import lancedb
+    from lancedb.index import IvfFlat
+
+    made = lancedb.connect(str(folder / "lancedb")).create_table(
+        NAME, _arrow(ids, vectors, texts, metadata)
+    )
+    made.create_index("vector", config=IvfFlat(distance_type="cosine"))
+    return f"lancedb:{folder / 'lancedb'}?collection={NAME}"
+
+
+def _parquet(folder: Path, ids: Any, vectors: Any, texts: Any, metadata: Any) -> str:
+    import pyarrow.parquet as pq
+
+    (folder / NAME).mkdir()
+    rows = _arrow(ids, vectors, texts, metadata)
+    for part in _parts(len(ids)):
+        pq.write_table(rows.slice(part.start, _BATCH), folder / NAME / f"{part.start:09d}.parquet")
+    return f"parquet:{folder / NAME}"
+
+
+def _arrow(ids: Any, vectors: Any, texts: Any, metadata: Any) -> Any:
+    import pyarrow as pa
+
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
+    return pa.table({"id": ids, "vector": lists, "text": texts, "metadata": metadata})
 
 
 def _parts(n: int) -> list[slice]:

@@ -1,12 +1,14 @@
 """Folders of Parquet files, as a migration reads and writes them."""
 
 import datetime
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kakehashi.errors import DataError, KakehashiError, ReaderError
-from kakehashi.integrations.stores.movable import parquet_parts
+from kakehashi.integrations.stores.movable import parquet, parquet_parts
 from kakehashi.integrations.stores.movable.opening import open_movable
 from kakehashi.integrations.stores.movable.places import Places
 
@@ -100,6 +102,50 @@ def test_what_a_kill_leaves_counts_nothing(folder):
     moved_from(folder, value=2.0)  # the same once more changes nothing but the vectors
     assert [row.untouched for row in rows_of(again)] == [row.untouched for row in rows_of(source)]
     assert {float(row.vector[0]) for row in rows_of(again)} == {2.0}
+
+
+def test_a_kill_at_any_step_is_made_good_by_another_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet, "_PAGE", 3)
+    (tmp_path / "index").mkdir()
+    names = [f"{number}" for number in range(12)]
+    pq.write_table(table(names), tmp_path / "index" / "0.parquet")
+    steps, fatal = 0, None
+
+    def counted(call):
+        def step(*arguments, **options):
+            nonlocal steps
+            steps += 1
+            if steps == fatal:
+                raise KeyboardInterrupt
+            return call(*arguments, **options)
+
+        return step
+
+    monkeypatch.setattr(os, "replace", counted(os.replace))
+    monkeypatch.setattr(Path, "unlink", counted(Path.unlink))
+
+    def run(name):
+        source = open_movable(f"parquet:{tmp_path}/index")
+        moved = source.beside(name) or source.create_beside(name, D + 2)
+        for page in source.pages():
+            there = moved.rows([row.id for row in page])
+            missing = [row for row in page if row.id not in there]
+            moved.write(missing, np.ones((len(missing), D + 2), np.float32))
+        moved.finish()
+        return moved
+
+    run("whole")
+    n_steps, steps = steps, 0
+    assert n_steps > 10
+    for number in range(1, n_steps + 1):
+        steps, fatal = 0, number
+        with pytest.raises(KeyboardInterrupt):
+            run(f"killed{number}")
+        fatal = None
+        moved = run(f"killed{number}")
+        assert [row.id for row in rows_of(moved)] == names
+        read = pq.read_table(tmp_path / f"killed{number}")  # as anybody reads it
+        assert read.column("id").to_pylist() == names
 
 
 def test_other_columns_and_metadata_of_every_kind_are_kept(tmp_path):
