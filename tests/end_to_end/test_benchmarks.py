@@ -369,3 +369,29 @@ for name in {names}:
             raise AssertionError(f"{{name}} runs where help was asked for")
 """
     run("all scripts", code)
+
+
+def test_the_benchmark_of_a_second_model_ends_where_all_is_embedded_again(data, tmp_path):
+    out = tmp_path / "result.json"
+    code = f"""
+import sys, second_model
+sys.modules["torch"] = None  # a trained head adds nothing here but seconds
+sys.path.append({str(ROOT / "tests")!r})
+from support.toy_data import hashed_letters, letters_apart
+from kakehashi.encoders import as_encoder
+of = {{"letters": hashed_letters, "new": letters_apart}}
+second_model.encoder = lambda name: as_encoder(of[name], name=name)
+second_model.EMBEDDED = (0, 20, 40)
+sys.argv = ["second_model.py", {str(data)!r}, "--sets", {SET + ":new"!r}, "--pairs", "30",
+            "--hits", "2", "5", "--cache", {str(tmp_path / "v.sqlite")!r}, "--out", {str(out)!r},
+            "--time"]
+second_model.main()
+"""
+    run("second_model.py", code)
+    [found] = json.loads(out.read_text(encoding="utf-8"))["sets"].values()
+    rows = {row["way"]: row for row in found["rows"]}
+    again = rows["embedded again"]["recall@1"]
+    for name in ("second model, 5 hits, 60 searched", "no map, second model, 5 hits, 60 searched"):
+        assert rows[name]["recall@1"] == again
+    assert rows["second model, 5 hits"]["recall@10"] >= rows["second model, 2 hits"]["recall@1"]
+    assert found["milliseconds"]["bytes a document"] > 0
