@@ -116,6 +116,17 @@ def test_documents_that_were_embedded_before_are_found_beside_the_hits(encoder, 
     assert names(ordered(only_hits, far)) == brute_force(far)
 
 
+def test_what_was_embedded_fills_a_new_index(encoder, path):
+    model = SecondModel(encoder, path)
+    model.embed([*INDEX][:60], TEXTS[:60])
+    for at_hand in (model, SecondModel(encoder, path)):
+        vectors = at_hand.vectors([TEXTS[5], TEXTS[50], TEXTS[5]])
+        wanted = unit_rows(letters_apart([TEXTS[5], TEXTS[50], TEXTS[5]]))
+        np.testing.assert_allclose(vectors, wanted, atol=1e-6)
+    with pytest.raises(DataError, match=r"was not embedded; embed\(ids, texts\)"):
+        model.vectors(TEXTS[58:62])
+
+
 def test_a_filter_holds_for_documents_that_the_search_did_not_return(encoder, path):
     model = SecondModel(encoder, path, n_hits=5)
     model.embed([*INDEX], TEXTS)

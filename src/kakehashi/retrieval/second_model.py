@@ -141,6 +141,27 @@ class SecondModel:
                 self._vectors(documents[start : start + BATCH_SIZE])
         return self._asks.n_embedded - before
 
+    def vectors(self, texts: Sequence[str]) -> Float32Array:
+        """Return the vectors of documents that were embedded: (n, d) float32 of unit length.
+
+        So what was embedded beside the old index fills a new one.
+
+        Args:
+            texts: of n documents.
+
+        Raises:
+            DataError: one was not embedded.
+            Exception: of the encoder, which is asked who it is.
+        """
+        with as_raised():
+            known = self._of_encoder().get([text for text in texts if not text_problem(text)])
+        for text in texts:
+            if text not in known:
+                raise DataError(
+                    f"{text!r:.80} was not embedded; embed(ids, texts) embeds what is missing."
+                )
+        return unit_rows(np.stack([known[text] for text in texts]))
+
     def look(self, question: str, documents: Sequence[Document], n_nearest: int) -> Look | None:
         """Embed a question, and the documents that are new; None where that fails.
 
