@@ -21,6 +21,7 @@ from kakehashi.errors import (
 from kakehashi.integrations.address_search.searching import search_address
 from kakehashi.integrations.stores.movable.opening import open_movable
 from kakehashi.retrieval.index_record import KEY, IndexRecord
+from kakehashi.retrieval.move_note import NOTE_KEY
 
 
 @pytest.fixture
@@ -91,6 +92,15 @@ def test_the_folder_is_an_index_that_a_search_takes_with_its_aligner(texts, embe
     assert len(hits) == 5
 
 
+def test_a_note_of_the_inputs_index_is_not_taken_over(texts, embed):
+    table = pq.read_table(texts)
+    own = {NOTE_KEY.encode(): b"a move", b"pandas": b"{}"}
+    pq.write_table(table.replace_schema_metadata(own), texts, row_group_size=20)
+    metadata = pq.read_schema(next(embed(texts).out.glob("*.parquet"))).metadata
+    assert metadata.keys() == {b"pandas", KEY.encode(), b"kakehashi.bulk"}
+    assert b"as target documents, encoded from texts" in metadata[b"kakehashi.bulk"]
+
+
 def test_a_second_run_writes_only_the_files_that_are_missing(texts, embed):
     out = embed(texts).out
     before = contents(out)
@@ -129,9 +139,13 @@ def test_vectors_need_no_text_unless_the_aligner_reads_texts(tmp_path, embed, ke
 
 
 def test_an_aligner_that_reads_texts_asks_for_them(tmp_path, embed, ngram_aligner):
-    source = without(write_texts(tmp_path / "in.parquet", vectors=True), "text")
-    with pytest.raises(DataError, match="reads the texts of documents"):
+    source = write_texts(tmp_path / "in.parquet", vectors=True)
+    changed(source, text=[None, *many_texts(90)[1:]])
+    with pytest.raises(DataError, match=r"1 rows of .*in\.parquet have none. Leave them out"):
         embed(source, aligner=ngram_aligner.path)
+    with pytest.raises(DataError, match="90 rows"):
+        embed(without(source, "text"), aligner=ngram_aligner.path)
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_second_map_of_a_keep_aligner_moves_vectors(tmp_path, embed, keeping_aligner):

@@ -59,6 +59,16 @@ class Input:
         """The number of rows."""
         return sum(map(len, self.blocks))
 
+    def without_texts(self) -> int:
+        """Return the number of rows without a text; it reads that column where no footer tells."""
+        import pyarrow.compute as pc
+        from pyarrow import dataset
+
+        if "text" not in self.schema.names:
+            return self.n_rows
+        files = [str(file) for file in dict.fromkeys(block.file for block in self.blocks)]
+        return int(dataset.dataset(files).count_rows(filter=pc.field("text").is_null()))
+
 
 def read_input(path: Path) -> Input:
     """Read the footers of a Parquet file, or of the files in a folder.

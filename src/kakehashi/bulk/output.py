@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AlignerMismatchError, DataError
+from ..integrations.stores.arrow import without_ours
 from ..retrieval.index_record import KEY, IndexRecord
 from .blocks import Block
 from .job import MODALITY, ROLE
@@ -142,8 +143,11 @@ class Output:
     def _described(self, block: Block, table: Any) -> Any:
         way = "projected from vectors" if self.from_vectors else "encoded from texts"
         about = f"{block}, as {MODALITY} {ROLE}s, {way}"
-        kept = {**(table.schema.metadata or {}), KEY.encode(): self.record.to_json().encode()}
-        return table.replace_schema_metadata({**kept, _ABOUT.encode(): about.encode()})
+        kept = without_ours(table.schema).metadata or {}  # a note there is of another index
+        ours = {KEY: self.record.to_json(), _ABOUT: about}
+        return table.replace_schema_metadata(
+            kept | {k.encode(): v.encode() for k, v in ours.items()}
+        )
 
 
 def _record(path: Path) -> IndexRecord | None:

@@ -122,9 +122,10 @@ def embed_parquet(
 
 def _check_vectors(aligner: Aligner, parquet: Input, block: Block, name: str) -> None:
     """Check before the first write what a projection of stored vectors needs."""
-    if aligner.reads(MODALITY) and "text" not in parquet.schema.names:
+    if aligner.reads(MODALITY) and (lacking := parquet.without_texts()):
         raise DataError(
-            f"This aligner also reads the texts of documents, and {name} has no column 'text'."
+            f"This aligner also reads the texts of documents, and {lacking:,} rows of {name} have "
+            "none. Leave them out, or fit an aligner with ngrams=False."
         )
     with closing(BlockReader()) as reader:
         rows = reader.read(block).slice(0, _COMPARED)
