@@ -195,6 +195,20 @@ def test_operators_of_the_store_itself_are_passed_on(make, embeddings):
     assert len(rows_of(store, [0.3] * 24, 16, options)) == 3
 
 
+def test_words_of_an_earlier_question_are_not_mixed_in(embeddings, text_aligner):
+    from langchain_postgres.v2.hybrid_search_config import HybridSearchConfig
+
+    store = lc_postgres(embeddings, None, None)
+    store.add_texts(TEXTS)
+    vector = text_aligner.embed_query("reset the a 1").tolist()
+    alone = rows_of(store, vector, 4, {})
+    hybrid = HybridSearchConfig(fts_query="drain", primary_top_k=4, secondary_top_k=4)
+    store._PGVectorStore__vs.hybrid_search_config = hybrid
+    for with_vectors in (False, True):
+        rows = rows_of(store, vector, 4, {}, with_vectors=with_vectors)
+        assert [row[:2] for row in rows] == [row[:2] for row in alone]
+
+
 WANTED = [{"page": {"$nin": [1, 2]}}, {"part": {"$ne": "x"}}, {"page": {"$gte": 3}}]
 WANTED += [{"$not": {"on": True}}, {"$or": [{"part": "x"}, {"page": {"$in": [5]}}]}]
 

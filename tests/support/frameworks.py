@@ -76,8 +76,9 @@ class LangChain:
     def filled_by_another(self, make, entries, folder, server):
         store = self.empty(make, folder, server)
         # Every store calls the embeddings that it was made with by another name.
-        [name] = [n for n, value in vars(store).items() if value is self.embeddings]
-        setattr(store, name, DeterministicFakeEmbedding(size=384))
+        within = getattr(store, "_PGVectorStore__vs", store)
+        [name] = [n for n, value in vars(within).items() if value is self.embeddings]
+        setattr(within, name, DeterministicFakeEmbedding(size=384))
         store.add_documents(self.documents(entries))
         return store
 

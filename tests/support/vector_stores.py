@@ -144,14 +144,16 @@ def li_milvus(embedding, folder, server):
 
 def li_postgres(embedding, folder, server):
     module = pytest.importorskip("llama_index.vector_stores.postgres")
+    from sqlalchemy import create_engine
+    from sqlalchemy.ext.asyncio import create_async_engine
     from sqlalchemy.pool import NullPool
 
-    return module.PGVectorStore.from_params(
-        connection_string=postgres_url("psycopg"),
-        async_connection_string=postgres_url("asyncpg"),
+    return module.PGVectorStore(
+        engine=create_engine(postgres_url("psycopg")),
+        # Each asyncio.run is another event loop.
+        async_engine=create_async_engine(postgres_url("asyncpg"), poolclass=NullPool),
         table_name=fresh(),
         embed_dim=embedding.aligner.output_dimension,
-        create_engine_kwargs={"poolclass": NullPool},  # each asyncio.run is another event loop
     )
 
 

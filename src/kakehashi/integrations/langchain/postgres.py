@@ -94,8 +94,8 @@ def search_table(
     store: Any, vector: list[float], k: int, **options: Any
 ) -> list[tuple[Document, float, Any]]:
     """Search a PGVectorStore, whose own search reads the vectors and drops them."""
-    asked = _within(store)
-    search = getattr(asked, _SEARCH)(embedding=vector, k=k, **options)
+    asked, alone = _within(store), {"hybrid_search_config": None}
+    search = getattr(asked, _SEARCH)(embedding=vector, k=k, **alone | options)
     rows = []
     for row in store._engine._run_as_sync(search):
         metadata = (row[asked.metadata_json_column] if asked.metadata_json_column else None) or {}

@@ -12,7 +12,7 @@ from langchain_core.vectorstores import VectorStore
 from ...errors import KakehashiError
 from ..stores.address import Address
 from ..stores.postgres.catalogue import table_of
-from ..stores.postgres.like import settings_of
+from ..stores.postgres.vector_indices import settings_of
 from ..stores.postgres_address import PostgresAddress
 
 _OPERATORS = {"_l2_": "EUCLIDEAN", "_ip_": "INNER_PRODUCT"}

@@ -37,6 +37,9 @@ _SCORED = (
     "similarity_search_by_vector_with_relevance_scores",  # Chroma: scores are distances
     "similarity_search_with_score_by_vector",  # FAISS, Qdrant, Milvus, the in-memory store
 )
+_BY_OURS = ("LanceDB", "PGVectorStore")
+"""LanceDB's search with relevance scores drops the filter. That of PGVectorStore mixes in a search
+by words, where an earlier question left its words in the configuration."""
 RescoreField = Annotated[Rescore, BeforeValidator(check_rescore)]
 SearchByVector = Callable[..., list[Any]]
 Row = tuple[Document, float | None, Any]
@@ -59,8 +62,8 @@ def scored_search(store: Any) -> SearchByVector | None:
 
     A row is (document, score), and the stored vector where that comes with it.
     """
-    if kind_of(store) == "LanceDB":
-        return search_with_vectors(store)  # its search with relevance scores drops the filter
+    if kind_of(store) in _BY_OURS and (ours := search_with_vectors(store)) is not None:
+        return ours
     return next((getattr(store, name) for name in _SCORED if hasattr(store, name)), None)
 
 

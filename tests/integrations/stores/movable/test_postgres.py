@@ -104,6 +104,17 @@ def test_a_table_that_cannot_be_moved_whole_is_refused_before_the_first_write(sq
                     source.create_beside(bad, 3)
 
 
+def test_an_index_that_cannot_be_built_is_told_before_the_first_write(sql):
+    name, new = fresh(), fresh()
+    sql(f"CREATE TABLE {name} (id int PRIMARY KEY, text text, embedding vector(2))")
+    sql(f"CREATE INDEX ON {name} USING hnsw (embedding vector_l2_ops)")
+    with closing(open_movable(postgres_url(query=f"?table={name}"))) as source:
+        with pytest.raises(psycopg.Error, match="more than 2000 dimensions for hnsw"):
+            source.create_beside(new, 2001)
+        assert source.beside(new) is None
+        assert source.settings["metric"] == "l2"
+
+
 def test_ids_that_are_no_texts_and_the_columns_of_a_user(sql):
     name = fresh()
     sql(

@@ -13,9 +13,10 @@ from ....vectors import Float32Array
 from ..address import Address
 from ..postgres.catalogue import columns_of, table_at
 from ..postgres.keeping import keeper_of
-from ..postgres.like import build_missing, create_like, exists, settings_of
+from ..postgres.like import count_on, create_like, exists
 from ..postgres.table import Table
 from ..postgres.transactions import Sql, of_connection, quoted
+from ..postgres.vector_indices import build_missing, settings_of
 from ..postgres_address import PostgresAddress
 from .kept import KeptCollection
 from .postgres_rows import RawRows
@@ -179,6 +180,8 @@ class PostgresCollection(KeptCollection):
         with self._transaction() as sql:
             origin = self._origin if self._origin and exists(sql, self._origin) else None
             build_missing(sql, self._table, origin, dimension)
+            count_on(sql, self._table)
+            sql(f"ANALYZE {self._table.written}")
 
     def drop(self) -> None:
         """Drop the table, or delete the collection with its rows."""

@@ -57,7 +57,7 @@ class _Comment:
         found = sql(
             "SELECT col_description(attrelid, attnum) FROM pg_attribute"
             " WHERE attrelid = to_regclass(%(table)s) AND attname = %(column)s",
-            table=table.written.replace("%%", "%"),
+            table=table.regclass,
             column=table.vector,
         )
         comment = str(found[0][0] or "") if found else ""

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from ....errors import DataError
 from .catalogue import columns_of
 from .keeping import forget
 from .table import Table
 from .transactions import Sql, quoted
+from .vector_indices import build_missing, drop_indices
 
 _LONGEST = 63
 """Bytes of a name: PostgreSQL cuts off the rest."""
-_METRIC = re.compile(r"(?:vector|halfvec)_(cosine|l2|ip)_ops")
-_DIMENSION = re.compile(r"\b(vector|halfvec|bit)\(\d+\)")
 
 
 def create_like(sql: Sql, origin: Table, name: str, dimension: int) -> Table:
     """Create an empty table beside another one, for vectors of a dimension, and return it.
 
-    The indices of vectors are left out: they are built after the last row (:func:`build_missing`).
+    The indices of vectors are left out: they are built after the last row (:mod:`.vector_indices`).
     A collection of LangChain's older PGVector becomes a table of its own, since an id is there once
     only among all collections.
 
@@ -40,18 +37,19 @@ def create_like(sql: Sql, origin: Table, name: str, dimension: int) -> Table:
     sql(f"CREATE TABLE {made.written} (LIKE {origin.written} INCLUDING ALL)")
     if origin.collection is not None:
         sql(f"ALTER TABLE {made.written} DROP COLUMN collection_id")
-    for index, schema, _ in _vector_indices(sql, made):
-        sql(f"DROP INDEX {quoted(schema, index)}")
+    drop_indices(sql, made)
     for (check,) in sql(
         "SELECT conname FROM pg_constraint WHERE conrelid = to_regclass(%(table)s)"
         " AND contype = 'c' AND conkey @> ARRAY[(SELECT attnum FROM pg_attribute"
         " WHERE attrelid = conrelid AND attname = %(column)s)]",
-        table=_name(made),
+        table=made.regclass,
         column=made.vector,
     ):  # of the old dimension
         sql(f"ALTER TABLE {made.written} DROP CONSTRAINT {quoted(check)}")
     vector = quoted(made.vector)
     sql(f"ALTER TABLE {made.written} ALTER COLUMN {vector} TYPE {kind}({dimension:d})")
+    build_missing(sql, made, origin, dimension)  # fails here where it would after the last row
+    drop_indices(sql, made)
     _own_sequences(sql, origin, made)
     if not _is_unique(sql, made):
         sql(f"CREATE INDEX ON {made.written} ({quoted(made.id)})")
@@ -60,51 +58,27 @@ def create_like(sql: Sql, origin: Table, name: str, dimension: int) -> Table:
     return made
 
 
-def exists(sql: Sql, table: Table) -> bool:
-    """Whether there is a table, or anything else, of this name."""
-    return bool(sql("SELECT to_regclass(%(table)s) IS NOT NULL", table=_name(table))[0][0])
-
-
-def settings_of(sql: Sql, table: Table, origin: Table | None) -> Mapping[str, Any]:
-    """Return the indices of the vectors by their method, those that are still to be built too.
-
-    Where they agree on a metric, it is named: cosine, l2 or ip.
-    """
-    found: dict[str, Any] = {}
-    metrics: set[str] = set()
-    for stated in _stated(sql, table) | (_stated(sql, origin) if origin is not None else set()):
-        method, _, rest = stated.partition(" ")
-        columns, _, options = rest.partition(" WITH ")
-        found.setdefault(method, {})[columns] = options.strip("()")
-        metrics |= {*_METRIC.findall(columns)}
-    return found | ({"metric": metrics.pop()} if len(metrics) == 1 else {})
-
-
-def build_missing(sql: Sql, table: Table, origin: Table | None, dimension: int) -> None:
-    """Build the indices of vectors that the origin has, and count on from the ids that are there.
-
-    Raises:
-        DataError: pgvector builds no such index for vectors of this dimension.
-    """
-    there = _stated(sql, table)
-    for stated in sorted(_stated(sql, origin) - there) if origin is not None else []:
-        of_new = _DIMENSION.sub(lambda found: f"{found[1]}({dimension:d})", stated)
-        sql(f"CREATE INDEX ON {table.written} USING {of_new.replace('%', '%%')}")
+def count_on(sql: Sql, table: Table) -> None:
+    """Let the columns that count go on from the numbers that are there."""
     for column, is_identity in _identities(sql, table):
         if is_identity:
             sql(
                 f"SELECT setval(pg_get_serial_sequence(%(table)s, %(column)s),"
                 f" (SELECT GREATEST(MAX({quoted(column)}), 1) FROM {table.written}))",
-                table=_name(table),
+                table=table.regclass,
                 column=column,
             )
-    sql(f"ANALYZE {table.written}")
+
+
+def exists(sql: Sql, table: Table) -> bool:
+    """Whether there is a table, or anything else, of this name."""
+    return bool(sql("SELECT to_regclass(%(table)s) IS NOT NULL", table=table.regclass)[0][0])
 
 
 def _require_movable(sql: Sql, origin: Table) -> None:
     [[secured]] = sql(
         "SELECT relrowsecurity FROM pg_class WHERE oid = to_regclass(%(table)s)",
-        table=_name(origin),
+        table=origin.regclass,
     )
     if secured:
         raise DataError(
@@ -133,30 +107,10 @@ def _is_unique(sql: Sql, table: Table) -> bool:
             " AND a.attnum = i.indkey[0] WHERE i.indrelid = to_regclass(%(table)s)"
             " AND i.indisunique AND i.indnkeyatts = 1 AND i.indpred IS NULL"
             " AND a.attname = %(column)s",
-            table=_name(table),
+            table=table.regclass,
             column=table.id,
         )
     )
-
-
-def _vector_indices(sql: Sql, table: Table) -> list[tuple[str, str, str]]:
-    """Return name, schema and definition of the indices of pgvector."""
-    rows = sql(
-        "SELECT c.relname, n.nspname, pg_get_indexdef(i.indexrelid) FROM pg_index i"
-        " JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " JOIN pg_am m ON m.oid = c.relam WHERE i.indrelid = to_regclass(%(table)s)"
-        " AND m.amname IN ('hnsw', 'ivfflat')",
-        table=_name(table),
-    )
-    return [(str(name), str(schema), str(stated)) for name, schema, stated in rows]
-
-
-def _stated(sql: Sql, table: Table) -> set[str]:
-    """Return the indices of vectors as they are stated after USING, without the dimension."""
-    return {
-        _DIMENSION.sub(r"\1(0)", stated.partition(" USING ")[2])
-        for _, _, stated in _vector_indices(sql, table)
-    }
 
 
 def _identities(sql: Sql, table: Table) -> list[tuple[str, bool]]:
@@ -165,7 +119,7 @@ def _identities(sql: Sql, table: Table) -> list[tuple[str, bool]]:
         "SELECT attname, attidentity <> '' FROM pg_attribute WHERE attrelid = to_regclass(%(t)s)"
         " AND attnum > 0 AND NOT attisdropped"
         " AND pg_get_serial_sequence(%(t)s, attname) IS NOT NULL",
-        t=_name(table),
+        t=table.regclass,
     )
     return [(str(name), bool(is_identity)) for name, is_identity in rows]
 
@@ -186,12 +140,8 @@ def _grant(sql: Sql, origin: Table, made: Table) -> None:
         "SELECT CASE WHEN a.grantee = 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END,"
         " a.privilege_type, a.grantee = c.relowner"
         " FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = to_regclass(%(table)s)",
-        table=_name(origin),
+        table=origin.regclass,
     ):
         if not is_owner and re.fullmatch(r"[A-Z]+", right):
             whom = "PUBLIC" if role is None else quoted(role)
             sql(f"GRANT {right} ON {made.written} TO {whom}")
-
-
-def _name(table: Table) -> str:
-    return table.written.replace("%%", "%")

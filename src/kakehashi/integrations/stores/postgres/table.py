@@ -40,6 +40,11 @@ class Table:
         return quoted(*(n for n in (self.schema, self.name) if n is not None))
 
     @property
+    def regclass(self) -> str:
+        """The name of the table as a value, which PostgreSQL looks up."""
+        return self.written.replace("%%", "%")
+
+    @property
     def rows(self) -> str:
         """The condition that its documents fulfil."""
         if self.collection is None:
@@ -61,7 +66,7 @@ class Table:
         found = sql(
             "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attnum > 0"
             " AND attrelid = to_regclass(%(table)s) AND attname = %(column)s AND NOT attisdropped",
-            table=self.written.replace("%%", "%"),
+            table=self.regclass,
             column=column,
         )
         if not found:
