@@ -154,6 +154,33 @@ def test_a_part_that_is_not_rescored_has_no_probability(plain, pair, keeping_ali
         driver.retriever([driver.part(store, rescoring, rescore=False), *others])
 
 
+def test_the_least_probability_holds_for_every_part(plain, pair):
+    driver, make = plain
+    parts, least = parts_of(driver, make, pair), by_probability(pair, QUERIES[0])[3][1] - 1e-6
+    found = driver.ask(driver.retriever(parts, k=80, min_score=least), QUERIES[0])
+    assert [driver.id(d) for d in found] == [
+        name for name, _ in by_probability(pair, QUERIES[0])[:4]
+    ]
+    recommended = driver.ask(driver.retriever(parts, k=80, min_score="recommended"), QUERIES[0])
+    above = [name for name, p in by_probability(pair, QUERIES[0]) if p >= 0.5]
+    assert [driver.id(d) for d in recommended] == above
+    for wrong in ({"min_score": 2}, {"min_score": 0.5, "fusion": "rank"}):
+        with pytest.raises(ValueError, match="min_score"):
+            driver.retriever(parts, **wrong)
+
+
+def test_a_part_that_is_not_rescored_tells_no_least_probability(plain, keeping_aligner):
+    driver, make = plain
+    rescoring = calibrated(keeping_aligner, 1.0, 0.0)
+    store = driver.filled(rescoring, OF_A, make)
+    driver.retriever([driver.part(store, rescoring)], min_score=0.5)
+    with pytest.raises(ValueError, match="rescore=False"):
+        driver.retriever([driver.part(store, rescoring, rescore=False)], min_score=0.5)
+    bare = replace(rescoring, calibration=None)
+    with pytest.raises(ValueError, match="no calibration"):
+        driver.retriever([driver.part(store, bare)], min_score=0.5)
+
+
 def test_a_question_is_encoded_once_for_parts_of_one_encoder(plain, pair):
     driver, make = plain
     counted = Counted()

@@ -56,31 +56,41 @@ class PartScales:
         scales = [Scale(names, self._fusions[key], told) for (key, told), names in names_of.items()]
         if len(scales) == 1:
             return scales[0].fusion
+        self.check_rescored()
         for scale in scales:
-            self._check_probabilities(scale)
+            _check_probabilities(scale)
         return ByProbability(scales)
 
-    def _check_probabilities(self, scale: Scale) -> None:
-        """Refuse parts whose probability of an answer is not known.
+    def check_rescored(self) -> None:
+        """Refuse a part that is not rescored, where its aligner learned from rescored hits.
 
         Raises:
-            DataError: their aligner has learned none, or learned it on rescored hits alone.
+            DataError: there is such a part, so its probabilities are not known.
         """
-        off = next((name for name in scale.names if is_turned_off(self._parts[name])), None)
+        off = next((name for name, part in self._parts.items() if is_turned_off(part)), None)
         if off is not None:
             raise DataError(
                 f"The part {off!r} says rescore=False, and its aligner learned the probability of "
-                "an answer on rescored hits. Drop that; or fuse by rank: fusion='rank'."
+                "an answer on rescored hits. Drop that; or do without probabilities: "
+                "fusion='rank', and no min_score."
             )
-        try:
-            scale.fusion.check_probabilities()
-        except DataError as error:
-            raise DataError(
-                f"The scores of the part {scale.names[0]!r} do not compare with those of the "
-                "others: each part has a map of its own, and this one's aligner has learned no "
-                "probability that a document answers. Fit it again on more pairs; or fuse by rank, "
-                "where the parts take turns: fusion='rank'."
-            ) from error
+
+
+def _check_probabilities(scale: Scale) -> None:
+    """Refuse parts whose aligner has learned no probability of an answer.
+
+    Raises:
+        DataError: they are such.
+    """
+    try:
+        scale.fusion.check_probabilities()
+    except DataError as error:
+        raise DataError(
+            f"The scores of the part {scale.names[0]!r} do not compare with those of the "
+            "others: each part has a map of its own, and this one's aligner has learned no "
+            "probability that a document answers. Fit it again on more pairs; or fuse by rank, "
+            "where the parts take turns: fusion='rank'."
+        ) from error
 
 
 def _fusion_within(method: str, parts: Sequence[Part]) -> Fusion:

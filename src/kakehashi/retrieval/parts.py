@@ -14,8 +14,10 @@ from typing import Any, get_args
 
 from ..data.arguments import check_choice
 from ..errors import DataError
+from .answer_probability import MinScore
 from .document_key import MergeParts
 from .hybrid_search import HybridResult, HybridSearch, OnError
+from .merging import Fusion
 from .move_following import MoveFollower, Standing
 from .part import Part
 from .part_queries import Question, aqueries_of, queries_of
@@ -37,6 +39,7 @@ class PartsSearch:
         timeout: seconds for each part.
         merge: which hits are one document.
         follow_every: seconds between two readings of the notes of migrations.
+        min_score: the least probability that a document answers, or ``"recommended"``.
 
     Raises:
         DataError: no parts, two of one name, a wrong option; or parts of several maps whose
@@ -52,6 +55,7 @@ class PartsSearch:
         timeout: float | None = None,
         merge: MergeParts = "id",
         follow_every: float = 10.0,
+        min_score: MinScore | None = None,
     ) -> None:
         self._parts = {part.name: part for part in parts}
         if not parts or len(self._parts) < len(parts):
@@ -63,7 +67,10 @@ class PartsSearch:
         self._searches: dict[tuple[str, bool, bool], Search] = {}
         self._scales = PartScales(parts, fusion)
         self.follower = MoveFollower(parts, follow_every, timeout)
-        HybridSearch(self._scales.fusion({}), on_error, timeout)
+        self._min_score = min_score
+        if min_score is not None:
+            self._scales.check_rescored()
+        self._hybrid(self._scales.fusion({}), [])
 
     def run(self, question: Question, k: int, options: Mapping[str, Any]) -> HybridResult:
         """Return the best k documents of the parts that answer.
@@ -118,8 +125,11 @@ class PartsSearch:
             for name in order
         ]
         request = SearchRequest(queries[order[0]], text, k, options)
-        hybrid = HybridSearch(FirstOfDoubles(fusion, order), self._on_error, self._timeout)
-        return hybrid, searches, request
+        return self._hybrid(fusion, order), searches, request
+
+    def _hybrid(self, fusion: Fusion, order: Sequence[str]) -> HybridSearch:
+        fused = FirstOfDoubles(fusion, order)
+        return HybridSearch(fused, self._on_error, self._timeout, self._min_score)
 
     def _search(
         self,

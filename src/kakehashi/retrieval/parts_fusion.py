@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from ..errors import DataError
+from .answer_probability import MinScore
 from .hits import DocumentKey
 from .merging import (
     FusedDocument,
@@ -56,6 +57,14 @@ class FirstOfDoubles(Fusion):
         """Return the bounds; see :class:`Fusion`."""
         return self.fusion.upper_bounds(self._single(results), query_modality)
 
+    def check_probabilities(self) -> None:
+        """Raise DataError where no probabilities are known."""
+        self.fusion.check_probabilities()
+
+    def least_probability(self, min_score: MinScore, query_modality: str) -> float:
+        """Return the least probability of a document that is to be kept."""
+        return self.fusion.least_probability(min_score, query_modality)
+
     def _scores(
         self, results: Results, hits: HitsByDocument, query_modality: str
     ) -> dict[DocumentKey, float]:
@@ -78,6 +87,13 @@ class BySimilarity(Fusion):
     """Orders documents of one modality by their similarity, where one map made all of them."""
 
     needs_similarity: ClassVar[bool] = True
+
+    def check_probabilities(self) -> None:
+        """Raise DataError: a similarity is no probability."""
+        raise DataError(
+            "This aligner has no calibration, and so it tells no probability that a document "
+            "answers. Fit it again on more pairs; or leave min_score out."
+        )
 
     def upper_bounds(self, results: Results, query_modality: str) -> dict[str, float]:
         """Return the bounds; see :class:`Fusion`."""
@@ -158,6 +174,15 @@ class ByProbability(Fusion):
                 best = scale.fusion.fuse(of_scale, scale.modality, k)
                 names |= scale.fusion.not_final(of_scale, scale.modality, best, k)
         return names
+
+    def check_probabilities(self) -> None:
+        """Raise DataError where a scale has no probabilities."""
+        for scale in self.scales:
+            scale.fusion.check_probabilities()
+
+    def least_probability(self, min_score: MinScore, query_modality: str) -> float:
+        """Return the least probability; of several recommended ones, the smallest."""
+        return min(each.fusion.least_probability(min_score, each.modality) for each in self.scales)
 
     def upper_bounds(self, results: Results, query_modality: str) -> dict[str, float]:
         """Return none: what is final is told scale by scale."""

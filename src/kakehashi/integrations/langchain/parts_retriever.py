@@ -12,6 +12,7 @@ from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever, LangSmithRetrieverParams
 from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_key import MergeParts
 from ...retrieval.fusion import Method
 from ...retrieval.hybrid_search import HybridResult, OnError
@@ -43,6 +44,8 @@ class PartsRetriever(BaseRetriever):
         on_error: ``"raise"`` the error of a part that fails; or ``"degrade"`` to the other parts,
             with a ``DegradedWarning``. What the caller did wrong is raised in any case.
         timeout: seconds for each part, after which it has failed.
+        min_score: as of :class:`HybridRetriever`, for aligners that learned a probability. Of
+            several recommended ones, the smallest counts.
         merge: ``"id"`` takes documents of one id for one; ``"text"`` and ``"identity"`` as of
             :class:`HybridRetriever`.
         follow_every: seconds between two readings of the notes.
@@ -60,6 +63,7 @@ class PartsRetriever(BaseRetriever):
     fusion: Method = "calibrated"
     on_error: OnError = "raise"
     timeout: float | None = None
+    min_score: MinScore | None = None
     merge: MergeParts = "id"
     follow_every: float = 10.0
     explain: bool = False
@@ -126,8 +130,14 @@ class PartsRetriever(BaseRetriever):
 
     def _search(self) -> PartsSearch:
         """Return the search of all parts: a new one where ``model_copy`` changed what it is of."""
-        made_from = [*map(id, self.parts), self.fusion, self.on_error, self.timeout, self.merge]
-        made_from.append(self.follow_every)
+        made_from: list[Any] = [
+            *map(id, self.parts),
+            self.fusion,
+            self.on_error,
+            self.timeout,
+            self.merge,
+        ]
+        made_from += [self.follow_every, self.min_score]
         if self._prepared is None or self._prepared[0] != made_from:
             named = [
                 part.model_copy(update={"name": name})
@@ -140,6 +150,7 @@ class PartsRetriever(BaseRetriever):
                 timeout=self.timeout,
                 merge=self.merge,
                 follow_every=self.follow_every,
+                min_score=self.min_score,
             )
             self._prepared = made_from, search
         return self._prepared[1]

@@ -10,6 +10,7 @@ from llama_index.core.base.base_retriever import BaseRetriever
 from llama_index.core.schema import NodeWithScore, QueryBundle
 
 from ...errors import DataError
+from ...retrieval.answer_probability import MinScore
 from ...retrieval.document_key import MergeParts
 from ...retrieval.fusion import Method
 from ...retrieval.hybrid_search import HybridResult, OnError
@@ -41,6 +42,8 @@ class PartsRetriever(BaseRetriever):
         on_error: ``"raise"`` the error of a part that fails; or ``"degrade"`` to the other parts,
             with a ``DegradedWarning``. What the caller did wrong is raised in any case.
         timeout: seconds for each part, after which it has failed.
+        min_score: as of :class:`HybridRetriever`, for aligners that learned a probability. Of
+            several recommended ones, the smallest counts.
         merge: ``"id"`` takes nodes of one id for one; ``"text"`` and ``"identity"`` as of
             :class:`HybridRetriever`.
         follow_every: seconds between two readings of the notes.
@@ -60,6 +63,7 @@ class PartsRetriever(BaseRetriever):
         fusion: Method = "calibrated",
         on_error: OnError = "raise",
         timeout: float | None = None,
+        min_score: MinScore | None = None,
         merge: MergeParts = "id",
         follow_every: float = 10.0,
         explain: bool = False,
@@ -81,6 +85,7 @@ class PartsRetriever(BaseRetriever):
             timeout=timeout,
             merge=merge,
             follow_every=follow_every,
+            min_score=min_score,
         )
         self._fusion, self._explain, self._options = fusion, explain, options
         indices = [part.index for part in self._parts]
