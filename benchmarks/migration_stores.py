@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 from typing import Any
@@ -48,7 +50,10 @@ def _chroma(folder: Path, ids: Any, vectors: Any, texts: Any, metadata: Any) -> 
 def _qdrant(folder: Path, ids: Any, vectors: Any, texts: Any, metadata: Any) -> str:
     from qdrant_client import QdrantClient, models
 
-    client = QdrantClient(path=str(folder / "qdrant"))
+    # Local mode waits for the disk after each point, so the store is filled in memory and copied.
+    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
+    place = tempfile.mkdtemp(dir=memory)
+    client = QdrantClient(path=place)
     by = models.VectorParams(size=vectors.shape[1], distance=models.Distance.COSINE)
     client.create_collection(NAME, vectors_config=by)
     for part in _parts(len(ids)):
@@ -57,6 +62,7 @@ def _qdrant(folder: Path, ids: Any, vectors: Any, texts: Any, metadata: Any) -> 
         batch = models.Batch(ids=ids[part], vectors=vectors[part].tolist(), payloads=payloads)
         client.upsert(NAME, batch)
     client.close()
+    shutil.move(place, folder / "qdrant")
     return f"qdrant:{folder / 'qdrant'}?collection={NAME}"
 
 

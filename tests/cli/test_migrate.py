@@ -62,7 +62,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(migrate, store, pr
     assert said["dimensions"] == "24 -> 20"
     assert re.fullmatch(
         r"about \d+ s: \d+ s to read and \d+ s to project, as timed; \d+ s to write, not timed, at "
-        r"1,500 rows a second",
+        r"1,000 rows a second",
         said["time"],
     )
     assert re.fullmatch(

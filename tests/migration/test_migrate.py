@@ -11,6 +11,7 @@ from support.toy_data import hashed_letters, machine_pairs, rescoring_aligner, r
 from kakehashi.errors import AlignerMismatchError, DataError, MigrationError
 from kakehashi.integrations.stores.movable.chroma import ChromaCollection
 from kakehashi.migration import clean_up, migrate, roll_back
+from kakehashi.retrieval.index_record import KEY, IndexRecord
 from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
 
 chromadb = pytest.importorskip("chromadb")
@@ -238,6 +239,16 @@ def test_refuses_vectors_of_another_encoder(client, address, keeping_aligner):
     filled(client, hashed_letters(TEXTS)[:, :24] + 1e-3)
     with pytest.raises(AlignerMismatchError, match="have others"):
         migrate(address, keeping_aligner)
+
+
+def test_refuses_a_record_of_another_target_encoder(client, address, keeping_aligner):
+    record = replace(IndexRecord.of(keeping_aligner, "document"), fingerprint="0" * 64)
+    about = {KEY: replace(record, target_encoder="another-encoder").to_json()}
+    filled(client, reversed_letters(TEXTS), metadata=about)
+    bare = replace(keeping_aligner, target_signature=None, path=None)
+    with pytest.raises(AlignerMismatchError, match="filled by the encoder 'another-encoder'"):
+        migrate(address, bare)
+    assert names(client) == {"manual"}
 
 
 def test_refuses_what_was_moved_already(client, manual, address, keeping_aligner):

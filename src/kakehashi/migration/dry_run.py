@@ -23,9 +23,9 @@ from .stopwatch import Stopwatch
 from .survey import Survey
 
 _FLOAT = 4
-_WRITTEN = {"chroma": 1500, "qdrant": 3000, "postgres": 3000}
-"""Rows of 384 dimensions that a store wrote in a second on two cores (benchmarks/migration.py)."""
-_WRITTEN_BY_OTHERS = 2000
+_WRITTEN, _WRITTEN_BY_OTHERS = {"qdrant": 300}, 1000
+"""Rows a second that a store is taken to write: the order of magnitude on two cores and a disk, by
+benchmarks/migration.py. Qdrant's local mode writes each point by itself."""
 _TIMED = 1000
 
 

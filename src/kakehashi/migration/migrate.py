@@ -53,7 +53,7 @@ def migrate(
     """
     watch = Stopwatch()
     given, shared = loaded(aligner)
-    ends = Ends.open(str(address), to, say, patience)
+    ends = watch.run(Ends.open, str(address), to, say, patience)
     try:
         return _moved(ends, given, shared, probe, switch, watch)
     finally:
