@@ -1,6 +1,6 @@
 """Does the doctor tell vectors of two models apart, without an encoder, and only those?
 
-    python benchmarks/doctor.py DATA [--cache FILE] [--draws 100] [--out FILE.json]
+    python benchmarks/doctor.py DATA [--cache FILE] [--draws 60] [--out FILE.json]
 
 Arrays of real vectors of 384 numbers, each of one language and subject: all-MiniLM-L6-v2 and the
 first 384 numbers of the Universal Sentence Encoder (DATA/vectors/NAME.npz), and
@@ -25,7 +25,7 @@ import numpy as np
 from datasets import encoder, texts_of
 from setting import describe, setting, table, write
 
-from kakehashi.doctor.likeness import Group
+from kakehashi.doctor.likeness import Agreements, Group
 from kakehashi.doctor.parts import parts_of
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.training.inputs import ROLES
@@ -69,7 +69,7 @@ def drawn(arrays: list[Float32Array], n: int, kinds: int, rng: Any) -> Float32Ar
 def measured(arrays: Arrays, n: int, share: float, draws: int, rng: Any) -> dict[str, Any]:
     """Draw indices, and count those that are called mixed."""
     models, called, named, own_named = list(arrays), 0, [], []
-    started = time.perf_counter()
+    started = time.process_time()
     for draw in range(draws):
         model = models[draw % len(models)]
         own = drawn(arrays[model], n, 1 + draw % 4, rng)
@@ -87,28 +87,34 @@ def measured(arrays: Arrays, n: int, share: float, draws: int, rng: Any) -> dict
         "called_mixed": called,
         "foreign_named": float(np.mean(named)),
         "own_named": float(np.mean(own_named)),
-        "seconds": (time.perf_counter() - started) / draws,
+        "seconds": (time.process_time() - started) / draws,
     }
 
 
-def likeness_of_arrays(arrays: Arrays, n: int, rng: Any) -> dict[str, Any]:
-    """Hold every array against every other, by n of its rows."""
+def likeness_of_arrays(arrays: Arrays, n: int, rng: Any) -> list[dict[str, Any]]:
+    """Hold every array against every other, by n of its rows: each agreement, and the largest."""
     groups = [
         (model, Group.of(each[rng.choice(len(each), min(n, len(each)), replace=False)]))
         for model, of_model in arrays.items()
         for each in of_model
     ]
-    found: dict[bool, list[float]] = {True: [], False: []}
+    found: dict[bool, list[Any]] = {True: [], False: []}
     for (model, group), (other, other_group) in combinations(groups, 2):
-        found[model == other].append(group.likeness(other_group))
-    one, two = found[True], found[False]
-    return {
-        "rows": n,
-        "pairs_of_one_model": len(one),
-        "least": min(one),
-        "pairs_of_two_models": len(two),
-        "largest": max(two),
-    }
+        found[model == other].append(group.agreements(other_group))
+    one, two = np.array(found[True]), np.array(found[False])
+    names = (*Agreements._fields, "likeness")
+    one, two = (np.column_stack([each, each.max(axis=1)]) for each in (one, two))
+    return [
+        {
+            "rows": n,
+            "agreement": name,
+            "pairs_of_one_model": len(one),
+            "least": float(one[:, i].min()),
+            "pairs_of_two_models": len(two),
+            "largest": float(two[:, i].max()),
+        }
+        for i, name in enumerate(names)
+    ]
 
 
 def main() -> None:
@@ -116,40 +122,49 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("vectors.sqlite"))
-    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--draws", type=int, default=60)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
     about, rng = setting(), np.random.default_rng(0)
     arrays = arrays_of(args.data, args.cache)
-    likeness = [likeness_of_arrays(arrays, n, rng) for n in (40, 300)]
-    print("\nlikeness of two arrays, in standard deviations\n")
-    header = ("rows of each", "pairs of one model", "least", "pairs of two models", "largest")
+    likeness = [row for n in (40, 300) for row in likeness_of_arrays(arrays, n, rng)]
+    print("\nagreement of two arrays, in standard deviations\n")
+    header = (
+        "rows of each",
+        "agreement of",
+        "pairs of one model",
+        "least",
+        "pairs of two models",
+        "largest",
+    )
     print(table(header, [[*map(_said, row.values())] for row in likeness]), flush=True)
-    rows = [
-        measured(arrays, n, share, args.draws if n < SIZES[-1] else args.draws // 2, rng)
-        for n in SIZES
-        for share in SHARES
-    ]
     print("\nindices that are called mixed\n")
-    header = ("documents", "foreign", "called mixed", "foreign named", "own named", "seconds")
-    shown = [
-        [
-            f"{row['documents']:,}",
-            f"{row['foreign']:.0%}",
-            f"{row['called_mixed']} of {row['draws']}",
-            f"{row['foreign_named']:.2f}" if row["foreign"] else "",
-            f"{row['own_named']:.3f}",
-            f"{row['seconds']:.2f}",
-        ]
-        for row in rows
-    ]
-    print(table(header, shown))
+    header = ("documents", "foreign", "called mixed", "foreign named", "own named", "CPU seconds")
+    print(table(header, []), flush=True)
+    rows: list[dict[str, Any]] = []
+    for n in SIZES if args.draws else ():
+        draws = args.draws if n < SIZES[-1] else args.draws // 3
+        for share in SHARES:
+            rows.append(measured(arrays, n, share, draws, rng))
+            print(_line(rows[-1]), flush=True)
     print(f"\n{describe(about)}")
     write({"setting": about, "likeness": likeness, "indices": rows}, args.out)
 
 
+def _line(row: dict[str, Any]) -> str:
+    cells = [
+        f"{row['documents']:,}",
+        f"{row['foreign']:.0%}",
+        f"{row['called_mixed']} of {row['draws']}",
+        f"{row['foreign_named']:.2f}" if row["foreign"] else "",
+        f"{row['own_named']:.3f}",
+        f"{row['seconds']:.2f}",
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
 def _said(value: Any) -> str:
-    return f"{value:.1f}" if isinstance(value, float) else f"{value:,}"
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

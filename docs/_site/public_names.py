@@ -11,6 +11,7 @@ _log = logging.getLogger(__name__)
 MODULES = [
     "kakehashi",
     "kakehashi.bulk",
+    "kakehashi.doctor",
     "kakehashi.encoders",
     "kakehashi.evaluation",
     "kakehashi.migration",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..printable import printable_lines
 from .finding import CANNOT_TELL as LEVEL_CANNOT_TELL
 from .finding import FAULT, Finding
 
@@ -27,6 +28,14 @@ class Diagnosis:
     address: str
     name: str
     findings: tuple[Finding, ...]
+
+    def __str__(self) -> str:
+        """Return a line for each sentence, and the outcome last."""
+        lines = []
+        for finding in self.findings:
+            lines += [f"{finding.about}: {finding.level}: {said}" for said in finding.says]
+            lines += [f"    -> {finding.next_step}"] if finding.next_step else []
+        return printable_lines("\n".join([*lines, self.outcome]))
 
     @property
     def outcome(self) -> Outcome:

@@ -44,6 +44,14 @@ class _OffDiagonal(NamedTuple):
     row_squares: float
 
 
+class Agreements(NamedTuple):
+    """Three agreements of two groups, each in standard deviations of chance."""
+
+    means: float
+    variances: float
+    covariances: float
+
+
 @dataclass(frozen=True, eq=False)
 class Group:
     """Vectors of one group, as far as a likeness reads them.
@@ -85,13 +93,17 @@ class Group:
             matrix, float(of_rows.sum()), float((matrix**2).sum()), float((of_rows**2).sum())
         )
 
-    def likeness(self, other: Group) -> float:
+    def agreements(self, other: Group) -> Agreements:
         """Return how far the habits of both agree beyond chance, in standard deviations."""
-        return max(
+        return Agreements(
             _correlation(self.sum, other.sum),
             _correlation(self._log_variances, other._log_variances),
             _mantel(self._off_diagonal, other._off_diagonal),
         )
+
+    def likeness(self, other: Group) -> float:
+        """Return the largest agreement."""
+        return max(self.agreements(other))
 
 
 def compared(unit: Float32Array) -> Float32Array:

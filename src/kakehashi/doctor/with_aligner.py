@@ -146,13 +146,14 @@ def _judged(space: Any, groups: list[_Part], counts: Counter[str]) -> tuple[Leve
 
 def with_dimensions(finding: Finding, space: Any, dimensions: Mapping[int, int]) -> Finding:
     """Say so where vectors of two dimensions are those before and after a move."""
-    if len(dimensions) < 2 or getattr(space, "rescoring", None) is None:
+    shared = space.as_shared() if getattr(space, "rescoring", None) is not None else space
+    if len(dimensions) < 2 or shared.mode != "shared":
         return finding
-    before, after = space.output_dimension, space.as_shared().output_dimension
+    before, after = shared.dimensions["target"], shared.output_dimension
     if not {before, after} <= set(dimensions):
         return finding
     said = (
-        f"half moved: {dimensions[after]:,} vectors have the {after:,} dimensions of its second "
-        f"map, and {dimensions[before]:,} the {before:,} of the target encoder"
+        f"half moved: {dimensions[after]:,} vectors have the {after:,} dimensions of its map of "
+        f"mode shared, and {dimensions[before]:,} the {before:,} of the target encoder"
     )
     return replace(finding, level=FAULT, says=(*finding.says, said), next_step=_MOVE_ALL)
