@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from kakehashi import Pairs
 from kakehashi.cli.app import app
 from kakehashi.errors import DataError
+from kakehashi.integrations.stores.movable.chroma import ChromaCollection
 
 chromadb = pytest.importorskip("chromadb")
 TEXTS = list(machine_pairs().target_texts)
@@ -92,6 +93,18 @@ def test_what_does_not_go_together_is_an_error(migrate, store):
         migrate("--dry-run", "--switch")
     with pytest.raises(DataError, match="--aligner DIR"):
         CliRunner().invoke(app, ["migrate", store], catch_exceptions=False)
+
+
+def test_ctrl_c_says_how_to_go_on(migrate, monkeypatch):
+    def stop(self, rows, vectors):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChromaCollection, "write", stop)
+        done = migrate()
+    assert done.exit_code == 130
+    assert "The old index is as it was; the same command goes on from here." in done.stderr
+    assert migrate().exit_code == 0
 
 
 @pytest.mark.parametrize("options", [["--dry-run"], ["--switch"]])
