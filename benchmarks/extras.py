@@ -22,6 +22,8 @@ IMPORTS = {
     "langchain": "from kakehashi.integrations.langchain import AlignedRetriever",
     "llama-index": "from kakehashi.integrations.llama_index import AlignedRetriever",
     "chroma": "from kakehashi.integrations.chroma import open_collection",
+    "postgres": "import psycopg, pgvector",
+    "ray": "import ray.data, pyarrow.parquet, kakehashi.bulk",
     "training": "import torch",
     "sentence-transformers": "import sentence_transformers",
 }

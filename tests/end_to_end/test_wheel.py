@@ -21,6 +21,8 @@ EXTRAS = (
     "llama-index",
     "chroma",
     "report",
+    "postgres",
+    "ray",
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("wheel")]
@@ -87,6 +89,24 @@ open_collection(chromadb.EphemeralClient(), "notes", AlignedEmbeddingFunction(al
 from kakehashi.pages import write_report
 assert "<h1>" in write_report(aligner, None, "report.html").read_text(encoding="utf-8")
 """,
+    "postgres": """
+import pgvector, psycopg
+from kakehashi.errors import DataError, ReaderError
+try:
+    kakehashi.read_index("postgres://nobody@127.0.0.1:9/none?collection=none")
+except (DataError, ReaderError) as error:
+    assert "127.0.0.1:9" in str(error), error
+""",
+    "ray": """
+import pyarrow.parquet, ray.data
+from kakehashi.bulk import embed_parquet
+rows = {"id": ["a"], "text": ["b"], "vector": [x[0].astype("f4")]}
+pyarrow.parquet.write_table(pyarrow.table(rows), "a.parquet")
+try:
+    embed_parquet("a.parquet", "out", aligner=sys.argv[1], ray="ray://nobody")
+except kakehashi.KakehashiError as error:
+    print(error)
+""",
 }
 NEEDED_BY = {
     "langchain": "kakehashi.integrations.langchain",
@@ -132,7 +152,8 @@ else:
 
 def test_every_extra_is_tried(wheel):
     assert set(wheel.metadata.get_all("Provides-Extra")) - {"all", "demo"} == set(EXTRAS) - {""}
-    names = {one.name for extra in EXTRAS for one in requirements(wheel, {extra})}
+    # Ray is for clusters, and large.
+    names = {one.name for extra in EXTRAS if extra != "ray" for one in requirements(wheel, {extra})}
     assert {one.name for one in requirements(wheel, {"all"})} == names
 
 
