@@ -8,7 +8,8 @@ several ways in turn through the retriever of one store: for four documents with
 with 20 and 50 hits rescored. `new` forgets all projected documents before each question, `again`
 knows them. `deeper` is a search for 20 and 50 documents without rescoring: what is left is vectors
 and the map. All but `plain` are what they add to it, in milliseconds of CPU time, which other work
-on the machine disturbs least; of a server, of the clock. Medians over questions.
+on the machine disturbs least; of Chroma's server, of the clock; of PostgreSQL, of the client alone.
+Medians over questions.
 
 A last table has the second map itself: milliseconds of a query and of hits, and the bytes that a
 projected document takes in memory.
@@ -55,8 +56,6 @@ HOW = {
     ("LangChain", "postgres collection"): SEARCH,
     ("LlamaIndex", "postgres"): SEARCH,
 }
-SERVED = ("postgres", "postgres collection")
-"""Stores of a server, whose time the clock tells."""
 
 
 def stores() -> dict[str, dict[str, Any]]:
@@ -253,8 +252,7 @@ def one_store(
                 figures = timed(retriever, questions, time.perf_counter)
         else:
             retriever = filled(framework, make, aligner, texts, folder, None)
-            clock = time.perf_counter if name in SERVED else time.process_time
-            figures = timed(retriever, questions, clock)
+            figures = timed(retriever, questions, time.process_time)
     except pytest.skip.Exception as skipped:
         print(f"{framework}, {name}: {skipped}", file=sys.stderr)
         return

@@ -6,6 +6,7 @@ import numpy as np
 import psycopg
 import pytest
 from support.postgres_server import postgres_url
+from support.toy_data import two_views
 from support.vector_stores import fresh
 
 import kakehashi
@@ -13,6 +14,8 @@ from kakehashi.doctor.examine import examine
 from kakehashi.errors import DataError, KakehashiError, ReaderError
 from kakehashi.integrations.stores.address import parse_address
 from kakehashi.integrations.stores.movable.opening import open_movable
+from kakehashi.integrations.stores.movable.postgres import PostgresCollection
+from kakehashi.migration import migrate
 
 
 @pytest.fixture
@@ -221,3 +224,30 @@ def test_an_address_may_leave_all_to_libpq_and_takes_its_options():
 def test_a_server_that_is_gone_is_told(monkeypatch):
     with pytest.raises(ReaderError, match="cannot be opened: OperationalError: connection failed"):
         open_movable("postgres://me@127.0.0.1:1/db?table=t")
+
+
+def test_a_move_goes_on_after_the_server_ended_its_connections(sql, aligner, monkeypatch):
+    name, n = fresh(), 2500
+    x, y, _ = two_views(n, dy=16)
+    sql(f"CREATE TABLE {name} (id int PRIMARY KEY, text text, embedding vector(16))")
+    with sql(f"SELECT 1 FROM {name}").connection.cursor().copy(f"COPY {name} FROM STDIN") as copy:
+        for i, vector in enumerate(y):
+            copy.write_row((i, f"段落 {i}", str(vector.tolist())))
+    write, calls = PostgresCollection.write, []
+
+    def broken_once(self, rows, vectors):
+        calls.append(len(rows))
+        if len(calls) == 2:
+            sql(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'kakehashi'"
+            )
+        write(self, rows, vectors)
+
+    monkeypatch.setattr(PostgresCollection, "write", broken_once)
+    said = []
+    pairs = kakehashi.Pairs(source_vectors=x[:50], target_texts=[f"段落 {i}" for i in range(50)])
+    done = migrate(postgres_url(query=f"?table={name}"), aligner, probe=pairs, say=said.append)
+    assert said == ["The store does not answer; trying again for 60 s."]
+    assert (done.rows, done.state) == (n, "verified")
+    assert sql(f"SELECT count(*), count(DISTINCT id) FROM {name}_moved").fetchone() == (n, n)
