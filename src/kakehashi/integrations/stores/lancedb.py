@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,15 @@ class LanceDBIndex(KeepingIndex):
 
     def kept(self, key: str) -> str | None:
         """Return the text under a key of the metadata of the column of vectors."""
-        metadata = self._table.schema.field(self._vector_column).metadata or {}
+        metadata = self._now().schema.field(self._vector_column).metadata or {}
         value = metadata.get(key.encode())
         return None if value is None else value.decode()
+
+    def _now(self) -> Any:
+        """Return the table as it is now: one at hand stays as it was when it was opened."""
+        with suppress(Exception):  # of the cloud, or in a namespace: as it is at hand
+            return self._table._conn.open_table(self._table.name)
+        return self._table
 
     def keep(self, key: str, value: str) -> bool:
         """Write a text beside the metadata that are there; lancedb can since 0.34."""

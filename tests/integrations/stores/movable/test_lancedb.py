@@ -8,6 +8,7 @@ from support.toy_data import two_views
 
 from kakehashi import Pairs
 from kakehashi.errors import DataError
+from kakehashi.integrations.stores.lancedb import LanceDBIndex
 from kakehashi.integrations.stores.movable.lancedb_indices import sub_vectors
 from kakehashi.integrations.stores.movable.opening import open_movable
 from kakehashi.migration import migrate
@@ -133,6 +134,13 @@ def test_the_text_of_a_node_is_as_it_was_embedded(tmp_path):
         assert row.text == f"page: {node.metadata['page']}\n\n{node.text}"
         assert row.metadata == node.metadata
     assert [r.untouched for r in rows_of(source)] == [r.untouched for r in rows_of(moved)]
+
+
+def test_a_table_at_hand_tells_the_note_that_another_process_wrote(tmp_path):
+    table(tmp_path, 2)
+    at_hand = lancedb.connect(str(tmp_path)).open_table("manual")
+    open_movable(f"lancedb:{tmp_path}").write_note("live")
+    assert LanceDBIndex(at_hand, "vector", None).kept("kakehashi_move") == "live"
 
 
 def test_ids_may_be_numbers_and_name_one_row_each(tmp_path):
