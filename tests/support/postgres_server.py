@@ -20,7 +20,8 @@ def postgres_port() -> int:
 
     folder = Path(tempfile.mkdtemp(prefix="kakehashi-postgres-"))
     server = package.get_server(folder / "data", start=False)  # its own start opens no port
-    server.ensure_pgdata_inited()
+    with server._lock:  # workers make the user of the server and its rights together
+        server.ensure_pgdata_inited()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
