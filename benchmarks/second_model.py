@@ -1,7 +1,7 @@
 """What a second model brings to an index that another model filled, and what it costs.
 
     python benchmarks/second_model.py DATA [--sets SET ...] [--pairs N] [--hits N ...] [--seed N]
-                                           [--time] [--cache FILE] [--out JSON]
+                                           [--time] [--large N] [--cache FILE] [--out JSON]
 
 A SET is NAME:SOURCE-TARGET:NEW. SOURCE asks the index of TARGET through an aligner that N pairs
 fitted, and NEW looks at the first hits again. A fifth of the pairs, whole groups, is held out and
@@ -19,6 +19,9 @@ whole, too (`searched`). With every document embedded, the second is full re-emb
 With --time the retriever of LangChain over Chroma is asked by real encoders, from an empty file of
 the second model on. `cold` is a question as it comes, whose hits are partly new; `warm` is the same
 question again. Milliseconds of CPU time, which other work on the machine disturbs least.
+
+--large N measures the file alone, with N vectors of 512 random numbers: CPU time of writing them,
+of reading them at the start of a process, and of a search among them.
 """
 
 from __future__ import annotations
@@ -41,9 +44,11 @@ from setting import describe, setting, table, write
 
 from kakehashi import Aligner, Pairs, SecondModel, fit
 from kakehashi.encoders.cache import encode_texts
+from kakehashi.encoders.identity import EncoderIdentity
 from kakehashi.metrics.relevance import groups_of
 from kakehashi.metrics.rescored import first_hits
 from kakehashi.metrics.statistics import paired_test
+from kakehashi.retrieval.side_table import SideTable
 from kakehashi.vectors import unit_rows
 
 SETS = (
@@ -270,6 +275,36 @@ def timed(one: Setting, hits: int) -> dict[str, float]:
     }
 
 
+def large(n: int) -> dict[str, float]:
+    """Return CPU seconds of writing and reading n vectors, milliseconds of a search, and bytes."""
+    rng = np.random.default_rng(0)
+    identity = EncoderIdentity("random", 512, None, rng.standard_normal((6, 512), np.float32))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "side.sqlite"
+        table = SideTable(path)
+        table.use(identity)
+        started = time.process_time()
+        for start in range(0, n, 1000):
+            texts = [f"text {row}" for row in range(start, min(start + 1000, n))]
+            table.put(texts, rng.standard_normal((len(texts), 512), np.float32))
+            table.name([(text, text) for text in texts])
+        written = time.process_time()
+        again = SideTable(path)
+        again.use(identity)
+        assert len(again) == n
+        read = time.process_time()
+        for _ in range(20):
+            again.nearest(rng.standard_normal(512, np.float32), 50)
+        searched = time.process_time()
+        n_bytes = path.stat().st_size / n
+    return {
+        "write, s": written - started,
+        "read, s": read - written,
+        "search, ms": 1000 * (searched - read) / 20,
+        "bytes a document": n_bytes,
+    }
+
+
 def main() -> None:
     """Measure every set, and print a table of each."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
@@ -279,12 +314,17 @@ def main() -> None:
     parser.add_argument("--hits", type=int, nargs="+", default=[20, 50])
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--time", action="store_true")
+    parser.add_argument("--large", type=int)
     parser.add_argument("--cache", type=Path, default=Path("benchmark-vectors.sqlite"))
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     conditions = setting()
     print(describe(conditions))
     result: dict[str, Any] = {"setting": conditions, "sets": {}}
+    if chosen.large is not None:
+        result["large"] = large(chosen.large)
+        print({name: round(value, 2) for name, value in result["large"].items()})
+        chosen.sets = []
     for name in chosen.sets:
         one = Setting(name, chosen.data, chosen.cache, chosen.pairs, chosen.seed)
         rows = measured(one, sorted(chosen.hits))

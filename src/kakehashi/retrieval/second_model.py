@@ -28,7 +28,7 @@ from .side_table import Embedded, SideTable
 from .time_limit import call_within, check_timeout
 
 N_HITS = 50
-"""Hits that a second model orders, by default. With 20, .03 to .05 fewer answers came first
+"""Hits that a second model orders, by default. With 20, .02 to .05 fewer answers came first
 (benchmarks/second_model.py)."""
 _PAUSE, _IN_A_ROW = 30.0, 2
 """Seconds for which a model is not asked that failed so often in a row: each query would wait."""

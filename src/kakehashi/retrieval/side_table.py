@@ -19,7 +19,7 @@ import numpy as np
 
 from ..encoders.cache import VectorCache, entry_vector, key_of
 from ..encoders.identity import EncoderIdentity
-from ..vectors import Float32Array, unit_rows
+from ..vectors import CHUNK_ROWS, Float32Array, unit_rows
 
 MAX_SEARCHED = 100_000
 """Documents that are searched as a whole: 200 MB of 512 float32."""
@@ -29,10 +29,13 @@ CREATE TABLE IF NOT EXISTS documents (
     text BLOB NOT NULL, UNIQUE (encoder, id));
 """
 _NEW = """
-SELECT d.number, d.id, d.text, v.vector FROM documents d
-JOIN vectors v ON v.encoder = d.encoder AND v.role = 'document' AND v.text = d.text
-WHERE d.encoder = ? AND d.number > ? ORDER BY d.number LIMIT ?
+SELECT d.number, d.id, d.text, v.vector FROM (
+    SELECT * FROM (
+        SELECT * FROM documents WHERE encoder = ? AND number > ? ORDER BY number LIMIT ?)
+    ORDER BY text) d
+CROSS JOIN vectors v ON v.encoder = d.encoder AND v.role = 'document' AND v.text = d.text
 """
+"""In the order of the texts, as the vectors lie in the file."""
 
 
 class Embedded(NamedTuple):
@@ -157,23 +160,32 @@ class SideTable:
             return
         room = MAX_SEARCHED - len(self._ids)
         rows = file.database.execute(_NEW, (self._encoder, self._last, max(0, room)))
-        for number, name, key, content in rows:
-            self._last = number
-            vector = entry_vector(key, content, self.dimension)
-            if vector is None:
-                continue
+        while part := rows.fetchmany(CHUNK_ROWS):
+            self._last = max(self._last, *(number for number, *_ in part))
+            checked = [(n, key, entry_vector(key, v, self.dimension)) for _, n, key, v in part]
+            sound = [(name, key, vector) for name, key, vector in checked if vector is not None]
+            if sound:
+                self._hold(*zip(*sound, strict=True))
+
+    def _hold(
+        self, names: Sequence[str], keys: Sequence[bytes], vectors: Sequence[Float32Array]
+    ) -> None:
+        """Keep documents in memory; one whose text has changed takes its old place."""
+        places = []
+        for name, key in zip(names, keys, strict=True):
             row = self._row_of.setdefault(name, len(self._ids))
             if row == len(self._ids):
                 self._ids.append(name)
                 self._texts.append(key)
             self._texts[row] = key
             self._row_with[key] = row
-            self._room_for(row + 1)[row] = unit_rows(vector[None])[0]
+            places.append(row)
+        self._room_for(len(self._ids))[places] = unit_rows(np.stack(vectors))
 
     def _room_for(self, n: int) -> Float32Array:
         """Return the matrix, made larger where it holds fewer than n rows."""
         if n > len(self._matrix):
-            larger = np.empty((max(256, 2 * len(self._matrix)), self.dimension), np.float32)
+            larger = np.empty((max(256, n, 2 * len(self._matrix)), self.dimension), np.float32)
             if len(self._matrix):
                 larger[: len(self._matrix)] = self._matrix
             self._matrix = larger
