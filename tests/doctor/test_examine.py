@@ -8,6 +8,7 @@ import pytest
 from support.indices import chroma_index, numbered_texts, random_units
 
 from kakehashi.doctor import examine
+from kakehashi.doctor.contents import metric_of
 from kakehashi.errors import DataError
 from kakehashi.retrieval.index_record import KEY, IndexRecord
 from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
@@ -87,3 +88,16 @@ def test_nothing_is_written_into_the_store(tmp_path):
     before = contents()
     examine(address, everything=True)
     assert contents() == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "metric"),
+    [
+        ({"hnsw": {"space": "l2", "ef_search": 55}}, "l2"),
+        ({"params": {"vectors": {"distance": "Cosine"}}}, "Cosine"),
+        ({"faiss": {"kind": "Flat", "metric": 0}}, "ip"),
+        ({"indices": []}, None),
+    ],
+)
+def test_the_metric_is_found_in_the_settings_of_each_store(settings, metric):
+    assert metric_of(settings) == metric

@@ -16,6 +16,8 @@ _UNIT = 2e-3
 _SPREAD = 1.05
 """How much longer long vectors may be than short ones (95% against 5%) and count as of one
 length."""
+_OF_FAISS: Mapping[Any, str] = {0: "ip", 1: "l2"}
+"""FAISS numbers its metrics: METRIC_INNER_PRODUCT is 0, and METRIC_L2 is 1."""
 _BY_LENGTH = ("ip", "dot", "l2", "euclid")
 """Metrics whose order depends on the lengths of the documents, in the words of the stores."""
 
@@ -131,7 +133,7 @@ def metric_of(settings: Mapping[str, Any]) -> str | None:
     """Return the metric that the settings of a collection name, at any depth; None without one."""
     for name, value in settings.items():
         if name in ("space", "distance", "metric", "distance_metric", "metric_type"):
-            return str(value)
+            return _OF_FAISS.get(value, str(value))
         if isinstance(value, Mapping) and (found := metric_of(value)):
             return found
     return None
