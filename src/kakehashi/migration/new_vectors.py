@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..errors import DataError
@@ -84,7 +85,7 @@ class NewVectors:
             row for row, kept in zip(rows, whole, strict=True) if not (kept and is_source(row))
         ]
         vectors = self.of(to_do)
-        wrong = [i for i, row in enumerate(to_do) if not _holds(there.get(row.id), row, vectors[i])]
+        wrong = np.flatnonzero(~_held(to_do, there, vectors))
         return [to_do[i] for i in wrong], vectors[wrong]
 
 
@@ -92,11 +93,20 @@ def _untouched(row: StoredRow, moved: StoredRow | None) -> bool:
     return moved is not None and moved.untouched == row.untouched
 
 
-def _holds(moved: StoredRow | None, row: StoredRow, vector: Float32Array) -> bool:
-    """Whether a document is there whole, with this vector."""
-    if moved is None or moved.vector is None or moved.untouched != row.untouched:
-        return False
-    if len(moved.vector) != len(vector):
-        return False
-    both = unit_rows(np.stack([moved.vector, vector]))
-    return bool(squared_norms(both[:1] - both[1:])[0] <= _SAME**2)
+def _held(
+    rows: Sequence[StoredRow], there: Mapping[str, StoredRow], vectors: Float32Array
+) -> NDArray[np.bool_]:
+    """Return (n,) whether each document is there whole, with its vector of (n, d) new ones."""
+    held = np.zeros(len(rows), bool)
+    stored = {}
+    for i, row in enumerate(rows):
+        moved = there.get(row.id)
+        if moved is None or moved.vector is None or not _untouched(row, moved):
+            continue
+        if len(moved.vector) == vectors.shape[1]:
+            stored[i] = moved.vector
+    if stored:
+        which = [*stored]
+        apart = unit_rows(np.stack([*stored.values()])) - unit_rows(vectors[which])
+        held[which] = squared_norms(apart) <= _SAME**2
+    return held

@@ -12,7 +12,6 @@ from ..aligner import Aligner
 from ..errors import DataError, EncoderError
 from ..integrations.stores.movable.protocol import MovableCollection, StoredRow
 from ..progress import track
-from ..vectors import squared_norms
 from .new_vectors import is_source
 from .stopwatch import Stopwatch
 
@@ -117,4 +116,4 @@ def _is_usable(row: StoredRow) -> bool:
     if row.vector is None:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(0 < squared_norms(row.vector[None])[0] < np.inf)
+        return bool(0 < float(row.vector @ row.vector) < np.inf)
