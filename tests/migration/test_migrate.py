@@ -138,6 +138,91 @@ def test_what_is_written_before_the_switch_is_not_lost(
     assert client.get_collection("manual_moved").get(ids=["late"])["documents"] == ["late"]
 
 
+@pytest.fixture
+def killed_at_the_switch(client, manual, address, keeping_aligner, monkeypatch):
+    """A move that ended right after its note said live, with a late document in the old index."""
+    write_note = ChromaCollection.write_note
+
+    def killing(self, note):
+        write_note(self, note)
+        if '"live"' in note:
+            manual.add(ids=["late"], embeddings=reversed_letters(["late"]), documents=["late"])
+            raise SystemExit("killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ChromaCollection, "write_note", killing)
+        with pytest.raises(SystemExit):
+            migrate(address, keeping_aligner, switch=True)
+    assert state(client) == "live"
+    return client.get_collection("manual_moved")
+
+
+def test_a_switch_that_was_killed_is_completed(
+    killed_at_the_switch, manual, address, keeping_aligner
+):
+    moved = killed_at_the_switch
+    assert moved.get(ids=["late"])["ids"] == []
+    moved.update(ids=["d3"], documents=["newer"], embeddings=[everything(moved)[3][4]])
+    moved.add(ids=["own"], embeddings=[everything(moved)[3][0]], documents=["own"])
+    with pytest.raises(DataError, match=r"stopped before it was complete. Run it again"):
+        clean_up(address, agree=lambda question: True)
+    done = migrate(address, keeping_aligner, switch=True)
+    assert (done.state, done.written, done.deleted) == ("live", 1, 0)
+    assert moved.get(ids=["late", "own"])["documents"] == ["own", "late"]
+    assert moved.get(ids=["d3"])["documents"] == ["newer"]
+    # Complete, it is not made again: what was deleted since does not come back.
+    moved.delete(ids=["d5"])
+    assert migrate(address, keeping_aligner, switch=True).written == 0
+    assert moved.get(ids=["d5"])["ids"] == []
+    assert clean_up(address, agree=lambda question: True).kept.endswith("manual_moved")
+
+
+def test_a_rollback_during_the_switch_stays(
+    client, killed_at_the_switch, address, keeping_aligner, monkeypatch
+):
+    write = ChromaCollection.write
+
+    def rolled_back(self, rows, vectors):
+        write(self, rows, vectors)
+        roll_back(address)
+
+    monkeypatch.setattr(ChromaCollection, "write", rolled_back)
+    migrate(address, keeping_aligner, switch=True)
+    assert state(client) == "rolled back"
+
+
+def test_what_changes_while_the_probes_are_asked_is_caught_up(
+    client, manual, address, keeping_aligner, monkeypatch
+):
+    write_note = ChromaCollection.write_note
+
+    def meanwhile(self, note):
+        if '"verified"' in note:
+            manual.update(ids=["d7"], metadatas=[{"page": 700}])
+            manual.delete(ids=["d8"])
+        write_note(self, note)
+
+    monkeypatch.setattr(ChromaCollection, "write_note", meanwhile)
+    done = migrate(address, keeping_aligner, probe=PROBES, switch=True)
+    moved = client.get_collection("manual_moved")
+    assert moved.get(ids=["d7", "d8"])["metadatas"] == [{"page": 700}]
+    assert (done.rows, done.deleted) == (len(TEXTS) - 1, 1)
+
+
+def test_documents_of_a_move_that_was_rolled_back_are_not_deleted(
+    client, manual, address, keeping_aligner
+):
+    migrate(address, keeping_aligner, switch=True)
+    moved = client.get_collection("manual_moved")
+    moved.add(ids=["own"], embeddings=[everything(moved)[3][0]], documents=["own"])
+    roll_back(address)
+    with pytest.raises(DataError, match=r"holds 1 documents that are nowhere else"):
+        migrate(address, keeping_aligner)
+    assert moved.get(ids=["own"])["documents"] == ["own"]
+    moved.delete(ids=["own"])
+    assert migrate(address, keeping_aligner).written == 0
+
+
 def test_switches_rolls_back_and_cleans_up(client, manual, address, keeping_aligner):
     asked = []
 

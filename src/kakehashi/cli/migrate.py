@@ -167,9 +167,10 @@ def _show(done: Migration, as_json: bool) -> None:
             written=done.written,
             deleted=done.deleted,
         ),
-        "checksum": f"{done.checksum} (of all but the vectors, equal on both sides)",
-        "right vectors": done.evidence,
     }
+    if done.checksum:
+        facts["checksum"] = f"{done.checksum} (of all but the vectors, equal on both sides)"
+    facts["right vectors"] = done.evidence
     if done.recall is not None:
         facts["recall@1"] = _recall(done.recall)
     facts["time"] = translate(

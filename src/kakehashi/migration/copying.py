@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 
 from ..aligner import Aligner
 from ..errors import DataError, MigrationError
+from ..integrations.stores.movable.protocol import MovableCollection
 from ..retrieval.index_record import IndexRecord
 from .ends import Ends
 from .new_vectors import NewVectors
-from .one_pass import Passed, one_pass
+from .one_pass import Passed, ids_missing, one_pass
 from .stopwatch import Stopwatch
 
 _PASSES = 12
@@ -30,10 +31,13 @@ class Copied:
     last: Passed = field(default_factory=Passed)
 
 
-def require_ours(ends: Ends, shared: Aligner) -> None:
+def require_ours(ends: Ends, shared: Aligner, *, may_be_live: bool = False) -> None:
     """Refuse a new collection that another program, aligner or move filled, or that is live.
 
     A run that was killed before it wrote the note left an empty one.
+
+    Args:
+        may_be_live: whether a live one is taken: a switch was killed, or is run twice.
 
     Raises:
         DataError: it is not to be filled.
@@ -55,10 +59,25 @@ def require_ours(ends: Ends, shared: Aligner) -> None:
             f"{name} was filled by another aligner ({note.aligner[:12]!r}, not "
             f"{shared.fingerprint[:12]!r}). {other}"
         )
-    if note.state == "live":
+    if note.state == "live" and not may_be_live:
         raise DataError(
             f"{name} is live: documents may have been added to it since. Roll it back first "
             "(--rollback), or delete the old one (--clean-up)."
+        )
+    if note.state == "rolled back":
+        _require_nothing_of_its_own(ends, ends.moved)
+
+
+def _require_nothing_of_its_own(ends: Ends, moved: MovableCollection) -> None:
+    """Refuse to fill a collection again that got documents while it was live.
+
+    A pass would delete them, as what the source no longer holds.
+    """
+    only = len(ends.patiently(lambda: ids_missing(moved, ends.source)))
+    if only:
+        raise DataError(
+            f"{moved.name} was rolled back, and holds {only} documents that are nowhere else: "
+            "moving again would delete them. Copy them first, then delete it (--clean-up)."
         )
 
 

@@ -82,11 +82,11 @@ class Ends:
         """Return the note of the new collection."""
         return None if self.moved is None else MoveNote.from_json(self.moved.note())
 
-    def write_note(self, fingerprint: str, state: MoveState) -> None:
+    def write_note(self, fingerprint: str, state: MoveState, *, caught_up: bool = True) -> None:
         """Write the state of the move into the new collection, in one step."""
         moved = self.there()
         at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        note = MoveNote(self.source_name, fingerprint, state, moved.count(), at)
+        note = MoveNote(self.source_name, fingerprint, state, moved.count(), at, caught_up)
         moved.write_note(note.to_json())
 
     def patiently(self, call: Callable[[], T]) -> T:

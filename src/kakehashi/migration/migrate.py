@@ -12,11 +12,11 @@ from .copying import begin, copy_until_settled, require_ours
 from .direction import require_direction
 from .ends import Ends, Say
 from .new_vectors import NewVectors, shared_map
-from .one_pass import one_pass
 from .outcome import Migration
 from .probes import Probes
 from .stopwatch import Stopwatch
 from .survey import Survey, survey
+from .switching import is_live, switched
 from .verification import verified_recall
 
 
@@ -42,7 +42,8 @@ def migrate(
         to: the name of the new collection; by default that of the old one with ``_moved``.
         probe: pairs whose targets are texts of documents; their recall is compared before and
             after. Their questions are embedded, or come as vectors.
-        switch: let retrievers search the new collection, once it is verified.
+        switch: let retrievers search the new collection, once it is verified. Run again, it
+            completes a switch that was stopped, and else changes nothing.
         patience: seconds to wait for a server that does not answer.
         say: is told what a person should know meanwhile.
 
@@ -68,11 +69,13 @@ def _moved(
     switch: bool,
     watch: Stopwatch,
 ) -> Migration:
-    require_ours(ends, shared)
+    require_ours(ends, shared, may_be_live=switch)
+    vectors = NewVectors(shared)
+    if is_live(ends):
+        return _live_already(ends, switched(ends, vectors, watch), watch)
     found, probes = surveyed(ends, aligner, shared, probe, watch)
     evidence = require_direction(ends.source, aligner, shared, found.sample, probes)
     ends.patiently(lambda: begin(ends, shared))
-    vectors = NewVectors(shared)
     copied = copy_until_settled(ends, vectors, watch)
     recall = None
     if probes is not None:
@@ -80,12 +83,12 @@ def _moved(
         recall = ends.patiently(lambda: verified_recall(ends, asked, aligner, shared))
     ends.patiently(lambda: ends.write_note(shared.fingerprint, "verified"))
     if switch:
-        ends.patiently(lambda: ends.write_note(shared.fingerprint, "live"))
-        # What was written to the old index until now is not lost.
-        late = ends.patiently(
-            lambda: one_pass(ends.source, ends.there(), vectors, watch, adds_only=True)
-        )
-        copied.written += late.written
+        if probes is not None:  # they took their time: what was changed meanwhile is changed here
+            again = copy_until_settled(ends, vectors, watch)
+            copied.passes, copied.last = copied.passes + again.passes, again.last
+            copied.written += again.written
+            copied.deleted += again.deleted
+        copied.written += switched(ends, vectors, watch)
     return Migration(
         ends.source.address,
         ends.there().address,
@@ -99,6 +102,23 @@ def _moved(
         recall,
         watch.seconds,
         watch.inside,
+    )
+
+
+def _live_already(ends: Ends, written: int, watch: Stopwatch) -> Migration:
+    return Migration(
+        ends.source.address,
+        ends.there().address,
+        "live",
+        ends.there().count(),
+        written,
+        deleted=0,
+        passes=0,
+        checksum="",
+        evidence="verified before the switch",
+        recall=None,
+        seconds=watch.seconds,
+        store_seconds=watch.inside,
     )
 
 

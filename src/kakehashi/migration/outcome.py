@@ -39,11 +39,12 @@ class Migration:
     Attributes:
         source, moved: the addresses of the two collections.
         state: ``"verified"``, or ``"live"`` after a switch.
-        rows: the documents of both.
+        rows: the documents of both; of the new one, where it was live already.
         written: documents that this run wrote; a run that went on wrote fewer.
         deleted: documents that it deleted, since the source no longer holds them.
         passes: how often it read the source after the survey; the last pass changed nothing.
-        checksum: of all but the vectors, equal on both sides, as 64 hexadecimal digits.
+        checksum: of all but the vectors, equal on both sides, as 64 hexadecimal digits; empty where
+            the new one was live already.
         evidence: what showed that the source holds the target encoder's own vectors.
         recall: on the probe pairs; None without.
         seconds: of the whole run.

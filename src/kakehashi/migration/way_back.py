@@ -95,13 +95,19 @@ def clean_up(
         may_lose: whether to ask at all where documents would be lost.
 
     Raises:
-        DataError: there is no new collection, or it is verified and not live yet; or documents
+        DataError: there is no new collection, or its switch is not complete; or documents
             would be lost.
         MigrationError: the store fails.
     """
     ends = Ends.open(str(address), to, say)
     try:
-        state = _note_of(ends).state
+        note = _note_of(ends)
+        state = note.state
+        if not note.caught_up:
+            raise DataError(
+                f"The switch to {ends.there().name} was stopped before it was complete. Run it "
+                "again (--switch)."
+            )
         if state == "verified":
             raise DataError(
                 f"{ends.there().name} is verified and not live. Switch to it first (--switch), or "

@@ -27,6 +27,8 @@ class MoveNote:
         state: see :data:`MoveState`.
         rows: how many documents were there when the state was written.
         at: when the state was written, as ISO 8601 in UTC.
+        caught_up: false between a switch and the pass after it, which adds what the old index got
+            until then: a process that was killed there has not made that pass.
     """
 
     source: str
@@ -34,6 +36,7 @@ class MoveNote:
     state: MoveState
     rows: int
     at: str
+    caught_up: bool = True
 
     def to_json(self) -> str:
         """Return the note as one line of JSON: some stores keep flat metadata only."""
@@ -44,9 +47,10 @@ class MoveNote:
         """Return the note that a store kept; None where it is none of ours."""
         try:
             read = json.loads(value)
+            read.setdefault("caught_up", True)  # notes of older releases
             note = cls(**{field.name: read[field.name] for field in fields(cls)})
-        except (TypeError, ValueError, KeyError, RecursionError):
+        except (AttributeError, TypeError, ValueError, KeyError, RecursionError):
             return None
-        kinds = {"rows": int}
+        kinds = {"rows": int, "caught_up": bool}
         whole = all(isinstance(v, kinds.get(n, str)) for n, v in asdict(note).items())
         return note if whole and note.state in get_args(MoveState) else None
