@@ -90,7 +90,7 @@ from kakehashi.pages import write_report
 assert "<h1>" in write_report(aligner, None, "report.html").read_text(encoding="utf-8")
 """,
     "postgres": """
-import pgvector, psycopg
+import psycopg
 from kakehashi.errors import DataError, ReaderError
 try:
     kakehashi.read_index("postgres://nobody@127.0.0.1:9/none?collection=none")
