@@ -8,7 +8,6 @@ blocks are done, and shows a file of another input or aligner.
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +18,7 @@ from typing import Any
 
 from ..errors import AlignerMismatchError, DataError
 from ..integrations.stores.arrow import without_ours
+from ..integrations.stores.replacing import remove_unfinished, replace_file
 from ..retrieval.index_record import KEY, IndexRecord
 from .blocks import Block
 from .job import MODALITY, ROLE
@@ -72,16 +72,10 @@ class Output:
         """Write the rows of a block beside their place, and move them there."""
         import pyarrow.parquet as pq
 
-        path = self.path(block)
-        part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
-        try:
-            with part.open("xb") as file:
-                pq.write_table(self._described(block, table), file, row_group_size=len(block))
-                file.flush()
-                os.fsync(file.fileno())  # a machine may go down, too
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        rows = self._described(block, table)
+        replace_file(
+            self.path(block), lambda file: pq.write_table(rows, file, row_group_size=len(block))
+        )
 
     @contextmanager
     def begun(self, block: Block) -> Iterator[None]:
@@ -111,8 +105,9 @@ class Output:
 
     def tidy(self) -> None:
         """Delete the parts and the marks that killed processes left."""
-        for path in (*self.folder.glob(".*.part"), *self._marks.glob("*")):
-            path.unlink(missing_ok=True)
+        remove_unfinished(self.folder)
+        for mark in self._marks.glob("*"):
+            mark.unlink(missing_ok=True)
         with suppress(OSError):
             self._marks.rmdir()
 

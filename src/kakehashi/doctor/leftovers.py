@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 
 from ..integrations.stores.address import parse_address
+from ..integrations.stores.movable.names import moved_name, name_of
 from ..integrations.stores.movable.protocol import MovableCollection
+from ..integrations.stores.replacing import unfinished_in
 from ..printable import printable
 from ..retrieval.move_note import MoveNote
 from .finding import NOTE, Finding
 
-_SUFFIX = "_moved"
-"""What `kakehashi migrate` adds to the name of an index, unless it is told another one."""
 _LISTED = 3
 
 
@@ -24,10 +25,11 @@ def look_at_leftovers(
     Args:
         copies: names of new collections, beside the one that a move makes by default.
     """
-    for name in dict.fromkeys([f"{name_of(collection.address)}{_SUFFIX}", *copies]):
+    ours = name_of(collection.address)
+    for name in dict.fromkeys([moved_name(ours), *copies]):
         beside = collection.beside(name)
         note = None if beside is None else MoveNote.from_json(beside.note())
-        if note is not None and note.source == name_of(collection.address):
+        if note is not None and note.source == ours:
             yield _copy(name, note)
     files = half_written(collection.address)
     if files:
@@ -55,20 +57,5 @@ def half_written(address: str) -> list[Path]:
     if parsed is None or parsed.folder is None or not parsed.folder.exists():
         return []
     place = parsed.folder.absolute()
-    inside = place.glob(".*.part") if place.is_dir() else ()
-    return sorted({*inside, *place.parent.glob(f".{_literal(place.name)}-*")})
-
-
-def _literal(name: str) -> str:
-    """Return a name as a pattern that fits it alone."""
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
-
-
-def name_of(address: str) -> str:
-    """Return the name of a collection by its address: of a file, that of the file."""
-    parsed = parse_address(address)
-    if parsed is None:
-        return Path(address).name
-    if parsed.collection is not None:
-        return parsed.collection
-    return "" if parsed.folder is None else parsed.folder.name
+    inside = unfinished_in(place) if place.is_dir() else ()
+    return sorted({*inside, *place.parent.glob(f".{escape(place.name)}-*")})

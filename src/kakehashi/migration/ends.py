@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import TypeVar
 
 from ..errors import DataError, KakehashiError, MigrationError
-from ..integrations.stores.address import parse_address
+from ..integrations.stores.movable.names import moved_name, name_of
 from ..integrations.stores.movable.opening import open_movable
 from ..integrations.stores.movable.protocol import MovableCollection
 from ..retrieval.move_note import MoveNote, MoveState
@@ -48,10 +47,10 @@ class Ends:
             DataError: no such store or collection, or a name that is the source's own.
         """
         source = open_movable(address)
-        name = _name_of(source.address)
+        name = name_of(source.address)
         if to == name:
             raise DataError(f"--to {to}: that is the index itself; give another name.")
-        to = to or _beside(name)
+        to = to or moved_name(name)
         return cls(source, source.beside(to), to, say, patience)
 
     def close(self) -> None:
@@ -63,7 +62,7 @@ class Ends:
     @property
     def source_name(self) -> str:
         """The name of the collection that is moved, in its store."""
-        return _name_of(self.source.address)
+        return name_of(self.source.address)
 
     def there(self) -> MovableCollection:
         """Return the new collection.
@@ -154,17 +153,3 @@ def _is_lost_postgres(error: BaseException) -> bool:
         return False
     state = getattr(error, "sqlstate", None)
     return state is None or state.startswith(("57P", "08"))
-
-
-def _beside(name: str) -> str:
-    """Return the name of a new collection; that of a file keeps its ending."""
-    ending = ".json" if name.endswith(".json") else ""
-    return f"{name.removesuffix(ending)}_moved{ending}"
-
-
-def _name_of(address: str) -> str:
-    """Return the name of a collection, or of the file or folder that it is."""
-    parsed = parse_address(address)
-    if parsed is None:
-        return Path(address).name
-    return parsed.collection or (parsed.folder.name if parsed.folder is not None else "")

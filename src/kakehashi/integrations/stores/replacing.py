@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
-_END = ".unfinished"
+_END = ".part"
 
 
 def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
@@ -29,8 +29,13 @@ def replace_file(path: Path, write: Callable[[IO[bytes]], Any]) -> None:
         beside.unlink(missing_ok=True)
 
 
+def unfinished_in(folder: Path) -> list[Path]:
+    """Return the files in a folder that killed processes left."""
+    return [*folder.glob(f".*{_END}")]
+
+
 def remove_unfinished(folder: Path) -> None:
     """Delete the files that killed processes left."""
-    for path in folder.glob(f".*{_END}"):
+    for path in unfinished_in(folder):
         with suppress(FileNotFoundError):
             path.unlink()

@@ -94,7 +94,7 @@ def test_what_a_kill_leaves_counts_nothing(folder):
     moved.finish()
     for name, data in kept.items():  # killed before the joined parts were deleted
         (new / name).write_bytes(data)
-    (new / ".part-000000004.parquet-ab.unfinished").write_bytes(b"PAR1")
+    (new / ".part-000000004.parquet-ab.part").write_bytes(b"PAR1")
     again = open_movable(moved.address)
     assert again.count() == 5
     again.finish()

@@ -1,0 +1,21 @@
+"""The names of an index and of the copy that a migration fills beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..address import parse_address
+
+
+def name_of(address: str) -> str:
+    """Return the name of a collection, or of the file or folder that it is."""
+    parsed = parse_address(address)
+    if parsed is None:
+        return Path(address).name
+    return parsed.collection or (parsed.folder.name if parsed.folder is not None else "")
+
+
+def moved_name(name: str) -> str:
+    """Return the name of the copy, unless another is chosen; that of a file keeps its ending."""
+    ending = ".json" if name.endswith(".json") else ""
+    return f"{name.removesuffix(ending)}_moved{ending}"
