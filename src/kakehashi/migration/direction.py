@@ -6,6 +6,7 @@ written without evidence.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import comb
 
@@ -168,12 +169,15 @@ def _by_probes(
     source: MovableCollection, shared: Aligner, sample: Sequence[StoredRow], probes: Probes
 ) -> str | None:
     """Ask a sample that is projected in memory; None where it holds too few answers."""
-    known = probes.answered_by({row.text for row in sample})
+    # A wrong map sends all questions to a few documents: one answer counts once.
+    known = probes.answered_by({row.text for row in sample}).of_different_answers()
     n = len(known.answers)
     if n < _LEAST_PROBES:
         return None
     right = int(known.ask_projected(shared, sample).sum())
-    if _at_least(right, n, 1 / len(sample)) > _BY_CHANCE:
+    copies = Counter(row.text for row in sample)
+    chance = sum(copies[answer] for answer in known.answers) / (n * len(sample))
+    if _at_least(right, n, chance) > _BY_CHANCE:
         raise AlignerMismatchError(
             f"Of {n} probe pairs, {right} find their answer first in a sample of {len(sample)} "
             f"documents of {source.name}, projected in memory. So many does chance find: the map "

@@ -62,9 +62,16 @@ class Probes:
 
     def answered_by(self, texts: AbstractSet[str | None]) -> Probes:
         """Return those whose answer is among the texts of an index."""
-        rows = [i for i, answer in enumerate(self.answers) if answer in texts]
+        return self._chosen([i for i, answer in enumerate(self.answers) if answer in texts])
+
+    def of_different_answers(self) -> Probes:
+        """Return the first question of each answer."""
+        first = {answer: i for i, answer in reversed([*enumerate(self.answers)])}
+        return self._chosen(sorted(first.values()))
+
+    def _chosen(self, rows: Sequence[int]) -> Probes:
         asked = None if self.questions is None else [self.questions[i] for i in rows]
-        return Probes(asked, self.vectors[rows], [self.answers[i] for i in rows])
+        return Probes(asked, self.vectors[list(rows)], [self.answers[i] for i in rows])
 
     def ask_old(self, aligner: Aligner, pages: Pages) -> tuple[Hits, Hits | None]:
         """Ask the index as it is, by an aligner of mode keep.
