@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from ..language import translate_sentence
+from ..language import translate, translate_sentence
 from ..printable import printable, printable_json, printable_lines
 
 
@@ -56,3 +58,15 @@ def short(text: str) -> str:
     line = Text(printable(" ".join(text.split())))
     line.truncate(70, overflow="ellipsis")
     return line.plain
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Print warnings of the search as one line each, without a place in the code."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default", UserWarning)
+        yield
+    ours = [w.message for w in caught if w.category.__module__.startswith("kakehashi")]
+    for message in dict.fromkeys(map(str, ours)):
+        said = translate("warning: {WARNING}", WARNING=message)
+        plain_console(stderr=True).print(said, soft_wrap=True)

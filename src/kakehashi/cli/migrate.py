@@ -21,7 +21,7 @@ from ..migration.outcome import Migration, Recall
 from ..multi_aligner import load
 from ..progress import show_progress
 from .app import app
-from .console import plain_console, print_facts, print_json
+from .console import plain_console, print_facts, print_json, warnings_as_lines
 from .options import EXPERTS, EncoderName, Json, load_pairs
 from .saving import INTERRUPTED
 
@@ -124,7 +124,7 @@ def migrate_command(
         raise DataError("Name the folder of the aligner with --aligner DIR.")
     space: Any = with_encoders(load(aligner), source_encoder, target_encoder)
     pairs = None if probe is None else _pairs(probe, space)
-    with show_progress(not as_json), _saying_how_to_go_on():
+    with warnings_as_lines(), show_progress(not as_json), _saying_how_to_go_on():
         if only_plan:
             plan = dry_run(store, space, to=to, probe=pairs, say=_say)
             _show_plan(plan, as_json)

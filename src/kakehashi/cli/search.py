@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated
 
@@ -23,7 +20,7 @@ from ..printable import without_password
 from ..projection.rescoring import MAX_HITS
 from ..retrieval.query import AUTO
 from .app import app
-from .console import plain_console, print_json, short
+from .console import plain_console, print_json, short, warnings_as_lines
 from .options import EXPERTS, EncoderName, Folder, Json, require_encoder
 
 
@@ -75,7 +72,7 @@ def search_command(
     read_as, how = _read_as(space, question, modality)
     if isinstance(space, Aligner):
         require_encoder(space, checked_side(read_as))
-    with _warnings_as_lines():
+    with warnings_as_lines():
         n_hits = True if rescore is None else rescore or False
         hits = search_address(index, space, question, modality=read_as, k=k, rescore=n_hits)
     if as_json:
@@ -117,15 +114,3 @@ def _score(hit: StoreHit) -> str:
     """Return the similarity, or else the score of the store."""
     score = hit.raw if hit.similarity is None else hit.similarity
     return "     " if score is None else f"{score:.3f}"
-
-
-@contextmanager
-def _warnings_as_lines() -> Iterator[None]:
-    """Print warnings of the search as one line each, without a place in the code."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default", UserWarning)
-        yield
-    ours = [w.message for w in caught if w.category.__module__.startswith("kakehashi")]
-    for message in dict.fromkeys(map(str, ours)):
-        said = translate("warning: {WARNING}", WARNING=message)
-        plain_console(stderr=True).print(said, soft_wrap=True)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..aligner import Aligner
 from ..data.pairs import Pairs
+from ..integrations._aligner_field import warn_unless_advised
 from ..integrations.stores.address import parse_address
 from .copying import require_ours
 from .direction import require_direction
@@ -91,6 +92,7 @@ def dry_run(
     It refuses what a migration refuses.
     """
     given, shared = loaded(aligner)
+    warn_unless_advised(given)
     ends = Ends.open(str(address), to, say)
     try:
         require_ours(ends, shared)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..aligner import Aligner
 from ..data.pairs import Pairs
 from ..errors import DataError
+from ..integrations._aligner_field import warn_unless_advised
 from ..multi_aligner import MultiAligner, load
 from .copying import begin, copy_until_settled, require_ours
 from .direction import require_direction
@@ -54,6 +55,7 @@ def migrate(
     """
     watch = Stopwatch()
     given, shared = loaded(aligner)
+    warn_unless_advised(given)
     ends = watch.run(Ends.open, str(address), to, say, patience)
     try:
         return _moved(ends, given, shared, probe, switch, watch)
@@ -134,7 +136,7 @@ def surveyed(
     Raises:
         DataError: documents that cannot be moved, or probe pairs without an answer there.
     """
-    probes = None if probe is None else Probes.read(probe, aligner)
+    probes = None if probe is None else Probes.read(probe, aligner, ends.say)
     answers = frozenset(() if probes is None else probes.answers)
     found = ends.patiently(lambda: survey(ends.source, watch, answers))
     found.require_usable(ends.source.name, aligner, shared)

@@ -7,10 +7,10 @@ journal. A pass that changes nothing has compared every document.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..integrations.stores.movable.protocol import MovableCollection
+from ..integrations.stores.movable.protocol import MovableCollection, StoredRow
 from ..progress import track
 from .new_vectors import NewVectors
 from .stopwatch import Stopwatch
@@ -27,6 +27,7 @@ class Passed:
         written, deleted: the documents of the new collection that it changed.
         source_sum, moved_sum: the sum of SHA-256 of all that a migration leaves as it is, modulo
             2^256, so in any order: of the source, and of what it found in the new collection.
+        differing: documents that a pass that only adds left as they are, though they differ.
         settled: whether it changed nothing, and both hold as many documents as it read.
     """
 
@@ -35,6 +36,7 @@ class Passed:
     deleted: int = 0
     source_sum: int = 0
     moved_sum: int = 0
+    differing: int = 0
     settled: bool = False
 
 
@@ -65,6 +67,7 @@ def one_pass(
             watch.run(moved.write, missing, projected)
         passed.rows += len(page)
         passed.written += len(missing)
+        passed.differing += n_differing(page, there) if adds_only else 0
         passed.source_sum = _add(passed.source_sum, (row.untouched for row in page))
         passed.moved_sum = _add(passed.moved_sum, (row.untouched for row in there.values()))
     if passed.written:
@@ -98,6 +101,17 @@ def ids_missing(of: MovableCollection, there: MovableCollection) -> list[str]:
         found = there.rows([row.id for row in page])
         missing += [row.id for row in page if row.id not in found]
     return missing
+
+
+def n_changed(of: MovableCollection, there: MovableCollection) -> int:
+    """Return how many documents are in both collections, and differ in more than the vector."""
+    pages = of.pages()
+    return sum(n_differing(page, there.rows([row.id for row in page])) for page in pages)
+
+
+def n_differing(page: Sequence[StoredRow], there: Mapping[str, StoredRow]) -> int:
+    """Return how many rows of a page differ from those there in more than the vector."""
+    return sum(row.id in there and there[row.id].untouched != row.untouched for row in page)
 
 
 def checksum(parts: Iterable[bytes]) -> int:

@@ -16,7 +16,9 @@ from ..data.readers import read_pairs
 from ..encoders.protocol import checked_encode
 from ..errors import DataError
 from ..integrations.stores.movable.protocol import StoredRow
+from ..training.seen_pairs import seen_in
 from ..vectors import Float32Array, drawn
+from .ends import Say
 from .nearest import Nearest
 from .new_vectors import NewVectors, is_source
 
@@ -42,8 +44,11 @@ class Probes:
     answers: list[str]
 
     @classmethod
-    def read(cls, pairs: Pairs | str | Path, aligner: Aligner) -> Probes:
+    def read(cls, pairs: Pairs | str | Path, aligner: Aligner, say: Say) -> Probes:
         """Read pairs, and embed their questions.
+
+        Args:
+            say: is told where the aligner was fitted on some of them.
 
         Raises:
             DataError: the pairs have no texts of the target.
@@ -53,6 +58,11 @@ class Probes:
             pairs = read_pairs(pairs, on_invalid="drop")
         if pairs.target_texts is None:
             raise DataError("The probe pairs have no texts of the target, by which to find them.")
+        if (seen := seen_in(aligner.data, pairs)).n:
+            say(
+                f"{seen.n} of {seen.checked} probe pairs were fitted: the recall is too high. Take "
+                "pairs that the fit did not see."
+            )
         pairs = pairs.select(drawn(len(pairs), _QUESTIONS, 0))
         questions = None if pairs.source_texts is None else list(pairs.source_texts)
         vectors = pairs.source_vectors

@@ -32,6 +32,11 @@ def switched(ends: Ends, vectors: NewVectors, watch: Stopwatch) -> int:
     late = ends.patiently(
         lambda: one_pass(ends.source, ends.there(), vectors, watch, adds_only=True)
     )
+    if late.differing:
+        ends.say(
+            f"{late.differing} documents differ between the two collections: they were written to "
+            f"while {ends.there().name} went live. Look at them before --clean-up."
+        )
     if is_live(ends):  # nobody rolled it back meanwhile
         ends.patiently(lambda: ends.write_note(fingerprint, "live"))
     return late.written

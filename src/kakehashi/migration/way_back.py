@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import DataError
 from ..retrieval.move_note import MoveNote
 from .ends import Ends, Say
-from .one_pass import ids_missing
+from .one_pass import ids_missing, n_changed
 
 
 @dataclass(frozen=True)
@@ -92,11 +92,12 @@ def clean_up(
     Args:
         address, to: as for :func:`.migrate`.
         agree: is asked a question, and says whether to delete.
-        may_lose: whether to ask at all where documents would be lost.
+        may_lose: whether to ask at all where documents would be lost, or versions of some: where
+            the other collection has another text or other metadata under their ids.
 
     Raises:
         DataError: there is no new collection, or its switch is not complete; or documents
-            would be lost.
+            would be lost; or the state changed while the caller was asked.
         MigrationError: the store fails.
     """
     ends = Ends.open(str(address), to, say)
@@ -116,18 +117,24 @@ def clean_up(
         old, new = ends.source, ends.there()
         gone, kept = (old, new) if state == "live" else (new, old)
         lost = len(ends.patiently(lambda: ids_missing(gone, kept)))
-        if lost and not may_lose:
+        changed = ends.patiently(lambda: n_changed(gone, kept))
+        if (lost or changed) and not may_lose:
             raise DataError(
-                f"{lost} documents of {gone.name} are not in {kept.name}. Nothing was deleted; run "
-                "it without --yes to be asked."
+                f"{lost} documents of {gone.name} are not in {kept.name}, and {changed} differ "
+                "there. Nothing was deleted; run it without --yes to be asked."
             )
         rows, addresses = gone.count(), (gone.address, kept.address)
         question = (
-            f"Delete {gone.name} with {rows} documents, of which {lost} are nowhere else? "
-            f"Questions go to {kept.name}."
+            f"Delete {gone.name} with {rows} documents, of which {lost} are nowhere else, and "
+            f"{changed} differ from those that are kept? Questions go to {kept.name}."
         )
         if not agree(question):
             return CleanedUp(None, addresses[1], rows)
+        if _note_of(ends).state != state:  # whoever is asked may take hours
+            raise DataError(
+                f"The state of {new.name} has changed meanwhile. Nothing was deleted; run the same "
+                "command again."
+            )
         ends.patiently(gone.drop)
         return CleanedUp(addresses[0], addresses[1], rows)
     finally:
