@@ -38,6 +38,11 @@ def thinned(n_rows: int, at_most: int) -> slice:
     return slice(None, None, max(1, -(-n_rows // at_most)))
 
 
+def spread(n_rows: int, at_most: int) -> list[int]:
+    """Return the numbers of all rows, or of so many that are spread evenly from first to last."""
+    return [round(row) for row in np.linspace(0, n_rows - 1, min(n_rows, at_most))]
+
+
 def drawn(n_rows: int, at_most: int, seed: int) -> NDArray[np.intp]:
     """Return the numbers of all rows, or so many of them at random, in ascending order."""
     if n_rows <= at_most:

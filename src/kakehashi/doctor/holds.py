@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from ..aligner import Aligner
 from ..encoders.protocol import checked_encode
 from ..errors import EncoderError, KakehashiError
+from ..retrieval.index_check import ALIKE
 from ..vectors import Float32Array, unit_rows
 from .likeness import LIKE, Group
-from .made_by import ALIKE
 from .reading import Sample
 
 Kind = Literal["own", "projected", "shared", "other", "unknown"]

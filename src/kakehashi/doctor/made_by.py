@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from ..encoders.protocol import Encoder, checked_encode
 from ..errors import KakehashiError
-from ..vectors import Float32Array, unit_rows
+from ..retrieval.index_check import ALIKE
+from ..vectors import Float32Array, spread, unit_rows
 from .reading import Sample
 from .wordings import AS_IT_IS, WORDINGS, Wording
 
 PROBES = 16
 """Documents of a part that are embedded again."""
-ALIKE = 0.995
-"""Cosine from which two vectors of one text are of one encoder; as in ``retrieval.index_check``."""
 _TRIED, _OWN = 6, 0.8
 """Documents on which other wordings are tried; and the share of documents that must be nearest to
 their own vector before they are: of another encoder it is chance."""
@@ -63,10 +62,8 @@ class Failed(NamedTuple):
 def probes_of(sample: Sample, rows: NDArray[np.intp], n: int = PROBES) -> NDArray[np.intp]:
     """Return some of these rows, evenly spread, that have a text."""
     with_text = np.array([row for row in rows if sample.texts[row].strip()], np.intp)
-    if len(with_text) <= n:
-        return with_text
-    spread: NDArray[np.intp] = with_text[np.linspace(0, len(with_text) - 1, n).astype(int)]
-    return spread
+    chosen: NDArray[np.intp] = with_text[spread(len(with_text), n)]
+    return chosen
 
 
 def made_by(encoder: Encoder, probes: Sample) -> Made | Failed:

@@ -16,15 +16,14 @@ from ..aligner import Aligner
 from ..encoders.protocol import checked_encode
 from ..errors import AlignerMismatchError, EncoderError, EncoderMismatchError
 from ..integrations.stores.movable.protocol import MovableCollection, StoredRow
+from ..retrieval.index_check import have_these
 from ..retrieval.index_record import IndexRecord
 from ..retrieval.move_note import MoveNote
-from ..vectors import Float32Array, unit_rows
+from ..vectors import Float32Array, spread, unit_rows
 from .probes import Probes
 
 _EMBEDDED = 8
 """Documents that are embedded and compared at most."""
-_ALIKE = 0.995
-"""Cosine from which two vectors of a text count as one encoder's; see retrieval/index_check.py."""
 _LEAST_PROBES, _BY_CHANCE = 5, 1e-3
 """Probe pairs that can speak, and how improbable their hits have to be by chance."""
 _FEW = 256
@@ -48,7 +47,7 @@ def require_direction(
         AlignerMismatchError: it holds others, or nothing at hand shows that it does.
     """
     _refuse_moved(source, shared)
-    rows = [sample[i] for i in _spread(len(sample), _FEW)]
+    rows = [sample[i] for i in spread(len(sample), _FEW)]
     if not rows:  # documents of the source alone: their texts are embedded again
         return "all documents are of the source, and embedded again"
     vectors = np.stack([row.vector for row in rows if row.vector is not None])
@@ -142,7 +141,7 @@ def _by_encoder(
 ) -> str | None:
     """Embed a few documents; None where there is no encoder, or no text."""
     with_text = [i for i, row in enumerate(rows) if row.text and row.text.strip()]
-    chosen = [with_text[i] for i in _spread(len(with_text), _EMBEDDED)]
+    chosen = [with_text[i] for i in spread(len(with_text), _EMBEDDED)]
     try:
         encoder = aligner.encoder("target") if chosen else None
     except EncoderMismatchError:
@@ -152,10 +151,7 @@ def _by_encoder(
     if encoder is None:
         return None
     made = unit_rows(checked_encode(encoder, [rows[i].text or "" for i in chosen], "document"))
-    own = np.einsum("ij,ij->i", made, stored[chosen])
-    # A store may have embedded a title beside the text: then no other document is nearer.
-    nearest = own >= (made @ stored.T).max(axis=1) - 1e-6
-    agreeing = int(((own >= _ALIKE) | (nearest & (len(stored) > _EMBEDDED))).sum())
+    agreeing = int(have_these(made, stored[chosen], stored, kept=True).sum())
     if agreeing <= len(chosen) / 2:
         raise AlignerMismatchError(
             f"{source.name} does not hold vectors of this aligner's target encoder"
@@ -194,8 +190,3 @@ def _at_least(right: int, n: int, chance: float) -> float:
 def _named(aligner: Aligner) -> str:
     name = aligner.encoder_names["target"]
     return f" ({name})" if name else ""
-
-
-def _spread(n: int, at_most: int) -> list[int]:
-    """Return the numbers of so many rows, spread over all n."""
-    return [round(i) for i in np.linspace(0, n - 1, min(n, at_most))]

@@ -13,6 +13,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import (
     AlignerMismatchError,
@@ -20,7 +21,7 @@ from ..errors import (
     EncoderMismatchError,
     UncheckedIndexWarning,
 )
-from ..vectors import Float32Array, unit_rows
+from ..vectors import Float32Array, spread, unit_rows
 from .document_modality import DocumentModality
 from .index_record import RecordedSpace
 from .query import EmbeddingSpace
@@ -30,7 +31,7 @@ _EMBEDDED = 5
 """Documents of a modality that are embedded at most."""
 _ENOUGH = 3
 """Documents of one modality that can speak for it: one that was edited must not."""
-_ALIKE = 0.995
+ALIKE = 0.995
 """Cosine of a stored vector and the aligner's that count as equal. Half precision, eight bits a
 coordinate and the noise of hosted encoders leave .999 and more. A prompt before the text leaves
 .97, and another encoder of the same dimension about 0."""
@@ -49,6 +50,25 @@ class CheckedSpace(EmbeddingSpace, RecordedSpace, Protocol):
     def recognises(self, vectors: Float32Array, modality: str) -> bool:
         """Whether stored document vectors are surely its own, by themselves."""
         ...
+
+
+def have_these(
+    made: Float32Array, own: Float32Array, stored: Float32Array, *, kept: bool
+) -> NDArray[np.bool_]:
+    """Return (n,) whether n documents are stored with the vectors that an encoder makes for them.
+
+    Args:
+        made: (n, d) unit vectors of their texts.
+        own: (n, d) unit vectors that are stored for them.
+        stored: (m, d) unit vectors of a sample of the index.
+        kept: they are the target encoder's own. The store may then have embedded a title beside
+            the text, say: it is enough that no other document is nearer.
+    """
+    cosines = np.einsum("ij,ij->i", made, own)
+    agrees: NDArray[np.bool_] = cosines >= ALIKE
+    if kept and len(stored) > _EMBEDDED:
+        agrees |= cosines >= (made @ stored.T).max(axis=1) - 1e-6
+    return agrees
 
 
 def check_index(space: CheckedSpace, index: StoredIndex, modality: DocumentModality) -> bool:
@@ -140,7 +160,7 @@ def _agreeing(
     _check_dimension(space, index, vectors)
     if len(vectors) == len(documents) and space.recognises(np.stack(vectors), modality):
         return _Agreement(len(vectors), len(vectors))
-    probes = [documents[i] for i in _spread(len(documents), _EMBEDDED)]
+    probes = [documents[i] for i in spread(len(documents), _EMBEDDED)]
     try:
         made = unit_rows(space.embed_documents([d.text for d in probes], modality=modality))
     except EncoderMismatchError:
@@ -151,11 +171,9 @@ def _agreeing(
         return _found_again(index, probes, made) if isinstance(index, Searched) else None
     kept = space.mode == "keep" and modality == space.modalities[-1]
     stored = unit_rows(np.stack(vectors))
-    agrees = [
-        _is_own(vector, probe, stored, kept=kept)
-        for vector, probe in zip(made, probes, strict=True)
-    ]
-    return _Agreement(sum(agrees), len(agrees))
+    own = unit_rows(np.stack([probe.vector for probe in probes if probe.vector is not None]))
+    agrees = have_these(made, own, stored, kept=kept)
+    return _Agreement(int(agrees.sum()), len(agrees))
 
 
 def _found_again(
@@ -167,23 +185,6 @@ def _found_again(
     return _Agreement(1, 1) if found else _Agreement(0, len(tried))
 
 
-def _is_own(
-    vector: Float32Array, probe: StoredDocument, stored: Float32Array, *, kept: bool
-) -> bool:
-    """Whether a document's stored vector is that which the aligner gives for its text.
-
-    Args:
-        stored: unit vectors of the whole sample.
-        kept: they are the target encoder's own. The store may then have embedded a title beside
-            the text, say: it is enough that no other document is nearer.
-    """
-    assert probe.vector is not None
-    own = float(unit_rows(probe.vector[None])[0] @ vector)
-    if own >= _ALIKE:
-        return True
-    return kept and len(stored) > _EMBEDDED and own >= float((stored @ vector).max()) - 1e-6
-
-
 def _check_dimension(
     space: CheckedSpace, index: StoredIndex, vectors: Sequence[Float32Array]
 ) -> None:
@@ -193,8 +194,3 @@ def _check_dimension(
                 f"{index.name} holds vectors of {len(vector)} dimensions, and this aligner gives "
                 f"{space.output_dimension}. {_advice(space)}"
             )
-
-
-def _spread(n: int, at_most: int) -> list[int]:
-    """Return the numbers of so many rows, spread over all n."""
-    return [round(i) for i in np.linspace(0, n - 1, min(n, at_most))]

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from ...retrieval.stored_index import StoredDocument
-from ...vectors import Float32Array
+from ...vectors import Float32Array, spread
 from .keeping import KeepingIndex
 
 
@@ -61,8 +61,7 @@ class InMemoryIndex(KeepingIndex):
 
     def sample(self, n: int) -> Sequence[StoredDocument]:
         """Return documents that are spread over all."""
-        rows = np.linspace(0, len(self._ids) - 1, min(n, len(self._ids))).astype(int)
-        documents = (self._document_of(self._ids[row]) for row in rows)
+        documents = (self._document_of(self._ids[row]) for row in spread(len(self._ids), n))
         return [document for document in documents if document is not None]
 
 
