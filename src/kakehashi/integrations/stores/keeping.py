@@ -7,14 +7,11 @@ from abc import ABC, abstractmethod
 from ...retrieval.index_record import KEY, IndexRecord
 
 
-class KeepingIndex(ABC):
-    """An index that can keep texts under keys, and among them its record.
+class Keeping(ABC):
+    """Can keep texts under keys, and among them the record of an index.
 
     A key of ours is read from the store each time, and written without a change of any other key.
     """
-
-    collection: str | None = None
-    """The name of the collection in its store; None where the store tells none."""
 
     @abstractmethod
     def kept(self, key: str) -> str | None:
@@ -25,8 +22,15 @@ class KeepingIndex(ABC):
         """Write a text under a key; say whether the store can keep one."""
 
     def record(self) -> IndexRecord | None:
-        """Return the record that was written into the index, if there is one."""
+        """Return the record that was written, if there is one."""
         return IndexRecord.from_json(self.kept(KEY))
+
+
+class KeepingIndex(Keeping):
+    """An index of a store at hand, as a check reads it."""
+
+    collection: str | None = None
+    """The name of the collection in its store; None where the store tells none."""
 
     def write(self, record: IndexRecord) -> bool:
         """Write a record into the index; say whether the store can keep one."""

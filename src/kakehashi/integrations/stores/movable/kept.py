@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 
 from ....errors import KakehashiError
 from ....retrieval.index_record import KEY, IndexRecord
 from ....retrieval.move_note import NOTE_KEY
+from ..keeping import Keeping
 
 
-class KeptCollection(ABC):
+class KeptCollection(Keeping):
     """A collection whose store keeps texts under keys."""
 
     @property
     @abstractmethod
     def name(self) -> str:
         """Kind and name, for messages."""
-
-    @abstractmethod
-    def kept(self, key: str) -> str | None:
-        """Return the text under a key, as the store holds it now; None where there is none."""
-
-    @abstractmethod
-    def keep(self, key: str, value: str) -> bool:
-        """Write a text under a key; say whether the store can keep one."""
-
-    def record(self) -> IndexRecord | None:
-        """Return which aligner made the vectors, as it was recorded in the store."""
-        return IndexRecord.from_json(self.kept(KEY))
 
     def write_record(self, record: IndexRecord) -> None:
         """Record which aligner made the vectors."""

@@ -43,7 +43,6 @@ class PostgresIndex(KeepingIndex):
         self._transaction, self._table, self._read = transaction, table, read
         self._keeper = keeper_of(transaction, table)
         self.collection = table.collection or table.name
-        self.collection = table.collection or table.name
 
     def kept(self, key: str) -> str | None:
         """Return a text of the comment, or of the metadata of the collection."""
