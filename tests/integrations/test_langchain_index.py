@@ -143,7 +143,10 @@ def test_an_index_that_was_not_moved_is_refused_in_every_way(make, embeddings, t
     store.add_documents(DOCUMENTS)
     setattr(store, name, embeddings)
     for search in ways_to_search(store, embeddings):
-        with pytest.raises(AlignerMismatchError, match=r"not hold this aligner's.*moved first"):
+        with pytest.raises(
+            AlignerMismatchError,
+            match=r"not hold this aligner's.*moved first, by kakehashi migrate",
+        ):
             search()
 
 

@@ -80,7 +80,10 @@ def test_the_vectors_alone_show_an_index_that_was_not_moved(make, embeddings):
     store = make(embeddings)
     store.add_embeddings(TEXTS, ENCODERS["target_encoder"](TEXTS).tolist())
     for search in ways_to_search(store, embeddings):
-        with pytest.raises(AlignerMismatchError, match=r"not hold this aligner's.*moved first"):
+        with pytest.raises(
+            AlignerMismatchError,
+            match=r"not hold this aligner's.*moved first, by kakehashi migrate",
+        ):
             search()
 
 

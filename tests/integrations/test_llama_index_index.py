@@ -111,7 +111,10 @@ def test_an_index_that_was_not_moved_is_refused_in_every_way(store, embedding):
     context = StorageContext.from_defaults(vector_store=store)
     index = VectorStoreIndex(nodes, storage_context=context, embed_model=MockEmbedding(24))
     for search in ways_to_search(index, embedding):
-        with pytest.raises(AlignerMismatchError, match=r"not hold this aligner's.*moved first"):
+        with pytest.raises(
+            AlignerMismatchError,
+            match=r"not hold this aligner's.*moved first, by kakehashi migrate",
+        ):
             search()
 
 

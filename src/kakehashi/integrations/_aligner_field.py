@@ -100,8 +100,8 @@ def index_may_need_moving(space: Space, document_modality: str) -> Iterator[None
             note = (
                 f"This aligner is of shared mode: it gives {projected} dimensions, and its "
                 f"{modality} encoder {stored}. An index of that encoder's vectors has to be moved "
-                f"first: aligner.project(vectors, texts=..., modality={modality!r}, "
-                "role='document')."
+                f"first, by kakehashi migrate or aligner.project(vectors, texts=..., "
+                f"modality={modality!r}, role='document')."
             )
             add_note(error, note)
         raise

@@ -128,8 +128,8 @@ def _advice(space: CheckedSpace) -> str:
     moving = ""
     if space.mode == "shared":
         moving = (
-            "An index of the encoder's own vectors has to be moved first: aligner.project(vectors, "
-            "texts=..., modality='target', role='document'). "
+            "An index of the encoder's own vectors has to be moved first, by kakehashi migrate or "
+            "aligner.project(vectors, texts=..., modality='target', role='document'). "
         )
     return (
         f"{moving}Search it through the aligner that filled it; or empty it and fill it through "

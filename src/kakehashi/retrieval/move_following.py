@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..data.arguments import is_number
 from ..errors import DataError, DegradedWarning
@@ -84,6 +84,10 @@ class MoveFollower:
         self._standing: Standing | None = None
         self._read_at = -float("inf")
         self._lock = Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy and pickle what it is made of: the copy reads the notes anew."""
+        return type(self), (self._parts, self._every, self._timeout, self._clock)
 
     def now(self) -> Standing:
         """Return which parts answer; read the notes where the last reading is too old.

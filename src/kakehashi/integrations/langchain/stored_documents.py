@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from langchain_core.documents import Document
@@ -28,10 +29,18 @@ def second_stage(
     if model is None:
         return None
 
-    def by_ids(ids: Sequence[str], options: Mapping[str, Any]) -> Sequence[Document]:
-        return documents_by_ids(store, ids, joined(store, search_kwargs, options))
-
+    # No closure: a retriever that holds this is pickled.
+    by_ids = partial(_by_ids, store, search_kwargs)
     return SecondStage(model, Payloads(_text_of, id_of, by_ids))
+
+
+def _by_ids(
+    store: VectorStore,
+    search_kwargs: Mapping[str, Any],
+    ids: Sequence[str],
+    options: Mapping[str, Any],
+) -> Sequence[Document]:
+    return documents_by_ids(store, ids, joined(store, search_kwargs, options))
 
 
 def id_of(document: Document) -> str | None:

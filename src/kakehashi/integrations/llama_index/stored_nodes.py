@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from llama_index.core.indices import VectorStoreIndex
@@ -33,11 +34,23 @@ def second_stage(
     if model is None:
         return None
 
-    def by_ids(ids: Sequence[str], of_call: Mapping[str, Any]) -> Sequence[BaseNode]:
-        filters = all_of([options.get("filters"), of_call.get("filters")])
-        return nodes_by_ids(index, ids, {**options, **of_call, "filters": filters})
+    # No closures: a retriever that holds this is pickled.
+    by_ids = partial(_by_ids, index, options)
+    return SecondStage(model, Payloads(embedding.text_of, _id_of, by_ids))
 
-    return SecondStage(model, Payloads(embedding.text_of, lambda node: str(node.node_id), by_ids))
+
+def _id_of(node: BaseNode) -> str:
+    return str(node.node_id)
+
+
+def _by_ids(
+    index: VectorStoreIndex,
+    options: Mapping[str, Any],
+    ids: Sequence[str],
+    of_call: Mapping[str, Any],
+) -> Sequence[BaseNode]:
+    filters = all_of([options.get("filters"), of_call.get("filters")])
+    return nodes_by_ids(index, ids, {**options, **of_call, "filters": filters})
 
 
 def nodes_by_ids(
