@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
 
+from ..errors import DataError
 from ..integrations.stores.address import parse_address
 from ..integrations.stores.movable.names import moved_name, name_of
 from ..integrations.stores.movable.protocol import MovableCollection
@@ -27,7 +28,7 @@ def look_at_leftovers(
     """
     ours = name_of(collection.address)
     for name in dict.fromkeys([moved_name(ours), *copies]):
-        beside = collection.beside(name)
+        beside = collection_beside(collection, name)
         note = None if beside is None else MoveNote.from_json(beside.note())
         if note is not None and note.source == ours:
             yield _copy(name, note)
@@ -37,6 +38,17 @@ def look_at_leftovers(
         says = f"{len(files):,} half-written files of a run that was stopped: {listed}"
         step = "delete them, once no program writes here"
         yield Finding("leftovers", NOTE, (says,), step, {"files": [path.name for path in files]})
+
+
+def collection_beside(collection: MovableCollection, name: str) -> MovableCollection | None:
+    """Return the collection of this name; None where there is none that a migration can have made.
+
+    A note that anybody wrote may name anything.
+    """
+    try:
+        return collection.beside(name)
+    except DataError:  # no name that the store allows, or of something else
+        return None
 
 
 def _copy(name: str, note: MoveNote) -> Finding:

@@ -9,6 +9,7 @@ from ..integrations.stores.movable.protocol import MovableCollection
 from ..printable import printable
 from ..retrieval.move_note import MoveNote
 from .finding import FAULT, NOTE, SOUND, Finding
+from .leftovers import collection_beside
 
 _LONG = timedelta(days=1)
 """A copy that has not got on for so long was interrupted."""
@@ -64,7 +65,7 @@ def look_at_note(collection: MovableCollection) -> Iterator[Finding]:
         )
     elif note.state == "live":
         step = "kakehashi migrate --clean-up deletes the old index, after a question"
-        there = collection.beside(note.source) is not None
+        there = collection_beside(collection, note.source) is not None
         said = "the old index is still there" if there else "the old index is deleted"
         yield Finding(
             "move", NOTE if there else SOUND, (says, said), step if there else "", evidence

@@ -83,15 +83,26 @@ def one_pass(
 def _delete_what_is_gone(source: MovableCollection, moved: MovableCollection) -> int:
     """Delete what the source no longer holds, and return how many documents that were.
 
-    The collections are only read where one holds more than the other.
+    The collections are only read where one holds more than the other. Where two migrations filled
+    one at the same time, a document may be there twice: both are deleted, and the next pass writes
+    it again.
     """
     if moved.count() <= source.count():
         return 0
-    gone = ids_missing(moved, source)
+    gone = ids_missing(moved, source) or _ids_twice(moved)
     for start in range(0, len(gone), moved.page_size):
         moved.delete(gone[start : start + moved.page_size])
     moved.finish()
     return len(gone)
+
+
+def _ids_twice(of: MovableCollection) -> list[str]:
+    seen: set[str] = set()
+    twice = []
+    for page in of.pages():
+        twice += [row.id for row in page if row.id in seen]
+        seen.update(row.id for row in page)
+    return twice
 
 
 def ids_missing(of: MovableCollection, there: MovableCollection) -> list[str]:

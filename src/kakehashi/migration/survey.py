@@ -28,7 +28,8 @@ class Survey:
         source_rows: those of the source modality, whose vectors are projected ones.
         without_text: documents without a text, or with a blank one.
         source_without_text: those of the source modality among them.
-        without_vector: documents whose vector is missing, all zeros or not finite.
+        without_vector: documents whose vector is missing, all zeros or not finite, or of another
+            length than the store declares.
         example: the id of one of these.
         bytes_beside: the size of all but the vectors: ids, texts and metadata, in UTF-8.
         seconds: that reading took.
@@ -92,6 +93,7 @@ def survey(
     """
     started, total = time.perf_counter(), source.count()
     found, step = Survey(), max(1, -(-total // SAMPLE))
+    dimension = watch.run(lambda: source.dimension)
     pages = track(
         watch.each(iter(source.pages())), "reading the index", -(-total // source.page_size)
     )
@@ -103,7 +105,7 @@ def survey(
         if is_source(row):
             found.source_rows += 1
             found.source_without_text += blank
-        elif not _is_usable(row):
+        elif not _is_usable(row, dimension):
             found.without_vector += 1
             found.example = found.example or row.id
         elif number % step == 0 or row.text in texts:
@@ -112,8 +114,8 @@ def survey(
     return found
 
 
-def _is_usable(row: StoredRow) -> bool:
-    if row.vector is None:
+def _is_usable(row: StoredRow, dimension: int) -> bool:
+    if row.vector is None or len(row.vector) != (dimension or len(row.vector)):
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(0 < float(row.vector @ row.vector) < np.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from dataclasses import replace
@@ -11,20 +12,31 @@ from urllib.parse import quote
 from ....errors import DataError
 from ..address import Address
 
+_LONGEST = 200
+"""Bytes of a name: what is half written is hidden under a longer one, and 255 are allowed."""
+
 
 def beside_of(address: Address, name: str) -> Address:
     """Return the address of a file or folder beside the one of an address.
 
     Raises:
-        DataError: a name that leads elsewhere, or is hidden.
+        DataError: a name that leads elsewhere, is hidden or too long.
     """
-    if not name or name != Path(name).name or name.startswith((".", "_")) or "\\" in name:
+    if not _is_name(name):
         raise DataError(
-            f"{name!r} is no name of a file beside {address.folder}; give one without a slash "
-            "that starts with a letter or a digit."
+            f"{name!r:.80} is no name of a file beside {address.folder}; give one without a slash "
+            f"that starts with a letter or a digit, of at most {_LONGEST} bytes."
         )
-    path = address.required_folder().absolute().with_name(name)
+    path = Path(os.path.abspath(address.required_folder())).with_name(name)
     return replace(address, text=f"{address.kind}:{quote(str(path))}", folder=path)
+
+
+def _is_name(name: str) -> bool:
+    if not name or name != Path(name).name or name.startswith((".", "_")):
+        return False
+    if "\\" in name or "\0" in name:
+        return False
+    return len(name.encode(errors="surrogatepass")) <= _LONGEST and name.isprintable()
 
 
 def new_beside(address: Address, name: str) -> Address:
@@ -40,8 +52,14 @@ def new_beside(address: Address, name: str) -> Address:
 
 
 def remove(path: Path) -> None:
-    """Delete a file or a folder; nobody reads half of a folder."""
-    if path.is_dir():
+    """Delete a file or a folder; nobody reads half of a folder.
+
+    Of a link, what it leads to is deleted, too.
+    """
+    if path.is_symlink():
+        remove(path.resolve())
+        path.unlink()
+    elif path.is_dir():
         hidden = _hidden(path)
         path.rename(hidden)
         shutil.rmtree(hidden)

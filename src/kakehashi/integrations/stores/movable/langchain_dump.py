@@ -10,7 +10,7 @@ from ..address import Address
 from ..kept_file import beside, keep_in, kept_in
 from ..langchain_dump import read_entries
 from ..replacing import replace_file
-from .files import beside_of, new_beside
+from .files import beside_of, new_beside, remove
 from .held import Held, HeldCollection
 from .protocol import StoredRow
 from .untouched import untouched_bytes
@@ -55,7 +55,7 @@ class DumpCollection(HeldCollection):
 
     def drop(self) -> None:
         """Delete the file and the one of our texts."""
-        self._path.unlink()
+        remove(self._path)
         beside(self._path).unlink(missing_ok=True)
 
     def kept(self, key: str) -> str | None:
