@@ -16,6 +16,7 @@ from ..aligner import Aligner
 from ..encoders.protocol import checked_encode
 from ..errors import AlignerMismatchError, EncoderError, EncoderMismatchError
 from ..integrations.stores.movable.protocol import MovableCollection, StoredRow
+from ..integrations.stores.rows import FIELD
 from ..retrieval.index_check import have_these
 from ..retrieval.index_record import IndexRecord
 from ..retrieval.move_note import MoveNote
@@ -54,11 +55,11 @@ def require_direction(
     _require_dimension(source, aligner, shared)
     if shared.recognises(vectors, "target"):
         raise AlignerMismatchError(_moved_already(source))
-    found = (
-        _by_signature(aligner, vectors)
-        or _by_record(source, aligner)
-        or _by_encoder(source, aligner, rows, unit_rows(vectors))
-    )
+    _refuse_other_sources(source, aligner, sample)
+    found = _by_signature(aligner, vectors)
+    if found is None:  # documents outweigh a record: it does not say of which modality they are
+        recorded = _by_record(source, aligner)
+        found = _by_encoder(source, aligner, rows, unit_rows(vectors)) or recorded
     if probes is not None:
         found = _by_probes(source, shared, sample, probes) or found
     if found is None:
@@ -85,6 +86,28 @@ def _refuse_moved(source: MovableCollection, shared: Aligner) -> None:
             f"{record.fingerprint[:12]!r}: its vectors are projected ones, which no map takes. "
             "Move the index that it came from."
         )
+
+
+def _refuse_other_sources(
+    source: MovableCollection, aligner: Aligner, sample: Sequence[StoredRow]
+) -> None:
+    """Refuse projected vectors of a multi aligner, whose sources have names of their own."""
+    record = source.record()
+    if record is None or record.fingerprint == aligner.fingerprint:
+        return
+    named: dict[str, list[StoredRow]] = {}
+    for row in sample:
+        if isinstance(name := row.metadata.get(FIELD), str) and name != "target":
+            named.setdefault(name, []).append(row)
+    for name, rows in named.items():
+        vectors = np.stack([row.vector for row in rows if row.vector is not None])
+        if _by_signature(aligner, vectors) is None:
+            raise AlignerMismatchError(
+                f"Documents of {source.name} name the modality {name!r}, and another aligner "
+                f"filled it, {record.fingerprint[:12]!r}. If that is a MultiAligner, their vectors "
+                "are projected ones, which no map takes. Move a copy without them, and add them "
+                "through the new map."
+            )
 
 
 def _moved_already(source: MovableCollection) -> str:

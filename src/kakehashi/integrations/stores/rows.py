@@ -11,7 +11,7 @@ from ...data.index import IndexDocuments
 from ...errors import DataError
 from ...vectors import FloatArray
 
-_FIELD, _SOURCE = "modality", "source"
+FIELD, _SOURCE = "modality", "source"
 """The field of the metadata that names the modality of a document, unless another was chosen."""
 
 IsProjected = Callable[[Mapping[str, Any]], bool]
@@ -20,7 +20,7 @@ IsProjected = Callable[[Mapping[str, Any]], bool]
 
 def names_the_source(metadata: Mapping[str, Any]) -> bool:
     """Whether metadata say ``modality: source``, as an aligner writes by default."""
-    return metadata.get(_FIELD) == _SOURCE
+    return metadata.get(FIELD) == _SOURCE
 
 
 def is_node_of_llama_index(fields: Mapping[str, Any]) -> bool:
