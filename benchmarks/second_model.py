@@ -48,7 +48,7 @@ from kakehashi.encoders.identity import EncoderIdentity
 from kakehashi.metrics.relevance import groups_of
 from kakehashi.metrics.rescored import first_hits
 from kakehashi.metrics.statistics import paired_test
-from kakehashi.retrieval.side_table import SideTable
+from kakehashi.retrieval.second_model.side_table import SideTable
 from kakehashi.vectors import unit_rows
 
 SETS = (

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .data.readers import read_pairs
     from .integrations.reading import read_index
     from .multi_aligner import MultiAligner, load
-    from .retrieval.second_model import SecondModel
+    from .retrieval.second_model.model import SecondModel
     from .training.fit import fit
 
 __version__ = "0.1.0"
@@ -35,7 +35,7 @@ __all__ = [
 _LAZY = {
     "Aligner": "aligner",
     "MultiAligner": "multi_aligner",
-    "SecondModel": "retrieval.second_model",
+    "SecondModel": "retrieval.second_model.model",
     "load": "multi_aligner",
     "fit": "training.fit",
     "read_index": "integrations.reading",

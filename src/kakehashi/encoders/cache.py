@@ -46,7 +46,7 @@ class VectorCache:
         self._path = Path(path)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self.readable():
-            # Whoever shares one among threads takes turns (retrieval/side_table.py).
+            # Whoever shares one among threads takes turns (retrieval/second_model/side_table.py).
             self.database = sqlite3.connect(self._path, timeout=60, check_same_thread=False)
             self._refuse_another()
             self.database.executescript(_SCHEMA)

@@ -26,7 +26,7 @@ from ..errors import DataError
 from ..metrics.pool import Pool
 from ..metrics.relevance import clusters_of, groups_of
 from ..metrics.statistics import Scores, paired_test
-from ..retrieval.second_model import N_HITS
+from ..retrieval.second_model.model import N_HITS
 from ..training.held_out_ranks import mrr
 from ..vectors import Float32Array, thinned, unit_rows
 from .baselines import Aligned, Both

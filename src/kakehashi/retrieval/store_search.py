@@ -13,7 +13,7 @@ from .hits import Hit, SearchResult
 from .rescore import Rescorer
 from .score_scales import ScoreScale
 from .search import SearchRequest
-from .second_stage import AsHit, SecondStage
+from .second_model.stage import AsHit, SecondStage
 
 ReadPart = Callable[[Any, int], list[Hit]]
 """Returns at most that many hits of a part of a store, as the store scores them. A part is told by

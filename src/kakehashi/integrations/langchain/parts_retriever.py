@@ -17,9 +17,9 @@ from ...retrieval.document_key import MergeParts
 from ...retrieval.fusion import Method
 from ...retrieval.hybrid_search import HybridResult, OnError
 from ...retrieval.move_following import Standing
-from ...retrieval.part import names_of
-from ...retrieval.part_queries import Question
-from ...retrieval.parts import PartsSearch
+from ...retrieval.parts.part import names_of
+from ...retrieval.parts.queries import Question
+from ...retrieval.parts.search import PartsSearch
 from ...retrieval.search import check_k
 from .found import documents_of
 from .parts import Part

@@ -28,8 +28,8 @@ from ...retrieval.query import Query
 from ...retrieval.rescore import Rescorer
 from ...retrieval.scores_by_place import with_scores_by_place
 from ...retrieval.search import SearchRequest
-from ...retrieval.second_model import SecondModel
-from ...retrieval.second_stage import SecondStage, check_options_of_second
+from ...retrieval.second_model.model import SecondModel
+from ...retrieval.second_model.stage import SecondStage, check_options_of_second
 from .._aligner_field import index_may_need_moving
 from .filters import joined
 from .index import acheck, check

@@ -18,9 +18,9 @@ from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer, check_rescore
 from ...retrieval.score_scales import ScoreScale
 from ...retrieval.search import SearchRequest
-from ...retrieval.second_model import SecondModel
+from ...retrieval.second_model.model import SecondModel
+from ...retrieval.second_model.stage import check_fusion
 from ...retrieval.second_similarity import RescoringSpace, SecondSimilarity
-from ...retrieval.second_stage import check_fusion
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .._modalities import Space

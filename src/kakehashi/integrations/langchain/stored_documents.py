@@ -9,8 +9,8 @@ from typing import Any
 from langchain_core.documents import Document
 from langchain_core.vectorstores import VectorStore
 
-from ...retrieval.second_model import SecondModel
-from ...retrieval.second_stage import Payloads, SecondStage
+from ...retrieval.second_model.model import SecondModel
+from ...retrieval.second_model.stage import Payloads, SecondStage
 from .filters import joined, kind_of
 from .postgres import KINDS as POSTGRES
 from .postgres import lets_through

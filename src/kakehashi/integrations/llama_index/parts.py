@@ -13,7 +13,7 @@ from ...retrieval.document_key import MergeParts
 from ...retrieval.document_modality import DocumentModality
 from ...retrieval.index_check import check_index
 from ...retrieval.move_note import NOTE_KEY
-from ...retrieval.second_map import EveryQuery
+from ...retrieval.parts.every_query import EveryQuery
 from ...retrieval.stored_index import StoredDocument, StoredIndex
 from .._modalities import Space
 from ..stores.filtered import FilteredIndex

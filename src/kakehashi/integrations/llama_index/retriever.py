@@ -23,8 +23,8 @@ from ...retrieval.query import Query
 from ...retrieval.rescore import Rescore
 from ...retrieval.scores_by_place import with_scores_by_place
 from ...retrieval.search import SearchRequest, check_k
-from ...retrieval.second_model import SecondModel
-from ...retrieval.second_stage import check_options_of_second
+from ...retrieval.second_model.model import SecondModel
+from ...retrieval.second_model.stage import check_options_of_second
 from .._aligner_field import index_may_need_moving
 from .embedding import AlignedEmbedding
 from .hybrid_retriever import HybridRetriever

@@ -22,9 +22,9 @@ from ...retrieval.hits import Hit, SearchResult
 from ...retrieval.rescore import Rescore, Rescorer
 from ...retrieval.score_scales import SCALES, ScoreScale
 from ...retrieval.search import SearchRequest
-from ...retrieval.second_model import SecondModel
+from ...retrieval.second_model.model import SecondModel
+from ...retrieval.second_model.stage import check_fusion, check_options_of_second
 from ...retrieval.second_similarity import RescoringSpace, SecondSimilarity
-from ...retrieval.second_stage import check_fusion, check_options_of_second
 from ...retrieval.store_search import StoreSearch
 from .._aligner_field import index_may_need_moving
 from .bm25_search import BM25Search, check_texts, key_of_node

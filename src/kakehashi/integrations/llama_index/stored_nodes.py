@@ -9,8 +9,8 @@ from typing import Any
 from llama_index.core.indices import VectorStoreIndex
 from llama_index.core.schema import BaseNode
 
-from ...retrieval.second_model import SecondModel
-from ...retrieval.second_stage import Payloads, SecondStage
+from ...retrieval.second_model.model import SecondModel
+from ...retrieval.second_model.stage import Payloads, SecondStage
 from .embedding import AlignedEmbedding
 from .filters import all_of, permits
 

@@ -17,15 +17,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..data.arguments import is_whole, text_problem
-from ..encoders.adapters import as_encoder
-from ..encoders.cache import BATCH_SIZE
-from ..errors import CacheError, DataError, DegradedWarning, SearchTimeoutError
-from ..projection.rescoring import MAX_HITS
-from ..vectors import Float32Array, unit_rows
-from .second_encoder import ModelFailedError, SecondEncoder, as_raised
+from ...data.arguments import is_whole, text_problem
+from ...encoders.adapters import as_encoder
+from ...encoders.cache import BATCH_SIZE
+from ...errors import CacheError, DataError, DegradedWarning, SearchTimeoutError
+from ...projection.rescoring import MAX_HITS
+from ...vectors import Float32Array, unit_rows
+from ..time_limit import call_within, check_timeout
+from .encoder import ModelFailedError, SecondEncoder, as_raised
 from .side_table import Embedded, SideTable
-from .time_limit import call_within, check_timeout
 
 N_HITS = 50
 """Hits that a second model orders, by default. With 20, .02 to .05 fewer answers came first

@@ -14,13 +14,14 @@ from support.toy_data import hashed_letters, letters_apart, machine_pairs, other
 from kakehashi.encoders.cache import encode_texts, key_of
 from kakehashi.encoders.identity import EncoderIdentity
 from kakehashi.errors import CacheError, DataError, DegradedWarning
-from kakehashi.retrieval import second_encoder, second_model
 from kakehashi.retrieval.hits import Hit
 from kakehashi.retrieval.query import Query
 from kakehashi.retrieval.search import SearchRequest
-from kakehashi.retrieval.second_model import SecondModel
-from kakehashi.retrieval.second_stage import Payloads, SecondStage
-from kakehashi.retrieval.side_table import SideTable
+from kakehashi.retrieval.second_model import encoder as second_encoder
+from kakehashi.retrieval.second_model import model as second_model
+from kakehashi.retrieval.second_model.model import SecondModel
+from kakehashi.retrieval.second_model.side_table import SideTable
+from kakehashi.retrieval.second_model.stage import Payloads, SecondStage
 from kakehashi.vectors import unit_rows
 
 TEXTS = list(machine_pairs().target_texts)

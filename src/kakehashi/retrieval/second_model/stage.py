@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from ..data.arguments import text_problem
-from ..encoders.cache import key_of
-from ..errors import DataError
-from .hits import Hit, SearchResult
-from .search import SearchRequest
-from .second_model import SecondModel
+from ...data.arguments import text_problem
+from ...encoders.cache import key_of
+from ...errors import DataError
+from ..hits import Hit, SearchResult
+from ..search import SearchRequest
+from .model import SecondModel
 from .side_table import Embedded
 
 AsHit = Callable[[Any], Hit]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..errors import DataError
-from .fusion import fusion_of
-from .merging import Fusion
+from ...errors import DataError
+from ..fusion import fusion_of
+from ..merging import Fusion
+from ..rank_fusion import RankFusion
+from .fusion import ByProbability, BySimilarity, Scale
 from .part import Part, is_turned_off, map_of
-from .parts_fusion import ByProbability, BySimilarity, Scale
-from .rank_fusion import RankFusion
 
 
 class PartScales:

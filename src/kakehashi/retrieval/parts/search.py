@@ -2,8 +2,8 @@
 
 During a migration, the old collection and the new one are such parts. The scores of an aligner that
 rescores are inner products of its second map. So are those of the moved vectors, which the same map
-has projected. Parts of other aligners compare by probability (:mod:`.parts_fusion`). Which parts
-answer follows the notes of migrations (:mod:`.move_following`).
+has projected. Parts of other aligners compare by probability (:mod:`.fusion`). Which parts
+answer follows the notes of migrations (:mod:`..move_following`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, get_args
 
-from ..data.arguments import check_choice
-from ..errors import DataError
-from .answer_probability import MinScore
-from .document_key import MergeParts
-from .hybrid_search import HybridResult, HybridSearch, OnError
-from .merging import Fusion
-from .move_following import MoveFollower, Standing
+from ...data.arguments import check_choice
+from ...errors import DataError
+from ..answer_probability import MinScore
+from ..document_key import MergeParts
+from ..hybrid_search import HybridResult, HybridSearch, OnError
+from ..merging import Fusion
+from ..move_following import MoveFollower, Standing
+from ..query import Query
+from ..search import Search, SearchRequest
+from ..search_threads import in_search_thread
+from .fusion import FirstOfDoubles
 from .part import Part
-from .part_queries import Question, aqueries_of, queries_of
-from .part_scales import PartScales
 from .part_search import PartSearch
-from .parts_fusion import FirstOfDoubles
-from .query import Query
-from .search import Search, SearchRequest
-from .search_threads import in_search_thread
+from .queries import Question, aqueries_of, queries_of
+from .scales import PartScales
 
 
 class PartsSearch:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..projection.rescoring import Rescoring
-from ..vectors import Float32Array
+from ...projection.rescoring import Rescoring
+from ...vectors import Float32Array
 
 
 class EveryQuery:

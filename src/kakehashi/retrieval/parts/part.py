@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
-from ..data.hashing import hash_of
-from .document_key import MergeParts
-from .move_following import NotedPart
-from .part_queries import AskedPart
-from .search import Search
+from ...data.hashing import hash_of
+from ..document_key import MergeParts
+from ..move_following import NotedPart
+from ..search import Search
+from .queries import AskedPart
 
 
 class Part(AskedPart, NotedPart, Protocol):

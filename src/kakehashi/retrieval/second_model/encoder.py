@@ -9,11 +9,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..encoders import Encoder
-from ..encoders.identity import EncoderIdentity
-from ..encoders.protocol import checked_encode
-from ..types import Role
-from ..vectors import Float32Array
+from ...encoders import Encoder
+from ...encoders.identity import EncoderIdentity
+from ...encoders.protocol import checked_encode
+from ...types import Role
+from ...vectors import Float32Array
 
 _AGAIN = 600.0
 """Seconds after which a document that was refused is asked for again: a quota may have ended it."""

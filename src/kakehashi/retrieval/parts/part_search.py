@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ..errors import KakehashiError
-from .hits import Hit, SearchResult
-from .query import Query
-from .search import Search, SearchRequest
+from ...errors import KakehashiError
+from ..hits import Hit, SearchResult
+from ..query import Query
+from ..search import Search, SearchRequest
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..encoders.cache import VectorCache, entry_vector, key_of
-from ..encoders.identity import EncoderIdentity
-from ..vectors import CHUNK_ROWS, Float32Array, unit_rows
+from ...encoders.cache import VectorCache, entry_vector, key_of
+from ...encoders.identity import EncoderIdentity
+from ...vectors import CHUNK_ROWS, Float32Array, unit_rows
 
 MAX_SEARCHED = 100_000
 """Documents that are searched as a whole: 200 MB of 512 float32."""

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..vectors import Float32Array, unit_rows
-from .encoded_query import EncodedQuery
-from .query import Query, told_modality
+from ...vectors import Float32Array, unit_rows
+from ..encoded_query import EncodedQuery
+from ..query import Query, told_modality
 
 
 class AskedPart(Protocol):

@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from ..errors import DataError
-from .answer_probability import MinScore
-from .hits import DocumentKey
-from .merging import (
+from ...errors import DataError
+from ..answer_probability import MinScore
+from ..hits import DocumentKey
+from ..merging import (
     FusedDocument,
     Fusion,
     HitsByDocument,
