@@ -22,7 +22,7 @@ _NO_CHARACTERS = "\ufffe\uffff"
 """Code points that are never characters, and that no XML may hold."""
 _MARKDOWN = re.compile(r"([\\`\[\]|])")
 _PASSWORD = re.compile(r"(\w://[^/:@\s]*):\S*@")
-_PASSWORD_OPTION = re.compile(r"([?&]password=)[^&\s]*")
+_PASSWORD_OPTION = re.compile(r"([?&][^=&\s]*(?:password|key|token|secret)=)[^&\s]*", re.IGNORECASE)
 
 
 def printable(text: Any) -> str:

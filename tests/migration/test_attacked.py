@@ -9,7 +9,8 @@ import pytest
 from support.toy_data import machine_pairs, reversed_letters
 
 from kakehashi.doctor import examine
-from kakehashi.errors import DataError
+from kakehashi.errors import DataError, MigrationError
+from kakehashi.integrations.stores.movable.parquet import ParquetCollection
 from kakehashi.integrations.stores.movable.opening import open_movable
 from kakehashi.migration import clean_up, migrate
 from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
@@ -44,6 +45,22 @@ def test_two_moves_at_once_double_nothing_for_long(tmp_path, keeping_aligner):
     assert done.deleted == len(rows)
     assert open_movable(first.moved).count() == len(rows)
     assert done.checksum == first.checksum
+
+
+def test_another_run_that_makes_it_live_stops_this_one(tmp_path, keeping_aligner, monkeypatch):
+    address = folder(tmp_path / "index")
+    finish, runs = ParquetCollection.finish, []
+
+    def meanwhile(self):
+        finish(self)
+        runs.append(self)
+        if len(runs) == 1:  # another process
+            migrate(address, keeping_aligner, switch=True)
+
+    monkeypatch.setattr(ParquetCollection, "finish", meanwhile)
+    with pytest.raises(MigrationError, match="changed the state of .* it is 'live'"):
+        migrate(address, keeping_aligner)
+    assert migrate(address, keeping_aligner, switch=True).state == "live"
 
 
 def test_vectors_of_several_lengths_are_refused_before_the_first_write(tmp_path, keeping_aligner):

@@ -93,10 +93,12 @@ def copy_until_settled(ends: Ends, vectors: NewVectors, watch: Stopwatch) -> Cop
     """Run passes until one changes nothing: it has compared every document.
 
     Raises:
-        MigrationError: the store fails, or the source is still written to.
+        MigrationError: the store fails, the source is still written to, or another run has
+            changed the state of the move.
     """
     copied = Copied()
     while copied.passes < _PASSES:
+        ends.require_state("copying", "verified")  # another run may have made it live meanwhile
         before = copied.last
         copied.last = ends.patiently(lambda: one_pass(ends.source, ends.there(), vectors, watch))
         copied.passes += 1

@@ -88,6 +88,20 @@ class Ends:
         note = MoveNote(self.source_name, fingerprint, state, moved.count(), at, caught_up)
         moved.write_note(note.to_json())
 
+    def require_state(self, *states: MoveState) -> None:
+        """Refuse to go on where another run has changed the state of the move.
+
+        Raises:
+            MigrationError: the note says another one, or is gone.
+        """
+        note = self.patiently(self.note)
+        if note is None or note.state not in states:
+            said = "gone" if note is None else repr(note.state)
+            raise MigrationError(
+                f"Another run has changed the state of {self.there().name}: it is {said}. This one "
+                "has stopped; run the same command again."
+            )
+
     def patiently(self, call: Callable[[], T]) -> T:
         """Return what a call returns; where the server does not answer, wait and call again.
 

@@ -83,6 +83,7 @@ def _moved(
     if probes is not None:
         asked = probes
         recall = ends.patiently(lambda: verified_recall(ends, asked, aligner, shared))
+    ends.require_state("copying", "verified")
     ends.patiently(lambda: ends.write_note(shared.fingerprint, "verified"))
     if switch:
         if probes is not None:  # they took their time: what was changed meanwhile is changed here

@@ -28,6 +28,7 @@ def switched(ends: Ends, vectors: NewVectors, watch: Stopwatch) -> int:
     if note is not None and note.state == "live" and note.caught_up:
         return 0
     if not is_live(ends):
+        ends.require_state("verified")
         ends.patiently(lambda: ends.write_note(fingerprint, "live", caught_up=False))
     late = ends.patiently(
         lambda: one_pass(ends.source, ends.there(), vectors, watch, adds_only=True)

@@ -46,11 +46,17 @@ def parse_address(text: str) -> Address | None:
         path = Path(text)
         found = _kind_of(path)
         return None if found is None else Address(text, found, path)
-    parts = urlsplit(rest)
+    try:
+        parts = urlsplit(rest)
+    except ValueError as error:
+        raise DataError(f"{without_password(text)} is no address: it is {FORM}.") from error
+    if parts.hostname is not None:
+        text = without_password(text)  # which no server here asks for; errors name the address
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for name in options:
         if name not in _OPTIONS:
-            raise DataError(f"{text}: unknown option {name!r}; allowed are {', '.join(_OPTIONS)}.")
+            shown = without_password(text)
+            raise DataError(f"{shown}: unknown option {name!r}; allowed are {', '.join(_OPTIONS)}.")
     collection, vector = options.get("collection"), options.get("vector")
     if parts.hostname is not None:
         server = (parts.hostname, _port(text, parts))

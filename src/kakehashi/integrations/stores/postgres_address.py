@@ -114,14 +114,16 @@ def parse_postgres(text: str) -> PostgresAddress:
     Raises:
         DataError: another form. The message holds nothing of a password.
     """
-    parts = urlsplit(text)
     try:
+        parts = urlsplit(text)
         port = parts.port
-    except ValueError as error:
+        if "@" in parts.path + parts.fragment:  # of a password with a slash that was not escaped
+            raise ValueError("an @ behind the server")
+    except ValueError:
         raise DataError(
-            f"An address of PostgreSQL has no port that is a number; it is {FORM}. Leave the "
-            "password out and set PGPASSWORD, or write its special characters as %2F and the like."
-        ) from error
+            f"An address of PostgreSQL that cannot be read; it is {FORM}. Leave the password out "
+            "and set PGPASSWORD, or write its special characters as %2F and the like."
+        ) from None  # the error would name what it read
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     password = options.pop("password", None) or (parts.password and unquote(parts.password))
     user = None if parts.username is None else unquote(parts.username)
@@ -129,6 +131,12 @@ def parse_postgres(text: str) -> PostgresAddress:
     database = unquote(parts.path.strip("/")) or None
     if password:
         _PASSWORDS[user, server, database] = password
+    for name in options:
+        if "@" in name or "password" in name.lower():
+            raise DataError(
+                f"An option of an address of PostgreSQL that is not taken; it is {FORM}. A password "
+                "of a key (sslpassword) belongs in a service file of libpq (&service=NAME)."
+            )
     table, collection = options.pop("table", None), options.pop("collection", None)
     address = PostgresAddress(
         "",
