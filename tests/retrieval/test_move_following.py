@@ -1,10 +1,11 @@
 """Which parts of an index answer, as the notes of migrations say."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
-from kakehashi.errors import DataError, DegradedWarning
+from kakehashi.errors import AlignerMismatchError, DataError, DegradedWarning
 from kakehashi.retrieval.move_following import MoveFollower
 from kakehashi.retrieval.move_note import MoveNote
 
@@ -16,7 +17,8 @@ def note(state, source="old"):
 class Part:
     """A part whose note a test writes; ``asked`` counts the readings."""
 
-    def __init__(self, name, note=None, collection=None):
+    def __init__(self, name, note=None, collection=None, aligner="e" * 64):
+        self.space = SimpleNamespace(fingerprint=aligner)
         self.name, self.said, self.asked, self._collection = name, note, 0, collection
 
     def collection(self):
@@ -161,3 +163,11 @@ def test_a_note_that_takes_too_long_is_not_waited_for():
 def test_seconds_between_readings_are_checked(every):
     with pytest.raises(DataError, match="follow_every"):
         MoveFollower([Part("old")], every)
+
+
+@pytest.mark.parametrize("state", ["copying", "verified", "live", "rolled back"])
+def test_an_old_part_is_not_asked_through_the_map_that_moved_it(state):
+    """While the new part is live, the old one is silent: the fault would show at a way back."""
+    parts = [Part("old", aligner="f" * 64), Part("new", note(state), aligner="f" * 64)]
+    with pytest.raises(AlignerMismatchError, match=r"'old'.*moved its vectors into the part 'new'"):
+        answering(parts)

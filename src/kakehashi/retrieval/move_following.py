@@ -31,6 +31,10 @@ class NotedPart(Protocol):
     def name(self) -> str:
         """Its name among the parts."""
 
+    @property
+    def space(self) -> Any:
+        """Its aligner or multi aligner."""
+
     def collection(self) -> str | None:
         """Return its name in the store; None where the store tells none."""
         ...
@@ -157,6 +161,7 @@ def _standing(
 
     Raises:
         DataError: a part is being filled from one that is not among the parts.
+        AlignerMismatchError: the old part is asked through the map that moved its vectors.
     """
     silent, copied_from = {*unknown}, {}
     for part in parts:
@@ -164,6 +169,8 @@ def _standing(
         if note is None:
             continue
         source = _source(note, part, parts)
+        for asked in (each for each in parts if each.name == source):
+            note.check_source(asked.name, asked.space.fingerprint, part.name)
         if note.state == "live":
             silent |= set() if source is None else {source}
         elif source is None:

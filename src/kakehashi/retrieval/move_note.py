@@ -10,6 +10,8 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
+from ..errors import AlignerMismatchError
+
 NOTE_KEY = "kakehashi_move"
 """The key under which a store keeps the note in its metadata."""
 MoveState = Literal["copying", "verified", "live", "rolled back"]
@@ -37,6 +39,24 @@ class MoveNote:
     rows: int
     at: str
     caught_up: bool = True
+
+    def check_source(self, name: str, fingerprint: str, copy: str) -> None:
+        """Refuse to ask the old index through the map that moved its vectors.
+
+        Args:
+            name: of the part that holds the old index.
+            fingerprint: of the aligner of that part.
+            copy: name of the part that holds this note.
+
+        Raises:
+            AlignerMismatchError: it is the aligner that projected them.
+        """
+        if fingerprint == self.aligner:
+            raise AlignerMismatchError(
+                f"The part {name!r} is asked through the aligner {fingerprint[:12]!r}, which moved "
+                f"its vectors into the part {copy!r}. It holds them as they were before: give it "
+                "the aligner of mode keep, without as_shared()."
+            )
 
     def to_json(self) -> str:
         """Return the note as one line of JSON: some stores keep flat metadata only."""
