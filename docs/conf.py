@@ -59,5 +59,8 @@ nitpick_ignore_regex = [
     ),
     (r"py:class", r"kakehashi\.(encoders\.signature|evaluation\.task|integrations)\..*"),
     (r"py:class", r"kakehashi\.progress\.T"),
-    (r"py:class", r"kakehashi\.(evaluation\.second_verdict|retrieval\.second_model\.Look).*"),
+    (
+        r"py:class",
+        r"kakehashi\.(evaluation\.second_verdict|retrieval\.second_model\.(model\.)?Look).*",
+    ),
 ]

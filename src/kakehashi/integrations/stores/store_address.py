@@ -31,12 +31,21 @@ class Address:
 
     def of_collection(self, name: str) -> Address:
         """Return the address of a collection in the same store."""
+        return replace(self, collection=name).written()
+
+    def of_folder(self, folder: Path) -> Address:
+        """Return the address of another store of this kind."""
+        return replace(self, folder=folder).written()
+
+    def written(self) -> Address:
+        """Return it with the text that opens it."""
         place = quote(str(self.folder))
         if self.server is not None:
             host, port = self.server
             place = f"//{host}" + (f":{port}" if port is not None else "")
-        options = {"collection": name} | ({} if self.vector is None else {"vector": self.vector})
-        return replace(self, text=f"{self.kind}:{place}?{urlencode(options)}", collection=name)
+        named = {"collection": self.collection, "vector": self.vector}
+        options = urlencode({name: value for name, value in named.items() if value is not None})
+        return replace(self, text=f"{self.kind}:{place}" + (f"?{options}" if options else ""))
 
     def required_place(self) -> Path:
         """Return the path, of which nothing may be there.

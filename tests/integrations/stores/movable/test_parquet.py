@@ -57,6 +57,16 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
+def test_the_address_of_a_copy_names_the_column_of_vectors_too(tmp_path):
+    vectors = table(["a", "b"]).column("vector")
+    rows = table(["a", "b"], title=vectors, body=vectors).drop_columns("vector")
+    (tmp_path / "index").mkdir()
+    pq.write_table(rows, tmp_path / "index" / "0.parquet")
+    source = open_movable(f"parquet:{tmp_path / 'index'}?vector=title")
+    moved = source.create_beside("moved", D + 2)
+    assert open_movable(moved.address).dimension == D + 2
+
+
 def test_parts_become_one_file_in_the_order_of_the_source(folder):
     source, moved = moved_from(folder)
     assert [row.id for row in rows_of(source)] == ["b", "a", "d", "c", "e"]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote
 
 from ....errors import DataError
 from ..address import Address
@@ -27,8 +25,7 @@ def beside_of(address: Address, name: str) -> Address:
             f"{name!r:.80} is no name of a file beside {address.folder}; give one without a slash "
             f"that starts with a letter or a digit, of at most {_LONGEST} bytes."
         )
-    path = Path(os.path.abspath(address.required_folder())).with_name(name)
-    return replace(address, text=f"{address.kind}:{quote(str(path))}", folder=path)
+    return address.of_folder(Path(os.path.abspath(address.required_folder())).with_name(name))
 
 
 def _is_name(name: str) -> bool:
