@@ -1,5 +1,7 @@
 """Files of texts or vectors become an index, block by block."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -242,6 +244,19 @@ def test_the_encoder_is_that_of_the_training(texts, embed):
         embed(texts, target_encoder=other_letters)
     with pytest.raises(EncoderError, match="--target-encoder"):
         embed(texts, target_encoder=None)
+
+
+@pytest.mark.parametrize("as_text", [False, True])
+def test_documents_of_the_source_are_refused(as_text, texts, embed):
+    """Their vectors are projected ones, and their texts are those of another encoder."""
+    about = [{"modality": "source" if row == 70 else "target"} for row in range(90)]
+    table = pq.read_table(texts)
+    written = pa.array(list(map(json.dumps, about)) if as_text else about)
+    at = table.column_names.index("metadata") if "metadata" in table.column_names else None
+    table = table.drop_columns("metadata") if at is not None else table
+    pq.write_table(table.append_column("metadata", written), texts, row_group_size=20)
+    with pytest.raises(DataError, match=r"row group 3.* 1 rows are documents of the source"):
+        embed(texts)
 
 
 def test_out_is_not_the_input(texts, embed, text_aligner):

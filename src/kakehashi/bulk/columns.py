@@ -6,6 +6,8 @@ from typing import Any
 
 from ..errors import DataError
 from ..integrations.stores.arrow import list_vectors
+from ..integrations.stores.movable.arrow_rows import fields_of
+from ..integrations.stores.rows import FIELD, names_the_source
 from ..vectors import Float32Array
 
 
@@ -57,6 +59,22 @@ def stored_vectors(table: Any) -> Float32Array:
         return list_vectors(column)
     except (ValueError, TypeError) as error:
         raise DataError(f"column 'vector' holds no equally long lists: {error}.") from error
+
+
+def require_target(table: Any) -> None:
+    """Refuse documents of the source: their vectors are projected, their texts another encoder's.
+
+    Raises:
+        DataError: the metadata of rows say ``modality: source``.
+    """
+    named = [name for name in ("metadata", FIELD) if name in table.column_names][:1]
+    rows = table.select(named).to_pylist() if named else []
+    own = [fields_of(row["metadata"]) if "metadata" in row else row for row in rows]
+    if n := sum(map(names_the_source, own)):
+        raise DataError(
+            f"{n} rows are documents of the source ({FIELD}: source), and all are embedded as "
+            "those of the target. Leave them out, and add them through the aligner."
+        )
 
 
 def with_texts(table: Any) -> Any:

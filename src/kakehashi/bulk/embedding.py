@@ -18,7 +18,7 @@ from ..errors import DataError, EncoderError
 from ..progress import show_progress
 from ..vectors import Float32Array
 from .blocks import Block
-from .columns import stored_vectors, with_texts, with_vectors
+from .columns import require_target, stored_vectors, with_texts, with_vectors
 from .job import MODALITY, ROLE, Job
 
 
@@ -44,6 +44,7 @@ class BlockEmbedder:
         """
         table = table if self._from_vectors else with_texts(table)
         try:
+            require_target(table)
             # The threads of the encoder are limited, too: it is loaded by now.
             with threadpool_limits(limits=1), show_progress(False):  # the blocks are counted
                 vectors = self._vectors(table)

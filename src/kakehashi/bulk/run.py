@@ -87,7 +87,8 @@ def embed_parquet(
         workers: of Ray, with one CPU each; by default as many as there are CPUs.
 
     Raises:
-        DataError: the input cannot be used, or ``out`` holds other files. Or no Ray can be
+        DataError: the input cannot be used, or holds documents of the source (metadata
+            ``modality: source``); or ``out`` holds other files. Or no Ray can be
             joined, or one of its machines lacks something.
         ReaderError: a file is no Parquet.
         AlignerMismatchError: ``out`` was filled through another aligner; or the vectors are not

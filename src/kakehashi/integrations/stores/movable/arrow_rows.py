@@ -98,11 +98,11 @@ def _document(fields: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]
     if "metadata" not in fields:
         return text, {n: v for n, v in fields.items() if n not in (ID, column) and v is not None}
     # A struct has a place for what other rows name.
-    metadata = {n: v for n, v in _as_fields(fields["metadata"]).items() if v is not None}
+    metadata = {n: v for n, v in fields_of(fields["metadata"]).items() if v is not None}
     return node_of(metadata, text) if is_node_of_llama_index(metadata) else (text, metadata)
 
 
-def _as_fields(stored: Any) -> Mapping[str, Any]:
+def fields_of(stored: Any) -> Mapping[str, Any]:
     """Return metadata of a struct, of a map, or of JSON as text."""
     if isinstance(stored, str):
         try:
