@@ -32,8 +32,9 @@ def test_one_command_fits_on_the_vectors_that_are_left(left):
     options = (left / "pairs.jsonl", *SOURCE, "--index", f"chroma:{left}/store")
     done = run("fit", *options, "--no-learned", "--out", left / "aligner")
     assert done.returncode == 0, done.stderr
-    assert "80 rows given, 1 dropped" in done.stderr
-    assert "target: no document of chroma:" in done.stderr
+    said = " ".join(done.stderr.split())  # a long path wraps a line
+    assert "80 rows given, 1 dropped" in said
+    assert "target: no document of chroma:" in said
     aligner = kakehashi.load(left / "aligner")
     assert aligner.identities["target"] is None
     assert aligner.encoders.get("target") is None

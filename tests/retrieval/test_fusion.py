@@ -277,6 +277,7 @@ def test_scores_of_a_store_are_recognised(name):
     true = np.array([0.83, 0.41, 0.12, -0.07])
     given = {
         "similarity": true,
+        "negative similarity": -true,
         "cosine distance": 1 - true,
         "squared l2": 2 - 2 * true,
         "l2": np.sqrt(2 - 2 * true),

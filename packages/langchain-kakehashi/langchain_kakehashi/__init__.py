@@ -6,6 +6,8 @@ from kakehashi.integrations.langchain import (
     AlignedVectorStore,
     BM25Search,
     HybridRetriever,
+    Part,
+    PartsRetriever,
     VectorSearch,
 )
 
@@ -15,5 +17,7 @@ __all__ = [
     "AlignedVectorStore",
     "BM25Search",
     "HybridRetriever",
+    "Part",
+    "PartsRetriever",
     "VectorSearch",
 ]

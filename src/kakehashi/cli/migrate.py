@@ -22,7 +22,16 @@ from ..multi_aligner import load
 from ..progress import show_progress
 from .app import app
 from .console import plain_console, print_facts, print_json, warnings_as_lines
-from .options import EXPERTS, EncoderName, Json, load_pairs
+from .options import (
+    EXPERTS,
+    EncoderName,
+    Encoding,
+    Json,
+    Sheet,
+    SourceOfFit,
+    TargetOfFit,
+    load_pairs,
+)
 from .saving import INTERRUPTED
 
 _BACK = "The way back"
@@ -94,6 +103,10 @@ def migrate_command(
     ] = False,
     source_encoder: EncoderName = None,
     target_encoder: EncoderName = None,
+    source: SourceOfFit = None,
+    target: TargetOfFit = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     patience: Annotated[
         int,
         typer.Option(
@@ -123,7 +136,8 @@ def migrate_command(
     if aligner is None:
         raise DataError("Name the folder of the aligner with --aligner DIR.")
     space: Any = with_encoders(load(aligner), source_encoder, target_encoder)
-    pairs = None if probe is None else _pairs(probe, space)
+    how_file = {"encoding": encoding, "sheet": sheet}
+    pairs = None if probe is None else _pairs(probe, space, source, target, **how_file)
     with warnings_as_lines(), show_progress(not as_json), _saying_how_to_go_on():
         if only_plan:
             plan = dry_run(store, space, to=to, probe=pairs, say=_say)
@@ -135,10 +149,14 @@ def migrate_command(
     _show(done, as_json)
 
 
-def _pairs(probe: Path, aligner: Aligner) -> Pairs:
-    """Read the probe pairs, whose columns are named as those of the fit."""
-    source, target = aligner.data.columns
-    return load_pairs(probe, source=source, target=target)
+def _pairs(
+    probe: Path, aligner: Aligner, source: str | None, target: str | None, **how_file: Any
+) -> Pairs:
+    """Read the probe pairs, whose columns are named as those of the fit unless they are given."""
+    of_fit = dict(zip(("source", "target"), aligner.data.columns, strict=True))
+    given = {"source": source, "target": target}
+    columns = {side: name or of_fit[side] for side, name in given.items()}
+    return load_pairs(probe, **columns, **how_file)
 
 
 def _say(line: str) -> None:

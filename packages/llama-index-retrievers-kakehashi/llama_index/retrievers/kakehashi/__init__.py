@@ -4,7 +4,16 @@ from kakehashi.integrations.llama_index import (
     AlignedRetriever,
     BM25Search,
     HybridRetriever,
+    Part,
+    PartsRetriever,
     VectorSearch,
 )
 
-__all__ = ["AlignedRetriever", "BM25Search", "HybridRetriever", "VectorSearch"]
+__all__ = [
+    "AlignedRetriever",
+    "BM25Search",
+    "HybridRetriever",
+    "Part",
+    "PartsRetriever",
+    "VectorSearch",
+]
