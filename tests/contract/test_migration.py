@@ -276,5 +276,5 @@ def test_an_empty_collection_has_no_dimension_or_its_own(store):
 def test_a_missing_collection_is_an_error(tmp_path):
     with pytest.raises(DataError, match="does not exist"):
         open_movable(f"chroma:{tmp_path / 'nowhere'}")
-    with pytest.raises(DataError, match="no store that can be moved"):
+    with pytest.raises(DataError, match="no store that can be opened"):
         open_movable(tmp_path / "texts.txt")

@@ -37,10 +37,11 @@ def look_at_models(sample: Sample, parts: NDArray[np.intp]) -> Finding:
         return Finding("models", NOTE, (says,), "--encoder NAME embeds some documents again")
     sizes = np.bincount(parts[parts >= 0])
     evidence = {"compared": n, "parts": sizes.tolist()}
+    apart = int((parts < 0).sum())
+    beside = [f"{apart:,} vectors stand apart, too few to be told"] if apart else []
     if len(sizes) < 2:
-        return Finding(
-            "models", SOUND, (f"{n:,} vectors have the habits of one model",), "", evidence
-        )
+        says = f"{n - apart:,} vectors have the habits of one model"
+        return Finding("models", SOUND, (says, *beside), "", evidence)
     groups = [Group.of(sample.unit[parts == part]) for part in range(len(sizes))]
     likeness = max(groups[0].likeness(group) for group in groups[1:])
     evidence["likeness"] = likeness
@@ -48,6 +49,7 @@ def look_at_models(sample: Sample, parts: NDArray[np.intp]) -> Finding:
     found = [
         f"vectors of {len(sizes):,} models: parts of {listed} documents have nothing in common",
         *whereabouts(sample, parts > 0),
+        *beside,
     ]
     step = "a question finds the documents of one model alone: embed the smaller part again"
     level = FAULT if sizes[1:].sum() >= _SURE else NOTE

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -76,7 +77,7 @@ def _encoders(names: Sequence[Any]) -> tuple[list[Encoder], list[Failed]]:
         try:
             encoders.append(as_encoder(name))
         except KakehashiError as error:
-            failed.append(Failed(str(name), str(error)[:160]))
+            failed.append(Failed(str(name), shorten(str(error), 160, placeholder=" ...")))
     return encoders, failed
 
 

@@ -120,13 +120,13 @@ def clean_up(
         changed = ends.patiently(lambda: n_changed(gone, kept))
         if (lost or changed) and not may_lose:
             raise DataError(
-                f"{lost} documents of {gone.name} are not in {kept.name}, and {changed} differ "
+                f"{lost:,} documents of {gone.name} are not in {kept.name}, and {changed:,} differ "
                 "there. Nothing was deleted; run it without --yes to be asked."
             )
         rows, addresses = gone.count(), (gone.address, kept.address)
         question = (
-            f"Delete {gone.name} with {rows} documents, of which {lost} are nowhere else, and "
-            f"{changed} differ from those that are kept? Questions go to {kept.name}."
+            f"Delete {gone.name} with {rows:,} documents, of which {lost:,} are nowhere else, and "
+            f"{changed:,} differ from those that are kept? Questions go to {kept.name}."
         )
         if not agree(question):
             return CleanedUp(None, addresses[1], rows)

@@ -40,7 +40,8 @@ def open_movable(address: str | Path) -> MovableCollection:
     parsed = parse_address(str(address))
     if parsed is None or parsed.kind not in _OPENERS:
         raise DataError(
-            f"{address} is no store that can be moved; give {FORM}, of {', '.join(_OPENERS)}."
+            f"{address} names no store that can be opened here; give {FORM}, of "
+            f"{', '.join(_OPENERS)}."
         )
     try:
         return _OPENERS[parsed.kind](parsed)
