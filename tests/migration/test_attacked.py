@@ -10,8 +10,8 @@ from support.toy_data import machine_pairs, reversed_letters
 
 from kakehashi.doctor import examine
 from kakehashi.errors import DataError, MigrationError
-from kakehashi.integrations.stores.movable.parquet import ParquetCollection
 from kakehashi.integrations.stores.movable.opening import open_movable
+from kakehashi.integrations.stores.movable.parquet import ParquetCollection
 from kakehashi.migration import clean_up, migrate
 from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
 
@@ -58,7 +58,7 @@ def test_another_run_that_makes_it_live_stops_this_one(tmp_path, keeping_aligner
             migrate(address, keeping_aligner, switch=True)
 
     monkeypatch.setattr(ParquetCollection, "finish", meanwhile)
-    with pytest.raises(MigrationError, match="changed the state of .* it is 'live'"):
+    with pytest.raises(MigrationError, match=r"changed the state of .* it is 'live'"):
         migrate(address, keeping_aligner)
     assert migrate(address, keeping_aligner, switch=True).state == "live"
 

@@ -16,9 +16,10 @@ from glob import escape
 from pathlib import Path
 from typing import Any
 
-from ..errors import AlignerMismatchError, DataError
+from ..errors import AlignerMismatchError, DataError, ReaderError
 from ..integrations.stores.arrow import without_ours
 from ..integrations.stores.replacing import remove_unfinished, replace_file
+from ..printable import printable
 from ..retrieval.index_record import KEY, IndexRecord
 from .blocks import Block
 from .job import MODALITY, ROLE
@@ -63,19 +64,29 @@ class Output:
         return [block for block in blocks if self.path(block).name not in present]
 
     def n_rows(self, blocks: Iterable[Block]) -> int:
-        """Return the rows of the files of these blocks, from their footers."""
-        import pyarrow.parquet as pq
+        """Return the rows of the files of these blocks, from their footers.
 
-        return sum(int(pq.read_metadata(self.path(block)).num_rows) for block in blocks)
+        Raises:
+            ReaderError: a file is damaged.
+        """
+        return sum(_n_rows(self.path(block)) for block in blocks)
 
     def write(self, block: Block, table: Any) -> None:
-        """Write the rows of a block beside their place, and move them there."""
+        """Write the rows of a block beside their place, and move them there.
+
+        Another run over the same folder deletes parts when it ends: then it is written once more.
+        """
         import pyarrow.parquet as pq
 
         rows = self._described(block, table)
-        replace_file(
-            self.path(block), lambda file: pq.write_table(rows, file, row_group_size=len(block))
-        )
+
+        def write(file: Any) -> None:
+            pq.write_table(rows, file, row_group_size=len(block))
+
+        try:
+            replace_file(self.path(block), write)
+        except FileNotFoundError:
+            replace_file(self.path(block), write)
 
     @contextmanager
     def begun(self, block: Block) -> Iterator[None]:
@@ -143,6 +154,18 @@ class Output:
         return table.replace_schema_metadata(
             kept | {k.encode(): v.encode() for k, v in ours.items()}
         )
+
+
+def _n_rows(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.read_metadata(path).num_rows)
+    except Exception as error:  # pyarrow raises many kinds over a damaged file
+        raise ReaderError(
+            f"{path} is damaged: {printable(error)}. Delete it and run the same command again: its "
+            "block is embedded once more."
+        ) from error
 
 
 def _record(path: Path) -> IndexRecord | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ..errors import ReaderError
+from ..printable import printable
 from .blocks import BLOCK_ROWS, Block
 
 
@@ -18,7 +20,20 @@ class BlockReader:
         self._batches: Iterator[Any] = iter(())
 
     def read(self, block: Block) -> Any:
-        """Return the rows of a block as an Arrow table."""
+        """Return the rows of a block as an Arrow table.
+
+        Raises:
+            ReaderError: they are damaged.
+        """
+        try:
+            return self._read(block)
+        except (OSError, ValueError, StopIteration) as error:  # pyarrow's own are among these
+            raise ReaderError(
+                f"{block} cannot be read, so the file is damaged: {printable(error)}. Write it "
+                "again; the blocks that are done stay."
+            ) from error
+
+    def _read(self, block: Block) -> Any:
         import pyarrow as pa
 
         if self._at is None or self._at[:2] != (block.file, block.row_group):

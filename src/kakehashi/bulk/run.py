@@ -90,7 +90,7 @@ def embed_parquet(
         DataError: the input cannot be used, or holds documents of the source (metadata
             ``modality: source``); or ``out`` holds other files. Or no Ray can be
             joined, or one of its machines lacks something.
-        ReaderError: a file is no Parquet.
+        ReaderError: a file is no Parquet, or damaged.
         AlignerMismatchError: ``out`` was filled through another aligner; or the vectors are not
             the target encoder's own.
         EncoderError: no encoder is at hand, or another than that of the training.
@@ -101,6 +101,10 @@ def embed_parquet(
     require_columns(parquet.schema, str(source))
     if folder.exists() and folder.samefile(source):
         raise DataError(f"{out} is the input; name another folder to write.")
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"{out} is a file; name a folder to write.")
+    if folder.exists() and folder.samefile(aligner):
+        raise DataError(f"{out} is the aligner; name another folder to write.")
     if workers is not None and ray is None:
         raise DataError(f"workers={workers} are Ray's; pass --ray local (ray='local'), too.")
     check_parent(folder)

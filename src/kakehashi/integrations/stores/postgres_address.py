@@ -134,8 +134,8 @@ def parse_postgres(text: str) -> PostgresAddress:
     for name in options:
         if "@" in name or "password" in name.lower():
             raise DataError(
-                f"An option of an address of PostgreSQL that is not taken; it is {FORM}. A password "
-                "of a key (sslpassword) belongs in a service file of libpq (&service=NAME)."
+                f"An option of an address of PostgreSQL that is not taken; it is {FORM}. The "
+                "password of a key (sslpassword) belongs in a service file of libpq: &service=NAME."
             )
     table, collection = options.pop("table", None), options.pop("collection", None)
     address = PostgresAddress(
