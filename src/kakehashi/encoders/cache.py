@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import CacheError, EncoderError
+from ..printable import printable
 from ..progress import track
 from ..types import Role
 from ..vectors import Float32Array
@@ -44,7 +45,10 @@ class VectorCache:
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+        except (OSError, ValueError) as error:
+            raise CacheError(f"{printable(path)} cannot be a cache of vectors: {error}.") from error
         with self.readable():
             # Whoever shares one among threads takes turns (retrieval/second_model/side_table.py).
             self.database = sqlite3.connect(self._path, timeout=60, check_same_thread=False)
@@ -118,7 +122,7 @@ class VectorCache:
         """Turn errors of SQLite into CacheError, with the next step."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeError) as error:  # a damaged schema is no text, either
             raise CacheError(
                 f"{self._path} is no cache of vectors, or cannot be used as one: {error}. Give "
                 "another name; a cache is made there."

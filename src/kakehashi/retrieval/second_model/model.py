@@ -219,7 +219,8 @@ class SecondModel:
         try:
             if made:
                 table.put(list(made), np.stack(list(made.values())))
-            table.name([(name, text) for name, text in documents if name and text in known])
+            named = [(n, t) for n, t in documents if n and not text_problem(n) and t in known]
+            table.name(named)
         except CacheError as error:  # a full disk, say: the vectors are at hand
             self._warn("its vectors are not kept", error)
         return {text: unit_rows(vector[None])[0] for text, vector in known.items()}
