@@ -11,6 +11,7 @@ from typing import Any
 
 from ..aligner import Aligner
 from ..errors import AlignerMismatchError, UncheckedIndexWarning
+from ..integrations.stores.arrow import texts_kept
 from ..integrations.stores.in_memory import InMemoryIndex
 from ..projection import Projection
 from ..retrieval.document_modality import DocumentModality
@@ -36,8 +37,7 @@ def require_own_vectors(aligner: Aligner, table: Any, name: str) -> None:
         DataError: a vector of another dimension, or one that is none.
         UncheckedIndexWarning (a warning): nothing at hand tells.
     """
-    metadata = {**(table.schema.metadata or {}), **(table.schema.field("vector").metadata or {})}
-    record = IndexRecord.from_json(metadata.get(KEY.encode()))
+    record = IndexRecord.from_json(texts_kept(table.schema, "vector").get(KEY))
     if record is not None and record.mode == "shared":
         raise AlignerMismatchError(
             f"{name} holds vectors that the aligner {record.fingerprint[:12]!r} has projected "

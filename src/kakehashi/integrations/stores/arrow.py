@@ -48,6 +48,15 @@ def vector_column(schema: Any, address: Address) -> str:
     return wanted
 
 
+def texts_kept(schema: Any, vector: str) -> dict[str, str]:
+    """Return what a schema holds under keys, in its own metadata or that of its column of vectors.
+
+    LanceDB keeps texts of ours with the column, Parquet with the table.
+    """
+    stated = {**(schema.metadata or {}), **(schema.field(vector).metadata or {})}
+    return {name.decode(): value.decode(errors="replace") for name, value in stated.items()}
+
+
 def text_column(names: Container[str]) -> str | None:
     """Return the column of the texts; None where there is none."""
     return next((name for name in _TEXT_COLUMNS if name in names), None)

@@ -16,7 +16,7 @@ from ...printable import printable
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 from .address import Address
-from .arrow import list_vectors
+from .arrow import list_vectors, texts_kept
 from .in_memory import InMemoryIndex, Keeper
 from .rows import documents_of
 
@@ -66,8 +66,7 @@ def parquet_rows(address: Address) -> ParquetRows:
         given = columns.get("metadata", [None] * len(texts))
         # A struct has a place for what other rows name.
         metadata = [{n: v for n, v in (row or {}).items() if v is not None} for row in given]
-        stated = {**(schema.metadata or {}), **(schema.field("vector").metadata or {})}
-        kept = {name.decode(): value.decode(errors="replace") for name, value in stated.items()}
+        kept = texts_kept(schema, "vector")
     except Exception as error:  # a damaged file raises whatever pyarrow raises
         raise ReaderError(
             f"{path} is no Parquet with a column 'vector' of equally long lists and a column "

@@ -11,7 +11,7 @@ from ....errors import DataError, MissingExtraError, ReaderError
 from ....printable import printable
 from ....vectors import Float32Array
 from ..address import Address
-from ..arrow import schema_of, vector_column, without_ours
+from ..arrow import schema_of, texts_kept, vector_column, without_ours
 from ..replacing import remove_unfinished
 from .arrow_rows import require_ids, require_unique, rows_of, table_of
 from .files import beside_of, new_beside, remove
@@ -191,10 +191,7 @@ class ParquetCollection(KeptCollection):
 
     def kept(self, key: str) -> str | None:
         """Return a text of the metadata of the columns, of the first file."""
-        schema = schema_of_parts(self._path)
-        stated = {**(schema.metadata or {}), **(schema.field(self._vector).metadata or {})}
-        value = stated.get(key.encode())
-        return None if value is None else value.decode(errors="replace")
+        return texts_kept(schema_of_parts(self._path), self._vector).get(key)
 
     def keep(self, key: str, value: str) -> bool:
         """Write a text into the metadata of the file that has no rows."""
