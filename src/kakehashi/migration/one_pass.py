@@ -28,7 +28,8 @@ class Passed:
         source_sum, moved_sum: the sum of SHA-256 of all that a migration leaves as it is, modulo
             2^256, so in any order: of the source, and of what it found in the new collection.
         differing: documents that a pass that only adds left as they are, though they differ.
-        settled: whether it changed nothing, and both hold as many documents as it read.
+        settled: whether it changed nothing, both sums are one, and both hold as many documents as
+            it read.
     """
 
     rows: int = 0
@@ -74,8 +75,10 @@ def one_pass(
         watch.run(moved.finish)
     if not adds_only:
         passed.deleted = watch.run(_delete_what_is_gone, source, moved)
-    passed.settled = passed.written == passed.deleted == 0 and (
-        passed.rows == watch.run(source.count) == watch.run(moved.count)
+    passed.settled = (
+        passed.written == passed.deleted == 0
+        and passed.source_sum == passed.moved_sum
+        and passed.rows == watch.run(source.count) == watch.run(moved.count)
     )
     return passed
 
