@@ -264,3 +264,13 @@ def test_a_move_goes_on_after_the_server_ended_its_connections(sql, aligner, mon
     assert said == ["The store does not answer; trying again for 60 s."]
     assert (done.rows, done.state) == (n, "verified")
     assert sql(f"SELECT count(*), count(DISTINCT id) FROM {name}_moved").fetchone() == (n, n)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "\ud800", "x" * 64, ""])
+def test_what_names_no_table_is_refused(sql, name):
+    there = fresh()
+    sql(f"CREATE TABLE {there} (id int PRIMARY KEY, text text, embedding vector(2))")
+    with closing(open_movable(postgres_url(query=f"?table={there}"))) as source:
+        for asked in (source.beside, lambda name: source.create_beside(name, 2)):
+            with pytest.raises(DataError, match="is no name of a table"):
+                asked(name)

@@ -13,7 +13,7 @@ from ....vectors import Float32Array
 from ..address import Address
 from ..postgres.catalogue import columns_of, table_at
 from ..postgres.keeping import keeper_of
-from ..postgres.like import count_on, create_like, exists
+from ..postgres.like import count_on, create_like, exists, require_name
 from ..postgres.table import Table
 from ..postgres.transactions import Sql, of_connection, quoted
 from ..postgres.vector_indices import build_missing, settings_of
@@ -135,11 +135,12 @@ class PostgresCollection(KeptCollection):
         """Return the table of this name in the same schema; None where there is none.
 
         Raises:
-            DataError: it has other columns.
+            DataError: it has other columns, or no table has such a name.
         """
+        require_name(name)
         table = replace(self._table, name=name, collection=None)
         with self._reading() as sql:
-            if not name or not exists(sql, table):
+            if not exists(sql, table):
                 return None
             there = {column.name for column in columns_of(sql, str(table.schema), name)}
         if not {table.id, table.text, table.vector} <= there:

@@ -26,8 +26,7 @@ def create_like(sql: Sql, origin: Table, name: str, dimension: int) -> Table:
     Raises:
         DataError: the name is taken or too long, or the table cannot be moved as it is.
     """
-    if not name or len(name.encode()) > _LONGEST or "\0" in name:
-        raise DataError(f"{name!r:.80} is no name of a table; give 1 to {_LONGEST} bytes.")
+    require_name(name)
     made = replace(origin, name=name, collection=None)
     if exists(sql, made):
         raise DataError(f"{name!r} is taken: PostgreSQL has such a table.")
@@ -56,6 +55,17 @@ def create_like(sql: Sql, origin: Table, name: str, dimension: int) -> Table:
     _grant(sql, origin, made)
     forget(sql, made)
     return made
+
+
+def require_name(name: str) -> None:
+    """Refuse what names no table.
+
+    Raises:
+        DataError: it is empty or too long, or no text of PostgreSQL.
+    """
+    size = len(name.encode(errors="replace"))
+    if not 0 < size <= _LONGEST or "\0" in name or name != name.encode(errors="replace").decode():
+        raise DataError(f"{name!r:.80} is no name of a table; give 1 to {_LONGEST} bytes.")
 
 
 def count_on(sql: Sql, table: Table) -> None:
