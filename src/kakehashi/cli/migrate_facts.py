@@ -36,7 +36,8 @@ def print_migration(done: Migration, as_json: bool) -> None:
         share=done.store_seconds / done.seconds,
     )
     facts["state"] = (
-        "live: questions go to the new index; --rollback is the way back"
+        "live: a PartsRetriever asks the new index, point other applications at it; "
+        "--rollback is the way back"
         if done.state == "live"
         else "verified: questions still go to the old index; --switch sends them to the new one"
     )
