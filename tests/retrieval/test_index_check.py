@@ -70,12 +70,20 @@ def of(space):
 
 
 @pytest.mark.parametrize("kind", [Listed, Unlisted])
-def test_an_index_of_this_aligner_passes_by_a_few_embeddings_and_one_search(kind, space, counted):
+def test_an_index_of_this_aligner_passes_by_a_few_embeddings_and_searches(kind, space, counted):
     index = kind(TEXTS, space.embed_documents(TEXTS))
     counted.clear()
     assert check_index(space, index, of(space))
     assert len(counted) <= 5
-    assert index.searches <= 1
+    assert index.searches <= 3
+
+
+def test_a_document_that_a_small_index_finds_by_luck_does_not_speak_for_it(space):
+    own = space.embed_documents(TEXTS[:8])
+    others = np.roll(own, 3, axis=1)
+    others[0] = own[0]
+    with pytest.raises(AlignerMismatchError, match="does not hold"):
+        check_index(space, Unlisted(TEXTS[:8], others), of(space))
 
 
 @pytest.mark.parametrize("kind", [Listed, Unlisted])

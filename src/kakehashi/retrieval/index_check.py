@@ -168,7 +168,8 @@ def _agreeing(
     except EncoderError:
         return None
     if any(probe.vector is None for probe in probes):
-        return _found_again(index, probes, made) if isinstance(index, Searched) else None
+        few = len(documents) < SAMPLE
+        return _found_again(index, probes, made, few) if isinstance(index, Searched) else None
     kept = space.mode == "keep" and modality == space.modalities[-1]
     stored = unit_rows(np.stack(vectors))
     own = unit_rows(np.stack([probe.vector for probe in probes if probe.vector is not None]))
@@ -177,12 +178,17 @@ def _agreeing(
 
 
 def _found_again(
-    index: Searched, probes: Sequence[StoredDocument], made: Float32Array
+    index: Searched, probes: Sequence[StoredDocument], made: Float32Array, few: bool
 ) -> _Agreement:
-    """Search for documents by their own vectors: one that is found first speaks for all."""
+    """Search for documents by their own vectors: one that is found first speaks for all.
+
+    Among few documents one may be found by luck, so there most have to be found.
+    """
     tried = list(zip(probes, made, strict=True))[:_ENOUGH]
-    found = any(index.nearest(vector) == probe.text for probe, vector in tried)
-    return _Agreement(1, 1) if found else _Agreement(0, len(tried))
+    found = [index.nearest(vector) == probe.text for probe, vector in tried]
+    if not few:
+        found = [any(found)]
+    return _Agreement(sum(found), len(found))
 
 
 def _check_dimension(
