@@ -62,7 +62,7 @@ class TestOnRay:
         self, two_workers, tmp_path, embed, order
     ):
         source = write_texts(tmp_path / "in/a.parquet", 170).parent
-        write_texts(source / "b.parquet", 60)
+        write_texts(source / "b.parquet", 60, first=170)
         order.write_text(" NO. 130")
         there = embed(source, "there", ray="local", workers=two_workers)
         assert not order.exists()  # somebody died over it

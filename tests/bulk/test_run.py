@@ -119,7 +119,7 @@ def test_a_second_run_writes_only_the_files_that_are_missing(texts, embed):
 
 def test_files_that_are_added_to_the_input_are_embedded_by_another_run(texts, embed):
     before = contents(embed(texts.parent).out)
-    write_texts(texts.with_name("b.parquet"), 40)
+    write_texts(texts.with_name("b.parquet"), 40, first=90)
     result = embed(texts.parent)
     assert (result.rows, result.written) == (130, 2)
     assert before.items() <= contents(result.out).items()

@@ -19,11 +19,17 @@ def many_texts(n: int) -> list[str]:
     return [f"{verbs[r % 5]} the {things[r // 5 % 4]} no. {r}".upper() for r in rows]
 
 
-def write_texts(path: Path, n: int = 90, *, vectors: bool = False, rows: int = 20) -> Path:
-    """Write ids, texts, metadata and a column of the application's own, in groups of rows."""
+def write_texts(
+    path: Path, n: int = 90, *, vectors: bool = False, rows: int = 20, first: int = 0
+) -> Path:
+    """Write ids, texts, metadata and a column of the application's own, in groups of rows.
+
+    Args:
+        first: the number in the first id.
+    """
     texts = many_texts(n)
     columns: dict[str, Any] = {
-        "id": [f"d{row}" for row in range(n)],
+        "id": [f"d{first + row}" for row in range(n)],
         "text": texts,
         "metadata": [{"page": row} for row in range(n)],
         "tenant": pa.array(["a", "b"] * (n // 2), pa.string()),

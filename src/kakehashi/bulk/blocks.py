@@ -41,6 +41,10 @@ class Block:
         """Name it in messages."""
         return f"{self.file}, row group {self.row_group}, rows {self.start} to {self.stop}"
 
+    def row(self, number: int) -> str:
+        """Name one of its rows in messages."""
+        return f"{self.file}, row group {self.row_group}, row {self.start + number}"
+
 
 @dataclass(frozen=True, eq=False)
 class Input:

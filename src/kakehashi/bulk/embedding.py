@@ -19,6 +19,7 @@ from ..progress import show_progress
 from ..vectors import Float32Array
 from .blocks import Block
 from .columns import require_target, stored_vectors, with_texts, with_vectors
+from .ids import require_unique_in
 from .job import MODALITY, ROLE, Job
 
 
@@ -40,8 +41,10 @@ class BlockEmbedder:
         Rows without a text are left out where texts are encoded. All other columns stay.
 
         Raises:
-            DataError, EncoderError: vectors or texts cannot be used; the message names the block.
+            DataError, EncoderError: ids, vectors or texts cannot be used; the message names the
+                block.
         """
+        require_unique_in(table, block)
         table = table if self._from_vectors else with_texts(table)
         try:
             require_target(table)

@@ -14,7 +14,9 @@ from .blocks import BLOCK_ROWS, Block
 class BlockReader:
     """Reads blocks; one that follows the last is next in the stream, any other opens it anew."""
 
-    def __init__(self) -> None:
+    def __init__(self, columns: list[str] | None = None) -> None:
+        """Read these columns; all, where none are named."""
+        self._columns = columns
         self._at: tuple[Path, int, int] | None = None
         self._file: Any = None
         self._batches: Iterator[Any] = iter(())
@@ -64,6 +66,6 @@ class BlockReader:
         self._file = pq.ParquetFile(block.file)
         # A batch never crosses a block, whatever the chunks of a column are.
         self._batches = self._file.iter_batches(
-            BLOCK_ROWS, row_groups=[block.row_group], use_threads=False
+            BLOCK_ROWS, row_groups=[block.row_group], columns=self._columns, use_threads=False
         )
         self._at = (block.file, block.row_group, 0)

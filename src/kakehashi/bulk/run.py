@@ -18,6 +18,7 @@ from .cluster import ray_up, require_machines
 from .columns import require_columns
 from .embedding import BlockEmbedder
 from .evidence import require_own_vectors
+from .ids import require_ids
 from .job import MODALITY, Job
 from .on_ray import embed_on_ray
 from .output import Output
@@ -87,9 +88,9 @@ def embed_parquet(
         workers: of Ray, with one CPU each; by default as many as there are CPUs.
 
     Raises:
-        DataError: the input cannot be used, or holds documents of the source (metadata
-            ``modality: source``); or ``out`` holds other files. Or no Ray can be
-            joined, or one of its machines lacks something.
+        DataError: the input cannot be used: a row has no id or that of another, or it is a
+            document of the source (metadata ``modality: source``). Or ``out`` holds other files;
+            or no Ray can be joined, or one of its machines lacks something.
         ReaderError: a file is no Parquet, or damaged.
         AlignerMismatchError: ``out`` was filled through another aligner; or the vectors are not
             the target encoder's own.
@@ -116,6 +117,7 @@ def embed_parquet(
     output.refuse_others(parquet.blocks)
     missing = output.missing(parquet.blocks)
     if missing:
+        require_ids(parquet.blocks)
         if from_vectors:
             _check_vectors(loaded, parquet, missing[0], str(source))
         _write(job, loaded, output, missing, ray, workers)

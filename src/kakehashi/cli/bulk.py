@@ -12,6 +12,7 @@ import typer
 from ..bulk import embed_parquet
 from ..language import translate
 from ..progress import show_progress
+from .after_bulk import print_next_step
 from .app import app
 from .console import plain_console, print_json
 from .options import EncoderName, Json
@@ -84,6 +85,7 @@ def bulk_command(
     )
     if result.left_out:
         console.print(translate("{n:,} rows without a text were left out", n=result.left_out))
+    print_next_step(result, aligner, second_map=second_map)
 
 
 @contextmanager
