@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -84,6 +85,19 @@ def parquet(aligner, folder, **record):
     table = pyarrow.table({"vector": vectors, "text": DOCUMENTS, "metadata": pages})
     pq.write_table(table.replace_schema_metadata(record), folder / "copy.parquet")
     return f"parquet:{folder / 'copy.parquet'}"
+
+
+def parquet_of_other_columns(aligner, folder):
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    vectors = aligner.embed_documents(DOCUMENTS)
+    rows = {"title": -vectors, "body": vectors}
+    days = [date(2026, 1, 1 + page % 28) for page in range(len(DOCUMENTS))]
+    columns = {name: each.tolist() for name, each in rows.items()} | {"page_content": DOCUMENTS}
+    table = pyarrow.table({**columns, "page": list(range(len(DOCUMENTS))), "day": days})
+    pq.write_table(table, folder / "copy.parquet")
+    return f"parquet:{folder / 'copy.parquet'}?vector=body"
 
 
 def of_llama_index(aligner, store=None):
@@ -182,6 +196,7 @@ STORES = [
     qdrant,
     dump,
     parquet,
+    parquet_of_other_columns,
 ]
 STORES += [llama_index, llama_index_faiss, llama_index_qdrant]
 STORES += [postgres, postgres_collection, llama_index_postgres]

@@ -243,20 +243,47 @@ def test_a_record_goes_with_a_copy_of_a_table_of_lancedb(text_aligner, tmp_path)
     assert [document.text for document in read.sample(9)] == TEXTS
 
 
+def test_parquet_is_read_by_the_columns_that_a_move_reads(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    from kakehashi.integrations.stores.movable.opening import open_movable
+
+    path = tmp_path / "notes.parquet"
+    ids = [f"d{row}" for row in range(len(STORED))]
+    rows = {"id": ids, "page_content": STORED, "title": (2 * STORED_VECTORS).tolist()}
+    rows["metadata"] = list(map(json.dumps, METADATA))
+    rows["body"] = STORED_VECTORS.tolist()
+    pq.write_table(pyarrow.table(rows), path)
+    with pytest.raises(DataError, match=r"'title', 'body'. Name one with \?vector=NAME"):
+        kakehashi.read_index(f"parquet:{path}")
+    read = kakehashi.read_index(f"parquet:{path}?vector=body")
+    moved = {
+        row.id: row for page in open_movable(f"parquet:{path}?vector=body").pages() for row in page
+    }
+    assert sorted(read.texts) == sorted(TEXTS)  # the document of the source is left out
+    for name, text, vector in zip(read.ids, read.texts, read.vectors, strict=True):
+        assert moved[name].text == text
+        np.testing.assert_array_equal(moved[name].vector, vector)
+    bare = pyarrow.table({"embedding": VECTORS.tolist()})  # the only vectors, and nothing else
+    pq.write_table(bare, path)
+    read = kakehashi.read_index(f"parquet:{path}")
+    assert (read.texts, len(read)) == (None, 3)
+
+
 def test_a_file_that_is_no_copy_of_an_index_is_refused(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     import pyarrow.parquet as pq
 
     path = tmp_path / "notes.parquet"
     address = f"parquet:{path}"
-    for columns in (
-        {"text": TEXTS},
-        {"vector": VECTORS.tolist()},
-        {"vector": [[1.0], [1.0, 2.0], [3.0]], "text": TEXTS},
-    ):
-        pq.write_table(pyarrow.table(columns), path)
-        with pytest.raises(ReaderError, match="no Parquet with a column 'vector' of equally long"):
-            kakehashi.read_index(address)
+    pq.write_table(pyarrow.table({"text": TEXTS}), path)
+    with pytest.raises(DataError, match=r"there are: none. Name one with \?vector=NAME"):
+        kakehashi.read_index(address)
+    unequal = {"vector": [[1.0], [1.0, 2.0], [3.0]], "text": TEXTS}
+    pq.write_table(pyarrow.table(unequal), path)
+    with pytest.raises(ReaderError, match="no Parquet with a column of equally long"):
+        kakehashi.read_index(address)
     path.write_bytes(b"PAR1")
     with pytest.raises(ReaderError, match="is no Parquet"):
         kakehashi.read_index(address)

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..errors import DataError
 from ..integrations.stores.arrow import list_vectors
-from ..integrations.stores.movable.arrow_rows import fields_of
+from ..integrations.stores.arrow_document import fields_of
 from ..integrations.stores.rows import FIELD, names_the_source
 from ..vectors import Float32Array
 

@@ -39,8 +39,9 @@ class _PlainConsole(Console):
 
 
 def print_json(document: dict[str, Any]) -> None:
-    """Print one JSON object on one line."""
-    sys.stdout.write(printable_json(json.dumps(document, ensure_ascii=False)) + "\n")
+    """Print one JSON object on one line; what JSON has no word for, as a date, is its text."""
+    written = json.dumps(document, ensure_ascii=False, default=str)
+    sys.stdout.write(printable_json(written) + "\n")
 
 
 def print_facts(facts: Mapping[str, str]) -> None:

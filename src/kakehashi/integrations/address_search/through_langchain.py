@@ -136,7 +136,7 @@ def _of_parquet(address: Address, embeddings: AlignedEmbeddings) -> VectorStore:
     rows, store = parquet_rows(address), InMemoryVectorStore(embeddings)
     columns = zip(rows.ids, rows.vectors.tolist(), rows.texts, rows.metadata, strict=True)
     for row, (name, vector, text, metadata) in enumerate(columns):
-        stored = {"id": name, "vector": vector, "text": text or "", "metadata": metadata}
+        stored = {"id": name, "vector": vector, "text": text or "", "metadata": dict(metadata)}
         store.store[str(row)] = stored
     require_index(store, rows.index, embeddings.aligner, embeddings.modality_of_documents())
     return store

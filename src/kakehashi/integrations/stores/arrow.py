@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,18 @@ from .address import Address
 _NOT_KEPT = (KEY.encode(), NOTE_KEY.encode(), b"embedding_functions")
 """Of the metadata of a schema: they belong to the old vectors, LanceDB's function among them."""
 
-_TEXT_COLUMNS = ("text", "page_content", "document")
-"""The first that a table has; both frameworks write ``text``."""
+
+def columns_of_vectors(schema: Any) -> list[str]:
+    """Return the names of the columns that hold lists of floating numbers."""
+    import pyarrow as pa
+
+    lists = [pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list]
+    return [
+        field.name
+        for field in schema
+        if any(is_one(field.type) for is_one in lists)
+        and pa.types.is_floating(field.type.value_type)
+    ]
 
 
 def vector_column(schema: Any, address: Address) -> str:
@@ -29,21 +38,14 @@ def vector_column(schema: Any, address: Address) -> str:
     Raises:
         DataError: none, or several to choose from.
     """
-    import pyarrow as pa
-
-    numbers = [pa.types.is_fixed_size_list, pa.types.is_list, pa.types.is_large_list]
-    found = [
-        field.name
-        for field in schema
-        if any(is_one(field.type) for is_one in numbers)
-        and pa.types.is_floating(field.type.value_type)
-    ]
+    found = columns_of_vectors(schema)
     wanted = address.vector or ("vector" if "vector" in found or len(found) != 1 else found[0])
     if wanted not in found:
         listed = ", ".join(map(repr, found)) or "none"
+        mark = "&" if "?" in address.text else "?"
         raise DataError(
             f"{address.text}: no column {wanted!r} of vectors; there are: {listed}. Name one with "
-            "&vector=NAME."
+            f"{mark}vector=NAME."
         )
     return wanted
 
@@ -55,11 +57,6 @@ def texts_kept(schema: Any, vector: str) -> dict[str, str]:
     """
     stated = {**(schema.metadata or {}), **(schema.field(vector).metadata or {})}
     return {name.decode(): value.decode(errors="replace") for name, value in stated.items()}
-
-
-def text_column(names: Container[str]) -> str | None:
-    """Return the column of the texts; None where there is none."""
-    return next((name for name in _TEXT_COLUMNS if name in names), None)
 
 
 def list_vectors(column: Any) -> Float32Array:

@@ -12,7 +12,8 @@ from ...data.index import IndexDocuments
 from ...errors import DataError, KakehashiError
 from ...retrieval.stored_index import StoredDocument
 from .address import Address
-from .arrow import list_vectors, text_column, vector_column
+from .arrow import list_vectors, vector_column
+from .arrow_document import ID, document_of
 from .keeping import KeepingIndex
 from .rows import documents_of
 
@@ -104,8 +105,7 @@ def read_lancedb(address: Address) -> IndexDocuments:
     except ValueError as error:
         raise DataError(f"{address.text}: the vectors are of unequal length: {error}.") from error
     fields = rows.drop_columns(vector).to_pylist()
-    column = text_column(rows.column_names)
-    ids = [str(row.get("id", number)) for number, row in enumerate(fields)]
-    texts = [None if column is None else row[column] for row in fields]
-    metadata = [row.get("metadata", row) for row in fields]
+    documents = [document_of(row) for row in fields]
+    ids = [str(row.get(ID, number)) for number, row in enumerate(fields)]
+    texts, metadata = [text for text, _ in documents], [about for _, about in documents]
     return documents_of(address.text, ids, texts, vectors if ids else None, metadata)

@@ -1,7 +1,7 @@
-"""Parquet: a file or folder that is a copy of an index, with the columns ``vector`` and ``text``.
+"""Parquet: a file or folder that is a copy of an index, read by the columns that a move reads.
 
-The columns ``id`` and ``metadata`` (a struct) are read where they are there. The schema may hold a
-record: in the metadata of the column of vectors, as a table of LanceDB has it, or of the table.
+The schema may hold a record: in the metadata of the column of vectors, as a table of LanceDB has
+it, or of the table.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...data.index import IndexDocuments
-from ...errors import MissingExtraError, ReaderError
+from ...errors import KakehashiError, MissingExtraError, ReaderError
 from ...printable import printable
 from ...retrieval.stored_index import StoredDocument
 from ...vectors import Float32Array
 from .address import Address
-from .arrow import list_vectors, texts_kept
+from .arrow import columns_of_vectors, list_vectors, texts_kept, vector_column
+from .arrow_document import ID, METADATA, document_of, text_column
 from .in_memory import InMemoryIndex, Keeper
 from .rows import documents_of
 
@@ -29,7 +30,7 @@ class ParquetRows:
     ids: list[str]
     vectors: Float32Array
     texts: list[str | None]
-    metadata: list[dict[str, Any]]
+    metadata: list[Mapping[str, Any]]
     kept: Mapping[str, str]
 
     def index(self) -> InMemoryIndex:
@@ -46,9 +47,9 @@ def parquet_rows(address: Address) -> ParquetRows:
     """Read the rows of a file, or of the files of a folder.
 
     Raises:
-        DataError: there is no file.
-        ReaderError: it is no Parquet, or has no column of texts or of equally long vectors.
-        MissingExtraError: pyarrow is not installed.
+        DataError: there is no file; or no column of vectors, or several to choose from.
+        ReaderError: it is no Parquet, or its vectors are not equally long.
+        MissingExtraError: pyarrow is not installed, or LlamaIndex is not, which wrote the rows.
     """
     try:
         import pyarrow.parquet as pq
@@ -57,22 +58,30 @@ def parquet_rows(address: Address) -> ParquetRows:
     path = address.required_folder()
     try:
         schema = pq.ParquetDataset(path).schema
-        names = [n for n in ("id", "vector", "text", "metadata") if n in schema.names]
-        table = pq.read_table(path, columns=names)
-        vectors = list_vectors(table.column("vector").combine_chunks())
-        columns = table.drop_columns("vector").to_pydict()
-        texts = columns["text"]
-        ids = list(map(str, columns.get("id", range(len(texts)))))
-        given = columns.get("metadata", [None] * len(texts))
-        # A struct has a place for what other rows name.
-        metadata = [{n: v for n, v in (row or {}).items() if v is not None} for row in given]
-        kept = texts_kept(schema, "vector")
+        vector = vector_column(schema, address)
+        table = pq.read_table(path, columns=[vector, *_columns_beside(schema)])
+        vectors = list_vectors(table.column(vector).combine_chunks())
+        fields = table.drop_columns(vector).to_pylist()
+        documents = [document_of(row) for row in fields]
+        ids = [str(row.get(ID, number)) for number, row in enumerate(fields)]
+        kept = texts_kept(schema, vector)
+    except KakehashiError:
+        raise
     except Exception as error:  # a damaged file raises whatever pyarrow raises
         raise ReaderError(
-            f"{path} is no Parquet with a column 'vector' of equally long lists and a column "
-            f"'text': {printable(error)}"
+            f"{path} is no Parquet with a column of equally long vectors: {printable(error)}"
         ) from error
+    texts, metadata = [text for text, _ in documents], [about for _, about in documents]
     return ParquetRows(address.text, ids, vectors, texts, metadata, kept)
+
+
+def _columns_beside(schema: Any) -> list[str]:
+    """Return the columns of ids, texts and metadata; other vectors say nothing about a document."""
+    others = columns_of_vectors(schema)
+    names = [name for name in schema.names if name not in others]
+    if METADATA not in names:
+        return names
+    return [name for name in names if name in (ID, text_column(names), METADATA)]
 
 
 def read_parquet(address: Address) -> IndexDocuments:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ....errors import DataError
 from ....vectors import Float32Array
-from ..arrow import text_column, vector_array, vectors_of
-from ..node_text import node_of
-from ..rows import is_node_of_llama_index
+from ..arrow import vector_array, vectors_of
+from ..arrow_document import ID, document_of
 from .protocol import StoredRow
 from .untouched import untouched_bytes
-
-ID = "id"
-"""The column of the names of the documents."""
 
 
 def rows_of(page: Any, vector: str) -> list[StoredRow]:
@@ -32,7 +27,7 @@ def rows_of(page: Any, vector: str) -> list[StoredRow]:
     for number, (stored, fields) in enumerate(
         zip(vectors_of(page.column(vector)), rest.to_pylist(), strict=True)
     ):
-        text, metadata = _document(fields)
+        text, metadata = document_of(fields)
         payload, untouched = rest.slice(number, 1), untouched_bytes(fields)
         found.append(StoredRow(str(fields[ID]), stored, text, metadata, untouched, payload))
     return found
@@ -89,26 +84,3 @@ def require_unique(columns: Iterable[Any], name: str) -> None:
             f"{name}: {without} rows have no id, and {repeated} the id of another row. Give each "
             f"row its own value in the column {ID!r}."
         )
-
-
-def _document(fields: Mapping[str, Any]) -> tuple[str | None, Mapping[str, Any]]:
-    """Return the text as it was embedded, and the metadata, of a row."""
-    column = text_column(fields)
-    text = None if column is None else fields[column]
-    if "metadata" not in fields:
-        return text, {n: v for n, v in fields.items() if n not in (ID, column) and v is not None}
-    # A struct has a place for what other rows name.
-    metadata = {n: v for n, v in fields_of(fields["metadata"]).items() if v is not None}
-    return node_of(metadata, text) if is_node_of_llama_index(metadata) else (text, metadata)
-
-
-def fields_of(stored: Any) -> Mapping[str, Any]:
-    """Return metadata of a struct, of a map, or of JSON as text."""
-    if isinstance(stored, str):
-        try:
-            stored = json.loads(stored)
-        except ValueError:
-            return {}
-    if isinstance(stored, list):  # a map
-        stored = dict(stored)
-    return stored if isinstance(stored, Mapping) else {}

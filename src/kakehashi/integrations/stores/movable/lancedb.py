@@ -9,8 +9,9 @@ from ....errors import DataError
 from ....vectors import Float32Array
 from ..address import Address
 from ..arrow import schema_of, vector_column
+from ..arrow_document import ID
 from ..lancedb import LanceDBIndex, opened_lancedb
-from .arrow_rows import ID, require_ids, require_unique, rows_of, table_of
+from .arrow_rows import require_ids, require_unique, rows_of, table_of
 from .kept import KeptCollection
 from .lancedb_indices import build_missing, stated
 from .protocol import StoredRow

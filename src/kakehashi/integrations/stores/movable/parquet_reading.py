@@ -14,7 +14,7 @@ from typing import Any
 
 from ....errors import ReaderError
 from ....printable import printable
-from .arrow_rows import ID
+from ..arrow_document import ID
 
 _OURS = re.compile(r"part-(\d{9})(?:-(\d{9}))?\.parquet")
 HEAD = "part-000000000.parquet"
