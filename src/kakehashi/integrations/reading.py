@@ -45,9 +45,10 @@ def read_index(
             (an index, and a file ``.jsonl`` of id, text and metadata beside it) or
             ``parquet:FILE``, or a folder of such files. Where LanceDB or Parquet has several
             columns of vectors, ``vector=NAME`` says which. The collection may be left out where
-            there is only one, and the kind where the folder shows it. Or a file of texts (``.txt``, ``.jsonl``, ``.csv``, ``.xlsx``,
-            ...) or of vectors and texts (``.npz`` with ``target`` and ``target_texts``, and
-            perhaps ``source``: the same texts as the source encoder sees them).
+            there is only one, and the kind where the folder shows it. Or a file of texts
+            (``.txt``, ``.jsonl``, ``.csv``, ``.xlsx``, ...) or of vectors and texts (``.npz``
+            with ``target`` and ``target_texts``, and perhaps ``source``: the same texts as the
+            source encoder sees them).
         column: of a file: the column or array of the documents.
         learn: how many texts a fit learns from at most, drawn evenly. By default 5,000 where the
             source encoder has to read them.
