@@ -18,6 +18,7 @@ from kakehashi import SecondModel
 from kakehashi.errors import DataError, DegradedWarning
 from kakehashi.integrations import langchain, llama_index
 from kakehashi.retrieval.calibration import Calibration, ScoreWeights
+from kakehashi.retrieval.second_model.candidates import MAP_SHARE
 from kakehashi.types import SIDES
 from kakehashi.vectors import unit_rows
 
@@ -69,8 +70,14 @@ def model(tmp_path):
     return lambda **options: SecondModel(letters_apart, tmp_path / "second.sqlite", **options)
 
 
-def expected(texts):
+def expected(texts, aligner=None):
+    """The order of the model, in which the second map of an aligner has its share."""
     scores = unit_rows(letters_apart(texts)) @ unit_rows(letters_apart([QUERY]))[0]
+    if aligner is not None:
+        stored = aligner.embed_documents(texts, modality="target")
+        documents = aligner.rescoring.documents(stored, texts=texts)
+        by_map = documents @ aligner.prepare_query(QUERY, "source").rescoring
+        scores = (1 - MAP_SHARE) * scores + MAP_SHARE * by_map
     order = np.argsort(-scores, kind="stable")
     return [texts[row] for row in order], [float(scores[row]) for row in order]
 
@@ -97,7 +104,8 @@ def filtered(shop, **wanted):
 def test_the_first_hits_are_in_the_order_of_the_second_model(shop, model):
     store, second = shop.of("target"), model(n_hits=12)
     first = shop.texts(shop.f.search(one_store(shop, store, 12), QUERY))
-    texts, scores = expected(first)
+    texts, scores = expected(first, shop.f.embeddings.aligner)
+    assert texts != expected(first)[0]
     retriever = one_store(shop, store, 7, rescore_with=second)
     found = shop.f.search(retriever, QUERY)
     assert shop.texts(found) == texts[:7]
@@ -112,22 +120,31 @@ def test_the_first_hits_are_in_the_order_of_the_second_model(shop, model):
 
 
 def test_documents_embedded_before_are_found_beside_the_hits(shop, model, corpus):
-    """With every document embedded, the list is that of an index embedded again."""
-    shop.f.search(one_store(shop, shop.mixed, 100, rescore_with=model()), QUERY)
+    """With every document embedded, the nearest by the model stand beside the hits."""
+    store, aligner = shop.of("target"), shop.f.embeddings.aligner
+    shop.f.search(one_store(shop, store, 100, rescore_with=model()), QUERY)
+    texts = [entry.text for entry in corpus if entry.modality == "target"]
     second = model(n_hits=5)
-    assert len(second) == (0 if shop.make in WITHOUT_IDS else len(corpus))
-    everything, _ = expected([entry.text for entry in corpus])
-    first = shop.texts(shop.f.search(one_store(shop, shop.mixed, 5), QUERY))
-    wanted = expected(first)[0] if shop.make in HITS_ONLY else everything[:5]
+    assert len(second) == (0 if shop.make in WITHOUT_IDS else len(texts))
+    first = shop.texts(shop.f.search(one_store(shop, store, 5), QUERY))
+    candidates = list(dict.fromkeys(first + expected(texts)[0][:5]))
     for retriever in (
-        one_store(shop, shop.mixed, 5, rescore_with=second),
-        hybrid(shop, shop.mixed, 5, second),
+        one_store(shop, store, 5, rescore_with=second),
+        hybrid(shop, store, 5, second),
     ):
         found = shop.texts(shop.f.search(retriever, QUERY))
         if shop.make in HITS_ONLY:  # the first hits of a hybrid search are more
-            assert found == expected(found)[0]
+            assert found == expected(found, aligner)[0]
             continue
-        assert found == wanted
+        assert found == expected(candidates, aligner)[0][:5]
+        assert set(found) != set(first)
+
+
+def test_the_model_alone_orders_documents_of_two_modalities(shop, model, corpus):
+    """The second map knows those of the target alone."""
+    second = model(n_hits=len(corpus))
+    found = shop.f.search(one_store(shop, shop.mixed, 9, rescore_with=second), QUERY)
+    assert shop.texts(found) == expected([entry.text for entry in corpus])[0][:9]
 
 
 def test_filters_hold_for_them_too(shop, model, corpus):
@@ -136,7 +153,8 @@ def test_filters_hold_for_them_too(shop, model, corpus):
     of_part = filtered(shop, part="b")
     shop.f.search(one_store(shop, shop.mixed, 100, rescore_with=model()), QUERY)
     second = model(n_hits=30)
-    wanted, _ = expected([entry.text for entry in corpus if entry.part == "b"])
+    of_part_b = [entry.text for entry in corpus if entry.part == "b"]
+    wanted, _ = expected(of_part_b, shop.f.embeddings.aligner)
     retriever = one_store(shop, shop.mixed, 7, rescore_with=second, **of_part)
     assert shop.texts(shop.f.search(retriever, QUERY)) == wanted[:7]
     above = hybrid(shop, shop.mixed, 7, second, filter=shop.f.filter(part="b"))
@@ -178,7 +196,7 @@ def test_scores_of_two_models_are_never_compared(plain, model, keeping_aligner):
     few = model(max_texts=3)
     found = plain.f.search(one_store(plain, store, 20, rescore_with=few), QUERY)
     first = plain.texts(plain.f.search(one_store(plain, store, few.n_hits), QUERY))[:20]
-    assert plain.texts(found) == [*expected(first[:3])[0], *first[3:]]
+    assert plain.texts(found) == [*expected(first[:3], keeping_aligner)[0], *first[3:]]
     if not isinstance(plain.f, LangChain):
         scores = [row.score for row in found]
         assert scores == sorted(scores, reverse=True)

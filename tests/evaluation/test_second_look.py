@@ -13,6 +13,7 @@ from kakehashi.evaluation import Both, compare
 from kakehashi.evaluation.second_look import Second, second_look
 from kakehashi.evaluation.second_verdict import SecondVerdict
 from kakehashi.metrics.statistics import PairedTest
+from kakehashi.retrieval.second_model.candidates import MAP_SHARE
 from kakehashi.training.inputs import as_encoders, with_vectors
 from kakehashi.vectors import unit_rows
 
@@ -41,16 +42,22 @@ def brute_force(aligner, n_hits, texts):
     for question, answer in zip(TEST.source_texts, TEST.target_texts, strict=True):
         asked = ENCODERS["source_encoder"]([question])
         first = np.argsort(-stored @ aligner.project(asked)[0], kind="stable")
-        top = first[:n_hits]
+        top = first[:n_hits]  # a second map changes their order, and not which they are
         scores = letters_apart([texts[i] for i in top]) @ letters_apart([question])[0]
         scores /= np.linalg.norm(letters_apart([texts[i] for i in top]), axis=1)
+        if (again := aligner.rescoring) is not None:
+            by_map = again.documents(stored[top]) @ again.query(asked)[0]
+            length = np.linalg.norm(letters_apart([question]))
+            scores = (1 - MAP_SHARE) * scores / length + MAP_SHARE * by_map
         order = [*top[np.argsort(-scores, kind="stable")], *first[n_hits:]]
         found.append(1 + [texts[i] for i in order].index(answer))
     return found
 
 
-def test_its_row_is_that_of_the_first_hits_in_its_order(keeping_aligner, model):
-    aligner, (encoder, _) = replace(keeping_aligner, rescoring=None), model
+@pytest.mark.parametrize("rescores", [False, True])
+def test_its_row_is_that_of_the_first_hits_in_its_order(keeping_aligner, model, rescores):
+    again = replace(keeping_aligner.rescoring, n_hits=10) if rescores else None
+    aligner, (encoder, _) = replace(keeping_aligner, rescoring=again), model
     few = Second("few", aligner, encoder, n_hits=10)
     result = compare(TRAIN, TEST, ["cosine", few], aligner=aligner, **ENCODERS)
     texts = list(dict.fromkeys([*TEST.target_texts, *TRAIN.target_texts]))

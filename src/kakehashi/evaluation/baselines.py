@@ -218,17 +218,20 @@ class Aligned:
 
 def _rescored(task: Task, search: SystemFactory, rescoring: Rescoring) -> System:
     """Order the first hits of a search again, from the vectors that are stored."""
-    x, stored = task.vectors(task.test, "source"), task.document_vectors
+    return TwoStage(task, search(), partial(second_map_scores, task, rescoring), rescoring.n_hits)
+
+
+def second_map_scores(
+    task: Task, rescoring: Rescoring, query: int, hits: NDArray[np.intp]
+) -> Float32Array:
+    """Return the similarities of one query and k documents of the pool by the second map, (k,)."""
+    asked = task.vectors(task.test, "source")[query : query + 1]
     texts, questions = task.pool.texts, task.test.source_texts
-
-    def rerank(query: int, best: NDArray[np.intp]) -> Float32Array:
-        asked = None if questions is None else [questions[query]]
-        of_hits = None if texts is None else [texts[i] for i in best]
-        documents = rescoring.documents(stored[best], texts=of_hits)
-        scores: Float32Array = documents @ rescoring.query(x[query : query + 1], texts=asked)[0]
-        return scores
-
-    return TwoStage(task, search(), rerank, rescoring.n_hits)
+    of_query = None if questions is None else [questions[query]]
+    of_hits = None if texts is None else [texts[i] for i in hits]
+    documents = rescoring.documents(task.document_vectors[hits], texts=of_hits)
+    scores: Float32Array = documents @ rescoring.query(asked, texts=of_query)[0]
+    return scores
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,11 @@ from ..errors import DataError
 from ..metrics.pool import Pool
 from ..metrics.relevance import clusters_of, groups_of
 from ..metrics.statistics import Scores, paired_test
+from ..retrieval.second_model.candidates import mean_similarity
 from ..retrieval.second_model.model import N_HITS
 from ..training.held_out_ranks import mrr
 from ..vectors import Float32Array, thinned, unit_rows
-from .baselines import Aligned, Both
+from .baselines import Aligned, Both, second_map_scores
 from .comparison_verdict import ALIGNER
 from .scoring import documents_beside
 from .second_verdict import SecondVerdict
@@ -67,7 +68,8 @@ class Second:
         return lambda: self._index(task, first())
 
     def _index(self, task: Task, first: System) -> System:
-        encoder, texts = as_encoder(self.encoder), task.document_texts
+        encoder, again = as_encoder(self.encoder), self.aligner.rescoring
+        texts = task.document_texts
         asked = unit_rows(task.encode(encoder, task.texts("source"), "query"))
         hits = [_first(first.scores(query), self.n_hits) for query in range(len(asked))]
         rows = np.unique(np.concatenate(hits))
@@ -75,8 +77,9 @@ class Second:
         vectors = dict(zip(rows.tolist(), unit_rows(embedded), strict=True))
 
         def rerank(query: int, best: NDArray[np.intp]) -> Float32Array:
-            scores: Float32Array = np.stack([vectors[int(row)] for row in best]) @ asked[query]
-            return scores
+            by_model = np.stack([vectors[int(row)] for row in best]) @ asked[query]
+            of_map = None if again is None else second_map_scores(task, again, query, best)
+            return mean_similarity(by_model, of_map).astype(np.float32)
 
         return SecondSystem(task, first, rerank, self.n_hits, encoder, hits)
 

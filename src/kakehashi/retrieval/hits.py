@@ -23,7 +23,8 @@ class Hit(NamedTuple):
             rescored (:mod:`kakehashi.retrieval.rescore`), that of the second map.
         lexical: BM25 score divided by the best BM25 score of the modality; None in a search by
             vector.
-        unrescored: the similarity that rescoring replaced; None where it replaced none.
+        rescored: whether the similarity is that of the second map.
+        unrescored: the similarity that was replaced by that of another model; None where none was.
         vector: (d,) as it is stored, where the search returned it.
     """
 
@@ -34,6 +35,7 @@ class Hit(NamedTuple):
     raw: float | None = None
     similarity: float | None = None
     lexical: float | None = None
+    rescored: bool = False
     unrescored: float | None = None
     vector: Any = None
 

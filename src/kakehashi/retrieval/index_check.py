@@ -168,7 +168,7 @@ def _agreeing(
     except EncoderError:
         return None
     if any(probe.vector is None for probe in probes):
-        few = len(documents) < SAMPLE
+        few = len(documents) < 2 * _EMBEDDED
         return _found_again(index, probes, made, few) if isinstance(index, Searched) else None
     kept = space.mode == "keep" and modality == space.modalities[-1]
     stored = unit_rows(np.stack(vectors))

@@ -16,6 +16,7 @@ import numpy as np
 from ..data.arguments import is_whole
 from ..errors import DataError
 from ..projection.rescoring import MAX_HITS
+from ..vectors import Float32Array
 from .hits import Hit, SearchResult
 from .query import Query
 from .second_similarity import RescoringSpace, SecondSimilarity
@@ -134,9 +135,20 @@ class Rescorer:
         for place, row in zip(places, order, strict=True):
             hit = targets[row]
             ordered[place] = hit._replace(
-                similarity=float(similarities[row]), unrescored=hit.similarity
+                similarity=float(similarities[row]), rescored=True, unrescored=hit.similarity
             )
         return ordered
+
+    def similarities(self, query: Query, hits: Sequence[Hit]) -> Float32Array | None:
+        """Return the similarities of n hits of the store by the second map, (n,).
+
+        Returns:
+            None where the query is not rescored, or a hit is not of the target. A warning says
+            where the stored vectors are not at hand.
+        """
+        if not self.n_hits(query, 1) or any(hit.modality != self._target for hit in hits):
+            return None
+        return self._similarity.of(query, hits)
 
     def _first(self, hits: Sequence[Hit], wanted: int) -> list[Hit]:
         """Return the hits without those of the target beyond the first documents."""

@@ -77,7 +77,10 @@ class StoreSearch:
         k = self.n_ordered(request.k)
         n = max(n, k)
         first = self.rescorer.search(request.query, k, find, n, per_modality=per_modality)
-        return first if self.second is None else self.second.result(request, first, as_hit)
+        if self.second is None:
+            return first
+        by_map = partial(self.rescorer.similarities, request.query)
+        return self.second.result(request, first, as_hit, by_map)
 
     def n_ordered(self, k: int) -> int:
         """Return how many documents the first order has to hold, to return k of them."""

@@ -19,6 +19,7 @@ from kakehashi.retrieval.query import Query
 from kakehashi.retrieval.search import SearchRequest
 from kakehashi.retrieval.second_model import encoder as second_encoder
 from kakehashi.retrieval.second_model import model as second_model
+from kakehashi.retrieval.second_model.candidates import MAP_SHARE
 from kakehashi.retrieval.second_model.model import SecondModel
 from kakehashi.retrieval.second_model.side_table import SideTable
 from kakehashi.retrieval.second_model.stage import Payloads, SecondStage
@@ -66,10 +67,17 @@ def stage(model, index=INDEX):
     return SecondStage(model, Payloads(index.get, str, by_ids))
 
 
-def ordered(model, ids, k=4, index=INDEX, **options):
+def ordered(model, ids, k=4, index=INDEX, by_map=None, **options):
+    """What the stage returns of hits; those of a map are rescored by it."""
     request = SearchRequest(Query(np.ones(2, np.float32), "source", "declared"), QUERY, k, options)
     hits = [as_hit(name, 0.5 - place / 100) for place, name in enumerate(ids)]
-    return stage(model, index).ordered(request, hits, as_hit, wanted=k)
+    if by_map is not None:
+        hits = [hit._replace(similarity=by_map[hit.payload], rescored=True) for hit in hits]
+
+    def of_map(hits):
+        return None if by_map is None else np.array([by_map[hit.payload] for hit in hits])
+
+    return stage(model, index).ordered(request, hits, as_hit, of_map, wanted=k)
 
 
 def brute_force(ids, index=INDEX):
@@ -105,6 +113,26 @@ def test_the_first_hits_are_ordered_by_the_second_model_and_embedded_once(encode
     again = SecondModel(encoder, path, n_hits=10)
     assert names(ordered(again, first)) == brute_force(first[:12])[:12]
     assert len(encoder.seen) == 12
+
+
+def test_the_second_map_has_its_share_in_the_order(encoder, path):
+    """Also for a document that no search found, but that was embedded before."""
+    model, names_of_all = SecondModel(encoder, path, n_hits=10), [*INDEX][:30]
+    model.embed(names_of_all, [INDEX[name] for name in names_of_all])
+    drawn = np.random.default_rng(0).uniform(0, 1, 30)
+    by_map = dict(zip(names_of_all, drawn.tolist(), strict=True))
+    first = names_of_all[:10]
+    candidates = first + [n for n in brute_force(names_of_all)[:10] if n not in first]
+    by_model = (
+        unit_rows(letters_apart([INDEX[n] for n in candidates]))
+        @ unit_rows(letters_apart([QUERY])).ravel()
+    )
+    mean = (1 - MAP_SHARE) * by_model + MAP_SHARE * np.array([by_map[n] for n in candidates])
+    expected = [candidates[row] for row in np.argsort(-mean, kind="stable")]
+    found = ordered(model, first, by_map=by_map)
+    assert names(found)[:4] == expected[:4]
+    assert found[0].similarity == pytest.approx(mean.max())
+    assert expected[:4] != [n for n in brute_force(names_of_all) if n in candidates][:4]
 
 
 def test_documents_that_were_embedded_before_are_found_beside_the_hits(encoder, path):

@@ -185,7 +185,8 @@ class AlignedRetriever(ProjectingRetriever):
                 "score_threshold out."
             )
         if second is not None:
-            hits = second.ordered(request, hits, as_hit, wanted=request.k) or hits
+            by_map = partial(self._prepared_rescorer().similarities, query)
+            hits = second.ordered(request, hits, as_hit, by_map, wanted=request.k) or hits
         if self.score_threshold is not None:
             relevance = _relevance(self.vectorstore)
             hits = [hit for hit in hits if _score(hit, relevance) >= self.score_threshold]

@@ -154,7 +154,8 @@ class AlignedRetriever(BaseRetriever):
             hits = with_scores_by_place(self._rescorer.rescored(query, hits) or hits)
         if self._second is not None:
             request = SearchRequest(query, text, self._k)
-            ordered = self._second.ordered(request, hits, as_hit, wanted=self._k)
+            by_map = partial(self._rescorer.similarities, query)
+            ordered = self._second.ordered(request, hits, as_hit, by_map, wanted=self._k)
             hits = with_scores_by_place(ordered or hits)
         return [NodeWithScore(node=hit.payload, score=_score(hit)) for hit in hits[: self._k]]
 

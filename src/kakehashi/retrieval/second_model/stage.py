@@ -2,8 +2,8 @@
 
 Every hit that the model has embedded gets its cosine with the question. Documents that it embedded
 earlier join them, as far as the index still holds them under the same text, and the filter of the
-call lets them through. A hit that it has not embedded keeps its place: scores of two models are
-never compared.
+call lets them through. Where the second map of the aligner knows all of them, it has a share in
+their order (:mod:`.candidates`). A hit that the model has not embedded keeps its place.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from ...data.arguments import text_problem
 from ...encoders.cache import key_of
 from ...errors import DataError
+from ...vectors import Float32Array
 from ..hits import Hit, SearchResult
 from ..search import SearchRequest
+from .candidates import Candidate, in_order, worth_asking
 from .model import SecondModel
 from .side_table import Embedded
 
 AsHit = Callable[[Any], Hit]
+ByMap = Callable[[Sequence[Hit]], Float32Array | None]
+"""Returns the similarities of hits by the second map of an aligner; None where it has none."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +54,22 @@ class SecondStage:
         """Return how many documents are ordered again to return k of them."""
         return max(self.model.n_hits, k)
 
-    def result(self, request: SearchRequest, result: SearchResult, as_hit: AsHit) -> SearchResult:
+    def result(
+        self, request: SearchRequest, result: SearchResult, as_hit: AsHit, by_map: ByMap
+    ) -> SearchResult:
         """Return a result in the new order; it ends with the hits that were ordered again."""
-        hits = self.ordered(request, result.hits, as_hit, wanted=self.n_hits(request.k))
+        wanted = self.n_hits(request.k)
+        hits = self.ordered(request, result.hits, as_hit, by_map, wanted=wanted)
         return result if hits is None else result._replace(hits=hits, last_hits={})
 
     def ordered(
-        self, request: SearchRequest, hits: Sequence[Hit], as_hit: AsHit, *, wanted: int
+        self,
+        request: SearchRequest,
+        hits: Sequence[Hit],
+        as_hit: AsHit,
+        by_map: ByMap,
+        *,
+        wanted: int,
     ) -> list[Hit] | None:
         """Return the first hits in their new order; None where the model fails, or has seen none.
 
@@ -66,6 +77,7 @@ class SecondStage:
 
         Args:
             as_hit: makes a hit of a payload that the search did not return.
+            by_map: see :data:`ByMap`; asked for documents that the search did not return.
             wanted: the index is asked only for documents that may stand among so many first ones.
         """
         n = self.n_hits(request.k)
@@ -76,39 +88,42 @@ class SecondStage:
         look = self.model.look(request.text, list(zip(ids, texts, strict=True)), n)
         if look is None:
             return None
-        known: list[Hit] = []
         kept: dict[int, Hit] = {}
+        candidates: list[Candidate] = []
         for row, (hit, similarity) in enumerate(zip(first, look.similarities, strict=True)):
-            scored = hit._replace(similarity=similarity, unrescored=hit.similarity)
             if similarity is None:
-                kept[row] = scored
+                kept[row] = hit._replace(similarity=None, unrescored=hit.similarity)
             else:
-                known.append(scored)
-        least = sorted((hit.similarity or 0.0 for hit in known), reverse=True)[wanted - 1 : wanted]
-        others = [
-            each
-            for each in look.nearest
-            if each.id not in ids and (not least or each.similarity > least[0])
-        ]
-        known += self._others(others, request.options, as_hit)
-        return _at_their_places(kept, _in_order(known)) if known else None
+                of_map = hit.similarity if hit.rescored else None
+                candidates.append(Candidate(hit, similarity, of_map))
+        others = worth_asking(
+            [each for each in look.nearest if each.id not in ids], candidates, wanted
+        )
+        candidates += self._others(others, request, as_hit, by_map)
+        return _at_their_places(kept, in_order(candidates)) if candidates else None
 
     def _others(
-        self, others: Sequence[Embedded], options: Mapping[str, Any], as_hit: AsHit
-    ) -> list[Hit]:
-        """Return hits of documents that were embedded before, as far as they are still the same."""
+        self,
+        others: Sequence[Embedded],
+        request: SearchRequest,
+        as_hit: AsHit,
+        by_map: ByMap,
+    ) -> list[Candidate]:
+        """Return documents that were embedded before, as far as they are still the same."""
         if not others:
             return []
         by_id = {each.id: each for each in others}
-        found = []
-        for payload in self.payloads.by_ids(list(by_id), options):
-            each, text = (
-                by_id.get(self.payloads.id_of(payload) or ""),
-                self.payloads.text_of(payload),
-            )
+        hits: list[Hit] = []
+        by_model: list[float] = []
+        for payload in self.payloads.by_ids(list(by_id), request.options):
+            each = by_id.get(self.payloads.id_of(payload) or "")
+            text = self.payloads.text_of(payload)
             if each is not None and not text_problem(text) and key_of(text) == each.text:
-                found.append(as_hit(payload)._replace(similarity=each.similarity))
-        return found
+                hits.append(as_hit(payload))
+                by_model.append(each.similarity)
+        similarities = by_map(hits)
+        of_map = [None] * len(hits) if similarities is None else similarities.tolist()
+        return list(map(Candidate, hits, by_model, of_map))
 
 
 def check_fusion(model: SecondModel | None, *, calibrated: bool) -> None:
@@ -145,11 +160,6 @@ def check_options_of_second(model: Any, *, by_score: bool, mmr: bool) -> None:
             "rescore_with= goes with a search by similarity: any other order would be undone. "
             "Drop one of the two."
         )
-
-
-def _in_order(hits: Sequence[Hit]) -> list[Hit]:
-    order = np.argsort([-(hit.similarity or 0.0) for hit in hits], kind="stable")
-    return [hits[row] for row in order]
 
 
 def _at_their_places(kept: Mapping[int, Hit], ordered: Sequence[Hit]) -> list[Hit]:
