@@ -18,12 +18,13 @@ the set. A row is a number of own pairs and what is given beside them:
 - both: index and other sets. Without own pairs a fit gets 300 questions whose answers nobody knows.
 
 One fit makes both maps. Columns: `keep` leaves the index as it is; `rescored` orders its first
-hits again, as a retriever does by default; `shared` moves the index (`Aligner.as_shared`). A fit
-that ships the untouched vectors, or no second map, has the score of what serves in its place.
-`evaluate` ranks for keep and rescored. Baselines: the target encoder (or, where it is the source
-encoder, too, the untouched vectors), BM25, the index embedded again by the source encoder, and for
-French questions their translation by Debian's Apertium (translation.py). Peers get the same rows;
-see peers/contract.py for how they use them.
+hits again, as a retriever does by default; `read again` has the source encoder read the first 50
+hits, too (`kakehashi.SecondModel`, nothing embedded before); `shared` moves the index
+(`Aligner.as_shared`). A fit that ships the untouched vectors, or no second map, has the score of
+what serves in its place. `evaluate` ranks for keep and rescored. Baselines: the target encoder (or,
+where it is the source encoder, too, the untouched vectors), BM25, the index embedded again by the
+source encoder, and for French questions their translation by Debian's Apertium (translation.py).
+Peers get the same rows; see peers/contract.py for how they use them.
 
 OUT/finding holds a file for each set, size, seed and row, and a second run measures what is
 missing or was measured with other source files; OUT/finding.md has the tables.
@@ -57,6 +58,10 @@ from kakehashi import Aligner
 from kakehashi.data.index import IndexDocuments
 from kakehashi.encoders.cache import encode_texts
 from kakehashi.evaluation import evaluate
+from kakehashi.evaluation.scoring import documents_beside
+from kakehashi.evaluation.second_look import Second
+from kakehashi.evaluation.task import Task as EvaluationTask
+from kakehashi.metrics.pool import Pool
 
 SETS = (
     "kicad_ja_en:use-minilm",
@@ -171,6 +176,7 @@ def ours(task: Task, given: Sequence[str]) -> Record:
     served["rescored"] = found.ranks.get("rescored", served["keep"])
     scores = {name: parts.summary(ranks) for name, ranks in served.items()}
     second = aligner.rescoring is not None
+    scores["read again"] = parts.summary(read_again(aligner, task))
     scores["shared"] = parts.score(*parts.served(aligner.as_shared())) if second else scores["keep"]
     return {
         "status": "measured",
@@ -182,6 +188,18 @@ def ours(task: Task, given: Sequence[str]) -> Record:
         "cpu_seconds": clock.cpu_seconds,
         "query_ms": _query_ms(aligner, task),
     }
+
+
+def read_again(aligner: Aligner, task: Task) -> np.ndarray:
+    """Return the rank of the best answer to each question, its first hits read by its encoder."""
+    parts, asks = task.parts, encoder(task.corpus.data_set.source)
+    index, cache = IndexDocuments(parts.pool.texts, parts.pool.vectors), task.corpus.cache
+    searched = Pool.of([parts.test], documents_beside(aligner, index, None, cache))
+    at_hand = dict(aligner.encoders)
+    asked = EvaluationTask(
+        parts.test, parts.test, searched, at_hand, aligner.mode, task.seed, cache
+    )
+    return Second("", aligner, asks).fit(asked)().ranks()
 
 
 def by_target_encoder(task: Task) -> Record:

@@ -13,7 +13,7 @@ from setting import describe, table
 
 from kakehashi.metrics.statistics import bootstrap
 
-OURS = ("keep", "rescored", "shared")
+OURS = ("keep", "rescored", "read again", "shared")
 BASELINES = ("target encoder", "bm25", "translated", "embedded again")
 Cells = list[Record]
 Row = dict[str, Any]
