@@ -12,7 +12,8 @@ that are not held out, with replacement, the r-th of a random order as often as 
 again and again, most of them never. After 200, 1,000 and 4,000 embedded documents the held-out
 questions are asked; what they embed themselves is forgotten after each. Two ways stand beside one
 another: the hits alone are ordered (`hits`), and the documents embedded so far are searched as a
-whole, too (`searched`). With every document embedded, the second is full re-embedding.
+whole, too (`searched`). The second map of the aligner has its share in the order; `alone` is the
+model without it, and with every document embedded that is full re-embedding.
 
 `no map` asks the index by TARGET itself: the way of an aligner whose verdict is that no map helps.
 
@@ -48,6 +49,7 @@ from kakehashi.encoders.identity import EncoderIdentity
 from kakehashi.metrics.relevance import groups_of
 from kakehashi.metrics.rescored import first_hits
 from kakehashi.metrics.statistics import paired_test
+from kakehashi.retrieval.second_model.candidates import mean_similarity
 from kakehashi.retrieval.second_model.side_table import SideTable
 from kakehashi.vectors import unit_rows
 
@@ -131,6 +133,14 @@ class Setting:
         rest = [i for i, name in enumerate(self.pairs.ids or ()) if name not in held_out]
         self.rest = self.pairs.select(rest)
         self.scores = self._new_scores(data)
+        self.mean = mean_similarity(self.scores, self._by_map())
+
+    def _by_map(self) -> Any:
+        """Return the same by the second map of the aligner; None where it has none."""
+        if (again := self.aligner.rescoring) is None:
+            return None
+        documents = again.documents(self.stored, texts=self.pool.texts)
+        return again.query(self.test_vectors, texts=self.questions) @ documents.T
 
     def _new_scores(self, data: Path) -> Any:
         """Return the cosine of every held-out question with every document, by the new model."""
@@ -172,7 +182,10 @@ class Setting:
             found.append(("aligner, rescored", self._rank_in_order(serves, answers), ""))
         blind = self.no_map(max(n_hits))
         for hits in n_hits:
-            seen = ranks_among(self.scores, serves[:, :hits], answers, n)
+            first = serves[:, :hits]
+            alone = ranks_among(self.scores, first, answers, n)
+            found.append((f"second model alone, {hits} hits", alone, ""))
+            seen = ranks_among(self.mean, first, answers, n)
             found.append((f"second model, {hits} hits", seen, ""))
             seen = ranks_among(self.scores, blind[:, :hits], answers, n)
             found.append((f"no map, second model, {hits} hits", seen, ""))
@@ -187,9 +200,10 @@ class Setting:
             if until < n:
                 embedded, n_asked = asked_before(asks, until, self.seed)
             known = np.array(sorted(embedded), np.intp)
-            for name, first in (("", serves), ("no map, ", blind)):
+            ways = (("", serves, self.mean), ("no map, ", blind, self.scores))
+            for name, first, scores in ways:
                 both = [np.union1d(known, row[:hits]) for row in first]
-                ranks = ranks_among(self.scores, both, answers, n)
+                ranks = ranks_among(scores, both, answers, n)
                 label = f"{name}second model, {hits} hits, {len(embedded):,} searched"
                 found.append((label, ranks, f"{n_asked:,} questions" if n_asked else "all"))
         found.append(("embedded again", ranks_among(self.scores, [every] * len(x), answers, n), ""))

@@ -78,6 +78,11 @@ class SecondVerdict:
                 f"{self.model} as a second model: use, it finds more than the aligner ({gain}); an "
                 f"index embedded again finds more still ({short})"
             )
+        if self.short.better:
+            return (
+                f"{self.model} as a second model: use, it finds more than the aligner ({gain}), "
+                f"and more than an index embedded again ({short})"
+            )
         return (
             f"{self.model} as a second model: use, it finds more than the aligner ({gain}), and is "
             f"not shown to find less than an index embedded again ({short})"

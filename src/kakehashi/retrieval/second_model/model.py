@@ -57,7 +57,8 @@ class SecondModel:
     """An encoder that orders the first hits of a search again, and keeps their vectors in a file.
 
     Pass it to a retriever of LangChain or LlamaIndex, or to one of its searches, as
-    ``rescore_with=``. Threads may share one, and processes may share its file.
+    ``rescore_with=``. Where the aligner has a second map, that has a share in the order, unless
+    ``rescore=False``. Threads may share one, and processes may share its file.
 
     Args:
         encoder: reads questions and documents; as :func:`kakehashi.encoders.as_encoder` takes it.
