@@ -11,7 +11,7 @@ from support.parts import FRAMEWORKS, Row, id_of, note, write_note
 from support.toy_data import machine_pairs, rescoring_aligner, reversed_letters
 
 from kakehashi.errors import AlignerMismatchError, DataError, DegradedWarning, KakehashiError
-from kakehashi.retrieval.move_note import NOTE_KEY
+from kakehashi.retrieval.move_note import NOTE_KEY, MoveNote
 from kakehashi.vectors import unit_rows
 
 pytestmark = pytest.mark.slow  # stores take seconds to import
@@ -213,6 +213,23 @@ def _only_of_new(collection):
         return real(name, *args, **kwargs)
 
     return get_collection
+
+
+def test_a_collection_of_the_same_name_elsewhere_is_not_the_truth(chroma):
+    """Two moves of collections called alike, say: this part is the other one's source."""
+    other = chroma.driver.filled(chroma.aligner, ROWS[1::2], chroma.driver.stores["chroma"])
+    source = chroma.driver.part(chroma.old, chroma.aligner, name="a")
+    known = replace(
+        MoveNote.from_json(note(chroma.moved, "copying", source.collection())),
+        source_id=source.identity(),
+    )
+    chroma.driver.index(chroma.new).keep(NOTE_KEY, known.to_json())
+    new = chroma.driver.part(chroma.new, chroma.moved, name="new")
+    namesake = chroma.driver.part(other, chroma.aligner, name=source.collection())
+    standing = chroma.driver.retriever([namesake, source, new]).follow()
+    assert standing.copied_from == {"new": "a"}
+    with pytest.raises(DataError, match=r"another index: its store gave it the id .*, not"):
+        chroma.driver.retriever([namesake, new]).follow()
 
 
 def test_a_note_of_a_newer_release_is_no_note_of_ours(chroma):

@@ -18,6 +18,7 @@ from kakehashi.integrations.langchain.index import index_of, scale_of
 from kakehashi.integrations.langchain.searches import rows_of
 from kakehashi.integrations.langchain.stored_documents import documents_by_ids
 from kakehashi.integrations.langchain.stored_vectors import stored_vectors
+from kakehashi.integrations.stores.movable.opening import open_movable
 from kakehashi.projection.head import AffineHead
 from kakehashi.retrieval.index_record import KEY
 
@@ -245,3 +246,15 @@ def test_a_store_with_an_asynchronous_engine_alone_is_searched_as_any_other(embe
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert len(asyncio.run(found())) == 2
+
+
+def test_a_collection_has_an_id_of_its_own_and_a_table_has_none(embeddings):
+    """A dump that is loaded again gives a table another number, and keeps what is in a table."""
+    first, second = (lc_postgres_collection(embeddings, None, None) for _ in range(2))
+    ids = [index_of(each, 24).identity() for each in (first, second)]
+    assert None not in ids
+    assert ids[0] != ids[1]
+    opened = open_movable(postgres_url(query=f"?collection={first.collection_name}"))
+    assert opened.identity() == ids[0]
+    opened.close()
+    assert index_of(lc_postgres(embeddings, None, None), 24).identity() is None

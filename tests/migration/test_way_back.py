@@ -54,6 +54,30 @@ def test_a_move_that_is_rolled_back_meanwhile_is_not_cleaned_up(
     assert {each.name for each in client.list_collections()} == {"manual", "manual_moved"}
 
 
+def test_an_index_that_was_made_again_under_the_name_is_not_the_source(
+    client, manual, address, keeping_aligner
+):
+    migrate(address, keeping_aligner, switch=True)
+    client.delete_collection("manual")
+    again = client.create_collection("manual")
+    again.add(ids=["d0"], embeddings=reversed_letters(TEXTS[:1]), documents=TEXTS[:1])
+    refused = rf"filled from 'manual' \(id {manual.id}\), not from this index"
+    with pytest.raises(DataError, match=refused):
+        clean_up(address, agree=lambda question: True)
+    with pytest.raises(DataError, match=refused):
+        roll_back(address)
+    with pytest.raises(DataError, match=refused):
+        migrate(address, keeping_aligner)
+    assert again.count() == 1
+
+
+def test_an_index_that_was_renamed_is_the_source_still(client, manual, address, keeping_aligner):
+    migrate(address, keeping_aligner, switch=True)
+    manual.modify(name="handbook")
+    renamed = address.replace("manual", "handbook")
+    assert roll_back(renamed, to="manual_moved").only_moved == 0
+
+
 def test_what_is_changed_while_it_goes_live_is_said(
     client, manual, address, keeping_aligner, monkeypatch
 ):

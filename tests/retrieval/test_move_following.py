@@ -1,5 +1,6 @@
 """Which parts of an index answer, as the notes of migrations say."""
 
+import json
 import threading
 from types import SimpleNamespace
 
@@ -9,20 +10,29 @@ from kakehashi.errors import AlignerMismatchError, DataError, DegradedWarning
 from kakehashi.retrieval.move_following import MoveFollower
 from kakehashi.retrieval.move_note import MoveNote
 
+ALIGNER = "f" * 64
+"""The aligner that moved the vectors."""
 
-def note(state, source="old"):
-    return MoveNote(source, "f" * 64, state, 3, "2026-12-01T00:00:00+00:00").to_json()
+
+def note(state, source="old", aligner=ALIGNER, **known):
+    at = "2026-12-01T00:00:00+00:00"
+    return MoveNote(source, aligner, state, 3, at, **known).to_json()
 
 
 class Part:
     """A part whose note a test writes; ``asked`` counts the readings."""
 
-    def __init__(self, name, note=None, collection=None, aligner="e" * 64):
-        self.space = SimpleNamespace(fingerprint=aligner)
+    def __init__(self, name, note=None, collection=None, aligner=None, id=None, dimension=8):
+        given = ("e" * 64 if note is None else ALIGNER) if aligner is None else aligner
+        self.space = SimpleNamespace(fingerprint=given, output_dimension=dimension)
         self.name, self.said, self.asked, self._collection = name, note, 0, collection
+        self._id = id
 
     def collection(self):
         return self._collection
+
+    def identity(self):
+        return self._id
 
     def note(self):
         self.asked += 1
@@ -78,10 +88,35 @@ def test_a_part_that_is_no_source_answers_beside_a_live_one():
     assert answering([Part("other"), Part("new", note("live"))]) == ["other", "new"]
 
 
+def test_an_index_of_the_same_name_is_not_the_source():
+    """Its store gave it another id; or, where a store gives none, it has another dimension."""
+    known = {"source_id": "1", "source_dimension": 8}
+    for other in (Part("manual", id="2"), Part("a", collection="manual", dimension=9)):
+        live = Part("new", note("live", "manual", **known))
+        assert answering([other, live]) == [other.name, "new"]
+        old = Part("old", collection="renamed", id="1", dimension=8)
+        assert answering([other, old, live]) == [other.name, "new"]
+        copying = Part("new", note("copying", "manual", **known))
+        standing = MoveFollower([other, old, copying], 10.0).now()
+        assert standing.copied_from == {"new": "old"}
+        with pytest.raises(DataError, match="has the name and is another index: its"):
+            answering([other, copying])
+
+
+def test_notes_without_an_id_are_read_by_the_name():
+    older = json.loads(note("live"))
+    del older["source_id"], older["source_dimension"], older["caught_up"]
+    assert answering([Part("old", id="1"), Part("new", json.dumps(older))]) == ["new"]
+    out_of_reach = Part("old")
+    out_of_reach.identity = Part("", OSError("no route")).note
+    assert answering([out_of_reach, Part("new", note("live", source_id="1"))]) == ["new"]
+
+
 def test_a_chain_of_moves_is_followed():
-    second, third = Part("second", note("live", "first")), Part("third", note("live", "second"))
+    second = Part("second", note("live", "first"))
+    third = Part("third", note("live", "second", "d" * 64), aligner="d" * 64)
     assert answering([Part("first"), second, third]) == ["third"]
-    third.said = note("copying", "second")
+    third.said = note("copying", "second", "d" * 64)
     assert answering([Part("first"), second, third]) == ["second", "third"]
 
 
@@ -121,7 +156,7 @@ def test_what_a_note_said_before_holds_on_where_it_cannot_be_read(failure):
 
 
 def test_a_part_whose_note_was_never_read_does_not_answer_and_is_asked_again_at_once():
-    new = Part("new", OSError("no route"))
+    new = Part("new", OSError("no route"), aligner=ALIGNER)
     follower = MoveFollower([Part("old"), new], 10.0, clock=Clock())
     standing = follower.now()
     assert [*standing.answering] == ["old"]
@@ -163,6 +198,16 @@ def test_a_note_that_takes_too_long_is_not_waited_for():
 def test_seconds_between_readings_are_checked(every):
     with pytest.raises(DataError, match="follow_every"):
         MoveFollower([Part("old")], every)
+
+
+@pytest.mark.parametrize("state", ["copying", "verified", "rolled back"])
+def test_a_new_part_is_not_asked_through_a_map_that_did_not_move_it(state):
+    """Rolled back, it is silent: the fault would show at the next switch."""
+    parts = [Part("old"), Part("new", note(state), aligner="d" * 64)]
+    with pytest.raises(AlignerMismatchError, match=r"'new' is asked through .*'ffffffffffff' has"):
+        answering(parts)
+    parts[1].said = note("live")  # the index is checked by itself at its first search
+    assert answering(parts) == ["new"]
 
 
 @pytest.mark.parametrize("state", ["copying", "verified", "live", "rolled back"])

@@ -30,7 +30,7 @@ def look_at_leftovers(
     for name in dict.fromkeys([moved_name(ours), *copies]):
         beside = collection_beside(collection, name)
         note = None if beside is None else MoveNote.from_json(beside.note())
-        if note is not None and note.source == ours:
+        if note is not None and note.is_from(ours, collection.identity()):
             yield _copy(name, note)
     files = half_written(collection.address)
     if files:

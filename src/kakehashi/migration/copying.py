@@ -52,8 +52,8 @@ def require_ours(ends: Ends, shared: Aligner, *, may_be_live: bool = False) -> N
         if ends.moved.settings != ends.source.settings:
             raise DataError(f"{name} was made by another program. {other}")
         return
-    if note.source != ends.source_name:
-        raise DataError(f"{name} was filled from {note.source!r}, not from this index. {other}")
+    if not ends.is_copy(note):
+        raise DataError(f"{name} was filled from {note.origin}, not from this index. {other}")
     if note.aligner != shared.fingerprint:
         raise DataError(
             f"{name} was filled by another aligner ({note.aligner[:12]!r}, not "

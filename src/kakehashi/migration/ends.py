@@ -85,8 +85,21 @@ class Ends:
         """Write the state of the move into the new collection, in one step."""
         moved = self.there()
         at = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        note = MoveNote(self.source_name, fingerprint, state, moved.count(), at, caught_up)
+        note = MoveNote(
+            self.source_name,
+            fingerprint,
+            state,
+            moved.count(),
+            at,
+            caught_up,
+            self.source.identity() or "",
+            self.source.dimension,
+        )
         moved.write_note(note.to_json())
+
+    def is_copy(self, note: MoveNote) -> bool:
+        """Whether a note says that the new collection is filled from this index."""
+        return note.is_from(self.source_name, self.patiently(self.source.identity))
 
     def require_state(self, *states: MoveState) -> None:
         """Refuse to go on where another run has changed the state of the move.

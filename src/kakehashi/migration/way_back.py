@@ -68,11 +68,14 @@ def roll_back(
 
 def _note_of(ends: Ends) -> MoveNote:
     moved, note = ends.there(), ends.note()
-    if note is None or note.source != ends.source_name:
+    if note is None:
         raise DataError(
             f"{moved.name} holds no note that a migration filled it from this index. Name the one "
             "that did with --to."
         )
+    if not ends.is_copy(note):
+        other = "Name the one that was with --to."
+        raise DataError(f"{moved.name} was filled from {note.origin}, not from this index. {other}")
     return note
 
 

@@ -16,32 +16,13 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Any, Protocol
+from typing import Any
 
 from ..data.arguments import is_number
 from ..errors import DataError, DegradedWarning
 from .move_note import MoveNote
+from .noted_part import NotedPart, namesakes, source_of
 from .time_limit import call_within
-
-
-class NotedPart(Protocol):
-    """A part of an index, as far as its note and its name go."""
-
-    @property
-    def name(self) -> str:
-        """Its name among the parts."""
-
-    @property
-    def space(self) -> Any:
-        """Its aligner or multi aligner."""
-
-    def collection(self) -> str | None:
-        """Return its name in the store; None where the store tells none."""
-        ...
-
-    def note(self) -> str | None:
-        """Return the note that its store keeps, as it is now."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -161,14 +142,16 @@ def _standing(
 
     Raises:
         DataError: a part is being filled from one that is not among the parts.
-        AlignerMismatchError: the old part is asked through the map that moved its vectors.
+        AlignerMismatchError: the old part is asked through the map that moved its vectors, or a
+            part that is not live through another one than filled it.
     """
     silent, copied_from = {*unknown}, {}
     for part in parts:
         note = notes.get(part.name)
         if note is None:
             continue
-        source = _source(note, part, parts)
+        note.check_copy(part.name, part.space.fingerprint)
+        source = source_of(note, part, parts)
         for asked in (each for each in parts if each.name == source):
             note.check_source(asked.name, asked.space.fingerprint, part.name)
         if note.state == "live":
@@ -178,7 +161,7 @@ def _standing(
                 f"The part {part.name!r} is being filled from {note.source!r} (its note says "
                 f"{note.state!r}), which is none of the parts {', '.join(p.name for p in parts)}. "
                 "Give that one as a part, too; where its store tells no name, as "
-                f"Part(..., name={note.source!r})."
+                + " ".join([f"Part(..., name={note.source!r}).", *namesakes(note, part, parts)])
             )
         elif note.state == "rolled back":
             silent.add(part.name)
@@ -196,19 +179,3 @@ def _warn_of_last(part: NotedPart, last: MoveNote | None, error: Exception) -> N
         DegradedWarning,
         stacklevel=2,
     )
-
-
-def _collection_of(part: NotedPart) -> str | None:
-    """Return the name of a part in its store; None where the store is out of reach."""
-    try:
-        return part.collection()
-    except Exception:  # a store may raise anything; the part's own name may do
-        return None
-
-
-def _source(note: MoveNote, copy: NotedPart, parts: Sequence[NotedPart]) -> str | None:
-    """Return the name of the part that a note calls its source."""
-    others = [part for part in parts if part.name != copy.name]
-    by_store = [part.name for part in others if _collection_of(part) == note.source]
-    by_name = [part.name for part in others if part.name == note.source]
-    return next(iter([*by_store, *by_name]), None)

@@ -31,6 +31,8 @@ class MoveNote:
         at: when the state was written, as ISO 8601 in UTC.
         caught_up: false between a switch and the pass after it, which adds what the old index got
             until then: a process that was killed there has not made that pass.
+        source_id: the id that the store itself gave the source; empty where it gives none.
+        source_dimension: of the vectors of the source; 0 where it is not known.
     """
 
     source: str
@@ -39,6 +41,24 @@ class MoveNote:
     rows: int
     at: str
     caught_up: bool = True
+    source_id: str = ""
+    source_dimension: int = 0
+
+    @property
+    def origin(self) -> str:
+        """The name of the source, with the id of the store where it gives one, for messages."""
+        return repr(self.source) + (f" (id {self.source_id})" if self.source_id else "")
+
+    def is_from(self, name: str, identity: str | None) -> bool:
+        """Whether a collection is the source: by the store's own id, or by its name without one.
+
+        Args:
+            name: of the collection.
+            identity: the id that its store gave it; None where the store gives none.
+        """
+        if self.source_id and identity:
+            return identity == self.source_id
+        return name == self.source
 
     def check_source(self, name: str, fingerprint: str, copy: str) -> None:
         """Refuse to ask the old index through the map that moved its vectors.
@@ -58,6 +78,25 @@ class MoveNote:
                 "the aligner of mode keep, without as_shared()."
             )
 
+    def check_copy(self, name: str, fingerprint: str) -> None:
+        """Refuse to ask a part that this note keeps silent or beside another through a wrong map.
+
+        The record of a live part is read at its first search, and may be newer than the note.
+
+        Args:
+            name: of the part that holds this note.
+            fingerprint: of the aligner of that part.
+
+        Raises:
+            AlignerMismatchError: another aligner projected its vectors.
+        """
+        if self.state != "live" and fingerprint != self.aligner:
+            raise AlignerMismatchError(
+                f"The part {name!r} is asked through the aligner {fingerprint[:12]!r}, and "
+                f"{self.aligner[:12]!r} has moved its vectors (its note says {self.state!r}). "
+                "Give it that one: aligner.as_shared() of the aligner that was moved with."
+            )
+
     def to_json(self) -> str:
         """Return the note as one line of JSON: some stores keep flat metadata only."""
         return json.dumps(asdict(self), ensure_ascii=False, sort_keys=True)
@@ -67,10 +106,10 @@ class MoveNote:
         """Return the note that a store kept; None where it is none of ours."""
         try:
             read = json.loads(value)
-            read.setdefault("caught_up", True)  # notes of older releases
-            note = cls(**{field.name: read[field.name] for field in fields(cls)})
+            names = [field.name for field in fields(cls) if field.name in read]
+            note = cls(**{name: read[name] for name in names})  # notes of older releases have fewer
         except (AttributeError, TypeError, ValueError, KeyError, RecursionError):
             return None
-        kinds = {"rows": int, "caught_up": bool}
+        kinds = {"rows": int, "caught_up": bool, "source_dimension": int}
         whole = all(isinstance(v, kinds.get(n, str)) for n, v in asdict(note).items())
         return note if whole and note.state in get_args(MoveState) else None

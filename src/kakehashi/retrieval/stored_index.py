@@ -41,6 +41,10 @@ class StoredIndex(Protocol):
     def collection(self) -> str | None:
         """The name of its collection in the store; None where the store tells none."""
 
+    def identity(self) -> str | None:
+        """Return the id that the store gave the collection; None where it gives none."""
+        ...
+
     @property
     def scale(self) -> str | None:
         """The scale of its scores for unit vectors, as the store declares it; None if unknown."""

@@ -91,6 +91,10 @@ class Part(VectorSearch):
         """Return its name in the store; None where the store tells none."""
         return self._index().collection
 
+    def identity(self) -> str | None:
+        """Return the id that its store gave the collection; None where the store gives none."""
+        return self._index().identity()
+
     def note(self) -> str | None:
         """Return the note that its store keeps, as it is now."""
         return self._index().kept(NOTE_KEY)

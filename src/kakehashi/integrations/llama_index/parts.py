@@ -93,6 +93,10 @@ class Part(VectorSearch):
         """Return its name in the store; None where the store tells none."""
         return self._stored().collection
 
+    def identity(self) -> str | None:
+        """Return the id that its store gave the collection; None where the store gives none."""
+        return self._stored().identity()
+
     def note(self) -> str | None:
         """Return the note that its store keeps, as it is now."""
         return self._stored().kept(NOTE_KEY)

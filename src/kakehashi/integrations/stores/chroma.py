@@ -42,6 +42,10 @@ class ChromaIndex(KeepingIndex):
         """The name of the collection."""
         return f"The collection {self._collection.name!r} of Chroma"
 
+    def identity(self) -> str | None:
+        """Return the id that Chroma gave the collection."""
+        return str(self._collection.id)
+
     @property
     def metric(self) -> str | None:
         """The metric of the collection: cosine, ip or l2."""

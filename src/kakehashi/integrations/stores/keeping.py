@@ -21,6 +21,10 @@ class Keeping(ABC):
     def keep(self, key: str, value: str) -> bool:
         """Write a text under a key; say whether the store can keep one."""
 
+    def identity(self) -> str | None:
+        """Return the id that the store gave the collection; None where it gives none."""
+        return None
+
     def record(self) -> IndexRecord | None:
         """Return the record that was written, if there is one."""
         return IndexRecord.from_json(self.kept(KEY))

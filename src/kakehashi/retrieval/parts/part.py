@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from ...data.hashing import hash_of
 from ..document_key import MergeParts
-from ..move_following import NotedPart
+from ..noted_part import NotedPart
 from ..search import Search
 from .queries import AskedPart
 

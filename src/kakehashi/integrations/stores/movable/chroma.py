@@ -155,6 +155,10 @@ class ChromaCollection:
         """Delete the collection, with its documents, its record and its note."""
         self._client.delete_collection(self._collection.name)
 
+    def identity(self) -> str | None:
+        """Return the id that Chroma gave the collection."""
+        return self._index.identity()
+
     def record(self) -> IndexRecord | None:
         """Return the record of its aligner."""
         return self._index.record()

@@ -193,6 +193,11 @@ class PostgresCollection(KeptCollection):
                 named = f"DELETE FROM {self._table.collections} WHERE name = %(name)s"
                 sql(named, name=self._table.collection)
 
+    def identity(self) -> str | None:
+        """Return the id of a collection of PGVector; None of a table."""
+        with self._reading() as sql:
+            return self._table.identity(sql)
+
     def kept(self, key: str) -> str | None:
         """Return a text of the comment on the column of vectors."""
         found: str | None = self._keeper.get(key)

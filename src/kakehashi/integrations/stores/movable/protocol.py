@@ -60,6 +60,10 @@ class MovableCollection(Protocol):
     def settings(self) -> Mapping[str, Any]:
         """The settings of its index (metric, parameters), JSON-ready; for the report of a move."""
 
+    def identity(self) -> str | None:
+        """Return the id that the store gave the collection; None where it gives none."""
+        ...
+
     def count(self) -> int:
         """Return the number of documents."""
         ...

@@ -44,6 +44,11 @@ class PostgresIndex(KeepingIndex):
         self._keeper = keeper_of(transaction, table)
         self.collection = table.collection or table.name
 
+    def identity(self) -> str | None:
+        """Return the id of a collection of PGVector; None of a table."""
+        with self._transaction() as sql:
+            return self._table.identity(sql)
+
     def kept(self, key: str) -> str | None:
         """Return a text of the comment, or of the metadata of the collection."""
         kept: str | None = self._keeper.get(key)

@@ -57,6 +57,14 @@ class Table:
         """The table of the collections, which lies beside that of their rows."""
         return quoted(*(n for n in (self.schema, "langchain_pg_collection") if n is not None))
 
+    def identity(self, sql: Sql) -> str | None:
+        """Return the id of a collection of PGVector; None of a table, whose number a dump loses."""
+        if self.collection is None:
+            return None
+        named = f"SELECT uuid FROM {self.collections} WHERE name = %(name)s"
+        found = sql(named, name=self.collection)
+        return str(found[0][0]) if found else None
+
     def type_of(self, sql: Sql, column: str) -> str:
         """Return the type of a column.
 
