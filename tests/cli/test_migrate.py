@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from rich.cells import cell_len
 from support.command_line import BOTH_ENCODERS
 from support.pairs_files import write_pairs
 from support.toy_data import machine_pairs, reversed_letters
@@ -47,8 +48,8 @@ def probe(tmp_path):
 
 
 def facts(done):
-    """Return what was printed, by the name that stands before it."""
-    parted = (line.partition("  ") for line in done.stdout.splitlines())
+    """Return what was printed, by the name that stands before it; folded lines are one again."""
+    parted = (line.partition("  ") for line in re.sub(r"\n +", " ", done.stdout).splitlines())
     return {name: fact.strip() for name, _, fact in parted}
 
 
@@ -83,6 +84,7 @@ def test_moves_switches_and_goes_back(migrate, store, probe):
     assert facts(migrate("--rollback"))["state"] == "rolled back: questions go to the old index"
     asked = migrate("--clean-up", answer="n\n")
     assert "Delete the collection 'manual_moved' of Chroma with 80 documents" in asked.stderr
+    assert asked.stdout.endswith("deleted  nothing: both indices are as they were\n")
     assert names(store) == {"manual", "manual_moved"}
     assert facts(migrate("--clean-up", "--yes"))["deleted"].endswith("manual_moved")
     assert names(store) == {"manual"}
@@ -105,6 +107,15 @@ def test_ctrl_c_says_how_to_go_on(migrate, monkeypatch):
     assert done.exit_code == 130
     assert "The old index is as it was; the same command goes on from here." in done.stderr
     assert migrate().exit_code == 0
+
+
+@pytest.mark.parametrize("lang", ["en", "ja"])
+@pytest.mark.parametrize("options", [["--dry-run"], ["--switch"]])
+def test_no_line_is_longer_than_a_terminal(migrate, store, probe, options, lang):
+    """A word that is longer itself stays whole: an address and a checksum are copied."""
+    lines = migrate(*options, "--probe", probe, lang=lang).stdout.splitlines()
+    assert {line.split()[-1] for line in lines if cell_len(line) > 80} <= {store, f"{store}_moved"}
+    assert "--dry-run" in options or [line for line in lines if re.search("[0-9a-f]{64}$", line)]
 
 
 @pytest.mark.parametrize("options", [["--dry-run"], ["--switch"]])

@@ -70,10 +70,11 @@ def test_open_collection_takes_it(client, shared):
     collection.delete(ids=["new"])
 
 
-def test_another_aligner_is_refused(client, text_aligner):
+def test_another_aligner_is_refused(client, shared, text_aligner):
     from kakehashi.integrations.chroma import open_collection
 
-    with pytest.raises(AlignerMismatchError):
+    mover, other = shared.fingerprint[:12], text_aligner.fingerprint[:12]
+    with pytest.raises(AlignerMismatchError, match=rf"'{mover}', not of '{other}'.*as_shared"):
         open_collection(client, "manual_moved", text_aligner)
     with pytest.raises(AlignerMismatchError):
         open_collection(client, "manual", text_aligner)

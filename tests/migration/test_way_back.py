@@ -71,6 +71,15 @@ def test_an_index_that_was_made_again_under_the_name_is_not_the_source(
     assert again.count() == 1
 
 
+def test_another_name_of_the_new_index_is_asked_for_in_the_words_of_python_too(
+    manual, address, keeping_aligner
+):
+    migrate(address, keeping_aligner, to="elsewhere")
+    with pytest.raises(DataError, match=r"no 'manual_moved' beside .* or to= in Python"):
+        roll_back(address)
+    assert roll_back(address, to="elsewhere").only_moved == 0
+
+
 def test_an_index_that_was_renamed_is_the_source_still(client, manual, address, keeping_aligner):
     migrate(address, keeping_aligner, switch=True)
     manual.modify(name="handbook")

@@ -9,12 +9,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from rich._wrap import divide_line
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from ..language import translate, translate_sentence
 from ..printable import printable, printable_json, printable_lines
+
+_COLUMNS = 80
 
 
 def plain_console(*, stderr: bool = False) -> Console:
@@ -44,14 +47,26 @@ def print_json(document: dict[str, Any]) -> None:
     sys.stdout.write(printable_json(written) + "\n")
 
 
-def print_facts(facts: Mapping[str, str]) -> None:
-    """Print one fact a line, unbroken, so that a long one (a hash) can be copied."""
+def print_facts(facts: Mapping[str, str], *, fold: bool = False) -> None:
+    """Print one fact a line, unbroken, so that a long one (a hash) can be copied.
+
+    Args:
+        fold: break a sentence at 80 columns, between words; a hash or an address stays whole.
+    """
     names = {name: translate_sentence(name) for name in facts}
     width = max(map(cell_len, names.values()))
     for name, fact in facts.items():
         padding = " " * (width - cell_len(names[name]))
         said = translate_sentence(printable(fact))
-        sys.stdout.write(f"{names[name]}{padding}  {said}\n")
+        lines = _folded(said, _COLUMNS - width - 2) if fold else [said]
+        sys.stdout.write(f"{names[name]}{padding}  " + f"\n{' ' * (width + 2)}".join(lines) + "\n")
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Return the lines of a text; those of Japanese end where those of a help do."""
+    ends = divide_line(text, width, fold=False)
+    parts = zip([0, *ends], [*ends, len(text)], strict=True)
+    return [text[start:end].strip() for start, end in parts]
 
 
 def short(text: str) -> str:

@@ -180,7 +180,7 @@ def _roll_back(store: str, to: str | None, as_json: bool) -> None:
     facts["state"] = "rolled back: questions go to the old index"
     if done.only_moved:
         facts["only in the new one"] = translate("{n:,} documents", n=done.only_moved)
-    print_facts(facts)
+    print_facts(facts, fold=True)
 
 
 def _clean_up(store: str, to: str | None, yes: bool, as_json: bool) -> None:
@@ -194,4 +194,8 @@ def _clean_up(store: str, to: str | None, yes: bool, as_json: bool) -> None:
     if as_json:
         print_json(asdict(done))
         return
-    print_facts({"deleted": done.deleted or "nothing", "kept": done.kept})
+    if done.deleted is None:
+        facts = {"deleted": "nothing: both indices are as they were"}
+    else:
+        facts = {"deleted": done.deleted, "kept": done.kept}
+    print_facts(facts, fold=True)

@@ -26,7 +26,7 @@ def print_migration(done: Migration, as_json: bool) -> None:
         ),
     }
     if done.checksum:
-        facts["checksum"] = f"{done.checksum} (of all but the vectors, equal on both sides)"
+        facts["checksum"] = f"of all but the vectors, equal on both sides: {done.checksum}"
     facts["right vectors"] = done.evidence
     if done.recall is not None:
         facts["recall@1"] = _recall(done.recall)
@@ -41,7 +41,7 @@ def print_migration(done: Migration, as_json: bool) -> None:
         if done.state == "live"
         else "verified: questions still go to the old index; --switch sends them to the new one"
     )
-    print_facts(facts)
+    print_facts(facts, fold=True)
 
 
 def print_plan(plan: Plan, as_json: bool) -> None:
@@ -80,7 +80,7 @@ def print_plan(plan: Plan, as_json: bool) -> None:
         if plan.sample >= plan.rows:
             facts["searched"] = translate("all {n:,} documents", n=plan.rows)
     facts["written"] = "nothing: this was a dry run"
-    print_facts(facts)
+    print_facts(facts, fold=True)
 
 
 def _recall(recall: Recall) -> str:

@@ -248,6 +248,14 @@ def _require_ours(
     record = IndexRecord.from_json((collection.metadata or {}).get(KEY))
     if record is not None and record.fingerprint == function.get_config()["fingerprint"]:
         return  # moved by `kakehashi migrate`, which writes vectors and the record alone
+    if record is not None:
+        now = function.get_config()["fingerprint"]
+        raise AlignerMismatchError(
+            f"The collection {collection.name!r} holds vectors of the aligner "
+            f"{record.fingerprint[:12]!r}, not of {now[:12]!r}: vectors of the two do not mix. "
+            "Open it through that one: of a collection that was moved, as_shared() of the aligner "
+            "that it was moved with, saved."
+        )
     maker = "no embedding function that Chroma recorded"
     if "name" in stored:
         maker = f"the embedding function {stored['name']!r}"

@@ -45,7 +45,7 @@ def require_ours(ends: Ends, shared: Aligner, *, may_be_live: bool = False) -> N
     if ends.moved is None:
         return
     note, name = ends.note(), ends.moved.name
-    other = "Give the new collection another name with --to."
+    other = "Give the new collection another name: --to NAME, or to= in Python."
     if note is None:
         if ends.moved.count():
             raise DataError(f"{name} holds documents that no migration wrote. {other}")

@@ -49,7 +49,10 @@ class Ends:
         source = open_movable(address)
         name = name_of(source.address)
         if to == name:
-            raise DataError(f"--to {to}: that is the index itself; give another name.")
+            raise DataError(
+                f"{to!r} is the index itself; give the new one another name: --to NAME, or to= in "
+                "Python."
+            )
         to = to or moved_name(name)
         return cls(source, source.beside(to), to, say, patience)
 
@@ -72,8 +75,8 @@ class Ends:
         """
         if self.moved is None:
             raise DataError(
-                f"There is no {self.to!r} beside {self.source.name}. Run kakehashi migrate first, "
-                "or name the new one with --to."
+                f"There is no {self.to!r} beside {self.source.name}. Run kakehashi migrate first; "
+                "or say the name that the new one was given: --to NAME, or to= in Python."
             )
         return self.moved
 

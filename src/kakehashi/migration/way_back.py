@@ -33,7 +33,7 @@ class CleanedUp:
 
     Attributes:
         deleted: the address of the collection; None where the caller did not agree.
-        kept: the address of the other one.
+        kept: the address of the other one, to which questions go.
         rows: the documents of what was deleted, or would have been.
     """
 
@@ -71,10 +71,10 @@ def _note_of(ends: Ends) -> MoveNote:
     if note is None:
         raise DataError(
             f"{moved.name} holds no note that a migration filled it from this index. Name the one "
-            "that did with --to."
+            "that does: --to NAME, or to= in Python."
         )
     if not ends.is_copy(note):
-        other = "Name the one that was with --to."
+        other = "Name the one that was: --to NAME, or to= in Python."
         raise DataError(f"{moved.name} was filled from {note.origin}, not from this index. {other}")
     return note
 
