@@ -285,7 +285,7 @@ def test_advice_against_an_aligner_is_one_line(text_aligner, tmp_path):
 
 def test_what_is_no_store_is_refused(text_aligner, tmp_path):
     (tmp_path / "a.txt").write_text("text")
-    with pytest.raises(DataError, match="is a file, and no store; give KIND:FOLDER"):
+    with pytest.raises(DataError, match="names no store; give KIND:FOLDER"):
         search(text_aligner, QUESTION, "--index", tmp_path / "a.txt", *BOTH_ENCODERS)
     address = dump(text_aligner, tmp_path)
     with pytest.raises(DataError, match="query_modality='ja'; choose one of source, target, or"):

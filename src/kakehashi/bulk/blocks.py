@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -111,9 +112,9 @@ def read_input(path: Path) -> Input:
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_file():
+    if os.path.isfile(path):
         return [path]
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise DataError(f"{path} does not exist; name a Parquet file or a folder of them.")
     files = [file for file in path.glob("*.parquet") if not file.name.startswith((".", "_"))]
     if not files:

@@ -100,6 +100,7 @@ def embed_parquet(
     """
     parquet, folder = read_input(Path(source)), Path(out)
     require_columns(parquet.schema, str(source))
+    check_parent(folder)
     if folder.exists() and folder.samefile(source):
         raise DataError(f"{out} is the input; name another folder to write.")
     if folder.exists() and not folder.is_dir():
@@ -108,7 +109,6 @@ def embed_parquet(
         raise DataError(f"{out} is the aligner; name another folder to write.")
     if workers is not None and ray is None:
         raise DataError(f"workers={workers} are Ray's; pass --ray local (ray='local'), too.")
-    check_parent(folder)
     from_vectors = "vector" in parquet.schema.names
     places = folder.absolute(), Path(aligner).absolute()  # workers stand in other folders
     job = Job(*places, second_map, target_encoder, from_vectors)

@@ -42,7 +42,7 @@ def _version(folder: Path) -> tuple[int, int] | None:
     """Return what changes when a folder is exchanged or deleted from; None where there is none."""
     try:
         found = folder.stat()
-    except OSError:
+    except (OSError, ValueError):  # the latter over a NUL
         return None
     return found.st_ino, found.st_mtime_ns
 
@@ -55,6 +55,6 @@ def _is_being_saved(folder: Path) -> bool:
     start = f".{folder.name}-"
     try:
         beside = os.listdir(folder.absolute().parent)
-    except OSError:
+    except (OSError, ValueError):
         return False
     return any(name.startswith(start) and UNFINISHED in name for name in beside)

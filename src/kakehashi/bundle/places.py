@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 from ..encoders import EncoderIdentity
-from ..errors import EncoderError
-from .layout import ALIGNERS, CARD, MULTI_RECORD, RECORD, WEIGHTS
+from ..errors import DataError, EncoderError
+from .layout import ALIGNERS, CARD, MULTI_RECORD, RECORD, UNFINISHED, WEIGHTS
 
 
 def check_place(folder: Path, *, overwrite: bool, record: str = RECORD) -> None:
@@ -21,6 +22,7 @@ def check_place(folder: Path, *, overwrite: bool, record: str = RECORD) -> None:
         FileExistsError: the folder exists and must not be overwritten, or it holds other files
             than an aligner: these are never deleted.
         NotADirectoryError, PermissionError: its parent is no folder, or cannot be written to.
+        DataError: no folder can have this name.
     """
     if os.path.lexists(folder):
         if not overwrite:
@@ -48,18 +50,37 @@ def _check_ours(folder: Path, record: str) -> None:
 
 
 def check_parent(path: Path) -> None:
-    """Raise an OSError where nothing can be written beside a path, or no folder made for it."""
+    """Check that something can be written beside a path, or a folder be made for it.
+
+    Raises:
+        DataError: no file can have this name, or the longer one that it has while it is written.
+        OSError: the place is taken, is none, or cannot be written to.
+    """
     if path.name in ("", ".."):  # "." and "/": a folder is exchanged under its name
         raise FileExistsError(f"{path} has no name of its own; give a path that ends in one.")
     above = path.absolute().parent
     while not os.path.lexists(above):
         above = above.parent
+    _check_names(path, above)
     if not above.is_dir():
         raise NotADirectoryError(f"{path} cannot be written: {above} is no folder.")
     if (above / RECORD).exists():
         raise FileExistsError(f"{above} is an aligner's folder; choose a place outside of it.")
     if not os.access(above, os.W_OK | os.X_OK):
         raise PermissionError(f"{path} cannot be written: {above} is not ours to write to.")
+
+
+def _check_names(path: Path, above: Path) -> None:
+    """Raise DataError where a name in a path cannot be that of a file in the folder above."""
+    written = f".{path.name}-{'0' * 8}{UNFINISHED}"
+    for place in (path, *(above / name for name in (*path.parts, written))):
+        try:
+            os.lstat(place)
+        except ValueError as error:  # a NUL, or a letter that this system cannot write
+            raise DataError(f"{path} cannot be written: {error}. Give another name.") from error
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise DataError(f"{path} cannot be written: give a shorter name.") from error
 
 
 def refuse_model_of_aligner(identity: EncoderIdentity | None, side: str) -> None:

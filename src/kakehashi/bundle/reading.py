@@ -75,7 +75,7 @@ def read_multi_aligner(folder: Path) -> dict[str, Any]:
 
 def holds_multi_aligner(folder: Path) -> bool:
     """Whether a folder is a saved multi aligner, and not an aligner."""
-    return (folder / MULTI_RECORD).is_file()
+    return os.path.isfile(folder / MULTI_RECORD)
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from ..aligner import Aligner
-from ..bundle import check_parent
 from ..evaluation.scoring import Evaluation, evaluate
 from ..language import translate, translate_sentence
 from ..progress import show_progress
@@ -35,6 +34,7 @@ from .options import (
     require_encoder,
 )
 from .records import scores_json
+from .saving import check_file, write_file
 from .tables import print_scores
 
 _SCORES = ("base", "target_encoder", "bm25", "aligned", "rescored", "shared")
@@ -67,7 +67,7 @@ def evaluate_command(
     times is one.
     """
     if questions is not None:
-        check_parent(questions)
+        check_file(questions, pairs)
     encoders = {"source_encoder": source_encoder, "target_encoder": target_encoder}
     aligner = Aligner.load(folder).with_encoders(**encoders)
     names, data, documents = load_for(
@@ -81,7 +81,7 @@ def evaluate_command(
         result = evaluate(aligner, data, index=documents, trained_on=fitted, cache=cache)
     if questions is not None:
         lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in result.questions()]
-        questions.write_text("".join(lines), encoding="utf-8")
+        write_file(questions, "".join(lines))
     if as_json:
         _print_json(result)
     else:

@@ -44,7 +44,7 @@ from .options import (
     load_pairs,
     require_encoder,
 )
-from .saving import check_file
+from .saving import check_file, write_file
 
 _EXIT = {PASSES: 0, FALLS_SHORT: 1, CANNOT_TELL: 3}
 """Two is for errors of usage, as in every command."""
@@ -170,9 +170,9 @@ def _same(one: Aligner, other: Aligner) -> bool:
 def _write(about: Subject, summary: Path | None, junit: Path | None) -> None:
     text = summary_of(about)
     if summary is not None:
-        summary.write_text(text, encoding="utf-8")
+        write_file(summary, text)
     if junit is not None:
-        junit.write_bytes(junit_of(about))
+        write_file(junit, junit_of(about))
     if of_github := os.environ.get("GITHUB_STEP_SUMMARY"):
         try:
             with Path(of_github).open("a", encoding="utf-8") as file:

@@ -50,7 +50,7 @@ def project_command(
 
 
 def _projected(aligner: Aligner, vectors: Path) -> dict[str, Any]:
-    if vectors.suffix != ".npz" or not vectors.is_file():
+    if vectors.suffix != ".npz" or not os.path.isfile(vectors):
         raise ReaderError(f"{vectors} is not an .npz file.")
     with open_npz(vectors) as archive:
         stored = {side: archive[side] for side in SIDES if side in archive}

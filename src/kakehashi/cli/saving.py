@@ -52,6 +52,12 @@ def check_folder(out: Path, *, overwrite: bool, record: str = RECORD) -> None:
     check_place(out, overwrite=overwrite, record=record)
 
 
+def write_file(out: Path, content: str | bytes) -> None:
+    """Write a file that :func:`check_file` let pass, and the folders above it."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
 @contextmanager
 def named(out: Path) -> Iterator[None]:
     """Name a file in an error of the system that names none, as that of a full disk."""

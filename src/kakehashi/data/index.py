@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -134,7 +135,7 @@ def read_index_file(
 
 
 def _of_npz(path: Path, column: str) -> IndexDocuments:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ReaderError(f"{path} is not a file.")
     with open_npz(path) as archive:
         vectors = archive.get(column)

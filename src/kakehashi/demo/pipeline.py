@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 
 from ..aligner import Aligner
 from ..bundle import check_place
+from ..data.arguments import text_problem
 from ..data.pairs import Pairs
 from ..encoders import Encoder
 from ..encoders.cache import encode_texts
+from ..errors import DataError
 from ..metrics.pool import Pool
 from ..metrics.relevance import groups_of
 from ..metrics.statistics import Scores
+from ..printable import printable
 from ..retrieval.bm25 import bm25_ranks
 from ..training.fit import fit
 from ..types import Role
@@ -88,14 +91,17 @@ def run(folder: Path) -> DemoResult:
 
     Raises:
         MissingExtraError: the extra ``demo`` is not installed.
+        DataError: no folder can have this name.
         OSError: the folder cannot be written to, or holds other files where an aligner must go.
     """
     started = time.perf_counter()
+    for name in _FOLDERS.values():  # before the work begins
+        check_place(folder / name, overwrite=True)
+    if problem := text_problem(str(folder)):  # a collection of Chroma cannot be there
+        raise DataError(f"{printable(folder)} is {problem}; name another folder.")
     japanese, english = encoders()
     train, test = split()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _FOLDERS.values():  # before the work begins
-        check_place(folder / name, overwrite=True)
     for name, part in (("train", train), ("test", test)):
         _write_jsonl(folder / f"{name}.jsonl", part)
     cache = folder / "vectors.sqlite"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -38,7 +39,7 @@ def as_encoder(model: Any, *, name: str | None = None) -> Encoder:
         EncoderError: none of the above, a class, or a name that cannot be imported.
         MissingExtraError: a name or path was given, and sentence-transformers is not installed.
     """
-    if isinstance(model, str) and ":" in model and not Path(model).exists():
+    if isinstance(model, str) and ":" in model and not os.path.exists(model):
         return _by_name(model, name)
     if isinstance(model, (str, Path)):
         return SentenceTransformersEncoder(str(model), name=name)
@@ -129,7 +130,7 @@ class SentenceTransformersEncoder(LoadableEncoder):
 
 def _short_name(model: str | None) -> str | None:
     """Return a hub name as it is, or the last two parts of a path."""
-    if model is None or not Path(model).exists():
+    if model is None or not os.path.exists(model):
         return model
     return "/".join(Path(model).parts[-2:])
 

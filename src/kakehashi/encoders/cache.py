@@ -51,11 +51,17 @@ class VectorCache:
             raise CacheError(f"{printable(path)} cannot be a cache of vectors: {error}.") from error
         with self.readable():
             # Whoever shares one among threads takes turns (retrieval/second_model/side_table.py).
-            self.database = sqlite3.connect(self._path, timeout=60, check_same_thread=False)
+            self.database = self._connection()
             self._refuse_another()
             self.database.executescript(_SCHEMA)
             self.database.execute("SELECT id, name, dimension, probes FROM encoders LIMIT 1")
             self.database.execute("SELECT encoder, role, text, vector FROM vectors LIMIT 1")
+
+    def _connection(self) -> sqlite3.Connection:
+        try:
+            return sqlite3.connect(self._path, timeout=60, check_same_thread=False)
+        except ValueError as error:  # a NUL
+            raise CacheError(f"{printable(self._path)} is no name of a file: {error}.") from error
 
     def _refuse_another(self) -> None:
         """Raise CacheError for the database of another program, before anything is added to it."""

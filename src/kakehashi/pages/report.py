@@ -104,6 +104,7 @@ def write_page(
     with use_language(language):
         page = page_of(facts)
     path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
 

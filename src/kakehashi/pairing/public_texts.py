@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,16 +66,16 @@ def translations(source: Path, language: str, licence: str = "") -> Iterator[Tra
     Raises:
         DataError: a source of another kind, or one whose licence is not known.
     """
-    if source.is_file():
+    if os.path.isfile(source):
         yield from _of_file(source, language, licence)
-    elif (source / "pages").is_dir():
+    elif os.path.isdir(source / "pages"):
         folder = source / f"pages.{language}"
         if not folder.is_dir():
             raise DataError(f"{source} has no folder {folder.name}.")
         group = f"{source.name}/"
         for page, text, english in tldr_texts(source, language):
             yield Translation(text, english, group + page, *_TLDR)
-    elif source.is_dir():
+    elif os.path.isdir(source):
         yield from _of_po_files(source, language, licence)
     else:
         raise DataError(f"{source} does not exist.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from importlib.resources import files
@@ -45,7 +46,7 @@ def starter_pairs(name: str | Path) -> Pairs:
                 str(path), on_invalid="drop", name=f"starter {known}", licence=_LICENCE
             )
             return pairs if key == known else _exchanged(pairs)
-    if not Path(name).is_file():
+    if not os.path.isfile(name):
         shipped = ", ".join(_SHIPPED)
         raise DataError(
             f"{known!r} is no starter set; choose one of {shipped}, or give a file that `kakehashi "

@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..bundle import check_parent
 from ..data.arguments import check_choice
 from ..data.pairs import Pairs
 from ..demo.inputs import split
@@ -32,14 +33,15 @@ def write_pilot(folder: Path, language: str) -> list[Path]:
         The files, in the order of their names.
 
     Raises:
-        DataError: another language.
+        DataError: another language, or a name that no folder can have.
         OSError: the folder holds something, or cannot be written. Nothing is written over.
     """
     check_choice("language", language, LANGUAGES)
     if os.path.lexists(folder) and not folder.is_dir():
         raise FileExistsError(f"{folder} is no folder; name another one.")
-    if folder.is_dir() and any(folder.iterdir()):
+    if os.path.isdir(folder) and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is not empty; name another folder.")
+    check_parent(folder / "pairs.csv")
     folder.mkdir(parents=True, exist_ok=True)
     written = _copy(files(__package__) / "template" / language, folder)
     train, test = split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,7 +189,7 @@ def _sides(columns: Columns, *, stored: bool) -> dict[str, Any]:
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     """Turn the errors of a file that cannot be read into ReaderError."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise ReaderError(f"{path} is not a file.")
     try:
         yield

@@ -40,7 +40,7 @@ def search_address(
     """
     parsed = parse_address(address)
     if parsed is None:
-        raise DataError(f"{address} is a file, and no store; give {FORM}, of {', '.join(KINDS)}.")
+        raise DataError(f"{address} names no store; give {FORM}, of {', '.join(KINDS)}.")
     try:
         if _of_llama_index(parsed):
             from .through_llama_index import search

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -76,9 +77,9 @@ def _port(text: str, parts: object) -> int | None:
 
 def _kind_of(path: Path) -> str | None:
     """Return the kind of a store by its files; None for a file of texts or vectors."""
-    if path.is_file():
+    if os.path.isfile(path):
         return "langchain" if path.suffix.lower() == ".json" else None
-    if not path.is_dir():
+    if not os.path.isdir(path):
         return None
     if (path / "index.pkl").exists() and not any(path.glob("*.jsonl")):
         raise DataError(

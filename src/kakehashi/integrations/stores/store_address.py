@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote, urlencode
@@ -64,7 +65,7 @@ class Address:
             DataError: the address names a server, or the folder is missing.
         """
         folder = self.required_place()
-        if not folder.exists():
+        if not os.path.exists(folder):
             raise DataError(f"{self.text}: {folder} does not exist.")
         return folder
 
