@@ -73,7 +73,7 @@ def _require_nothing_of_its_own(ends: Ends, moved: MovableCollection) -> None:
 
     A pass would delete them, as what the source no longer holds.
     """
-    only = len(ends.patiently(lambda: ids_missing(moved, ends.source)))
+    only = len(ids_missing(moved, ends.source))
     if only:
         raise DataError(
             f"{moved.name} was rolled back, and holds {only} documents that are nowhere else: "
@@ -106,7 +106,7 @@ def copy_until_settled(ends: Ends, vectors: NewVectors, watch: Stopwatch) -> Cop
         copied.deleted += copied.last.deleted
         if copied.last.settled:
             if not copied.written:  # a run that was killed may have written all, and finished none
-                ends.patiently(ends.there().finish)
+                ends.patiently(lambda: ends.there().finish())
             return copied
         if 0 < before.rows == before.written and copied.last.written == copied.last.rows:
             raise MigrationError(

@@ -95,7 +95,7 @@ def dry_run(
     warn_unless_advised(given)
     ends = Ends.open(str(address), to, say)
     try:
-        require_ours(ends, shared)
+        ends.patiently(lambda: require_ours(ends, shared))
         found, probes = surveyed(ends, given, shared, probe, Stopwatch())
         evidence = require_direction(ends.source, given, shared, found.sample, probes)
         dimension, new = ends.source.dimension, shared.output_dimension

@@ -102,7 +102,7 @@ class Ends:
 
     def is_copy(self, note: MoveNote) -> bool:
         """Whether a note says that the new collection is filled from this index."""
-        return note.is_from(self.source_name, self.patiently(self.source.identity))
+        return note.is_from(self.source_name, self.source.identity())
 
     def require_state(self, *states: MoveState) -> None:
         """Refuse to go on where another run has changed the state of the move.
@@ -120,6 +120,10 @@ class Ends:
 
     def patiently(self, call: Callable[[], T]) -> T:
         """Return what a call returns; where the server does not answer, wait and call again.
+
+        Args:
+            call: asks for the two collections as they are in here: those of a lost server are
+                opened again. A bound method of one would keep its old connection.
 
         Raises:
             MigrationError: it does not answer for so long, or the store fails in another way.

@@ -71,12 +71,14 @@ def _moved(
     switch: bool,
     watch: Stopwatch,
 ) -> Migration:
-    require_ours(ends, shared, may_be_live=switch)
+    ends.patiently(lambda: require_ours(ends, shared, may_be_live=switch))
     vectors = NewVectors(shared)
     if is_live(ends):
         return _live_already(ends, switched(ends, vectors, watch), watch)
     found, probes = surveyed(ends, aligner, shared, probe, watch)
-    evidence = require_direction(ends.source, aligner, shared, found.sample, probes)
+    evidence = ends.patiently(
+        lambda: require_direction(ends.source, aligner, shared, found.sample, probes)
+    )
     ends.patiently(lambda: begin(ends, shared))
     copied = copy_until_settled(ends, vectors, watch)
     recall = None
@@ -113,7 +115,7 @@ def _live_already(ends: Ends, written: int, watch: Stopwatch) -> Migration:
         ends.source.address,
         ends.there().address,
         "live",
-        ends.there().count(),
+        ends.patiently(lambda: ends.there().count()),
         written,
         deleted=0,
         passes=0,

@@ -15,7 +15,7 @@ from .stopwatch import Stopwatch
 
 def is_live(ends: Ends) -> bool:
     """Whether questions go to the new collection."""
-    note = ends.note()
+    note = ends.patiently(ends.note)
     return note is not None and note.state == "live"
 
 
@@ -24,7 +24,7 @@ def switched(ends: Ends, vectors: NewVectors, watch: Stopwatch) -> int:
 
     Documents that the new one holds are neither changed nor deleted: it is the truth by then.
     """
-    fingerprint, note = vectors.shared.fingerprint, ends.note()
+    fingerprint, note = vectors.shared.fingerprint, ends.patiently(ends.note)
     if note is not None and note.state == "live" and note.caught_up:
         return 0
     if not is_live(ends):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DataError
-from ..retrieval.move_note import MoveNote
+from ..integrations.stores.movable.protocol import MovableCollection
+from ..retrieval.move_note import MoveNote, MoveState
 from .ends import Ends, Say
 from .one_pass import ids_missing, n_changed
 
@@ -58,7 +59,7 @@ def roll_back(
     """
     ends = Ends.open(str(address), to, say)
     try:
-        fingerprint = _note_of(ends).aligner
+        fingerprint = ends.patiently(lambda: _note_of(ends)).aligner
         ends.patiently(lambda: ends.write_note(fingerprint, "rolled back"))
         only = ends.patiently(lambda: ids_missing(ends.there(), ends.source))
         return RolledBack(ends.source.address, ends.there().address, len(only))
@@ -105,7 +106,7 @@ def clean_up(
     """
     ends = Ends.open(str(address), to, say)
     try:
-        note = _note_of(ends)
+        note = ends.patiently(lambda: _note_of(ends))
         state = note.state
         if not note.caught_up:
             raise DataError(
@@ -117,28 +118,38 @@ def clean_up(
                 f"{ends.there().name} is verified and not live. Switch to it first (--switch), or "
                 "give it up (--rollback)."
             )
-        old, new = ends.source, ends.there()
-        gone, kept = (old, new) if state == "live" else (new, old)
-        lost = len(ends.patiently(lambda: ids_missing(gone, kept)))
-        changed = ends.patiently(lambda: n_changed(gone, kept))
+        gone, kept = _gone(ends, state), _kept(ends, state)
+        lost = len(ends.patiently(lambda: ids_missing(_gone(ends, state), _kept(ends, state))))
+        changed = ends.patiently(lambda: n_changed(_gone(ends, state), _kept(ends, state)))
         if (lost or changed) and not may_lose:
             raise DataError(
                 f"{lost:,} documents of {gone.name} are not in {kept.name}, and {changed:,} differ "
                 "there. Nothing was deleted; run it without --yes to be asked."
             )
-        rows, addresses = gone.count(), (gone.address, kept.address)
+        rows = ends.patiently(lambda: _gone(ends, state).count())
+        addresses = (gone.address, kept.address)
         question = (
             f"Delete {gone.name} with {rows:,} documents, of which {lost:,} are nowhere else, and "
             f"{changed:,} differ from those that are kept? Questions go to {kept.name}."
         )
         if not agree(question):
             return CleanedUp(None, addresses[1], rows)
-        if _note_of(ends).state != state:  # whoever is asked may take hours
+        if ends.patiently(lambda: _note_of(ends)).state != state:  # who is asked may take hours
             raise DataError(
-                f"The state of {new.name} has changed meanwhile. Nothing was deleted; run the same "
-                "command again."
+                f"The state of {ends.there().name} has changed meanwhile. Nothing was deleted; run "
+                "the same command again."
             )
-        ends.patiently(gone.drop)
+        ends.patiently(lambda: _gone(ends, state).drop())
         return CleanedUp(addresses[0], addresses[1], rows)
     finally:
         ends.close()
+
+
+def _gone(ends: Ends, state: MoveState) -> MovableCollection:
+    """Return the collection that nobody needs any more, as it is open now."""
+    return ends.source if state == "live" else ends.there()
+
+
+def _kept(ends: Ends, state: MoveState) -> MovableCollection:
+    """Return the other one."""
+    return ends.there() if state == "live" else ends.source
