@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +14,7 @@ from .after_bulk import print_next_step
 from .app import app
 from .console import plain_console, print_json
 from .options import EncoderName, Json
-from .saving import INTERRUPTED, named
+from .saving import named, when_stopped
 
 
 @app.command("bulk")
@@ -62,7 +60,7 @@ def bulk_command(
     One file is written for each block of rows, as a whole or not at all. After an interruption,
     the same command writes only those that are missing.
     """
-    with _saying_how_to_go_on(out), named(out), show_progress(not as_json):
+    with when_stopped(lambda _: _kept(out)), named(out), show_progress(not as_json):
         result = embed_parquet(
             source,
             out,
@@ -88,16 +86,9 @@ def bulk_command(
     print_next_step(result, aligner, second_map=second_map)
 
 
-@contextmanager
-def _saying_how_to_go_on(out: Path) -> Iterator[None]:
-    """Say after Ctrl-C what is there, and end with exit code 130."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        said = translate(
-            "stopped. {out} keeps {n:,} files; the same command goes on from there.",
-            out=out,
-            n=len(list(out.glob("*.parquet"))),
-        )
-        plain_console(stderr=True).print(said, soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from None
+def _kept(out: Path) -> str:
+    return translate(
+        "stopped. {out} keeps {n:,} files; the same command goes on from there.",
+        out=out,
+        n=len(list(out.glob("*.parquet"))),
+    )

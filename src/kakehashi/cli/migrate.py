@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +29,7 @@ from .options import (
     TargetOfFit,
     load_pairs,
 )
-from .saving import INTERRUPTED
+from .saving import when_stopped
 
 _BACK = "The way back"
 
@@ -137,7 +135,7 @@ def migrate_command(
     space: Any = with_encoders(load(aligner), source_encoder, target_encoder)
     how_file = {"encoding": encoding, "sheet": sheet}
     pairs = None if probe is None else _pairs(probe, space, source, target, **how_file)
-    with warnings_as_lines(), show_progress(not as_json), _saying_how_to_go_on():
+    with warnings_as_lines(), show_progress(not as_json), when_stopped(_go_on):
         if only_plan:
             plan = dry_run(store, space, to=to, probe=pairs, say=_say)
             print_plan(plan, as_json)
@@ -162,13 +160,8 @@ def _say(line: str) -> None:
     plain_console(stderr=True).print(translate_sentence(line), soft_wrap=True)
 
 
-@contextmanager
-def _saying_how_to_go_on() -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        _say("stopped. The old index is as it was; the same command goes on from here.")
-        raise typer.Exit(INTERRUPTED) from None
+def _go_on(stop: KeyboardInterrupt) -> str:
+    return "stopped. The old index is as it was; the same command goes on from here."
 
 
 def _roll_back(store: str, to: str | None, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir, mkdtemp
@@ -13,6 +13,7 @@ import typer
 from ..aligner import Aligner
 from ..bundle import RECORD, check_parent, check_place
 from ..encoders.protocol import kept_from
+from ..language import translate_sentence
 from .console import plain_console
 
 INTERRUPTED = 130
@@ -101,22 +102,32 @@ def _kept_elsewhere(aligner: Aligner, out: Path) -> Path | None:
 
 
 @contextmanager
-def saying_what_is_kept(out: Path, cache: Path | None) -> Iterator[None]:
-    """Say after Ctrl-C what is kept of a fit, and end with exit code 130."""
-    before = _state(out)
+def when_stopped(said: Callable[[KeyboardInterrupt], str]) -> Iterator[None]:
+    """Say something after Ctrl-C, and end with exit code 130."""
     try:
         yield
     except KeyboardInterrupt as stop:
-        if _state(out) != before:
-            kept = f"{out} holds the new aligner, whole."
-        else:
-            as_before = "is as it was" if before is not None else "was not written"
-            vectors = kept_from(stop) or "No vectors are kept; --cache FILE would keep them."
-            if cache is not None and cache.is_file():
-                vectors = f"{cache} keeps what was encoded; the same command goes on from there."
-            kept = f"{out} {as_before}. {vectors}"
-        plain_console(stderr=True).print(f"stopped. {kept}", soft_wrap=True)
+        plain_console(stderr=True).print(translate_sentence(said(stop)), soft_wrap=True)
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def saying_what_is_kept(out: Path, cache: Path | None) -> Iterator[None]:
+    """Say after Ctrl-C what is kept of a fit, and end with exit code 130."""
+    before = _state(out)
+
+    def kept(stop: KeyboardInterrupt) -> str:
+        if _state(out) != before:
+            return f"stopped. {out} holds the new aligner, whole."
+        vectors = kept_from(stop) or "No vectors are kept; --cache FILE would keep them."
+        if cache is not None and cache.is_file():
+            vectors = f"{cache} keeps what was encoded; the same command goes on from there."
+        if before is None:
+            return f"stopped. {out} was not written. {vectors}"
+        return f"stopped. {out} is as it was. {vectors}"
+
+    with when_stopped(kept):
+        yield
 
 
 @contextmanager
