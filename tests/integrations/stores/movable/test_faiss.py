@@ -12,6 +12,7 @@ from kakehashi.integrations.stores import faiss_index
 from kakehashi.integrations.stores.movable.opening import open_movable
 
 faiss = pytest.importorskip("faiss")
+faiss.omp_set_num_threads(1)  # its threads wait for one another where a core is busy
 D = 16
 
 
@@ -31,7 +32,7 @@ def folder_of(path, index, n=300):
     return f"faiss:{path}"
 
 
-@pytest.mark.parametrize("kind", ["Flat", "HNSW24", "IVF4,Flat", "SQ8", "PQ4x4"])
+@pytest.mark.parametrize("kind", ["Flat", "HNSW24", "IVF4,Flat", "SQ8", "PQ4x2"])
 @pytest.mark.parametrize("metric", [faiss.METRIC_INNER_PRODUCT, faiss.METRIC_L2])
 def test_an_index_stays_of_its_kind(kind, metric, tmp_path):
     index = faiss.index_factory(D, kind, metric)
@@ -62,7 +63,7 @@ def test_a_kind_that_gives_no_vectors_back_is_refused(tmp_path):
 
 
 def test_a_kind_that_takes_no_such_dimension_is_refused(tmp_path):
-    source = open_movable(folder_of(tmp_path / "old", faiss.index_factory(D, "PQ8x4")))
+    source = open_movable(folder_of(tmp_path / "old", faiss.index_factory(D, "PQ8x2")))
     with pytest.raises(DataError, match="FAISS makes no IndexPQ like this one for 18 dimensions"):
         source.create_beside("new", 18)
     assert not (tmp_path / "new").exists()
