@@ -175,14 +175,14 @@ class Setting:
             name: self.parts.score(*self.parts.served(aligner))["ranks"]
             for name, aligner in {"aligner, keep": self.aligner}.items()
         }
-        found = [("index alone", self._rank_in_order(self.no_map(n), answers), "")]
+        found = [("index alone", self._rank_in_order(self.no_map(n), answers, n), "")]
         found += [(name, np.array(ranks), "") for name, ranks in served.items()]
-        serves = first_order(self.aligner, x, texts, self.stored, of, n)
-        if self.aligner.rescoring is not None:
-            found.append(("aligner, rescored", self._rank_in_order(serves, answers), ""))
+        if (again := self.aligner.rescoring) is not None:
+            serves = first_order(self.aligner, x, texts, self.stored, of, again.n_hits)
+            found.append(("aligner, rescored", self._rank_in_order(serves, answers, n), ""))
         blind = self.no_map(max(n_hits))
         for hits in n_hits:
-            first = serves[:, :hits]
+            first = first_order(self.aligner, x, texts, self.stored, of, hits)
             alone = ranks_among(self.scores, first, answers, n)
             found.append((f"second model alone, {hits} hits", alone, ""))
             seen = ranks_among(self.mean, first, answers, n)
@@ -190,6 +190,7 @@ class Setting:
             seen = ranks_among(self.scores, blind[:, :hits], answers, n)
             found.append((f"no map, second model, {hits} hits", seen, ""))
         hits = max(n_hits)
+        serves = first_order(self.aligner, x, texts, self.stored, of, hits)
         asks = first_order(
             self.aligner, self.rest.source_vectors, self.rest.source_texts, self.stored, of, hits
         )
@@ -210,10 +211,11 @@ class Setting:
         return found
 
     @staticmethod
-    def _rank_in_order(order: Rows, answers: Any) -> Rows:
+    def _rank_in_order(order: Rows, answers: Any, n_documents: int) -> Rows:
+        """Return the rank of the best answer in each order, (q,); the last rank where it is not."""
         return np.array(
             [
-                1 + int(np.isin(row, right).argmax()) if np.isin(row, right).any() else len(row)
+                1 + int(np.isin(row, right).argmax()) if np.isin(row, right).any() else n_documents
                 for row, right in zip(order, answers, strict=True)
             ]
         )

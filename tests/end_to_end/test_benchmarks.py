@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -385,9 +386,18 @@ second_model.EMBEDDED = (0, 20, 40)
 sys.argv = ["second_model.py", {str(data)!r}, "--sets", {SET + ":new"!r}, "--pairs", "30",
             "--hits", "2", "5", "--cache", {str(tmp_path / "v.sqlite")!r}, "--out", {str(out)!r},
             "--time"]
+depths, ordered = set(), second_model.first_order
+def first_order(*args):
+    depths.add(args[-1])
+    return ordered(*args)
+second_model.first_order = first_order
 second_model.main()
+print("ordered again:", *sorted(depths))
 """
-    run("second_model.py", code)
+    shown = run("second_model.py", code)
+    depths = re.findall(r"^ordered again: (.*)$", shown, re.MULTILINE)[0].split()
+    assert {"2", "5"} <= set(depths)
+    assert "60" not in depths  # a store's first hits, and not the whole index
     [found] = json.loads(out.read_text(encoding="utf-8"))["sets"].values()
     rows = {row["way"]: row for row in found["rows"]}
     again = rows["embedded again"]["recall@1"]

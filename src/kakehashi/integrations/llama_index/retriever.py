@@ -49,8 +49,9 @@ class AlignedRetriever(BaseRetriever):
             scores of their nodes are then inner products of the second map; a node of another
             modality has the score of its place among them.
         rescore_with: a :class:`kakehashi.SecondModel`: a better or newer encoder, which orders the
-            first of them once more. The index stays as it is. The scores of nodes are then its
-            cosines; where it fails, those of the order before.
+            first of them once more. The index stays as it is. The scores of nodes are then those of
+            that order: its cosines, or their mean with the second map's similarities. Where it
+            fails, they are those of the order before.
         options: passed on to ``index.as_retriever``: ``filters``, ``node_ids``,
             ``vector_store_query_mode``, ``vector_store_kwargs``, ... LlamaIndex's stores of Chroma,
             FAISS and LanceDB pass over ``node_ids``; Chroma takes
