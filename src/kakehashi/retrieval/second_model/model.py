@@ -28,8 +28,8 @@ from .encoder import ModelFailedError, SecondEncoder, as_raised
 from .side_table import Embedded, SideTable
 
 N_HITS = 50
-"""Hits that a second model orders, by default. With 20, .02 to .05 fewer answers came first
-(benchmarks/second_model.py)."""
+"""Hits that a second model orders, by default. With 20, .05 to .10 fewer answers came first
+after a fit of 200 pairs (benchmarks/second_model.py)."""
 _PAUSE, _IN_A_ROW = 30.0, 2
 """Seconds for which a model is not asked that failed so often in a row: each query would wait."""
 _RUNNING = 16
