@@ -176,7 +176,8 @@ def ours(task: Task, given: Sequence[str]) -> Record:
     served["rescored"] = found.ranks.get("rescored", served["keep"])
     scores = {name: parts.summary(ranks) for name, ranks in served.items()}
     second = aligner.rescoring is not None
-    scores["read again"] = parts.summary(read_again(aligner, task))
+    if task.corpus.data_set.source != task.corpus.data_set.target:
+        scores["read again"] = parts.summary(read_again(aligner, task))
     scores["shared"] = parts.score(*parts.served(aligner.as_shared())) if second else scores["keep"]
     return {
         "status": "measured",

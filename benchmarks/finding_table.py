@@ -57,7 +57,7 @@ def _rows(by_set: dict[str, Cells]) -> str:
         for (size, given), of_row in grouped(cells).items():
             mine = [c for c in of_row if c["system"] == "kakehashi"]
             n = round(fmean(c["rows"]["pairs"] for c in of_row)) if size != "0" else 0
-            scores = [score(pooled(mine, kind)) if mine else "" for kind in OURS]
+            scores = [score(pooled(mine, kind)) if _has(mine, kind) else "" for kind in OURS]
             body.append([name, n, given or "nothing", *scores, _best_peer(of_row), *_costs(mine)])
     header = ["set", "own pairs", "beside them", *OURS, "best peer", "fit", "a query"]
     return table(header, body)
@@ -89,6 +89,11 @@ def score(row: Row) -> str:
     low, high = row["interval"]
     numbers = f"{row['recall@1']:.3f} [{low:.3f}, {high:.3f}] / {row['mrr@10']:.3f}"
     return numbers.replace("0.", ".")
+
+
+def _has(cells: Cells, kind: str) -> bool:
+    """Whether cells hold the scores of a way to ask: one encoder alone reads nothing again."""
+    return bool(cells) and all(kind in cell for cell in cells)
 
 
 def _best_peer(cells: Cells) -> str:
@@ -124,7 +129,10 @@ def _means(by_set: dict[str, Cells]) -> str:
         if not sets:
             continue
         means = [
-            fmean(fmean(c[kind]["recall@1"] for c in ours[name]) for name in sets) for kind in OURS
+            fmean(fmean(c[kind]["recall@1"] for c in ours[name]) for name in sets)
+            if all(_has(ours[name], kind) for name in sets)
+            else float("nan")
+            for kind in OURS
         ]
         peers = [[c["recall@1"] for c in of_row[n] if c["system"] != "kakehashi"] for n in sets]
         means.append(fmean(map(max, peers)) if all(peers) else float("nan"))

@@ -161,7 +161,7 @@ class VectorSearch:
         options = {**self.options, **request.options}
         filters = [self.options.get("filters"), request.options.get("filters")]
         # Of many hits, only the first need their vectors.
-        few = 2 * search.rescorer.n_hits(request.query, request.k)
+        few = 2 * search.rescorer.n_hits(request.query, search.n_ordered(request.k))
 
         def as_hit(node: Any, raw: float | None = None) -> Hit:
             modality = search.modality.of(node.metadata, partial(embedding.text_of, node))
