@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from support.parquet_files import contents, many_texts, vectors_of, write_texts
+from support.parquet_files import changed, contents, many_texts, vectors_of, write_texts
 from support.toy_data import other_letters, reversed_letters
 
 import kakehashi
@@ -44,14 +44,6 @@ def embed(text_aligner, tmp_path):
 
 def without(source, *columns):
     pq.write_table(pq.read_table(source).drop_columns([*columns]), source, row_group_size=20)
-    return source
-
-
-def changed(source, **columns):
-    table = pq.read_table(source)
-    for name, values in columns.items():
-        table = table.set_column(table.column_names.index(name), name, pa.array(values))
-    pq.write_table(table, source, row_group_size=20)
     return source
 
 

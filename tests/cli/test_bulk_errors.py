@@ -2,10 +2,8 @@
 
 import re
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from support.parquet_files import write_texts
+from support.parquet_files import changed, write_texts
 from typer.main import get_command
 
 from kakehashi.cli import app
@@ -13,14 +11,6 @@ from kakehashi.errors import KakehashiError
 from kakehashi.language import translate_sentence, use_language
 
 ENGLISH = re.compile(r"\b(the|of|is|are|and|that|were|with|to|has|have)\b")
-
-
-def changed(source, **columns):
-    table = pq.read_table(source)
-    for name, values in columns.items():
-        table = table.set_column(table.column_names.index(name), name, pa.array(values))
-    pq.write_table(table, source, row_group_size=20)
-    return source
 
 
 @pytest.mark.parametrize(
